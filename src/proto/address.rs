@@ -1,0 +1,112 @@
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+
+/// An IPv4 or IPv6 literal as R-address takes it, IPv4-mapped ones already turned into IPv4.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Literal {
+    /// The address itself.
+    pub ip: IpAddr,
+    /// The zone of an IPv6 address: `eth0` in `fe80::1%eth0`.
+    pub zone: Option<String>,
+}
+
+/// Why a text is no address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AddressError {
+    /// Nothing there.
+    Empty,
+    /// Looks like a host name: `connect()` takes those.
+    HostName,
+    /// A zone where none can be, or an empty one.
+    Zone,
+    /// Something else.
+    Malformed,
+}
+
+impl Literal {
+    /// Parses a literal. Dotted IPv4 has exactly four decimal numbers without leading zeros.
+    pub fn parse(text: &str) -> Result<Self, AddressError> {
+        if text.is_empty() {
+            return Err(AddressError::Empty);
+        }
+        let (bare, zone) = match text.split_once('%') {
+            Some((bare, zone)) => (bare, Some(zone)),
+            None => (text, None),
+        };
+        let Ok(ip) = bare.parse::<IpAddr>() else {
+            return Err(if zone.is_none() && looks_like_host_name(text) {
+                AddressError::HostName
+            } else {
+                AddressError::Malformed
+            });
+        };
+        match (ip.to_canonical(), zone) {
+            (ip, None) => Ok(Self { ip, zone: None }),
+            (IpAddr::V4(_), Some(_)) | (_, Some("")) => Err(AddressError::Zone),
+            (ip, Some(zone)) => Ok(Self { ip, zone: Some(zone.to_owned()) }),
+        }
+    }
+}
+
+/// Letters, digits, hyphens and dots, with a letter among them.
+fn looks_like_host_name(text: &str) -> bool {
+    text.chars().any(char::is_alphabetic) && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '.' | '_'))
+}
+
+impl fmt::Display for AddressError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "it is empty; give an IPv4 or IPv6 address",
+            Self::HostName => "it is a host name; give an IPv4 or IPv6 address, or use connect(), which resolves names",
+            Self::Zone => "a zone (%…) belongs to an IPv6 address and names an interface",
+            Self::Malformed => "give an IPv4 or IPv6 address, such as 127.0.0.1, ::1 or fe80::1%eth0",
+        })
+    }
+}
+
+impl std::error::Error for AddressError {}
+
+/// Whether an IPv6 address means something only together with an interface.
+pub fn needs_zone(ip: &Ipv6Addr) -> bool {
+    ip.is_unicast_link_local() || (ip.is_multicast() && matches!(ip.segments()[0] & 0xf, 1 | 2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn literals_are_parsed_and_canonical() {
+        for (text, shown) in [
+            ("127.0.0.1", "127.0.0.1"),
+            ("0:0:0:0:0:0:0:1", "::1"),
+            ("2001:DB8:0:0:1::1", "2001:db8::1:0:0:1"),
+            ("::ffff:10.1.2.3", "10.1.2.3"),
+            ("::ffff:0a01:0203", "10.1.2.3"),
+        ] {
+            assert_eq!(Literal::parse(text).unwrap().ip.to_string(), shown, "{text}");
+        }
+        let zoned = Literal::parse("fe80::1%eth0").unwrap();
+        assert_eq!(zoned.zone.as_deref(), Some("eth0"));
+    }
+
+    #[test]
+    fn everything_else_is_refused_with_its_reason() {
+        for (text, why) in [
+            ("", AddressError::Empty),
+            ("localhost", AddressError::HostName),
+            ("example.com", AddressError::HostName),
+            ("127.1", AddressError::Malformed),
+            ("127.0.0.01", AddressError::Malformed),
+            ("0x7f.0.0.1", AddressError::HostName),
+            ("1.2.3.4.5", AddressError::Malformed),
+            ("[::1]", AddressError::Malformed),
+            (" 127.0.0.1", AddressError::Malformed),
+            ("127.0.0.1%lo", AddressError::Zone),
+            ("fe80::1%", AddressError::Zone),
+            ("::1::", AddressError::Malformed),
+        ] {
+            assert_eq!(Literal::parse(text).unwrap_err(), why, "{text}");
+        }
+    }
+}

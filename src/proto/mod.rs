@@ -1,0 +1,13 @@
+//! The rules, pure: what a TCP socket's readyState may do, what bufferedAmount counts, what an address is.
+//!
+//! Nothing here does I/O, reads a clock or knows Node-API: a test steps these types by hand.
+
+mod address;
+mod ledger;
+mod machine;
+mod ready_state;
+
+pub use address::{AddressError, Literal, needs_zone};
+pub use ledger::Ledger;
+pub use machine::{Event, Machine, Sent};
+pub use ready_state::ReadyState;
