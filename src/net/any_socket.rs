@@ -1,0 +1,75 @@
+use std::collections::VecDeque;
+
+use super::context::Context;
+use super::event::EventKind;
+use super::tcp_server_socket::TcpServerSocket;
+use super::tcp_socket::TcpSocket;
+use super::turn::Step;
+use super::udp_socket::UdpSocket;
+use super::{Id, SocketError};
+
+/// A socket of any kind.
+pub enum AnySocket {
+    Tcp(Box<TcpSocket>),
+    Udp(Box<UdpSocket>),
+    Server(Box<TcpServerSocket>),
+    /// One that panicked: what is still to be told of it.
+    Broken(VecDeque<EventKind>),
+}
+
+impl AnySocket {
+    /// The next thing that is due.
+    pub fn step(&mut self, id: Id, context: &mut Context) -> Step {
+        match self {
+            Self::Tcp(tcp) => tcp.step(id, context),
+            Self::Udp(udp) => udp.step(id, context),
+            Self::Server(server) => server.step(id, context),
+            Self::Broken(left) => match left.pop_front() {
+                Some(kind) => Step::Event(kind, left.is_empty()),
+                None => Step::Idle,
+            },
+        }
+    }
+
+    /// Closes a socket whose code panicked. What it owned is dropped; its listeners hear of it like of a loss.
+    pub fn break_down(&mut self, message: String) {
+        let error = SocketError::Panic { message };
+        let left = match self {
+            Self::Tcp(_) => vec![EventKind::Error(error), EventKind::Close(0)],
+            Self::Udp(_) => vec![EventKind::UdpError(error)],
+            Self::Server(_) => vec![EventKind::ServerError(error)],
+            Self::Broken(_) => return,
+        };
+        *self = Self::Broken(left.into());
+    }
+
+    /// To be stepped in the next turn.
+    pub fn schedule(&mut self, id: Id, context: &mut Context) {
+        match self {
+            Self::Tcp(tcp) => tcp.schedule(id, context),
+            Self::Udp(udp) => udp.schedule(id, context),
+            Self::Server(server) => server.schedule(id, context),
+            Self::Broken(_) => context.ready.push(id),
+        }
+    }
+
+    /// Its turn is over: from now on it can be scheduled for the next.
+    pub fn unschedule(&mut self) {
+        match self {
+            Self::Tcp(tcp) => tcp.scheduled = false,
+            Self::Udp(udp) => udp.scheduled = false,
+            Self::Server(server) => server.scheduled = false,
+            Self::Broken(_) => {}
+        }
+    }
+
+    /// Whether the system may have something that it would take now.
+    pub fn has_more(&self) -> bool {
+        match self {
+            Self::Tcp(tcp) => tcp.has_more(),
+            Self::Udp(udp) => udp.has_more(),
+            Self::Server(server) => server.has_more(),
+            Self::Broken(left) => !left.is_empty(),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+use std::sync::Arc;
+
+use mio::{Registry, Token, Waker};
+
+use super::mmsg::Batches;
+use super::send_queue::Pool;
+use super::timers::Timers;
+
+/// A socket's number: index and generation, 31 bits, so that JavaScript keeps it as a small integer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id(u32);
+
+/// A million sockets in one environment.
+const INDEX_BITS: u32 = 20;
+const GENERATION_MASK: u32 = (1 << (31 - INDEX_BITS)) - 1;
+
+impl Id {
+    /// The slot `index` in its `generation`-th use.
+    pub fn new(index: usize, generation: u32) -> Option<Self> {
+        let index = u32::try_from(index).ok().filter(|index| *index < 1 << INDEX_BITS)?;
+        Some(Self((generation & GENERATION_MASK) << INDEX_BITS | index))
+    }
+
+    /// The number as it crossed to JavaScript and back.
+    pub fn from_number(number: u32) -> Self {
+        Self(number)
+    }
+
+    /// The number that crosses to JavaScript.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+
+    /// The slot.
+    pub fn index(self) -> usize {
+        (self.0 & ((1 << INDEX_BITS) - 1)) as usize
+    }
+
+    /// The name under which the poll set knows the socket.
+    pub fn token(self) -> Token {
+        Token(self.0 as usize)
+    }
+}
+
+/// The poll set's name for the waker: no socket's, those have 31 bits.
+pub const WAKER: Token = Token(u32::MAX as usize);
+
+/// One read takes at most this much from a socket before the others have their turn; what V8 gets in bulk mode.
+pub const READ_SIZE: usize = 64 * 1024;
+
+/// Datagrams taken in one system call.
+pub const BATCH: usize = 32;
+
+/// Distance of two datagrams in the read buffer: no datagram is longer than 64 KiB, and the odd step keeps their
+/// first bytes out of one another's cache sets.
+pub const STRIDE: usize = READ_SIZE + 320;
+
+/// What the sockets of one environment share.
+pub struct Context {
+    /// Where sockets are registered with the poll set.
+    pub registry: Registry,
+    /// Free chunks for what waits to be sent.
+    pub pool: Pool,
+    /// Deadlines.
+    pub timers: Timers,
+    /// Sockets whose sends are to be flushed at the end of the turn.
+    pub dirty: Vec<Id>,
+    /// Sockets that have something to do in the next turn.
+    pub ready: Vec<Id>,
+    /// Read buffer: the start of it for TCP, `BATCH` strides of it for UDP (untouched pages cost nothing).
+    pub buffer: Vec<u8>,
+    /// Datagrams received together, and the arguments of the calls for them.
+    pub batches: Batches,
+    /// The bytes of the event at hand, where a socket had held them.
+    pub held: Vec<u8>,
+    /// Where JavaScript lent memory for a large read: filled in by `Net::next`'s caller.
+    pub block: Option<Block>,
+}
+
+/// Memory of the engine's that a large read goes straight into.
+#[derive(Clone, Copy)]
+pub struct Block {
+    start: *mut u8,
+    len: usize,
+}
+
+impl Block {
+    /// # Safety
+    /// `start` must point to `len` bytes that stay where they are, and that nothing else reads or writes, until the
+    /// block is taken out of the context.
+    pub unsafe fn new(start: *mut u8, len: usize) -> Self {
+        Self { start, len }
+    }
+
+    /// The memory, to read into.
+    pub fn as_mut_slice(&mut self) -> &mut [u8] {
+        // SAFETY: `new`'s caller vouches for the memory; the borrow of `self` keeps it single.
+        unsafe { std::slice::from_raw_parts_mut(self.start, self.len) }
+    }
+}
+
+impl Context {
+    /// Nothing open.
+    pub fn new(registry: Registry, waker: Arc<Waker>) -> Self {
+        Self {
+            registry,
+            pool: Pool::default(),
+            timers: Timers::new(waker),
+            dirty: Vec::new(),
+            ready: Vec::new(),
+            buffer: vec![0; BATCH * STRIDE],
+            batches: Batches::default(),
+            held: Vec::new(),
+            block: None,
+        }
+    }
+}

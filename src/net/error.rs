@@ -1,0 +1,189 @@
+use std::io;
+use std::net::SocketAddr;
+
+use super::errno;
+use crate::proto::AddressError;
+
+/// What can go wrong. Each variant names its DOMException and its code; JavaScript makes the exception from them.
+#[derive(Debug)]
+pub enum SocketError {
+    /// A text that is no address. `what` names the argument or option.
+    BadAddress {
+        /// The argument or option.
+        what: &'static str,
+        /// What was given.
+        text: String,
+        /// Why it is none.
+        why: AddressError,
+    },
+    /// A zone that names no interface of this host.
+    NoSuchZone {
+        /// The argument or option.
+        what: &'static str,
+        /// What was given.
+        text: String,
+    },
+    /// A remote address of another family than the socket, or than the local address.
+    Family {
+        /// The remote address.
+        remote: String,
+        /// What the socket can reach.
+        reaches: &'static str,
+    },
+    /// A local address or port that cannot be had.
+    Local {
+        /// "bind", "listen" …
+        syscall: &'static str,
+        /// The address asked for.
+        address: SocketAddr,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// An option with a value that cannot be.
+    BadOption {
+        /// A sentence.
+        reason: String,
+    },
+    /// The system refused something at a distance or for want of resources.
+    System {
+        /// The system call.
+        syscall: &'static str,
+        /// The address concerned.
+        address: Option<SocketAddr>,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// close() while connecting.
+    Abandoned {
+        /// The remote address.
+        address: SocketAddr,
+    },
+    /// send() past maxBufferedAmount.
+    BufferFull {
+        /// Bytes buffered.
+        buffered: u64,
+        /// maxBufferedAmount.
+        limit: u64,
+    },
+    /// A datagram that no UDP packet can carry.
+    TooLong {
+        /// Its bytes.
+        bytes: usize,
+        /// The most that fits.
+        most: usize,
+    },
+    /// A Blob that could not be read.
+    Blob {
+        /// What the runtime said.
+        reason: String,
+    },
+    /// A multicast group that is none, or joined or left against R-udp-group.
+    Group {
+        /// A sentence.
+        reason: String,
+    },
+    /// No interface that could join a group.
+    NoGroupInterface {
+        /// The group.
+        group: String,
+    },
+    /// Joining or leaving when closed.
+    Closed {
+        /// "joinMulticastGroup" …
+        member: &'static str,
+    },
+    /// A bug of ours that would have taken the process down.
+    Panic {
+        /// What the panic said.
+        message: String,
+    },
+}
+
+impl SocketError {
+    /// A system error that tells of no address.
+    pub fn system(syscall: &'static str, source: io::Error) -> Self {
+        Self::System { syscall, address: None, source }
+    }
+
+    /// A system error about `address`.
+    pub fn system_at(syscall: &'static str, address: SocketAddr, source: io::Error) -> Self {
+        Self::System { syscall, address: Some(address), source }
+    }
+
+    /// The name of the DOMException.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::BadAddress { .. }
+            | Self::NoSuchZone { .. }
+            | Self::Family { .. }
+            | Self::Local { .. }
+            | Self::BadOption { .. }
+            | Self::Group { .. } => "InvalidAccessError",
+            Self::Closed { .. } => "InvalidStateError",
+            Self::System { .. }
+            | Self::Abandoned { .. }
+            | Self::BufferFull { .. }
+            | Self::TooLong { .. }
+            | Self::Blob { .. }
+            | Self::NoGroupInterface { .. }
+            | Self::Panic { .. } => "NetworkError",
+        }
+    }
+
+    /// The system's name of the error (R-error), where there is one.
+    pub fn code(&self) -> Option<String> {
+        match self {
+            Self::Local { source, .. } | Self::System { source, .. } => Some(errno::name(source)),
+            Self::Abandoned { .. } => Some("ECONNABORTED".to_owned()),
+            Self::BufferFull { .. } => Some("ENOBUFS".to_owned()),
+            Self::TooLong { .. } => Some("EMSGSIZE".to_owned()),
+            Self::Blob { .. } => Some("EIO".to_owned()),
+            Self::NoGroupInterface { .. } => Some("ENODEV".to_owned()),
+            _ => None,
+        }
+    }
+
+    /// The system call that failed, where there is one.
+    pub fn syscall(&self) -> Option<&'static str> {
+        match self {
+            Self::Local { syscall, .. } | Self::System { syscall, .. } => Some(syscall),
+            _ => None,
+        }
+    }
+
+    /// The address that it is about, where there is one.
+    pub fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Local { address, .. } | Self::Abandoned { address } => Some(*address),
+            Self::System { address, .. } => *address,
+            _ => None,
+        }
+    }
+
+    /// A sentence: what was wrong, and what would be right.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::BadAddress { what, text, why } => format!("{what} {text:?} is no address: {why}"),
+            Self::NoSuchZone { what, text } => {
+                format!("{what} {text:?} names an interface that this host does not have")
+            }
+            Self::Family { remote, reaches } => {
+                format!("{remote} cannot be reached from this socket: it reaches {reaches}")
+            }
+            Self::Local { source, .. } | Self::System { source, .. } => errno::text(source),
+            Self::BadOption { reason } | Self::Blob { reason } | Self::Group { reason } => reason.clone(),
+            Self::Abandoned { .. } => "close() was called while connecting".to_owned(),
+            Self::BufferFull { buffered, limit } => format!(
+                "the buffer is full: {buffered} bytes are buffered and maxBufferedAmount is {limit}; wait for drain when send() returns false"
+            ),
+            Self::TooLong { bytes, most } => {
+                format!("a datagram of {bytes} bytes is too long: at most {most} fit")
+            }
+            Self::NoGroupInterface { group } => {
+                format!("no interface can join the multicast group {group}; name one as interfaceAddress")
+            }
+            Self::Closed { member } => format!("{member}() was called on a closed socket"),
+            Self::Panic { message } => format!("internal error: {message}"),
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Sockets, non-blocking, on the JavaScript thread: what to do when the poll set says that one is ready.
+//!
+//! Knows nothing of Node-API. [`Net`] is one environment's sockets; `binding` calls it and asks it for events,
+//! one at a time, so that no borrow is held while JavaScript runs.
+
+mod any_socket;
+mod context;
+mod endpoint;
+mod errno;
+mod error;
+mod event;
+mod mmsg;
+mod multicast;
+mod options;
+mod runtime;
+mod send_queue;
+#[cfg(target_os = "linux")]
+mod sys;
+mod tcp_open;
+mod tcp_server_socket;
+mod tcp_socket;
+mod timers;
+mod turn;
+mod udp_queue;
+mod udp_socket;
+
+pub use context::{Block, Id};
+pub use endpoint::text as address_text;
+pub use error::SocketError;
+pub use event::{Event, EventKind, Place};
+pub use options::{ServerOptions, StreamOptions, TcpOptions, UdpOptions};
+pub use runtime::runtime;
+pub use turn::{Net, Next, panic_message};
+pub use udp_socket::{Destination, UdpSent};

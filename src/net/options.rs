@@ -1,0 +1,67 @@
+//! What the constructors take, converted and not yet checked.
+
+/// What every TCP socket has, an accepted one from its server.
+#[derive(Clone, Copy, Debug)]
+pub struct StreamOptions {
+    /// TCP_NODELAY (R-tcp-nodelay: on by default).
+    pub no_delay: bool,
+    /// What a peer's FIN does; absent: decided by the presence of a `halfclose` listener.
+    pub allow_half_open: Option<bool>,
+    /// send() returns false above this many bytes.
+    pub high_water_mark: u32,
+    /// "The buffer is full" above this many bytes.
+    pub max_buffered_amount: u32,
+}
+
+/// Of a TCPSocket.
+#[derive(Clone, Debug)]
+pub struct TcpOptions {
+    /// IP literal.
+    pub remote_address: String,
+    /// 1–65535.
+    pub remote_port: u16,
+    /// IP literal to bind to.
+    pub local_address: Option<String>,
+    /// Port to bind to; 0 is any.
+    pub local_port: Option<u16>,
+    /// IPV6_V6ONLY.
+    pub ipv6_only: bool,
+    /// The rest.
+    pub stream: StreamOptions,
+}
+
+/// Of a TCPServerSocket.
+#[derive(Clone, Debug)]
+pub struct ServerOptions {
+    /// IP literal to listen on.
+    pub local_address: Option<String>,
+    /// Port to listen on; absent or 0 is any.
+    pub local_port: Option<u16>,
+    /// IPV6_V6ONLY.
+    pub ipv6_only: bool,
+    /// Connections that may wait to be accepted.
+    pub backlog: u32,
+    /// Applied to every accepted socket.
+    pub stream: StreamOptions,
+}
+
+/// Of a UDPSocket.
+#[derive(Clone, Debug)]
+pub struct UdpOptions {
+    /// IP literal to bind to.
+    pub local_address: Option<String>,
+    /// Port to bind to; absent or 0 is any.
+    pub local_port: Option<u16>,
+    /// Default destination's IP literal.
+    pub remote_address: Option<String>,
+    /// SO_REUSEADDR, where a port is given (R-udp-reuse).
+    pub address_reuse: bool,
+    /// Multicast that we send comes back to this host (R-udp-loop).
+    pub loopback: bool,
+    /// IPV6_V6ONLY.
+    pub ipv6_only: bool,
+    /// send() returns false above this many bytes.
+    pub high_water_mark: u32,
+    /// "The buffer is full" above this many bytes that the system did not take.
+    pub max_buffered_amount: u32,
+}

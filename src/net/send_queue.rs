@@ -1,0 +1,212 @@
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+/// Small sends are merged into chunks of this size. 16 KiB keeps 32 busy connections' chunks in a second-level cache.
+const CHUNK: usize = 16 * 1024;
+/// Free chunks kept for the next connection: 1 MiB in all.
+const FREE_CHUNKS: usize = 64;
+/// Slices in one gathering write. 64 chunks are 1 MiB, more than a socket takes at once.
+const SLICES: usize = 64;
+
+/// The free chunks of an environment: an idle connection holds none.
+#[derive(Default)]
+pub struct Pool {
+    free: Vec<Vec<u8>>,
+}
+
+impl Pool {
+    fn take(&mut self) -> Vec<u8> {
+        self.free.pop().unwrap_or_else(|| Vec::with_capacity(CHUNK))
+    }
+
+    fn put_back(&mut self, mut chunk: Vec<u8>) {
+        if chunk.capacity() == CHUNK && self.free.len() < FREE_CHUNKS {
+            chunk.clear();
+            self.free.push(chunk);
+        }
+    }
+}
+
+/// Bytes waiting to be written, in the order of the send() calls (R-tcp-order).
+#[derive(Default)]
+pub struct SendQueue {
+    segments: VecDeque<Segment>,
+    /// How many of them are Blobs.
+    blobs: usize,
+}
+
+enum Segment {
+    Bytes {
+        data: Vec<u8>,
+        start: usize,
+        from_blob: bool,
+    },
+    /// The bytes of a Blob that have not been read yet. Nothing behind it may overtake it.
+    Blob {
+        missing: u64,
+    },
+}
+
+impl SendQueue {
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.segments.is_empty()
+    }
+
+    /// Whether bytes can be written now.
+    pub fn is_ready(&self) -> bool {
+        matches!(self.segments.front(), Some(Segment::Bytes { .. }))
+    }
+
+    /// Whether a Blob's bytes are the next that are needed.
+    pub fn waits_for_blob(&self) -> bool {
+        matches!(self.segments.front(), Some(Segment::Blob { .. }))
+    }
+
+    /// Whether a Blob stands anywhere: then nothing may be written past the queue.
+    pub fn has_blob(&self) -> bool {
+        self.blobs > 0
+    }
+
+    /// Appends a copy of `bytes`.
+    pub fn push(&mut self, mut bytes: &[u8], pool: &mut Pool) {
+        if let Some(Segment::Bytes { data, from_blob: false, .. }) = self.segments.back_mut() {
+            let fits = (data.capacity() - data.len()).min(bytes.len());
+            data.extend_from_slice(&bytes[..fits]);
+            bytes = &bytes[fits..];
+        }
+        if bytes.is_empty() {
+            return;
+        }
+        let mut data = if bytes.len() <= CHUNK { pool.take() } else { Vec::with_capacity(bytes.len()) };
+        data.extend_from_slice(bytes);
+        self.segments.push_back(Segment::Bytes { data, start: 0, from_blob: false });
+    }
+
+    /// Keeps the place of a Blob of `size` bytes (more than 0).
+    pub fn push_blob(&mut self, size: u64) {
+        self.blobs += 1;
+        self.segments.push_back(Segment::Blob { missing: size });
+    }
+
+    /// The next bytes of the first Blob. Returns how many of them belonged to it: the rest is more than its size.
+    pub fn fill_blob(&mut self, bytes: &[u8]) -> usize {
+        let blob = self.segments.iter().position(|segment| matches!(segment, Segment::Blob { .. }));
+        let Some(at) = blob else { return 0 };
+        let Segment::Blob { missing } = &mut self.segments[at] else { return 0 };
+        let taken = usize::try_from(*missing).unwrap_or(usize::MAX).min(bytes.len());
+        *missing -= taken as u64;
+        if *missing == 0 {
+            self.blobs -= 1;
+            self.segments.remove(at);
+        }
+        if taken > 0 {
+            let data = bytes[..taken].to_vec();
+            self.segments.insert(at, Segment::Bytes { data, start: 0, from_blob: true });
+        }
+        taken
+    }
+
+    /// The bytes that can be written now, at most `SLICES` pieces of them, then `extra` if everything else is in.
+    pub fn slices<'a>(&'a self, extra: &'a [u8], slices: &mut Vec<IoSlice<'a>>) {
+        for segment in self.segments.iter().take(SLICES) {
+            match segment {
+                Segment::Bytes { data, start, .. } => slices.push(IoSlice::new(&data[*start..])),
+                Segment::Blob { .. } => return,
+            }
+        }
+        if !extra.is_empty() && self.segments.len() < SLICES {
+            slices.push(IoSlice::new(extra));
+        }
+    }
+
+    /// The first piece, where it is the only one: the common case, written without gathering.
+    pub fn single(&self) -> Option<&[u8]> {
+        match (self.segments.front(), self.segments.len()) {
+            (Some(Segment::Bytes { data, start, .. }), 1) => Some(&data[*start..]),
+            _ => None,
+        }
+    }
+
+    /// Drops the first `written` bytes. Returns how many were the queue's, and how many of those a Blob's.
+    pub fn consume(&mut self, written: usize, pool: &mut Pool) -> Consumed {
+        let mut consumed = Consumed { bytes: 0, from_blobs: 0 };
+        while consumed.bytes < written {
+            let Some(Segment::Bytes { data, start, from_blob }) = self.segments.front_mut() else { break };
+            let taken = (data.len() - *start).min(written - consumed.bytes);
+            *start += taken;
+            consumed.bytes += taken;
+            if *from_blob {
+                consumed.from_blobs += taken;
+            }
+            if *start == data.len()
+                && let Some(Segment::Bytes { data, .. }) = self.segments.pop_front()
+            {
+                pool.put_back(data);
+            }
+        }
+        consumed
+    }
+
+    /// Drops everything.
+    pub fn clear(&mut self, pool: &mut Pool) {
+        self.blobs = 0;
+        for segment in self.segments.drain(..) {
+            if let Segment::Bytes { data, .. } = segment {
+                pool.put_back(data);
+            }
+        }
+    }
+}
+
+/// What [`SendQueue::consume`] dropped.
+pub struct Consumed {
+    /// Bytes that stood in the queue.
+    pub bytes: usize,
+    /// How many of them came from a Blob.
+    pub from_blobs: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contents(queue: &SendQueue) -> Vec<u8> {
+        let mut slices = Vec::new();
+        queue.slices(&[], &mut slices);
+        slices.iter().flat_map(|slice| slice.to_vec()).collect()
+    }
+
+    #[test]
+    fn small_sends_share_a_chunk_and_large_ones_keep_their_order() {
+        let (mut queue, mut pool) = (SendQueue::default(), Pool::default());
+        let mut expected = Vec::new();
+        for length in [1, 63, 20_000, 5, 16_384, 7] {
+            let bytes = vec![length as u8; length];
+            queue.push(&bytes, &mut pool);
+            expected.extend_from_slice(&bytes);
+        }
+        assert_eq!(contents(&queue), expected);
+        assert_eq!(queue.consume(100, &mut pool).bytes, 100);
+        assert_eq!(contents(&queue), expected[100..]);
+        assert_eq!(queue.consume(usize::MAX, &mut pool).bytes, expected.len() - 100);
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn nothing_overtakes_a_blob() {
+        let (mut queue, mut pool) = (SendQueue::default(), Pool::default());
+        queue.push(b"a", &mut pool);
+        queue.push_blob(4);
+        queue.push(b"z", &mut pool);
+        assert_eq!(contents(&queue), b"a");
+        queue.consume(1, &mut pool);
+        assert!(queue.waits_for_blob() && !queue.is_ready());
+        assert_eq!(queue.fill_blob(b"bc"), 2);
+        assert_eq!(contents(&queue), b"bc");
+        assert_eq!(queue.fill_blob(b"de-too-much"), 2);
+        assert_eq!(contents(&queue), b"bcdez");
+        let consumed = queue.consume(5, &mut pool);
+        assert_eq!((consumed.bytes, consumed.from_blobs), (5, 4));
+    }
+}

@@ -1,0 +1,85 @@
+//! Starting a TCP connection attempt: the socket made, its options set, bound where that is asked for, connect(2) called.
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+
+use mio::net::TcpStream;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::options::TcpOptions;
+use super::{SocketError, endpoint, errno};
+
+/// What became of connect(2).
+pub enum Attempt {
+    /// Under way.
+    Started(TcpStream),
+    /// Failed at once: everything about the remote end is an event (R-tcp-create).
+    Failed(SocketError),
+}
+
+/// Starts an attempt. An error is one of the arguments, or a want of system resources.
+pub fn start(options: &TcpOptions, remote: SocketAddr) -> Result<Attempt, SocketError> {
+    let wanted = local_wanted(options, &remote)?;
+    if options.ipv6_only && remote.is_ipv4() {
+        return Err(SocketError::Family { remote: endpoint::text(&remote), reaches: "IPv6 only" });
+    }
+    let socket = match Socket::new(Domain::for_address(remote), Type::STREAM, Some(Protocol::TCP)) {
+        Ok(socket) => socket,
+        Err(error) if errno::is_resource_shortage(&error) => return Err(SocketError::system("socket", error)),
+        Err(error) => return Ok(Attempt::Failed(SocketError::system_at("socket", remote, error))),
+    };
+    configure(&socket, options, &remote).map_err(|error| SocketError::system("setsockopt", error))?;
+    if let Some(local) = wanted {
+        bind(&socket, local)?;
+    }
+    match socket.connect(&remote.into()) {
+        Err(error) if !is_in_progress(&error) => Ok(Attempt::Failed(SocketError::system_at("connect", remote, error))),
+        _ => Ok(Attempt::Started(TcpStream::from_std(socket.into()))),
+    }
+}
+
+fn configure(socket: &Socket, options: &TcpOptions, remote: &SocketAddr) -> io::Result<()> {
+    socket.set_nonblocking(true)?;
+    if remote.is_ipv6() {
+        socket.set_only_v6(options.ipv6_only)?;
+    }
+    socket.set_tcp_nodelay(options.stream.no_delay)
+}
+
+/// Where to bind to, if anywhere: a client that asks for nothing isn't bound before connect(2) (R-tcp-create).
+fn local_wanted(options: &TcpOptions, remote: &SocketAddr) -> Result<Option<SocketAddr>, SocketError> {
+    let port = options.local_port.unwrap_or(0);
+    let Some(text) = &options.local_address else {
+        return Ok((port != 0).then(|| endpoint::wildcard(remote, port)));
+    };
+    let local = endpoint::parse("localAddress", text, port)?;
+    if local.is_ipv4() != remote.is_ipv4() {
+        let reaches = if local.is_ipv4() { "IPv4 only" } else { "IPv6 only" };
+        return Err(SocketError::Family { remote: endpoint::text(remote), reaches });
+    }
+    Ok(Some(local))
+}
+
+fn bind(socket: &Socket, local: SocketAddr) -> Result<(), SocketError> {
+    #[cfg(target_os = "linux")]
+    if local.port() == 0 {
+        // The port is chosen by connect(2), which knows the destination: no limit of 28,000 (R-tcp-create).
+        // Where the kernel does not know the option, bind(2) chooses.
+        let _ = super::sys::set_option(socket, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, 1);
+    }
+    socket.bind(&local.into()).map_err(|source| {
+        if errno::is_resource_shortage(&source) {
+            SocketError::system_at("bind", local, source)
+        } else {
+            SocketError::Local { syscall: "bind", address: local, source }
+        }
+    })
+}
+
+fn is_in_progress(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    if error.raw_os_error() == Some(libc::EINPROGRESS) {
+        return true;
+    }
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}

@@ -1,0 +1,162 @@
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use mio::Interest;
+use mio::net::{TcpListener, TcpStream};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::context::Context;
+use super::event::EventKind;
+use super::options::{ServerOptions, StreamOptions};
+use super::turn::Step;
+use super::{Id, SocketError, endpoint, errno};
+
+/// Connections accepted in one turn; the rest waits in the backlog for the next.
+const ACCEPTS: usize = 64;
+/// How long to wait before accepting again when the process has no descriptor left (R-srv-error: without spinning).
+const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
+
+/// One listening socket.
+pub struct TcpServerSocket {
+    listener: TcpListener,
+    pub local: SocketAddr,
+    pub stream_options: StreamOptions,
+    pub listening: bool,
+    pub suspended: bool,
+    pub scheduled: bool,
+    /// The backlog may have connections.
+    pub readable: bool,
+    /// How many more this turn may accept.
+    budget: usize,
+    /// No descriptor was left: waiting for the pause to end.
+    paused: bool,
+    /// That has been told, and no accept has succeeded since: one `error` a spell.
+    shortage_told: bool,
+}
+
+impl TcpServerSocket {
+    /// Binds and listens (R-srv-bind).
+    pub fn listen(options: &ServerOptions, id: Id, context: &mut Context) -> Result<Self, SocketError> {
+        let port = options.local_port.unwrap_or(0);
+        let mut listener = match &options.local_address {
+            Some(text) => open(options, endpoint::parse("localAddress", text, port)?)?,
+            None => open_wildcard(options, port)?,
+        };
+        let local = listener.local_addr().map_err(|error| SocketError::system("getsockname", error))?;
+        context
+            .registry
+            .register(&mut listener, id.token(), Interest::READABLE)
+            .map_err(|error| SocketError::system("epoll_ctl", error))?;
+        Ok(Self {
+            listener,
+            local,
+            stream_options: options.stream,
+            listening: false,
+            suspended: false,
+            scheduled: false,
+            readable: false,
+            budget: ACCEPTS,
+            paused: false,
+            shortage_told: false,
+        })
+    }
+
+    /// Whether connections may wait that it would take now.
+    pub fn has_more(&self) -> bool {
+        self.readable && self.listening && !self.suspended && !self.paused
+    }
+
+    /// To be stepped in the next turn.
+    pub fn schedule(&mut self, id: Id, context: &mut Context) {
+        if !std::mem::replace(&mut self.scheduled, true) {
+            context.ready.push(id);
+        }
+    }
+
+    /// The pause is over.
+    pub fn on_deadline(&mut self) {
+        self.paused = false;
+    }
+
+    /// Accepts the next connection, if somebody is there for it (R-listen).
+    pub fn step(&mut self, id: Id, context: &mut Context) -> Step {
+        while self.has_more() && self.budget > 0 {
+            match self.listener.accept() {
+                Ok((stream, remote)) => {
+                    self.budget -= 1;
+                    self.shortage_told = false;
+                    self.prepare(&stream);
+                    return Step::Accepted(stream, endpoint::canonical(remote));
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
+                Err(error) if errno::is_resource_shortage(&error) => {
+                    self.paused = true;
+                    context.timers.add(Instant::now() + SHORTAGE_PAUSE, id);
+                    if !std::mem::replace(&mut self.shortage_told, true) {
+                        return Step::Event(EventKind::ServerError(SocketError::system("accept", error)), false);
+                    }
+                }
+                // A connection that ended before it was accepted, or an interrupted call: the next one.
+                Err(_) => self.budget -= 1,
+            }
+        }
+        self.budget = ACCEPTS;
+        Step::Idle
+    }
+
+    /// Our end of an accepted connection. Where we listen on one address it is that.
+    pub fn local_of(&self, stream: &TcpStream) -> SocketAddr {
+        if self.local.ip().is_unspecified() {
+            stream.local_addr().map_or(self.local, endpoint::canonical)
+        } else {
+            endpoint::canonical(self.local)
+        }
+    }
+
+    /// Options that Linux hands down from the listening socket are set there once.
+    fn prepare(&self, stream: &TcpStream) {
+        if cfg!(not(target_os = "linux")) && self.stream_options.no_delay {
+            // It may have ended already: then nobody will miss the option.
+            let _ = stream.set_nodelay(true);
+        }
+    }
+}
+
+/// `::` for both families where the host has IPv6, else 0.0.0.0.
+fn open_wildcard(options: &ServerOptions, port: u16) -> Result<TcpListener, SocketError> {
+    match open(options, SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port)) {
+        Err(SocketError::Local { source, .. })
+            if matches!(errno::name(&source).as_str(), "EAFNOSUPPORT" | "EADDRNOTAVAIL") =>
+        {
+            open(options, SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port))
+        }
+        opened => opened,
+    }
+}
+
+fn open(options: &ServerOptions, local: SocketAddr) -> Result<TcpListener, SocketError> {
+    let failed = |syscall| {
+        move |source| {
+            if errno::is_resource_shortage(&source) {
+                SocketError::system_at(syscall, local, source)
+            } else {
+                SocketError::Local { syscall, address: local, source }
+            }
+        }
+    };
+    let raw = Socket::new(Domain::for_address(local), Type::STREAM, Some(Protocol::TCP)).map_err(failed("socket"))?;
+    raw.set_nonblocking(true).map_err(failed("socket"))?;
+    if local.is_ipv6() {
+        raw.set_only_v6(options.ipv6_only).map_err(failed("setsockopt"))?;
+    }
+    // A port in TIME_WAIT is free (R-srv-bind). On Windows the option would let two servers share a port.
+    #[cfg(unix)]
+    raw.set_reuse_address(true).map_err(failed("setsockopt"))?;
+    #[cfg(target_os = "linux")]
+    raw.set_tcp_nodelay(options.stream.no_delay).map_err(failed("setsockopt"))?;
+    raw.bind(&local.into()).map_err(failed("bind"))?;
+    let backlog = i32::try_from(options.backlog).unwrap_or(i32::MAX);
+    raw.listen(backlog).map_err(failed("listen"))?;
+    Ok(TcpListener::from_std(raw.into()))
+}

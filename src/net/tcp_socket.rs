@@ -1,0 +1,561 @@
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::net::{Shutdown, SocketAddr};
+use std::time::{Duration, Instant};
+
+use mio::Interest;
+use mio::net::TcpStream;
+use socket2::SockRef;
+
+use super::context::{Context, READ_SIZE};
+use super::event::{EventKind, Place};
+use super::options::{StreamOptions, TcpOptions};
+use super::send_queue::SendQueue;
+use super::tcp_open::{self, Attempt};
+use super::turn::Step;
+use super::{Id, SocketError, endpoint};
+use crate::proto::{Event, Ledger, Machine, Sent};
+
+/// From this size on send() hands the bytes to the system at once: the copy would cost more than the call.
+const DIRECT_WRITE: usize = 16 * 1024;
+/// With this much waiting, send() doesn't wait for the end of the turn. 256 KiB a write is where a larger one gains nothing.
+const EARLY_FLUSH: u64 = 256 * 1024;
+/// One socket writes at most this much a turn, so that a fast reader cannot keep the others waiting.
+const WRITE_BOUND: usize = 1024 * 1024;
+/// After close(): reads of dropped bytes in one turn.
+const DROPPED_READS: usize = 4;
+/// A read this large is likely followed by another: then the next goes straight into the engine's memory.
+const BULK_READ: usize = READ_SIZE / 4;
+/// R-tcp-close: how long a peer may stay silent, and how long it may go on sending, after our FIN.
+const LINGER_SILENCE: Duration = Duration::from_secs(2);
+const LINGER_TOTAL: Duration = Duration::from_secs(30);
+
+/// One TCP connection, plain.
+pub struct TcpSocket {
+    pub machine: Machine<SocketError>,
+    stream: Option<TcpStream>,
+    queue: SendQueue,
+    pub remote: SocketAddr,
+    pub local: SocketAddr,
+    /// In `Context::ready`.
+    pub scheduled: bool,
+    /// In `Context::dirty`.
+    dirty: bool,
+    /// The system may have bytes for us.
+    readable: bool,
+    /// The system may take bytes from us.
+    writable: bool,
+    /// Registered for writability too (only once a write did not fit: an accepted socket is spared one event).
+    watches_writes: bool,
+    /// The poll set told of the peer's end (it may lie behind unread bytes).
+    end_hint: bool,
+    /// The poll set told of an error.
+    error_hint: bool,
+    /// The last read was a large one.
+    bulk: bool,
+    /// A Blob's next piece is to be asked for.
+    blob_due: bool,
+    /// A Blob's next piece has been asked for.
+    blob_asked: bool,
+    linger: Option<Linger>,
+}
+
+struct Linger {
+    since: Instant,
+    heard: Instant,
+}
+
+enum Reading {
+    Message(Place),
+    /// The machine has been told something.
+    Changed,
+    NeedsBlock,
+    Nothing,
+}
+
+impl TcpSocket {
+    /// Starts a connection attempt (R-tcp-create). What concerns the remote end becomes an event, also at once.
+    pub fn connect(options: &TcpOptions, id: Id, context: &mut Context) -> Result<Self, SocketError> {
+        let remote = endpoint::parse("remoteAddress", &options.remote_address, options.remote_port)?;
+        let attempt = tcp_open::start(options, remote)?;
+        let machine = Machine::connecting(ledger(&options.stream), options.stream.allow_half_open);
+        let mut socket = Self::new(machine, None, remote, endpoint::wildcard(&remote, 0));
+        let mut stream = match attempt {
+            Attempt::Started(stream) => stream,
+            Attempt::Failed(error) => {
+                socket.machine.lost(error);
+                socket.schedule(id, context);
+                return Ok(socket);
+            }
+        };
+        context
+            .registry
+            .register(&mut stream, id.token(), Interest::READABLE | Interest::WRITABLE)
+            .map_err(|error| SocketError::system("epoll_ctl", error))?;
+        socket.watches_writes = true;
+        if let Ok(local) = stream.local_addr() {
+            socket.local = endpoint::canonical(local);
+        }
+        socket.stream = Some(stream);
+        Ok(socket)
+    }
+
+    /// A connection that a server accepted (R-srv-connect).
+    pub fn accepted(
+        mut stream: TcpStream,
+        remote: SocketAddr,
+        local: SocketAddr,
+        options: &StreamOptions,
+        id: Id,
+        context: &Context,
+    ) -> io::Result<Self> {
+        context.registry.register(&mut stream, id.token(), Interest::READABLE)?;
+        let machine = Machine::accepted(ledger(options), options.allow_half_open);
+        let mut socket = Self::new(machine, Some(stream), remote, local);
+        socket.writable = true;
+        Ok(socket)
+    }
+
+    fn new(machine: Machine<SocketError>, stream: Option<TcpStream>, remote: SocketAddr, local: SocketAddr) -> Self {
+        Self {
+            machine,
+            stream,
+            queue: SendQueue::default(),
+            remote,
+            local,
+            scheduled: false,
+            dirty: false,
+            readable: false,
+            writable: false,
+            watches_writes: false,
+            end_hint: false,
+            error_hint: false,
+            bulk: false,
+            blob_due: false,
+            blob_asked: false,
+            linger: None,
+        }
+    }
+
+    // --- reports from below ---
+
+    /// What the poll set says.
+    pub fn on_ready(&mut self, event: &mio::event::Event) {
+        self.readable |= event.is_readable() || event.is_read_closed();
+        self.writable |= event.is_writable();
+        self.end_hint |= event.is_read_closed();
+        self.error_hint |= event.is_error() || event.is_write_closed();
+    }
+
+    /// A deadline has come: only the linger has one.
+    pub fn on_deadline(&mut self, id: Id, context: &mut Context) {
+        let Some(linger) = &self.linger else { return };
+        let end = (linger.heard + LINGER_SILENCE).min(linger.since + LINGER_TOTAL);
+        if Instant::now() >= end {
+            self.linger = None;
+            self.machine.peer_ended();
+        } else {
+            context.timers.add(end, id);
+        }
+    }
+
+    // --- calls from above ---
+
+    /// send() of bytes.
+    pub fn send(&mut self, data: &[u8], id: Id, context: &mut Context) -> Sent {
+        let sent = self.machine.send(data.len() as u64, |ledger| SocketError::BufferFull {
+            buffered: ledger.buffered(),
+            limit: ledger.limit(),
+        });
+        match sent {
+            Sent::Taken(_) if !data.is_empty() => {
+                let mut rest = data;
+                if data.len() >= DIRECT_WRITE && !self.queue.has_blob() {
+                    rest = &data[self.write(data, usize::MAX, id, context)..];
+                }
+                self.queue.push(rest, &mut context.pool);
+                if self.machine.ledger.unwritten() >= EARLY_FLUSH && self.queue.is_ready() {
+                    self.write(&[], usize::MAX, id, context);
+                }
+                self.mark_dirty(id, context);
+            }
+            Sent::Full => {
+                self.drop_stream(true, context);
+                self.schedule(id, context);
+            }
+            _ => {}
+        }
+        sent
+    }
+
+    /// send() of a Blob: its place is kept, its bytes follow.
+    pub fn send_blob(&mut self, size: u64, id: Id, context: &mut Context) -> Sent {
+        let sent = self.machine.send_blob(size);
+        if matches!(sent, Sent::Taken(_)) && size > 0 {
+            self.queue.push_blob(size);
+            self.mark_dirty(id, context);
+        }
+        sent
+    }
+
+    /// The next piece of the first Blob.
+    pub fn blob_piece(&mut self, bytes: &[u8], id: Id, context: &mut Context) {
+        self.blob_asked = false;
+        if self.queue.fill_blob(bytes) < bytes.len() {
+            return self.blob_failed("it has other bytes than its size said".to_owned(), id, context);
+        }
+        self.mark_dirty(id, context);
+    }
+
+    /// The first Blob cannot be read: a lost connection (R-tcp-order).
+    pub fn blob_failed(&mut self, reason: String, id: Id, context: &mut Context) {
+        self.machine.lost(SocketError::Blob { reason });
+        self.queue.clear(&mut context.pool);
+        self.schedule(id, context);
+    }
+
+    /// halfclose().
+    pub fn half_close(&mut self, id: Id, context: &mut Context) {
+        self.machine.half_close();
+        self.mark_dirty(id, context);
+    }
+
+    /// close().
+    pub fn close(&mut self, id: Id, context: &mut Context) {
+        let address = self.remote;
+        self.machine.close(|| SocketError::Abandoned { address });
+        if self.machine.is_link_gone() {
+            self.drop_stream(false, context);
+        }
+        self.mark_dirty(id, context);
+        self.schedule(id, context);
+    }
+
+    /// reset().
+    pub fn reset(&mut self, id: Id, context: &mut Context) {
+        let address = self.remote;
+        self.machine.reset(|| SocketError::Abandoned { address });
+        self.drop_stream(true, context);
+        self.schedule(id, context);
+    }
+
+    /// To be stepped in the next turn.
+    pub fn schedule(&mut self, id: Id, context: &mut Context) {
+        if !std::mem::replace(&mut self.scheduled, true) {
+            context.ready.push(id);
+        }
+    }
+
+    fn mark_dirty(&mut self, id: Id, context: &mut Context) {
+        if !std::mem::replace(&mut self.dirty, true) {
+            context.dirty.push(id);
+        }
+    }
+
+    // --- outputs ---
+
+    /// The next thing that is due: an event, or one read.
+    pub fn step(&mut self, id: Id, context: &mut Context) -> Step {
+        loop {
+            if self.machine.is_connecting() {
+                self.notice_connection();
+            } else {
+                self.notice_end();
+            }
+            if self.machine.wants_fin() && self.queue.is_empty() {
+                self.end_output(id, context);
+            }
+            let unread = self.has_unread();
+            if let Some(event) = self.machine.next(unread) {
+                return self.tell(event, context);
+            }
+            if std::mem::take(&mut self.blob_due) {
+                return Step::Event(EventKind::Blob, false);
+            }
+            if self.machine.wants_data() && self.readable {
+                match self.read(context) {
+                    Reading::Message(place) => return Step::Read(EventKind::Message(place)),
+                    Reading::Changed => continue,
+                    Reading::NeedsBlock => return Step::NeedsBlock,
+                    Reading::Nothing => {}
+                }
+            } else if self.machine.drops_data() && self.readable && self.drop_bytes(context) {
+                continue;
+            }
+            if self.writable && (self.queue.is_ready() || self.machine.wants_fin()) {
+                self.mark_dirty(id, context);
+            }
+            return Step::Idle;
+        }
+    }
+
+    /// Whether bytes may wait for this socket that it would take now.
+    pub fn has_more(&self) -> bool {
+        self.readable && (self.machine.wants_data() || self.machine.drops_data())
+    }
+
+    /// The end of a turn: what was sent is written, what was written no longer counts as buffered.
+    pub fn flush(&mut self, id: Id, context: &mut Context) {
+        self.dirty = false;
+        if self.queue.is_ready() && self.machine.can_write() {
+            self.write(&[], WRITE_BOUND, id, context);
+        }
+        self.machine.ledger.settle();
+        if self.queue.waits_for_blob() && !self.blob_asked && self.machine.can_write() {
+            self.blob_asked = true;
+            self.blob_due = true;
+        }
+        if self.queue.is_ready() && self.writable && self.machine.can_write() {
+            self.mark_dirty(id, context);
+        }
+        if self.blob_due
+            || self.machine.ledger.drain_ready()
+            || self.machine.is_faulty()
+            || (self.queue.is_empty() && self.machine.wants_fin())
+        {
+            self.schedule(id, context);
+        }
+    }
+
+    /// What becomes of the attempt (the poll set says "writable" for either outcome).
+    fn notice_connection(&mut self) {
+        if !self.writable && !self.error_hint {
+            return;
+        }
+        let Some(stream) = &self.stream else { return };
+        match stream.take_error() {
+            Ok(Some(error)) | Err(error) => {
+                self.machine.lost(SocketError::system_at("connect", self.remote, error));
+            }
+            Ok(None) => match stream.peer_addr() {
+                Ok(_) => {
+                    if let Ok(local) = stream.local_addr() {
+                        self.local = endpoint::canonical(local);
+                    }
+                    self.error_hint = false;
+                    self.machine.connected();
+                }
+                // Woken too early: the outcome is still open.
+                Err(_) => self.writable = false,
+            },
+        }
+    }
+
+    /// A loss, and an end with no byte before it, are noticed also where nobody reads (R-tcp-message).
+    fn notice_end(&mut self) {
+        let Some(stream) = &self.stream else { return };
+        if std::mem::take(&mut self.error_hint)
+            && !self.machine.is_faulty()
+            && let Ok(Some(error)) = stream.take_error()
+        {
+            // What the system received before it can still be read: R-tcp-lost.
+            self.readable = true;
+            self.machine.lost(SocketError::system_at("read", self.remote, error));
+        }
+        let reading = self.machine.wants_data() || self.machine.drops_data();
+        if self.end_hint && !reading && !self.machine.is_faulty() && self.machine.peer_may_send() {
+            match stream.peek(&mut [0]) {
+                Ok(0) => self.machine.peer_ended(),
+                Ok(_) => {}
+                Err(error) if is_transient(&error) => self.end_hint = false,
+                Err(error) => self.machine.lost(SocketError::system_at("read", self.remote, error)),
+            }
+        }
+    }
+
+    /// Whether the system still has bytes that came before a loss and that somebody is to get.
+    fn has_unread(&mut self) -> bool {
+        if !self.machine.is_faulty() || !self.readable {
+            return false;
+        }
+        let Some(stream) = &self.stream else { return false };
+        if !matches!(stream.peek(&mut [0]), Ok(1..)) {
+            self.readable = false;
+        }
+        self.readable
+    }
+
+    fn read(&mut self, context: &mut Context) -> Reading {
+        let Some(stream) = &mut self.stream else { return Reading::Nothing };
+        let in_block = self.bulk;
+        let buffer = if in_block {
+            match &mut context.block {
+                Some(block) => block.as_mut_slice(),
+                None => return Reading::NeedsBlock,
+            }
+        } else {
+            &mut context.buffer[..READ_SIZE]
+        };
+        match read_once(stream, buffer) {
+            Ok(0) if self.machine.is_faulty() => {
+                self.readable = false;
+                Reading::Changed
+            }
+            Ok(0) => {
+                self.readable = false;
+                self.end_hint = false;
+                self.machine.peer_ended();
+                Reading::Changed
+            }
+            Ok(len) => {
+                // A short read has emptied the socket, unless its end follows. (Windows re-arms on WouldBlock only.)
+                self.readable = len == buffer.len() || self.end_hint || self.error_hint || cfg!(windows);
+                self.bulk = len >= BULK_READ;
+                Reading::Message(if in_block { Place::Block { len } } else { Place::Shared { start: 0, len } })
+            }
+            Err(error) if is_transient(&error) => {
+                self.readable = false;
+                if self.machine.is_faulty() { Reading::Changed } else { Reading::Nothing }
+            }
+            Err(error) => {
+                self.readable = false;
+                self.machine.lost(SocketError::system_at("read", self.remote, error));
+                Reading::Changed
+            }
+        }
+    }
+
+    /// After close(): what still comes is read and dropped. Returns whether the machine has been told something.
+    fn drop_bytes(&mut self, context: &mut Context) -> bool {
+        let Some(stream) = &mut self.stream else { return false };
+        for _ in 0..DROPPED_READS {
+            match read_once(stream, &mut context.buffer[..READ_SIZE]) {
+                Ok(0) => {
+                    self.readable = false;
+                    self.machine.peer_ended();
+                    return true;
+                }
+                Ok(_) => {
+                    if let Some(linger) = &mut self.linger {
+                        linger.heard = Instant::now();
+                    }
+                }
+                Err(error) => {
+                    self.readable = false;
+                    if is_transient(&error) {
+                        return false;
+                    }
+                    self.machine.lost(SocketError::system_at("read", self.remote, error));
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// Writes what waits, then `extra`, until the system takes no more or `bound` is passed. Returns how much of
+    /// `extra` is written.
+    fn write(&mut self, extra: &[u8], bound: usize, id: Id, context: &mut Context) -> usize {
+        let (mut of_extra, mut total) = (0, 0);
+        while self.writable && self.machine.can_write() && total < bound {
+            let rest = &extra[of_extra..];
+            let Some(stream) = &mut self.stream else { break };
+            let written = match self.queue.single() {
+                Some(bytes) if rest.is_empty() => stream.write(bytes),
+                _ if self.queue.is_empty() && rest.is_empty() => break,
+                None if self.queue.is_empty() => stream.write(rest),
+                _ => {
+                    let mut slices: Vec<IoSlice<'_>> = Vec::with_capacity(8);
+                    self.queue.slices(rest, &mut slices);
+                    if slices.is_empty() {
+                        break;
+                    }
+                    stream.write_vectored(&slices)
+                }
+            };
+            match written {
+                Ok(written) => {
+                    let consumed = self.queue.consume(written, &mut context.pool);
+                    of_extra += written - consumed.bytes;
+                    total += written;
+                    self.machine.ledger.wrote(written as u64, consumed.from_blobs as u64);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if is_transient(&error) => {
+                    self.writable = false;
+                    if !std::mem::replace(&mut self.watches_writes, true) {
+                        let interest = Interest::READABLE | Interest::WRITABLE;
+                        if let Err(error) = context.registry.reregister(stream, id.token(), interest) {
+                            self.machine.lost(SocketError::system("epoll_ctl", error));
+                        }
+                    }
+                }
+                Err(error) => {
+                    // What came before the loss is still to be read and told (R-tcp-lost).
+                    self.readable = true;
+                    self.machine.lost(SocketError::system_at("write", self.remote, error));
+                    self.queue.clear(&mut context.pool);
+                    self.schedule(id, context);
+                    return extra.len();
+                }
+            }
+        }
+        of_extra
+    }
+
+    /// Everything is written: FIN. Where the peer has ended too, closing the descriptor sends it.
+    fn end_output(&mut self, id: Id, context: &mut Context) {
+        if self.machine.peer_may_send()
+            && let Some(stream) = &self.stream
+        {
+            // Not connected any more: the loss comes as an error of its own.
+            let _ = stream.shutdown(Shutdown::Write);
+        }
+        self.machine.fin_sent();
+        if self.linger.is_none() && self.machine.lingers() {
+            let now = Instant::now();
+            self.linger = Some(Linger { since: now, heard: now });
+            context.timers.add(now + LINGER_SILENCE, id);
+        }
+    }
+
+    fn tell(&mut self, event: Event<SocketError>, context: &mut Context) -> Step {
+        if self.machine.is_link_gone() {
+            self.drop_stream(false, context);
+        }
+        let last = self.machine.is_over();
+        let kind = match event {
+            Event::Open => EventKind::Open(self.local),
+            Event::HalfClose => EventKind::HalfClose,
+            Event::Drain => EventKind::Drain,
+            Event::Error(error) => EventKind::Error(error),
+            Event::Close => EventKind::Close(self.machine.ledger.buffered_amount()),
+        };
+        Step::Event(kind, last)
+    }
+
+    /// Lets go of the connection, with RST if `reset`. What was not sent is dropped.
+    fn drop_stream(&mut self, reset: bool, context: &mut Context) {
+        if let Some(stream) = self.stream.take()
+            && reset
+        {
+            // Failing that, the peer sees FIN: the connection ends all the same.
+            let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+        }
+        self.queue.clear(&mut context.pool);
+        self.linger = None;
+    }
+
+    /// The environment ends: what waits gets one chance to leave (R-end-of-life).
+    pub fn abandon(&mut self, id: Id, context: &mut Context) {
+        if self.queue.is_ready() {
+            self.write(&[], usize::MAX, id, context);
+        }
+    }
+}
+
+fn ledger(options: &StreamOptions) -> Ledger {
+    Ledger::new(options.high_water_mark, options.max_buffered_amount)
+}
+
+fn is_transient(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::WouldBlock
+}
+
+fn read_once(stream: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match stream.read(buffer) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            read => return read,
+        }
+    }
+}

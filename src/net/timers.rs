@@ -1,0 +1,78 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use mio::Waker;
+use tokio::sync::watch;
+
+use super::Id;
+use super::runtime::runtime;
+
+/// The deadlines of an environment's sockets. One tokio task sleeps until the earliest and wakes the poll set.
+pub struct Timers {
+    deadlines: BTreeSet<(Instant, Id)>,
+    waker: Arc<Waker>,
+    /// The task's earliest deadline; there is no task before the first one is set.
+    earliest: Option<watch::Sender<Option<Instant>>>,
+}
+
+impl Timers {
+    /// No deadlines; `waker` wakes the poll set.
+    pub fn new(waker: Arc<Waker>) -> Self {
+        Self { deadlines: BTreeSet::new(), waker, earliest: None }
+    }
+
+    /// Calls `id` up at `at`. A socket asks again when it is called too early: deadlines are not moved.
+    pub fn add(&mut self, at: Instant, id: Id) {
+        self.deadlines.insert((at, id));
+        self.tell_task();
+    }
+
+    /// Takes one socket whose time has come.
+    pub fn pop_due(&mut self) -> Option<Id> {
+        let &(at, id) = self.deadlines.first()?;
+        if at > Instant::now() {
+            // The task may have woken for a deadline that is gone: let it sleep until this one.
+            self.tell_task();
+            return None;
+        }
+        self.deadlines.pop_first();
+        Some(id)
+    }
+
+    fn tell_task(&mut self) {
+        let first = self.deadlines.first().map(|&(at, _)| at);
+        match &self.earliest {
+            Some(earliest) if *earliest.borrow() == first => {}
+            Some(earliest) => {
+                earliest.send_replace(first);
+            }
+            None => {
+                let (sender, receiver) = watch::channel(first);
+                self.earliest = Some(sender);
+                runtime().spawn(wake_at(receiver, Arc::clone(&self.waker)));
+            }
+        }
+    }
+}
+
+/// Ends when the environment's `Timers` are dropped.
+async fn wake_at(mut earliest: watch::Receiver<Option<Instant>>, waker: Arc<Waker>) {
+    loop {
+        let next = *earliest.borrow_and_update();
+        let changed = match next {
+            Some(at) => match tokio::time::timeout_at(at.into(), earliest.changed()).await {
+                Ok(changed) => changed,
+                Err(_) => {
+                    // A failed wake leaves the next one, or the next byte, to be noticed: nothing better to do.
+                    let _ = waker.wake();
+                    earliest.changed().await
+                }
+            },
+            None => earliest.changed().await,
+        };
+        if changed.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,463 @@
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use mio::{Events, Poll, Waker};
+use slab::Slab;
+
+use super::any_socket::AnySocket;
+use super::context::{Block, Context, WAKER};
+use super::event::{Event, EventKind, Place};
+use super::options::{ServerOptions, TcpOptions, UdpOptions};
+use super::tcp_server_socket::TcpServerSocket;
+use super::tcp_socket::TcpSocket;
+use super::udp_socket::UdpSocket;
+use super::{Id, SocketError};
+
+/// Readiness reports taken from the poll set at once; what is left is reported in the next turn.
+const EVENTS: usize = 1024;
+
+/// One environment's sockets: its poll set, and the turns that serve it.
+///
+/// A turn is [`Net::begin`], then [`Net::next`] until it has no more, then [`Net::finish`]. Each socket gets one
+/// round of reads a turn; what is left waits for the next, so that timers and other I/O have theirs between.
+pub struct Net {
+    /// Lent to a waiting thread while nothing is to be done (the wake source "thread").
+    poll: Option<(Poll, Events)>,
+    waker: Arc<Waker>,
+    sockets: Slab<Entry>,
+    /// How often each slot has been used: the ids' generations.
+    generations: Vec<u32>,
+    /// What is still to be stepped in this turn.
+    round: VecDeque<Id>,
+    /// Open sockets of each owner.
+    owners: Vec<u32>,
+    /// Sockets that keep the process alive.
+    references: usize,
+    context: Context,
+}
+
+struct Entry {
+    id: Id,
+    owner: u32,
+    /// Keeps the process alive (ref(), unref()).
+    referenced: bool,
+    socket: AnySocket,
+}
+
+/// What stepping a socket gave.
+pub enum Step {
+    /// An event; the flag says that it is the socket's last. There may be more.
+    Event(EventKind, bool),
+    /// An event made of one read: the socket's share of this turn.
+    Read(EventKind),
+    /// A connection was accepted; the server may have more.
+    Accepted(mio::net::TcpStream, SocketAddr),
+    /// A large read is due: lend a block.
+    NeedsBlock,
+    /// Nothing now.
+    Idle,
+}
+
+/// What [`Net::next`] gives.
+pub enum Next {
+    /// Tell this.
+    Event(Event),
+    /// Lend a block ([`Net::lend_block`]) and ask again.
+    NeedsBlock,
+    /// The round is over.
+    Done,
+}
+
+impl Net {
+    /// No sockets yet.
+    pub fn new() -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+        let context = Context::new(poll.registry().try_clone()?, Arc::clone(&waker));
+        Ok(Self {
+            poll: Some((poll, Events::with_capacity(EVENTS))),
+            waker,
+            sockets: Slab::new(),
+            generations: Vec::new(),
+            round: VecDeque::new(),
+            owners: Vec::new(),
+            references: 0,
+            context,
+        })
+    }
+
+    /// The poll set's descriptor, for a wake source to watch.
+    #[cfg(unix)]
+    pub fn descriptor(&self) -> Option<std::os::fd::RawFd> {
+        use std::os::fd::AsRawFd;
+        self.poll.as_ref().map(|(poll, _)| poll.as_raw_fd())
+    }
+
+    /// Makes the poll set ready, from any thread.
+    pub fn waker(&self) -> Arc<Waker> {
+        Arc::clone(&self.waker)
+    }
+
+    /// Lends the poll set to a waiting thread. Until it is back, a turn serves only what is known already.
+    pub fn lend_poll(&mut self) -> Option<(Poll, Events)> {
+        self.poll.take()
+    }
+
+    /// Takes the poll set back, with the reports of its last wait.
+    pub fn return_poll(&mut self, (poll, events): (Poll, Events)) {
+        self.note(&events);
+        self.poll = Some((poll, events));
+    }
+
+    // --- opening ---
+
+    /// new TCPSocket().
+    pub fn open_tcp(&mut self, owner: u32, options: &TcpOptions) -> Result<Id, SocketError> {
+        self.open(owner, |id, context| Ok(AnySocket::Tcp(Box::new(TcpSocket::connect(options, id, context)?))))
+    }
+
+    /// new UDPSocket().
+    pub fn open_udp(&mut self, owner: u32, options: &UdpOptions) -> Result<Id, SocketError> {
+        self.open(owner, |id, context| Ok(AnySocket::Udp(Box::new(UdpSocket::bind(options, id, context)?))))
+    }
+
+    /// new TCPServerSocket().
+    pub fn open_server(&mut self, owner: u32, options: &ServerOptions) -> Result<Id, SocketError> {
+        self.open(owner, |id, context| Ok(AnySocket::Server(Box::new(TcpServerSocket::listen(options, id, context)?))))
+    }
+
+    fn open(
+        &mut self,
+        owner: u32,
+        make: impl FnOnce(Id, &mut Context) -> Result<AnySocket, SocketError>,
+    ) -> Result<Id, SocketError> {
+        let vacant = self.sockets.vacant_entry();
+        let index = vacant.key();
+        if self.generations.len() <= index {
+            self.generations.resize(index + 1, 0);
+        }
+        self.generations[index] = self.generations[index].wrapping_add(1);
+        let id = Id::new(index, self.generations[index])
+            .ok_or_else(|| SocketError::system("socket", io::Error::from(io::ErrorKind::OutOfMemory)))?;
+        let socket = make(id, &mut self.context)?;
+        vacant.insert(Entry { id, owner, referenced: true, socket });
+        self.references += 1;
+        let index = owner as usize;
+        if self.owners.len() <= index {
+            self.owners.resize(index + 1, 0);
+        }
+        self.owners[index] += 1;
+        Ok(id)
+    }
+
+    fn remove(&mut self, id: Id) {
+        let entry = self.sockets.remove(id.index());
+        self.references -= usize::from(entry.referenced);
+        self.owners[entry.owner as usize] -= 1;
+    }
+
+    /// How many sockets an owner has open.
+    pub fn open_sockets(&self, owner: u32) -> u32 {
+        self.owners.get(owner as usize).copied().unwrap_or(0)
+    }
+
+    /// Whose a socket is.
+    pub fn owner(&self, id: Id) -> Option<u32> {
+        self.sockets.get(id.index()).filter(|entry| entry.id == id).map(|entry| entry.owner)
+    }
+
+    /// ref() and unref().
+    pub fn set_referenced(&mut self, id: Id, referenced: bool) {
+        let Some(entry) = self.sockets.get_mut(id.index()).filter(|entry| entry.id == id) else { return };
+        self.references -= usize::from(entry.referenced);
+        self.references += usize::from(referenced);
+        entry.referenced = referenced;
+    }
+
+    /// Whether the process is to stay alive: for an open socket, or for what was sent and not yet flushed (R-keep).
+    pub fn keeps_alive(&self) -> bool {
+        self.references > 0 || !self.context.dirty.is_empty()
+    }
+
+    // --- one socket ---
+
+    /// Runs `f` on an open TCP socket; `None` where there is none of that id.
+    pub fn tcp<T>(&mut self, id: Id, f: impl FnOnce(&mut TcpSocket, &mut Context) -> T) -> Option<T> {
+        match &mut self.sockets.get_mut(id.index()).filter(|entry| entry.id == id)?.socket {
+            AnySocket::Tcp(socket) => Some(f(socket, &mut self.context)),
+            _ => None,
+        }
+    }
+
+    /// Runs `f` on an open UDP socket.
+    pub fn udp<T>(&mut self, id: Id, f: impl FnOnce(&mut UdpSocket, &mut Context) -> T) -> Option<T> {
+        match &mut self.sockets.get_mut(id.index()).filter(|entry| entry.id == id)?.socket {
+            AnySocket::Udp(socket) => Some(f(socket, &mut self.context)),
+            _ => None,
+        }
+    }
+
+    /// Runs `f` on an open server socket.
+    pub fn server<T>(&mut self, id: Id, f: impl FnOnce(&mut TcpServerSocket, &mut Context) -> T) -> Option<T> {
+        match &mut self.sockets.get_mut(id.index()).filter(|entry| entry.id == id)?.socket {
+            AnySocket::Server(socket) => Some(f(socket, &mut self.context)),
+            _ => None,
+        }
+    }
+
+    /// Tells a socket which listeners it has, and has it looked after if that makes it want something.
+    pub fn listen(&mut self, id: Id, data: bool, half_close: bool) {
+        self.with(id, |socket, id, context| {
+            match socket {
+                AnySocket::Tcp(tcp) => tcp.machine.listen(data, half_close),
+                AnySocket::Udp(udp) => udp.listening = data,
+                AnySocket::Server(server) => server.listening = data,
+                AnySocket::Broken(_) => {}
+            }
+            if data {
+                socket.schedule(id, context);
+            }
+        });
+    }
+
+    /// suspend().
+    pub fn suspend(&mut self, id: Id) {
+        self.with(id, |socket, _, _| match socket {
+            AnySocket::Tcp(tcp) => tcp.machine.suspend(),
+            AnySocket::Udp(udp) => udp.suspended = true,
+            AnySocket::Server(server) => server.suspended = true,
+            AnySocket::Broken(_) => {}
+        });
+    }
+
+    /// resume().
+    pub fn resume(&mut self, id: Id) {
+        self.with(id, |socket, id, context| {
+            match socket {
+                AnySocket::Tcp(tcp) => tcp.machine.resume(),
+                AnySocket::Udp(udp) => udp.suspended = false,
+                AnySocket::Server(server) => server.suspended = false,
+                AnySocket::Broken(_) => {}
+            }
+            socket.schedule(id, context);
+        });
+    }
+
+    /// `readyState`.
+    pub fn ready_state(&self, id: Id) -> crate::proto::ReadyState {
+        use crate::proto::ReadyState;
+        match self.sockets.get(id.index()).filter(|entry| entry.id == id).map(|entry| &entry.socket) {
+            Some(AnySocket::Tcp(tcp)) => tcp.machine.state(),
+            Some(AnySocket::Udp(udp)) if !udp.is_closed() => ReadyState::Open,
+            Some(AnySocket::Server(_)) => ReadyState::Open,
+            _ => ReadyState::Closed,
+        }
+    }
+
+    /// `bufferedAmount`.
+    pub fn buffered_amount(&self, id: Id) -> u32 {
+        match self.sockets.get(id.index()).filter(|entry| entry.id == id).map(|entry| &entry.socket) {
+            Some(AnySocket::Tcp(tcp)) => tcp.machine.ledger.buffered_amount(),
+            Some(AnySocket::Udp(udp)) => udp.ledger.buffered_amount(),
+            _ => 0,
+        }
+    }
+
+    /// close(). Returns whether the socket is gone.
+    pub fn close(&mut self, id: Id) -> bool {
+        let gone = self.with(id, |socket, id, context| match socket {
+            AnySocket::Tcp(tcp) => {
+                tcp.close(id, context);
+                false
+            }
+            AnySocket::Udp(udp) => udp.close(id, context),
+            AnySocket::Server(_) => true,
+            AnySocket::Broken(_) => false,
+        });
+        match gone {
+            Some(true) => {
+                self.remove(id);
+                true
+            }
+            Some(false) => false,
+            None => true,
+        }
+    }
+
+    fn with<T>(&mut self, id: Id, f: impl FnOnce(&mut AnySocket, Id, &mut Context) -> T) -> Option<T> {
+        let entry = self.sockets.get_mut(id.index()).filter(|entry| entry.id == id)?;
+        Some(f(&mut entry.socket, id, &mut self.context))
+    }
+
+    // --- turns ---
+
+    /// Whether a turn would find something to do without asking the poll set.
+    pub fn has_work(&self) -> bool {
+        !self.context.ready.is_empty() || !self.context.dirty.is_empty() || !self.round.is_empty()
+    }
+
+    /// Starts a turn: asks the poll set what is ready.
+    pub fn begin(&mut self) {
+        if let Some((mut poll, mut events)) = self.poll.take() {
+            // An interrupted call is asked again in the next turn; nothing else can go wrong with a valid set.
+            if poll.poll(&mut events, Some(Duration::ZERO)).is_ok() {
+                self.note(&events);
+            }
+            self.poll = Some((poll, events));
+        }
+        self.begin_known();
+    }
+
+    /// Starts a turn that serves only what is known already: no system call.
+    pub fn begin_known(&mut self) {
+        while let Some(id) = self.context.timers.pop_due() {
+            self.with(id, |socket, id, context| {
+                match socket {
+                    AnySocket::Tcp(tcp) => tcp.on_deadline(id, context),
+                    AnySocket::Udp(udp) => udp.on_deadline(id, context),
+                    AnySocket::Server(server) => server.on_deadline(),
+                    AnySocket::Broken(_) => {}
+                }
+                socket.schedule(id, context);
+            });
+        }
+        self.round.extend(self.context.ready.drain(..));
+    }
+
+    fn note(&mut self, events: &Events) {
+        for event in events {
+            let Ok(number) = u32::try_from(event.token().0) else { continue };
+            self.with(Id::from_number(number), |socket, id, context| {
+                match socket {
+                    AnySocket::Tcp(tcp) => tcp.on_ready(event),
+                    AnySocket::Udp(udp) => udp.on_ready(event, id, context),
+                    AnySocket::Server(server) => server.readable = true,
+                    AnySocket::Broken(_) => {}
+                }
+                socket.schedule(id, context);
+            });
+        }
+    }
+
+    /// The next event of this turn. `NeedsBlock` is answered with [`Net::lend_block`].
+    #[allow(clippy::should_implement_trait, reason = "no iterator: what it gives is good only until the next call")]
+    pub fn next(&mut self) -> Next {
+        while let Some(&id) = self.round.front() {
+            let Some(entry) = self.sockets.get_mut(id.index()).filter(|entry| entry.id == id) else {
+                self.round.pop_front();
+                continue;
+            };
+            let owner = entry.owner;
+            let stepped = catch_unwind(AssertUnwindSafe(|| entry.socket.step(id, &mut self.context)));
+            let step = stepped.unwrap_or_else(|panic| {
+                entry.socket.break_down(panic_message(&*panic));
+                entry.socket.step(id, &mut self.context)
+            });
+            match step {
+                Step::Event(kind, last) => {
+                    if last {
+                        self.round.pop_front();
+                        self.remove(id);
+                    }
+                    return Next::Event(Event { id, owner, kind, last });
+                }
+                Step::Read(kind) => {
+                    self.round.pop_front();
+                    entry.socket.unschedule();
+                    if entry.socket.has_more() {
+                        entry.socket.schedule(id, &mut self.context);
+                    }
+                    return Next::Event(Event { id, owner, kind, last: false });
+                }
+                Step::Accepted(stream, remote) => {
+                    if let Some(kind) = self.accept(id, owner, stream, remote) {
+                        return Next::Event(Event { id, owner, kind, last: false });
+                    }
+                }
+                Step::NeedsBlock => return Next::NeedsBlock,
+                Step::Idle => {
+                    self.round.pop_front();
+                    entry.socket.unschedule();
+                    if entry.socket.has_more() {
+                        entry.socket.schedule(id, &mut self.context);
+                    }
+                }
+            }
+        }
+        Next::Done
+    }
+
+    /// Makes a socket of a connection that server `id` accepted.
+    fn accept(&mut self, id: Id, owner: u32, stream: mio::net::TcpStream, remote: SocketAddr) -> Option<EventKind> {
+        let (options, local) = self.server(id, |server, _| (server.stream_options, server.local_of(&stream)))?;
+        let opened = self.open(owner, |accepted, context| {
+            TcpSocket::accepted(stream, remote, local, &options, accepted, context)
+                .map(|socket| AnySocket::Tcp(Box::new(socket)))
+                .map_err(|error| SocketError::system_at("accept", remote, error))
+        });
+        Some(match opened {
+            Ok(accepted) => EventKind::Connect { accepted, remote, local },
+            Err(error) => EventKind::ServerError(error),
+        })
+    }
+
+    /// Ends a turn: writes what was sent in it. Returns whether another turn is needed before the next report.
+    pub fn finish(&mut self) -> bool {
+        for id in std::mem::take(&mut self.context.dirty) {
+            self.with(id, |socket, id, context| match socket {
+                AnySocket::Tcp(tcp) => tcp.flush(id, context),
+                AnySocket::Udp(udp) => udp.flush_turn(id, context),
+                AnySocket::Server(_) | AnySocket::Broken(_) => {}
+            });
+        }
+        self.has_work()
+    }
+
+    /// Memory of the engine's for a large read.
+    pub fn lend_block(&mut self, block: Block) {
+        self.context.block = Some(block);
+    }
+
+    /// Takes the lent memory back.
+    pub fn take_block(&mut self) -> Option<Block> {
+        self.context.block.take()
+    }
+
+    /// The bytes of the last event. Those in the block are the caller's own.
+    pub fn received(&self, place: Place) -> &[u8] {
+        match place {
+            Place::Shared { start, len } => &self.context.buffer[start..start + len],
+            Place::Held => &self.context.held,
+            Place::Block { .. } => &[],
+        }
+    }
+
+    /// The environment ends: every socket is closed, what waits gets one chance to leave (R-end-of-life).
+    pub fn end(&mut self) {
+        for mut entry in self.sockets.drain() {
+            match &mut entry.socket {
+                AnySocket::Tcp(tcp) => tcp.abandon(entry.id, &mut self.context),
+                AnySocket::Udp(udp) => udp.abandon(entry.id, &mut self.context),
+                AnySocket::Server(_) | AnySocket::Broken(_) => {}
+            }
+        }
+    }
+
+    /// A call on the socket panicked: it is closed, and what happened is told as an error.
+    pub fn break_down(&mut self, id: Id, message: String) {
+        self.with(id, |socket, id, context| {
+            socket.break_down(message);
+            context.ready.push(id);
+        });
+    }
+}
+
+/// What a panic said.
+pub fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a panic without a message").to_owned()
+}

@@ -1,0 +1,504 @@
+use std::collections::VecDeque;
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use mio::Interest;
+use mio::net::UdpSocket as MioSocket;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::context::{BATCH, Context, STRIDE};
+use super::event::{EventKind, Place};
+use super::multicast::Memberships;
+use super::options::UdpOptions;
+use super::turn::Step;
+use super::udp_queue::UdpQueue;
+use super::{Id, SocketError, endpoint, errno};
+use crate::proto::Ledger;
+
+/// send() hands datagrams over at the latest when this many, or this many bytes, wait (R-udp-full).
+const FLUSH_COUNT: usize = 64;
+const FLUSH_BYTES: u64 = 64 * 1024;
+/// Where datagrams are large, no more than this many are taken at once: 256 KiB in memory (R-listen).
+const LARGE_BATCH: usize = 4;
+/// From this size on a datagram is large.
+const LARGE: usize = 8 * 1024;
+/// How long to wait when the system has no buffer and will not say when it has one.
+const NO_BUFFER_PAUSE: Duration = Duration::from_millis(5);
+/// Errors kept to be told; a sender that makes more of them in one turn learns nothing from the rest.
+const ERRORS: usize = 16 * 1024;
+/// What a UDP packet can carry (R-udp-toolong).
+const LONGEST_V4: usize = 65_507;
+const LONGEST_V6: usize = 65_527;
+
+/// One UDP socket.
+pub struct UdpSocket {
+    socket: MioSocket,
+    pub local: SocketAddr,
+    /// The default destination's address, canonical.
+    pub remote: Option<SocketAddr>,
+    ipv6_only: bool,
+    max_buffered_amount: u64,
+    pub ledger: Ledger,
+    queue: UdpQueue,
+    /// Where the last send() went.
+    last: Option<SocketAddr>,
+    /// Received, and not told because somebody suspended or went away (R-udp-suspend).
+    held: VecDeque<(SocketAddr, Vec<u8>)>,
+    /// Which of the context's received datagrams are still to be told, in this turn.
+    batch: std::ops::Range<usize>,
+    /// The last batch had large datagrams.
+    large: bool,
+    errors: VecDeque<SocketError>,
+    groups: Memberships,
+    pub listening: bool,
+    pub suspended: bool,
+    pub scheduled: bool,
+    dirty: bool,
+    readable: bool,
+    /// The system took no more: wait until it says that it does.
+    blocked: bool,
+    /// close() was called, or send() ended the socket.
+    closed: bool,
+    blob_asked: bool,
+    blob_due: bool,
+}
+
+/// Where a send() goes.
+pub enum Destination<'a> {
+    /// An address literal and a port.
+    To(&'a str, u16),
+    /// Where the last one went.
+    Same,
+}
+
+/// What became of a send().
+pub enum UdpSent {
+    /// Taken; the flag is what send() returns.
+    Taken(bool),
+    /// The socket is closed: InvalidStateError.
+    NotOpen,
+    /// Too long, or the buffer is full: the socket has closed itself, `error` follows (R-udp-toolong).
+    Ended,
+}
+
+impl UdpSocket {
+    /// Makes and binds a socket (R-udp-bind).
+    pub fn bind(options: &UdpOptions, id: Id, context: &mut Context) -> Result<Self, SocketError> {
+        let port = options.local_port.unwrap_or(0);
+        let local = options.local_address.as_deref();
+        let local = local.map(|text| endpoint::parse("localAddress", text, port)).transpose()?;
+        let remote = options.remote_address.as_deref();
+        let remote = remote.map(|text| endpoint::parse("remoteAddress", text, 0)).transpose()?;
+        let local = match (local, &remote) {
+            (Some(local), _) => local,
+            (None, Some(remote)) => endpoint::wildcard(remote, port),
+            (None, None) => SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port),
+        };
+        if let Some(remote) = &remote {
+            endpoint::check_reachable(&local, options.ipv6_only, remote)?;
+        }
+        let raw = open(options, &local)?;
+        raw.bind(&local.into()).map_err(|source| {
+            if errno::is_resource_shortage(&source) {
+                SocketError::system_at("bind", local, source)
+            } else {
+                SocketError::Local { syscall: "bind", address: local, source }
+            }
+        })?;
+        let mut socket = MioSocket::from_std(raw.into());
+        let local = socket.local_addr().map_err(|error| SocketError::system("getsockname", error))?;
+        context
+            .registry
+            .register(&mut socket, id.token(), Interest::READABLE | Interest::WRITABLE)
+            .map_err(|error| SocketError::system("epoll_ctl", error))?;
+        Ok(Self {
+            socket,
+            local,
+            remote,
+            ipv6_only: options.ipv6_only,
+            max_buffered_amount: options.max_buffered_amount.into(),
+            ledger: Ledger::new(options.high_water_mark, options.max_buffered_amount),
+            queue: UdpQueue::default(),
+            last: None,
+            held: VecDeque::new(),
+            batch: 0..0,
+            large: false,
+            errors: VecDeque::new(),
+            groups: Memberships::default(),
+            listening: false,
+            suspended: false,
+            scheduled: false,
+            dirty: false,
+            readable: false,
+            blocked: false,
+            closed: false,
+            blob_asked: false,
+            blob_due: false,
+        })
+    }
+
+    /// Whether readyState is "closed".
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    fn wants_data(&self) -> bool {
+        self.listening && !self.suspended && !self.closed
+    }
+
+    // --- reports from below ---
+
+    /// What the poll set says.
+    pub fn on_ready(&mut self, event: &mio::event::Event, id: Id, context: &mut Context) {
+        self.readable |= event.is_readable() || event.is_error();
+        if event.is_writable() && std::mem::take(&mut self.blocked) {
+            self.mark_dirty(id, context);
+        }
+    }
+
+    /// The pause after a want of buffers is over.
+    pub fn on_deadline(&mut self, id: Id, context: &mut Context) {
+        self.blocked = false;
+        self.mark_dirty(id, context);
+    }
+
+    // --- calls from above ---
+
+    /// send() of bytes.
+    pub fn send(
+        &mut self,
+        data: &[u8],
+        destination: Destination<'_>,
+        id: Id,
+        context: &mut Context,
+    ) -> Result<UdpSent, SocketError> {
+        if self.closed {
+            return Ok(UdpSent::NotOpen);
+        }
+        let to = self.resolve(destination)?;
+        if let Some(error) = self.refusal(data.len() as u64, &to) {
+            return Ok(self.end(error, id, context));
+        }
+        self.queue.push(data, endpoint::as_family_of(&self.local, to));
+        let go_on = self.ledger.accept(data.len() as u64);
+        if !self.blocked && (self.queue.len() >= FLUSH_COUNT || self.queue.waiting() >= FLUSH_BYTES) {
+            self.flush(id, context);
+        }
+        self.mark_dirty(id, context);
+        Ok(UdpSent::Taken(go_on))
+    }
+
+    /// send() of a Blob.
+    pub fn send_blob(
+        &mut self,
+        size: u64,
+        destination: Destination<'_>,
+        id: Id,
+        context: &mut Context,
+    ) -> Result<UdpSent, SocketError> {
+        if size == 0 {
+            return self.send(&[], destination, id, context);
+        }
+        if self.closed {
+            return Ok(UdpSent::NotOpen);
+        }
+        let to = self.resolve(destination)?;
+        if let Some(error) = self.refusal(size, &to) {
+            return Ok(self.end(error, id, context));
+        }
+        self.queue.push_blob(size, endpoint::as_family_of(&self.local, to));
+        let go_on = self.ledger.accept_blob(size);
+        self.mark_dirty(id, context);
+        Ok(UdpSent::Taken(go_on))
+    }
+
+    /// The bytes of the first unread Blob.
+    pub fn blob_piece(&mut self, bytes: &[u8], id: Id, context: &mut Context) {
+        if !self.queue.fill_blob(bytes) {
+            return self.blob_failed("it has other bytes than its size said".to_owned(), id, context);
+        }
+        self.blob_asked = false;
+        self.mark_dirty(id, context);
+    }
+
+    /// The first unread Blob cannot be read: that datagram is lost (R-udp-neterr).
+    pub fn blob_failed(&mut self, reason: String, id: Id, context: &mut Context) {
+        self.blob_asked = false;
+        if let Some(size) = self.queue.drop_blob() {
+            self.ledger.wrote(size, size);
+            self.fail(SocketError::Blob { reason });
+        }
+        self.mark_dirty(id, context);
+        self.schedule(id, context);
+    }
+
+    /// joinMulticastGroup() and leaveMulticastGroup().
+    pub fn change_group(&mut self, join: bool, group: &str, interface: Option<&str>) -> Result<(), SocketError> {
+        if self.closed {
+            let member = if join { "joinMulticastGroup" } else { "leaveMulticastGroup" };
+            return Err(SocketError::Closed { member });
+        }
+        let Self { groups, socket, local, ipv6_only, .. } = self;
+        if join {
+            groups.join(socket, local, *ipv6_only, group, interface)
+        } else {
+            groups.leave(socket, local, *ipv6_only, group, interface)
+        }
+    }
+
+    /// close() (R-udp-close). Returns whether nothing is left to send.
+    pub fn close(&mut self, id: Id, context: &mut Context) -> bool {
+        self.closed = true;
+        self.errors.clear();
+        self.held.clear();
+        self.batch = 0..0;
+        if !self.blocked {
+            self.flush(id, context);
+        }
+        self.errors.clear();
+        self.mark_dirty(id, context);
+        self.queue.is_empty()
+    }
+
+    /// To be stepped in the next turn.
+    pub fn schedule(&mut self, id: Id, context: &mut Context) {
+        if !std::mem::replace(&mut self.scheduled, true) {
+            context.ready.push(id);
+        }
+    }
+
+    fn mark_dirty(&mut self, id: Id, context: &mut Context) {
+        if !std::mem::replace(&mut self.dirty, true) {
+            context.dirty.push(id);
+        }
+    }
+
+    fn resolve(&mut self, destination: Destination<'_>) -> Result<SocketAddr, SocketError> {
+        let to = match (destination, self.last) {
+            (Destination::Same, Some(last)) => return Ok(last),
+            (Destination::Same, None) => {
+                return Err(SocketError::BadOption { reason: "no destination has been given".to_owned() });
+            }
+            (Destination::To(text, port), _) => endpoint::parse("remoteAddress", text, port)?,
+        };
+        endpoint::check_reachable(&self.local, self.ipv6_only, &to)?;
+        self.last = Some(to);
+        Ok(to)
+    }
+
+    /// Why a datagram of `bytes` cannot be taken, if so (R-udp-toolong, R-udp-full).
+    fn refusal(&self, bytes: u64, to: &SocketAddr) -> Option<SocketError> {
+        let most = if to.is_ipv4() { LONGEST_V4 } else { LONGEST_V6 };
+        if bytes > most as u64 {
+            return Some(SocketError::TooLong { bytes: usize::try_from(bytes).unwrap_or(usize::MAX), most });
+        }
+        let kept = if self.blocked { self.queue.waiting() } else { 0 };
+        (kept > 0 && kept + bytes > self.max_buffered_amount)
+            .then_some(SocketError::BufferFull { buffered: kept, limit: self.max_buffered_amount })
+    }
+
+    /// send() ends the socket: closed at once, what was sent before still goes out, one `error` follows.
+    fn end(&mut self, error: SocketError, id: Id, context: &mut Context) -> UdpSent {
+        self.closed = true;
+        self.errors.clear();
+        self.errors.push_back(error);
+        self.held.clear();
+        self.batch = 0..0;
+        self.mark_dirty(id, context);
+        self.schedule(id, context);
+        UdpSent::Ended
+    }
+
+    fn fail(&mut self, error: SocketError) {
+        if !self.closed && self.errors.len() < ERRORS {
+            self.errors.push_back(error);
+        }
+    }
+
+    // --- outputs ---
+
+    /// The next thing that is due: an event, or one batch.
+    pub fn step(&mut self, id: Id, context: &mut Context) -> Step {
+        if let Some(error) = self.errors.pop_front() {
+            let last = self.closed && self.queue.is_empty() && self.errors.is_empty();
+            return Step::Event(EventKind::UdpError(error), last);
+        }
+        if std::mem::take(&mut self.blob_due) {
+            return Step::Event(EventKind::UdpBlob, false);
+        }
+        if self.closed {
+            return if self.queue.is_empty() { Step::Event(EventKind::End, true) } else { Step::Idle };
+        }
+        if self.ledger.drain_ready() {
+            self.ledger.drained();
+            return Step::Event(EventKind::UdpDrain, false);
+        }
+        if !self.wants_data() {
+            self.hold(context);
+            return Step::Idle;
+        }
+        if let Some((from, bytes)) = self.held.pop_front() {
+            context.held = bytes;
+            return Step::Event(EventKind::Datagram(Place::Held, from), false);
+        }
+        if self.batch.is_empty() && !self.receive(context) {
+            if !self.errors.is_empty() {
+                self.schedule(id, context);
+            }
+            return Step::Idle;
+        }
+        let index = self.batch.start;
+        self.batch.start += 1;
+        let received = context.batches.received[index];
+        let place = Place::Shared { start: index * STRIDE, len: received.len };
+        let kind = EventKind::Datagram(place, endpoint::canonical(received.from));
+        if self.batch.is_empty() { Step::Read(kind) } else { Step::Event(kind, false) }
+    }
+
+    /// Whether datagrams may wait that it would take now.
+    pub fn has_more(&self) -> bool {
+        self.wants_data() && (self.readable || !self.held.is_empty() || !self.batch.is_empty())
+            || !self.errors.is_empty()
+    }
+
+    /// The end of a turn.
+    pub fn flush_turn(&mut self, id: Id, context: &mut Context) {
+        self.dirty = false;
+        if !self.blocked {
+            self.flush(id, context);
+        }
+        self.ledger.settle();
+        if self.queue.waits_for_blob() && !self.blob_asked {
+            self.blob_asked = true;
+            self.blob_due = true;
+        }
+        let ended = self.closed && self.queue.is_empty();
+        if self.blob_due || ended || self.ledger.drain_ready() || !self.errors.is_empty() {
+            self.schedule(id, context);
+        }
+    }
+
+    /// What the batch still has is kept: somebody suspended, or went away, in the middle of it.
+    fn hold(&mut self, context: &Context) {
+        for index in std::mem::replace(&mut self.batch, 0..0) {
+            let received = context.batches.received[index];
+            let start = index * STRIDE;
+            let bytes = context.buffer[start..start + received.len].to_vec();
+            self.held.push_back((endpoint::canonical(received.from), bytes));
+        }
+    }
+
+    /// Takes a batch from the system. Returns whether there is one.
+    fn receive(&mut self, context: &mut Context) -> bool {
+        if !self.readable {
+            return false;
+        }
+        let most = if self.large { LARGE_BATCH } else { BATCH };
+        let Context { batches, buffer, .. } = context;
+        match batches.receive(&self.socket, buffer, most) {
+            Ok(()) => {
+                let count = batches.received.len();
+                self.readable = count == most || cfg!(not(target_os = "linux"));
+                self.large = batches.received.iter().any(|received| received.len >= LARGE);
+                self.batch = 0..count;
+                count > 0
+            }
+            Err(error) => {
+                match error.kind() {
+                    ErrorKind::Interrupted => {}
+                    ErrorKind::WouldBlock => self.readable = false,
+                    _ => self.fail(SocketError::system("recv", error)),
+                }
+                false
+            }
+        }
+    }
+
+    /// Hands datagrams to the system until it takes no more.
+    fn flush(&mut self, id: Id, context: &mut Context) {
+        loop {
+            let Some(to) = self.queue.ready(1).next().map(|(to, _)| to) else { return };
+            match context.batches.send(&self.socket, self.queue.ready(FLUSH_COUNT)) {
+                Ok(sent) => {
+                    for _ in 0..sent {
+                        let (bytes, from_blobs) = self.queue.pop();
+                        self.ledger.wrote(bytes, from_blobs);
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.blocked = true;
+                    return;
+                }
+                Err(error) if errno::is_resource_shortage(&error) => {
+                    self.blocked = true;
+                    context.timers.add(Instant::now() + NO_BUFFER_PAUSE, id);
+                    return;
+                }
+                Err(error) => {
+                    // This datagram's fault: it is lost, the next one may fare better (R-udp-neterr).
+                    self.fail(SocketError::system_at("send", endpoint::canonical(to), error));
+                    let (bytes, from_blobs) = self.queue.pop();
+                    self.ledger.wrote(bytes, from_blobs);
+                }
+            }
+        }
+    }
+
+    /// The environment ends: what waits gets one chance to leave.
+    pub fn abandon(&mut self, id: Id, context: &mut Context) {
+        self.flush(id, context);
+    }
+}
+
+fn open(options: &UdpOptions, local: &SocketAddr) -> Result<Socket, SocketError> {
+    let raw = Socket::new(Domain::for_address(*local), Type::DGRAM, Some(Protocol::UDP)).map_err(|source| {
+        if errno::is_resource_shortage(&source) {
+            SocketError::system("socket", source)
+        } else {
+            SocketError::Local { syscall: "socket", address: *local, source }
+        }
+    })?;
+    configure(&raw, options, local).map_err(|error| SocketError::system("setsockopt", error))?;
+    Ok(raw)
+}
+
+fn configure(raw: &Socket, options: &UdpOptions, local: &SocketAddr) -> std::io::Result<()> {
+    raw.set_nonblocking(true)?;
+    if options.address_reuse && local.port() != 0 {
+        raw.set_reuse_address(true)?;
+        #[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "openbsd", target_os = "netbsd"))]
+        raw.set_reuse_port(true)?;
+    }
+    if local.is_ipv6() {
+        raw.set_only_v6(options.ipv6_only)?;
+        raw.set_multicast_loop_v6(options.loopback)?;
+        // A dual-stack socket sends IPv4 multicast too. Where the system has no such option there, its default holds.
+        let _ = raw.set_multicast_loop_v4(options.loopback);
+    } else {
+        raw.set_multicast_loop_v4(options.loopback)?;
+        if let SocketAddr::V4(v4) = local
+            && !v4.ip().is_unspecified()
+            && !v4.ip().is_multicast()
+        {
+            // An address that is none of ours is told by bind(2), with a better error.
+            let _ = raw.set_multicast_if_v4(v4.ip());
+        }
+    }
+    #[cfg(target_os = "macos")]
+    {
+        // Datagrams over 9,216 bytes are refused until it is raised.
+        raw.set_send_buffer_size(65_535)?;
+    }
+    #[cfg(target_os = "linux")]
+    {
+        // Without this a socket also gets what other sockets of the host have joined. Older kernels lack the IPv6 one.
+        super::sys::set_option(raw, libc::IPPROTO_IP, libc::IP_MULTICAST_ALL, 0)?;
+        if local.is_ipv6() {
+            const IPV6_MULTICAST_ALL: i32 = 29;
+            let _ = super::sys::set_option(raw, libc::IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0);
+        }
+    }
+    Ok(())
+}
