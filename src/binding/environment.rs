@@ -1,0 +1,303 @@
+use std::cell::{Cell, OnceCell, RefCell};
+use std::ptr;
+
+use napi::sys;
+
+use super::events;
+use super::host::{Host, dereference};
+use super::values::{Raw, Value, array_buffer, ok, to_bytes, type_of, uint};
+use super::wake::{self, Source, Wake};
+use crate::net::{Block, Event, Id, Net, Next, Place, SocketError};
+
+/// What a large read goes straight into. Matches `net`'s read size, so that a full read is handed over as it is.
+const BLOCK: u32 = 64 * 1024;
+
+/// Everything of one napi environment: the main thread's, or a worker's.
+///
+/// No borrow of `net` is held while JavaScript runs: handlers call back into these functions.
+pub struct Environment {
+    raw: Raw,
+    net: RefCell<Option<Net>>,
+    hosts: RefCell<Vec<Host>>,
+    source: Cell<Option<Source>>,
+    wake: OnceCell<Box<dyn Wake>>,
+    /// The ArrayBuffer whose memory `net` has been lent.
+    block: Cell<sys::napi_ref>,
+    in_turn: Cell<bool>,
+}
+
+impl Environment {
+    /// Nothing open, nothing watched.
+    pub fn new(raw: Raw) -> Self {
+        Self {
+            raw,
+            net: RefCell::new(None),
+            hosts: RefCell::new(Vec::new()),
+            source: Cell::new(None),
+            wake: OnceCell::new(),
+            block: Cell::new(ptr::null_mut()),
+            in_turn: Cell::new(false),
+        }
+    }
+
+    /// The raw environment.
+    pub fn raw(&self) -> Raw {
+        self.raw
+    }
+
+    // --- hosts ---
+
+    /// A copy of the package introduces itself. The first one decides the wake source.
+    pub fn attach(&self, host: Host, source: Source) -> u32 {
+        if self.source.get().is_none() {
+            self.source.set(Some(source));
+        }
+        let mut hosts = self.hosts.borrow_mut();
+        hosts.push(host);
+        (hosts.len() - 1) as u32
+    }
+
+    /// Runs `f` on a host.
+    pub fn host<T>(&self, number: u32, f: impl FnOnce(&Host) -> T) -> Option<T> {
+        self.hosts.borrow().get(number as usize).map(f)
+    }
+
+    /// Holds the owner's JavaScript while it has open sockets.
+    fn settle_owner(&self, owner: u32) {
+        let open = self.net(|net| net.open_sockets(owner)).unwrap_or(0);
+        if let Some(host) = self.hosts.borrow_mut().get_mut(owner as usize) {
+            host.hold(open > 0);
+        }
+    }
+
+    // --- calls ---
+
+    /// Runs `f` on the sockets, where there are any.
+    pub fn net<T>(&self, f: impl FnOnce(&mut Net) -> T) -> Option<T> {
+        self.net.borrow_mut().as_mut().map(f)
+    }
+
+    /// Opens a socket for a host. The first one starts the wake source.
+    pub fn open(&self, owner: u32, open: impl FnOnce(&mut Net) -> Result<Id, SocketError>) -> Result<Id, SocketError> {
+        self.start()?;
+        let id = self.net(open).unwrap_or_else(|| Err(ended()))?;
+        self.settle_owner(owner);
+        self.after_call();
+        Ok(id)
+    }
+
+    /// close(): whether the socket is gone.
+    pub fn close(&self, id: Id) -> bool {
+        let owner = self.net(|net| net.owner(id)).flatten();
+        let gone = self.net(|net| net.close(id)).unwrap_or(true);
+        if gone && let Some(owner) = owner {
+            self.settle_owner(owner);
+        }
+        gone
+    }
+
+    /// After every call: what it left to do gets its turn, and the process stays alive as long as it should.
+    pub fn after_call(&self) {
+        if self.in_turn.get() {
+            return;
+        }
+        let Some(wake) = self.wake.get() else { return };
+        let Some((work, stays)) = self.net(|net| (net.has_work(), net.keeps_alive())) else { return };
+        wake.keep_alive(stays);
+        if work {
+            wake.need_turn();
+        }
+    }
+
+    fn start(&self) -> Result<(), SocketError> {
+        if self.wake.get().is_some() {
+            return Ok(());
+        }
+        let failed = |error| SocketError::system("epoll_create", error);
+        let net = Net::new().map_err(failed)?;
+        let source = self.source.get().unwrap_or(Source::Tokio);
+        *self.net.borrow_mut() = Some(net);
+        match wake::start(source, self) {
+            Ok(wake) => {
+                let _ = self.wake.set(wake);
+                Ok(())
+            }
+            Err(error) => {
+                *self.net.borrow_mut() = None;
+                Err(failed(error))
+            }
+        }
+    }
+
+    // --- turns ---
+
+    /// One turn: events to JavaScript, then what it sent to the system. `ask`: the poll set may have news.
+    /// Returns whether anything was told.
+    pub fn turn(&self, ask: bool) -> bool {
+        let outer = self.in_turn.replace(true);
+        self.net(|net| if ask { net.begin() } else { net.begin_known() });
+        let mut told = false;
+        loop {
+            match self.net(Net::next) {
+                Some(Next::Event(event)) => {
+                    told = true;
+                    if !self.tell(&event) {
+                        break;
+                    }
+                }
+                Some(Next::NeedsBlock) => {
+                    if !self.lend_block() {
+                        break;
+                    }
+                }
+                Some(Next::Done) | None => break,
+            }
+        }
+        self.net(Net::finish);
+        self.in_turn.set(outer);
+        self.after_turn();
+        told
+    }
+
+    fn after_turn(&self) {
+        let Some(wake) = self.wake.get() else { return };
+        if let Some(stays) = self.net(|net| net.keeps_alive()) {
+            wake.keep_alive(stays);
+        }
+    }
+
+    /// Calls `dispatch` for one event. Returns whether JavaScript can go on.
+    fn tell(&self, event: &Event) -> bool {
+        let Some(scope) = Scope::open(self.raw) else { return false };
+        let arguments = events::arguments(self, event);
+        let dispatch = self.host(event.owner, Host::dispatch).unwrap_or(ptr::null_mut());
+        let goes_on = dispatch.is_null() || self.call(dispatch, arguments.as_slice());
+        if event.last {
+            self.settle_owner(event.owner);
+        }
+        drop(scope);
+        goes_on
+    }
+
+    fn call(&self, function: Value, arguments: &[Value]) -> bool {
+        let from_bottom = self.wake.get().is_some_and(|wake| wake.is_at_bottom());
+        let (count, first) = (arguments.len(), arguments.as_ptr());
+        let mut result = ptr::null_mut();
+        // SAFETY: function and arguments are live handles of this environment, on its thread; no borrow is held.
+        let status = unsafe {
+            if from_bottom {
+                sys::napi_make_callback(self.raw, ptr::null_mut(), function, function, count, first, &raw mut result)
+            } else {
+                sys::napi_call_function(self.raw, function, function, count, first, &raw mut result)
+            }
+        };
+        if status == sys::Status::napi_ok {
+            return true;
+        }
+        self.report_exception()
+    }
+
+    /// A handler's exception that came through is reported as an uncaught one, never swallowed (R-handler). Returns
+    /// false where there is none: then JavaScript is being ended.
+    fn report_exception(&self) -> bool {
+        let mut exception = ptr::null_mut();
+        // SAFETY: on the environment's thread, in an open handle scope.
+        unsafe {
+            if !ok(sys::napi_get_and_clear_last_exception(self.raw, &raw mut exception)) || exception.is_null() {
+                return false;
+            }
+            if type_of(self.raw, exception) == sys::ValueType::napi_undefined {
+                return false;
+            }
+            ok(sys::napi_fatal_exception(self.raw, exception))
+        }
+    }
+
+    // --- received bytes ---
+
+    /// The ArrayBuffer of an event's bytes (R-data: exactly the received ones).
+    pub fn data(&self, place: Place) -> Value {
+        if let Place::Block { len } = place {
+            return self.block_data(len);
+        }
+        self.net(|net| array_buffer(self.raw, net.received(place))).unwrap_or(ptr::null_mut())
+    }
+
+    /// A full block is handed over as it is; of a shorter one the bytes are copied and the block is used again.
+    fn block_data(&self, len: usize) -> Value {
+        let block = dereference(self.raw, self.block.get());
+        if len == BLOCK as usize {
+            self.net(Net::take_block);
+            // SAFETY: the reference is live; the value is held by the open handle scope.
+            unsafe { sys::napi_delete_reference(self.raw, self.block.replace(ptr::null_mut())) };
+            return block;
+        }
+        // SAFETY: the bytes are copied before JavaScript runs.
+        match unsafe { to_bytes(self.raw, block) } {
+            Some(bytes) => array_buffer(self.raw, &bytes[..len]),
+            None => ptr::null_mut(),
+        }
+    }
+
+    /// Has JavaScript allocate memory for a large read.
+    fn lend_block(&self) -> bool {
+        let Some(scope) = Scope::open(self.raw) else { return false };
+        let allocate = self.hosts.borrow().iter().find(|host| host.is_held()).map(|host| host.option(c"allocate"));
+        let Some(allocate) = allocate.filter(|allocate| !allocate.is_null()) else { return false };
+        let size = uint(self.raw, BLOCK);
+        let (mut block, mut reference) = (ptr::null_mut(), ptr::null_mut());
+        // SAFETY: live handles of this environment; the reference keeps the memory where it is until it is deleted.
+        let bytes = unsafe {
+            if !ok(sys::napi_call_function(self.raw, allocate, allocate, 1, &raw const size, &raw mut block)) {
+                self.report_exception();
+                return false;
+            }
+            if !ok(sys::napi_create_reference(self.raw, block, 1, &raw mut reference)) {
+                return false;
+            }
+            to_bytes(self.raw, block)
+        };
+        let Some(bytes) = bytes.filter(|bytes| bytes.len() == BLOCK as usize) else { return false };
+        self.block.set(reference);
+        // SAFETY: the block is known to nobody else until `block_data` hands it over, and held until then.
+        let block = unsafe { Block::new(bytes.as_ptr().cast_mut(), bytes.len()) };
+        self.net(|net| net.lend_block(block));
+        drop(scope);
+        true
+    }
+
+    /// The environment ends: its sockets end with it (R-end-of-life).
+    pub fn end(&self) {
+        // A turn may be on the stack (process.exit() in a handler): then its borrow is not held either.
+        if let Some(mut net) = self.net.borrow_mut().take() {
+            net.end();
+        }
+    }
+}
+
+/// There are no sockets any more: the environment is ending.
+fn ended() -> SocketError {
+    SocketError::system("socket", std::io::Error::other("the environment is ending"))
+}
+
+/// A handle scope, closed when dropped.
+pub struct Scope {
+    env: Raw,
+    scope: sys::napi_handle_scope,
+}
+
+impl Scope {
+    /// Opens one; `None` where the environment is ending.
+    pub fn open(env: Raw) -> Option<Self> {
+        let mut scope = ptr::null_mut();
+        // SAFETY: `env` is live and this is its thread.
+        ok(unsafe { sys::napi_open_handle_scope(env, &raw mut scope) }).then_some(Self { env, scope })
+    }
+}
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        // SAFETY: opened in `open`, closed once, innermost first.
+        unsafe { sys::napi_close_handle_scope(self.env, self.scope) };
+    }
+}

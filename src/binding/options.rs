@@ -1,0 +1,91 @@
+//! The option objects of openTcp, openUdp and openServer. JavaScript has converted and checked every member's type.
+
+use std::ffi::CStr;
+
+use napi::sys;
+
+use super::values::{Raw, Value, get, to_bool, to_string, to_u32, type_of};
+use crate::net::{ServerOptions, StreamOptions, TcpOptions, UdpOptions};
+
+/// Reads members of one option object.
+struct Members {
+    env: Raw,
+    object: Value,
+}
+
+impl Members {
+    /// A member that is there. (Deno converts undefined to a number where Node-API says that it is none.)
+    fn member(&self, name: &CStr) -> Option<Value> {
+        let member = get(self.env, self.object, name);
+        (type_of(self.env, member) != sys::ValueType::napi_undefined).then_some(member)
+    }
+
+    fn text(&self, name: &CStr) -> Option<String> {
+        to_string(self.env, self.member(name)?)
+    }
+
+    fn flag(&self, name: &CStr) -> Option<bool> {
+        to_bool(self.env, self.member(name)?)
+    }
+
+    fn number(&self, name: &CStr) -> Option<u32> {
+        to_u32(self.env, self.member(name)?)
+    }
+
+    fn port(&self, name: &CStr) -> Option<u16> {
+        self.number(name).and_then(|port| u16::try_from(port).ok())
+    }
+
+    fn high_water_mark(&self) -> u32 {
+        self.number(c"highWaterMark").unwrap_or(64 * 1024)
+    }
+
+    fn stream(&self) -> StreamOptions {
+        StreamOptions {
+            no_delay: self.flag(c"noDelay").unwrap_or(true),
+            allow_half_open: self.flag(c"allowHalfOpen"),
+            high_water_mark: self.high_water_mark(),
+            max_buffered_amount: self.number(c"maxBufferedAmount").unwrap_or(256 * 1024 * 1024),
+        }
+    }
+}
+
+/// Of openTcp.
+pub fn tcp(env: Raw, object: Value) -> TcpOptions {
+    let members = Members { env, object };
+    TcpOptions {
+        remote_address: members.text(c"remoteAddress").unwrap_or_default(),
+        remote_port: members.port(c"remotePort").unwrap_or(0),
+        local_address: members.text(c"localAddress"),
+        local_port: members.port(c"localPort"),
+        ipv6_only: members.flag(c"ipv6Only").unwrap_or(false),
+        stream: members.stream(),
+    }
+}
+
+/// Of openServer.
+pub fn server(env: Raw, object: Value) -> ServerOptions {
+    let members = Members { env, object };
+    ServerOptions {
+        local_address: members.text(c"localAddress"),
+        local_port: members.port(c"localPort"),
+        ipv6_only: members.flag(c"ipv6Only").unwrap_or(false),
+        backlog: members.number(c"backlog").unwrap_or(511),
+        stream: members.stream(),
+    }
+}
+
+/// Of openUdp.
+pub fn udp(env: Raw, object: Value) -> UdpOptions {
+    let members = Members { env, object };
+    UdpOptions {
+        local_address: members.text(c"localAddress"),
+        local_port: members.port(c"localPort"),
+        remote_address: members.text(c"remoteAddress"),
+        address_reuse: members.flag(c"addressReuse").unwrap_or(true),
+        loopback: members.flag(c"loopback").unwrap_or(false),
+        ipv6_only: members.flag(c"ipv6Only").unwrap_or(false),
+        high_water_mark: members.high_water_mark(),
+        max_buffered_amount: members.number(c"maxBufferedAmount").unwrap_or(64 * 1024 * 1024),
+    }
+}

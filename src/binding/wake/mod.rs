@@ -1,0 +1,60 @@
+//! Wake sources: who watches the poll set and says when a turn is due. What a turn does is the same for all.
+
+mod interrupt;
+#[cfg(target_os = "linux")]
+mod one_shot;
+#[cfg(unix)]
+mod uv;
+mod waiting_thread;
+
+use std::io;
+
+use super::environment::Environment;
+
+/// Which wake source an environment uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// libuv watches the set: Node and Electron on Unix.
+    Uv,
+    /// A task of the tokio runtime watches the set: where there is no libuv, on Linux.
+    Tokio,
+    /// A thread waits on the set: everywhere else.
+    Thread,
+}
+
+impl Source {
+    /// By the name that `attach()` gives.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "uv" => Some(Self::Uv),
+            "tokio" => Some(Self::Tokio),
+            "thread" => Some(Self::Thread),
+            _ => None,
+        }
+    }
+}
+
+/// What the environment asks of its wake source.
+pub trait Wake {
+    /// Something is to be done that the poll set does not tell of: take a turn soon.
+    fn need_turn(&self);
+
+    /// Whether the process is to stay alive for the sockets.
+    fn keep_alive(&self, stay: bool);
+
+    /// Whether turns run with no JavaScript below them, so that Node runs microtasks after each event.
+    fn is_at_bottom(&self) -> bool;
+}
+
+/// Starts the wake source of `environment`. Its end comes with the environment's.
+pub fn start(source: Source, environment: &Environment) -> io::Result<Box<dyn Wake>> {
+    match source {
+        #[cfg(unix)]
+        Source::Uv => uv::start(environment),
+        #[cfg(target_os = "linux")]
+        Source::Tokio => interrupt::start(environment, |net, gate| {
+            one_shot::OneShot::new(net, gate).map(|watch| Box::new(watch) as _)
+        }),
+        _ => interrupt::start(environment, |_, gate| Ok(Box::new(waiting_thread::WaitingThread::new(gate)))),
+    }
+}

@@ -1,0 +1,72 @@
+//! tokio's AsyncFd on a one-shot watch of the poll set: armed when JavaScript has nothing to do, silent while it has.
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::task::AbortHandle;
+
+use super::interrupt::{Gate, Watch};
+use crate::net::{Net, runtime};
+
+/// An epoll descriptor whose only member is the poll set, watched once for each arm().
+pub struct OneShot {
+    outer: RawFd,
+    set: RawFd,
+    task: AbortHandle,
+}
+
+impl OneShot {
+    /// The watch, not yet armed.
+    pub fn new(net: &Net, gate: Gate) -> io::Result<Self> {
+        let set = net.descriptor().ok_or_else(|| io::Error::other("the environment is ending"))?;
+        // SAFETY: a plain system call.
+        let outer = unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) };
+        if outer < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: a descriptor of our own, just made.
+        let owned = unsafe { OwnedFd::from_raw_fd(outer) };
+        control(outer, set, libc::EPOLL_CTL_ADD, 0)?;
+        let _inside = runtime().enter();
+        // SAFETY: an OwnedFd keeps its descriptor open and the same until the AsyncFd, which owns it, drops it.
+        let watched = unsafe { AsyncFd::register_with_interest(owned, Interest::READABLE) }?;
+        let task = runtime().spawn(async move {
+            while let Ok(mut ready) = watched.readable().await {
+                take_report(watched.as_raw_fd());
+                ready.clear_ready();
+                gate.interrupt();
+            }
+        });
+        Ok(Self { outer, set, task: task.abort_handle() })
+    }
+}
+
+impl Watch for OneShot {
+    fn arm(&self, _net: &mut Net) {
+        // Re-arming looks at the set as it is: what became ready in between is reported. It can fail only for
+        // descriptors that are not open: both are until stop().
+        let _ = control(self.outer, self.set, libc::EPOLL_CTL_MOD, (libc::EPOLLIN | libc::EPOLLONESHOT) as u32);
+    }
+
+    fn collect(&self, _net: &mut Net) {}
+
+    fn stop(&self, _net: &mut Net) {
+        self.task.abort();
+    }
+}
+
+fn control(outer: RawFd, set: RawFd, operation: i32, events: u32) -> io::Result<()> {
+    let mut event = libc::epoll_event { events, u64: 0 };
+    // SAFETY: both descriptors are open; `event` lives through the call.
+    let result = unsafe { libc::epoll_ctl(outer, operation, set, &raw mut event) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Takes the one report, which disarms the watch.
+fn take_report(outer: RawFd) {
+    let mut event = libc::epoll_event { events: 0, u64: 0 };
+    // SAFETY: room for one event; does not block.
+    unsafe { libc::epoll_wait(outer, &raw mut event, 1, 0) };
+}
