@@ -67,6 +67,8 @@ pub enum SocketError {
     },
     /// A datagram that no UDP packet can carry.
     TooLong {
+        /// Where it was to go.
+        to: SocketAddr,
         /// Its bytes.
         bytes: usize,
         /// The most that fits.
@@ -155,6 +157,7 @@ impl SocketError {
     pub fn address(&self) -> Option<SocketAddr> {
         match self {
             Self::Local { address, .. } | Self::Abandoned { address } => Some(*address),
+            Self::TooLong { to, .. } => Some(*to),
             Self::System { address, .. } => *address,
             _ => None,
         }
@@ -176,7 +179,7 @@ impl SocketError {
             Self::BufferFull { buffered, limit } => format!(
                 "the buffer is full: {buffered} bytes are buffered and maxBufferedAmount is {limit}; wait for drain when send() returns false"
             ),
-            Self::TooLong { bytes, most } => {
+            Self::TooLong { bytes, most, .. } => {
                 format!("a datagram of {bytes} bytes is too long: at most {most} fit")
             }
             Self::NoGroupInterface { group } => {

@@ -93,11 +93,10 @@ fn parse(local: &SocketAddr, ipv6_only: bool, group: &str, interface: Option<&st
                 return Err(SocketError::Group { reason });
             }
         },
-        (SocketAddr::V6(_), Some(text)) => Interface::Index(endpoint::zone_index(text).ok_or_else(|| {
-            let reason =
-                format!("interfaceAddress {text:?}: an IPv6 group is joined on an interface's name, such as eth0");
-            SocketError::Group { reason }
-        })?),
+        (SocketAddr::V6(_), Some(text)) => {
+            let no_interface = || SocketError::NoGroupInterface { group: format!("{group} on {text}") };
+            Interface::Index(endpoint::zone_index(text).ok_or_else(no_interface)?)
+        }
     };
     Ok(Membership { group: address.ip(), interface })
 }

@@ -20,9 +20,6 @@ pub enum Attempt {
 /// Starts an attempt. An error is one of the arguments, or a want of system resources.
 pub fn start(options: &TcpOptions, remote: SocketAddr) -> Result<Attempt, SocketError> {
     let wanted = local_wanted(options, &remote)?;
-    if options.ipv6_only && remote.is_ipv4() {
-        return Err(SocketError::Family { remote: endpoint::text(&remote), reaches: "IPv6 only" });
-    }
     let socket = match Socket::new(Domain::for_address(remote), Type::STREAM, Some(Protocol::TCP)) {
         Ok(socket) => socket,
         Err(error) if errno::is_resource_shortage(&error) => return Err(SocketError::system("socket", error)),

@@ -92,7 +92,7 @@ impl TcpServerSocket {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
                 Err(error) if errno::is_resource_shortage(&error) => {
                     self.paused = true;
-                    context.timers.add(Instant::now() + SHORTAGE_PAUSE, id);
+                    context.timers.add(Instant::now(), SHORTAGE_PAUSE, id);
                     if !std::mem::replace(&mut self.shortage_told, true) {
                         return Step::Event(EventKind::ServerError(SocketError::system("accept", error)), false);
                     }

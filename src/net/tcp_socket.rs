@@ -139,22 +139,27 @@ impl TcpSocket {
     // --- reports from below ---
 
     /// What the poll set says.
-    pub fn on_ready(&mut self, event: &mio::event::Event) {
+    pub fn on_ready(&mut self, event: &mio::event::Event, id: Id, context: &mut Context) {
         self.readable |= event.is_readable() || event.is_read_closed();
-        self.writable |= event.is_writable();
+        if event.is_writable() {
+            self.writable = true;
+            if self.queue.is_ready() {
+                self.mark_dirty(id, context);
+            }
+        }
         self.end_hint |= event.is_read_closed();
-        self.error_hint |= event.is_error() || event.is_write_closed();
+        self.error_hint |= event.is_error();
     }
 
     /// A deadline has come: only the linger has one.
     pub fn on_deadline(&mut self, id: Id, context: &mut Context) {
         let Some(linger) = &self.linger else { return };
-        let end = (linger.heard + LINGER_SILENCE).min(linger.since + LINGER_TOTAL);
-        if Instant::now() >= end {
+        let (end, now) = ((linger.heard + LINGER_SILENCE).min(linger.since + LINGER_TOTAL), Instant::now());
+        if now >= end {
             self.linger = None;
             self.machine.peer_ended();
         } else {
-            context.timers.add(end, id);
+            context.timers.add(now, end - now, id);
         }
     }
 
@@ -261,12 +266,13 @@ impl TcpSocket {
             } else {
                 self.notice_end();
             }
-            if self.machine.wants_fin() && self.queue.is_empty() {
-                self.end_output(id, context);
-            }
             let unread = self.has_unread();
             if let Some(event) = self.machine.next(unread) {
                 return self.tell(event, context);
+            }
+            if self.machine.wants_fin() && self.queue.is_empty() {
+                self.end_output(id, context);
+                continue;
             }
             if std::mem::take(&mut self.blob_due) {
                 return Step::Event(EventKind::Blob, false);
@@ -280,9 +286,6 @@ impl TcpSocket {
                 }
             } else if self.machine.drops_data() && self.readable && self.drop_bytes(context) {
                 continue;
-            }
-            if self.writable && (self.queue.is_ready() || self.machine.wants_fin()) {
-                self.mark_dirty(id, context);
             }
             return Step::Idle;
         }
@@ -323,6 +326,12 @@ impl TcpSocket {
         }
         let Some(stream) = &self.stream else { return };
         match stream.take_error() {
+            Ok(Some(error)) if is_loss(&error) => {
+                // It was established, and is lost already: `open` comes first, and what was received.
+                self.readable = true;
+                self.machine.connected();
+                self.machine.lost(SocketError::system_at("read", self.remote, error));
+            }
             Ok(Some(error)) | Err(error) => {
                 self.machine.lost(SocketError::system_at("connect", self.remote, error));
             }
@@ -504,7 +513,7 @@ impl TcpSocket {
         if self.linger.is_none() && self.machine.lingers() {
             let now = Instant::now();
             self.linger = Some(Linger { since: now, heard: now });
-            context.timers.add(now + LINGER_SILENCE, id);
+            context.timers.add(now, LINGER_SILENCE, id);
         }
     }
 
@@ -545,6 +554,11 @@ impl TcpSocket {
 
 fn ledger(options: &StreamOptions) -> Ledger {
     Ledger::new(options.high_water_mark, options.max_buffered_amount)
+}
+
+/// Only an established connection ends so: an attempt that is answered with RST is refused.
+fn is_loss(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
 }
 
 fn is_transient(error: &io::Error) -> bool {

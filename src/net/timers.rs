@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mio::Waker;
 use tokio::sync::watch;
@@ -8,10 +8,16 @@ use tokio::sync::watch;
 use super::Id;
 use super::runtime::runtime;
 
+/// Deadlines this far away are rounded up to the next tick, so that the lingers of many connections share a wake.
+const COARSE: Duration = Duration::from_secs(1);
+const TICK: Duration = Duration::from_millis(100);
+
 /// The deadlines of an environment's sockets. One tokio task sleeps until the earliest and wakes the poll set.
 pub struct Timers {
     deadlines: BTreeSet<(Instant, Id)>,
     waker: Arc<Waker>,
+    /// Where ticks are counted from.
+    start: Instant,
     /// The task's earliest deadline; there is no task before the first one is set.
     earliest: Option<watch::Sender<Option<Instant>>>,
 }
@@ -19,11 +25,16 @@ pub struct Timers {
 impl Timers {
     /// No deadlines; `waker` wakes the poll set.
     pub fn new(waker: Arc<Waker>) -> Self {
-        Self { deadlines: BTreeSet::new(), waker, earliest: None }
+        Self { deadlines: BTreeSet::new(), waker, start: Instant::now(), earliest: None }
     }
 
-    /// Calls `id` up at `at`. A socket asks again when it is called too early: deadlines are not moved.
-    pub fn add(&mut self, at: Instant, id: Id) {
+    /// Calls `id` up in `after` from `now`. A socket asks again when it is called too early: deadlines are not moved.
+    pub fn add(&mut self, now: Instant, after: Duration, id: Id) {
+        let mut at = now + after;
+        if after >= COARSE {
+            let ticks = (at - self.start).as_millis().div_ceil(TICK.as_millis());
+            at = self.start + TICK * u32::try_from(ticks).unwrap_or(u32::MAX);
+        }
         self.deadlines.insert((at, id));
         self.tell_task();
     }
@@ -48,9 +59,13 @@ impl Timers {
                 earliest.send_replace(first);
             }
             None => {
-                let (sender, receiver) = watch::channel(first);
-                self.earliest = Some(sender);
-                runtime().spawn(wake_at(receiver, Arc::clone(&self.waker)));
+                // Without the runtime (no descriptor or thread left for it) a deadline is noticed in the first turn
+                // after it, and the next one that is set tries again.
+                if let Ok(runtime) = runtime() {
+                    let (sender, receiver) = watch::channel(first);
+                    self.earliest = Some(sender);
+                    runtime.spawn(wake_at(receiver, Arc::clone(&self.waker)));
+                }
             }
         }
     }

@@ -333,7 +333,7 @@ impl Net {
             let Ok(number) = u32::try_from(event.token().0) else { continue };
             self.with(Id::from_number(number), |socket, id, context| {
                 match socket {
-                    AnySocket::Tcp(tcp) => tcp.on_ready(event),
+                    AnySocket::Tcp(tcp) => tcp.on_ready(event, id, context),
                     AnySocket::Udp(udp) => udp.on_ready(event, id, context),
                     AnySocket::Server(server) => server.readable = true,
                     AnySocket::Broken(_) => {}

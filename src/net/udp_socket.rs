@@ -291,7 +291,8 @@ impl UdpSocket {
     fn refusal(&self, bytes: u64, to: &SocketAddr) -> Option<SocketError> {
         let most = if to.is_ipv4() { LONGEST_V4 } else { LONGEST_V6 };
         if bytes > most as u64 {
-            return Some(SocketError::TooLong { bytes: usize::try_from(bytes).unwrap_or(usize::MAX), most });
+            let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+            return Some(SocketError::TooLong { to: *to, bytes, most });
         }
         let kept = if self.blocked { self.queue.waiting() } else { 0 };
         (kept > 0 && kept + bytes > self.max_buffered_amount)
@@ -433,7 +434,7 @@ impl UdpSocket {
                 }
                 Err(error) if errno::is_resource_shortage(&error) => {
                     self.blocked = true;
-                    context.timers.add(Instant::now() + NO_BUFFER_PAUSE, id);
+                    context.timers.add(Instant::now(), NO_BUFFER_PAUSE, id);
                     return;
                 }
                 Err(error) => {

@@ -287,6 +287,14 @@ impl<E> Machine<E> {
     ///
     /// `unread`: the system still has bytes that came before a loss. While somebody is to get them the loss waits.
     pub fn next(&mut self, unread: bool) -> Option<Event<E>> {
+        if self.link == Link::Connected {
+            self.link = Link::Up;
+            self.opened = true;
+            if self.state == ReadyState::Connecting {
+                self.state = ReadyState::Open;
+            }
+            return Some(Event::Open);
+        }
         if let Some(error) = self.take_fault(unread) {
             self.close_due = self.opened;
             self.state = ReadyState::Closed;
@@ -295,14 +303,6 @@ impl<E> Machine<E> {
         }
         if self.state == ReadyState::Closed {
             return std::mem::take(&mut self.close_due).then_some(Event::Close);
-        }
-        if self.link == Link::Connected {
-            self.link = Link::Up;
-            self.opened = true;
-            if self.state == ReadyState::Connecting {
-                self.state = ReadyState::Open;
-            }
-            return Some(Event::Open);
         }
         if self.ledger.drain_ready() {
             self.ledger.drained();

@@ -55,6 +55,8 @@ pub fn start(source: Source, environment: &Environment) -> io::Result<Box<dyn Wa
         Source::Tokio => interrupt::start(environment, |net, gate| {
             one_shot::OneShot::new(net, gate).map(|watch| Box::new(watch) as _)
         }),
-        _ => interrupt::start(environment, |_, gate| Ok(Box::new(waiting_thread::WaitingThread::new(gate)))),
+        _ => interrupt::start(environment, |_, gate| {
+            waiting_thread::WaitingThread::new(gate).map(|watch| Box::new(watch) as _)
+        }),
     }
 }

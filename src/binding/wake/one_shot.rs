@@ -29,10 +29,11 @@ impl OneShot {
         // SAFETY: a descriptor of our own, just made.
         let owned = unsafe { OwnedFd::from_raw_fd(outer) };
         control(outer, set, libc::EPOLL_CTL_ADD, 0)?;
-        let _inside = runtime().enter();
+        let runtime = runtime()?;
+        let _inside = runtime.enter();
         // SAFETY: an OwnedFd keeps its descriptor open and the same until the AsyncFd, which owns it, drops it.
         let watched = unsafe { AsyncFd::register_with_interest(owned, Interest::READABLE) }?;
-        let task = runtime().spawn(async move {
+        let task = runtime.spawn(async move {
             while let Ok(mut ready) = watched.readable().await {
                 take_report(watched.as_raw_fd());
                 ready.clear_ready();

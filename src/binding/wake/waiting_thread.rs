@@ -1,6 +1,7 @@
 //! A thread of the tokio runtime waits on the poll set, which it is lent while JavaScript has nothing to do.
 //! Works wherever mio does: what Windows has, and the BSDs without libuv.
 
+use std::io;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,12 +20,12 @@ pub struct WaitingThread {
 
 impl WaitingThread {
     /// Starts the thread.
-    pub fn new(gate: Gate) -> Self {
+    pub fn new(gate: Gate) -> io::Result<Self> {
         let (lend, borrowed) = mpsc::channel();
         let returned = Arc::new(Mutex::new(None));
         let slot = Arc::clone(&returned);
-        runtime().spawn_blocking(move || wait(&borrowed, &slot, &gate));
-        Self { lend: Mutex::new(Some(lend)), returned }
+        runtime()?.spawn_blocking(move || wait(&borrowed, &slot, &gate));
+        Ok(Self { lend: Mutex::new(Some(lend)), returned })
     }
 }
 
