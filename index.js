@@ -1,0 +1,7 @@
+"use strict";
+
+const { TCPServerSocket } = require("./lib/tcp-server-socket.js");
+const { TCPSocket } = require("./lib/tcp-socket.js");
+const { UDPSocket } = require("./lib/udp-socket.js");
+
+module.exports = { TCPServerSocket, TCPSocket, UDPSocket };

@@ -1,0 +1,157 @@
+"use strict";
+
+// Every exception of the package: a Failure of the native half, or a state or argument refused here, becomes a
+// DOMException of the caller's realm (R-error).
+
+const { DOMException } = globalThis;
+
+/**
+ * What the native half says of something that failed (docs/binding.md).
+ *
+ * @typedef {object} Failure
+ * @property {string} name the DOMException's name
+ * @property {string} [code] the system's name of the error
+ * @property {string} [syscall]
+ * @property {string} [address]
+ * @property {number} [port]
+ * @property {string} reason
+ */
+
+/** What was being tried, by the system call that failed; the address concerned follows. */
+const ATTEMPTS = new Map(
+  Object.entries({
+    accept: "accept a connection on",
+    bind: "bind to",
+    connect: "connect to",
+    getsockname: "tell the local address of the socket for",
+    listen: "listen on",
+    read: "receive from",
+    recv: "receive from",
+    recvfrom: "receive on",
+    recvmsg: "receive on",
+    recvmmsg: "receive on",
+    send: "send to",
+    sendmmsg: "send to",
+    sendmsg: "send to",
+    sendto: "send to",
+    setsockopt: "set an option of the socket for",
+    shutdown: "end the connection to",
+    socket: "make a socket for",
+    write: "send to",
+    writev: "send to",
+  }),
+);
+
+/** What would be right, by the system's name of the error. */
+const CURES = new Map(
+  Object.entries({
+    EACCES: "It is not permitted: ports below 1024 need privileges, and broadcast addresses have to be asked for.",
+    EADDRINUSE: "Another socket has it: choose another port, or 0 for any free one.",
+    EADDRNOTAVAIL: "A local address has to be one of this host's; without one, or with the wildcard, the system chooses.",
+    EAFNOSUPPORT: "This host does not speak that family of addresses.",
+    ECONNABORTED: "The attempt was given up.",
+    ECONNREFUSED: "Nothing listens there, or a firewall refuses it.",
+    ECONNRESET: "The peer, or something between, broke the connection off.",
+    EHOSTUNREACH: "No route leads there from this host.",
+    EMFILE: "This process has too many open files: close some, or raise its limit (ulimit -n).",
+    ENETUNREACH: "No route leads there from this host.",
+    ENFILE: "This host has too many open files.",
+    EPERM: "A firewall or the system's settings forbid it.",
+    EPIPE: "The connection was over already.",
+    ETIMEDOUT: "The peer does not answer: it is down, or a firewall drops what it is sent.",
+  }),
+);
+
+/**
+ * @param {string} name
+ * @param {string} message
+ * @param {{ code?: string | undefined, syscall?: string | undefined, address?: string | undefined, port?: number | undefined, cause?: unknown }} [details]
+ */
+function exception(name, message, details = {}) {
+  const error = new DOMException(message, name);
+  for (const key of /** @type {const} */ (["code", "syscall", "address", "port"])) {
+    // Own properties where there are any. Without a system's name, `code` stays DOMException's number (R-error).
+    if (details[key] !== undefined) {
+      Object.defineProperty(error, key, { value: details[key], writable: true, enumerable: true, configurable: true });
+    }
+  }
+  if (details.cause !== undefined) {
+    // Not enumerable, as an Error's cause.
+    Object.defineProperty(error, "cause", { value: details.cause, writable: true, configurable: true });
+  }
+  return error;
+}
+
+/**
+ * The DOMException for a Failure.
+ *
+ * @param {Failure} failure
+ * @param {string} where the interface or member that failed
+ * @param {unknown} [cause]
+ */
+function fromFailure(failure, where, cause) {
+  return exception(failure.name, `${where}: ${sentence(failure)}`, {
+    code: failure.code,
+    syscall: failure.syscall,
+    address: failure.address,
+    port: failure.port,
+    cause,
+  });
+}
+
+/**
+ * What failed, with which address, why, and what would be right.
+ *
+ * @param {Failure} failure
+ */
+function sentence({ code, syscall, address, port, reason }) {
+  if (syscall === undefined) {
+    // A reason of the package's own is a whole sentence; only what it happened to is to be added.
+    const at = address === undefined || reason.includes(address) ? "" : ` (${endpoint(address, port)})`;
+    return reason + at;
+  }
+  const attempt = ATTEMPTS.get(syscall) ?? `${syscall}:`;
+  const cure = code === undefined ? undefined : CURES.get(code);
+  return (
+    `cannot ${attempt} ${endpoint(address, port)}: ${reason}` +
+    (code === undefined || reason.includes(code) ? "" : ` (${code})`) +
+    (cure === undefined ? "" : `. ${cure}`)
+  );
+}
+
+/**
+ * @param {string | undefined} address
+ * @param {number | undefined} port
+ */
+function endpoint(address, port) {
+  if (address === undefined) {
+    return port === undefined ? "this socket" : `port ${port}`;
+  }
+  const host = address.includes(":") ? `[${address}]` : address;
+  return port === undefined ? address : `${host}:${port}`;
+}
+
+/** @param {string} message */
+function invalidAccess(message) {
+  return exception("InvalidAccessError", message);
+}
+
+/**
+ * @param {string} message
+ * @param {string} [code]
+ */
+function invalidState(message, code) {
+  return exception("InvalidStateError", message, { code });
+}
+
+/** @param {string} message */
+function notSupported(message) {
+  return exception("NotSupportedError", message);
+}
+
+/** @param {string} message */
+function securityError(message) {
+  return exception("SecurityError", message);
+}
+
+module.exports = { fromFailure, invalidAccess, invalidState, notSupported, securityError, sentence };

@@ -1,0 +1,41 @@
+"use strict";
+
+// The `error` event, the same for all three interfaces.
+
+const process = require("node:process");
+const { takeBlobError } = require("./blob.js");
+const { fromFailure, sentence } = require("./errors.js");
+const { ErrorEvent } = require("./events.js");
+const { fire, isHeard } = require("./listeners.js");
+
+/** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
+/** @typedef {import("./errors.js").Failure} Failure */
+
+/** A worker has its own copy of this module, so this is once for each thread. */
+let hasWarned = false;
+
+/**
+ * "Create a new ErrorEvent, set error.name to NetworkError, fire it."
+ *
+ * @param {SocketRecord} record
+ * @param {Failure} failure
+ */
+function fireError(record, failure) {
+  const error = fromFailure(failure, record.name, takeBlobError(record, failure));
+  if (record.closed || record.name === "TCPSocket") {
+    // It is over: what send() will say.
+    record.ending = sentence(failure);
+  }
+  if (!hasWarned && !isHeard(record, "error")) {
+    // R-unheard
+    hasWarned = true;
+    process.emitWarning(
+      `A ${record.name} has failed, and nobody listens for its error event: ${error.message} ` +
+        "(Further ones will not be told of in this thread.)",
+      "UnheardSocketError",
+    );
+  }
+  fire(record, new ErrorEvent(error));
+}
+
+module.exports = { fireError };

@@ -1,0 +1,114 @@
+"use strict";
+
+// How many listeners of a type an EventTarget has. node:events tells for every EventTarget that is the runtime's own (Node,
+// Electron, Bun, Deno). Where EventTarget is somebody else's, as in jest's jsdom environment, a list is kept instead.
+
+const { getEventListeners } = require("node:events");
+
+/** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
+/** @typedef {{ type: string, callback: unknown, capture: boolean, once: boolean, signal: unknown }} Listener */
+
+/** Whether the list is needed. */
+const isCounting = (() => {
+  try {
+    return getEventListeners(new EventTarget(), "message").length !== 0;
+  } catch {
+    return true;
+  }
+})();
+
+/** @type {WeakMap<SocketRecord, Listener[]>} */
+const lists = new WeakMap();
+
+/** @param {SocketRecord} record */
+function listOf(record) {
+  return lists.get(record) ?? [];
+}
+
+/**
+ * @param {SocketRecord} record
+ * @param {string} type
+ */
+function count(record, type) {
+  return isCounting
+    ? listOf(record).filter((listener) => listener.type === type).length
+    : getEventListeners(record.socket, type).length;
+}
+
+/** @param {unknown} options the third argument of addEventListener() */
+function isCapture(options) {
+  return typeof options === "object" && options !== null ? Boolean(/** @type {any} */ (options).capture) : Boolean(options);
+}
+
+/**
+ * A listener was added.
+ *
+ * @param {SocketRecord} record
+ * @param {string} type
+ * @param {unknown} callback
+ * @param {unknown} options
+ * @param {boolean} once
+ */
+function remember(record, type, callback, options, once) {
+  if (!isCounting) {
+    return;
+  }
+  const list = listOf(record);
+  const capture = isCapture(options);
+  if (!list.some((known) => known.type === type && known.callback === callback && known.capture === capture)) {
+    const signal = typeof options === "object" ? /** @type {any} */ (options)?.signal : undefined;
+    lists.set(record, [...list, { type, callback, capture, once, signal }]);
+  }
+}
+
+/**
+ * A listener was removed.
+ *
+ * @param {SocketRecord} record
+ * @param {string} type
+ * @param {unknown} callback
+ * @param {unknown} options
+ */
+function forget(record, type, callback, options) {
+  if (isCounting) {
+    const capture = isCapture(options);
+    keep(record, (known) => known.type !== type || known.callback !== callback || known.capture !== capture);
+  }
+}
+
+/**
+ * A signal was aborted: its listeners are gone.
+ *
+ * @param {SocketRecord} record
+ * @param {AbortSignal} signal
+ */
+function forgetSignal(record, signal) {
+  if (isCounting) {
+    keep(record, (known) => known.signal !== signal);
+  }
+}
+
+/**
+ * @param {SocketRecord} record
+ * @param {(listener: Listener) => boolean} stays
+ */
+function keep(record, stays) {
+  lists.set(record, listOf(record).filter(stays));
+}
+
+/**
+ * Dispatches, and takes the `{ once: true }` listeners that were there before from the list. (Those that
+ * stopImmediatePropagation() saved are taken from it too: what comes then waits rather than being lost.)
+ *
+ * @param {SocketRecord} record
+ * @param {Event} event
+ * @param {(this: EventTarget, event: Event) => boolean} dispatchEvent
+ */
+function fireCounted(record, event, dispatchEvent) {
+  const used = new Set(listOf(record).filter((listener) => listener.once && listener.type === event.type));
+  const notCanceled = dispatchEvent.call(record.socket, event);
+  keep(record, (listener) => !used.has(listener));
+  return notCanceled;
+}
+
+module.exports = { count, fireCounted, forget, forgetSignal, isCounting, remember };

@@ -1,0 +1,270 @@
+"use strict";
+
+// The only file that requires the native half. It keeps the registry of living sockets and hands each event to the
+// interface that it belongs to. What is said across this seam: docs/binding.md.
+
+const { AsyncResource } = require("node:async_hooks");
+const { setImmediate } = require("node:timers");
+const { loadBinding } = require("./load-binding.js");
+const { chooseWake, microtaskDrain } = require("./runtime.js");
+
+/** @typedef {import("./errors.js").Failure} Failure */
+/** @typedef {ArrayBuffer | NodeJS.ArrayBufferView} Bytes */
+
+/**
+ * @typedef {object} Binding
+ * @property {(dispatch: Dispatch, options: object) => number} attach
+ * @property {(host: number, options: object) => { id: number, remoteAddress: string, localAddress: string, localPort: number } | Failure} openTcp
+ * @property {(host: number, options: object) => { id: number, remoteAddress: string | null, localAddress: string, localPort: number } | Failure} openUdp
+ * @property {(host: number, options: object) => { id: number, localAddress: string, localPort: number } | Failure} openServer
+ * @property {(id: number) => number} readyState
+ * @property {(id: number) => number} bufferedAmount
+ * @property {(id: number, bits: number) => void} listen
+ * @property {(id: number) => void} suspend
+ * @property {(id: number) => void} resume
+ * @property {(id: number, referenced: boolean) => void} ref
+ * @property {(id: number) => boolean} close
+ * @property {(id: number) => void} halfclose
+ * @property {(id: number) => void} reset
+ * @property {(id: number, data: Bytes) => number} send
+ * @property {(id: number, data: string) => number} sendString
+ * @property {(id: number, bytes: number) => number} sendScratch
+ * @property {(id: number, size: number) => number} sendBlob
+ * @property {(id: number, data: Bytes, address: string | undefined, port: number) => number | Failure} sendTo
+ * @property {(id: number, data: string, address: string | undefined, port: number) => number | Failure} sendStringTo
+ * @property {(id: number, bytes: number, address: string | undefined, port: number) => number | Failure} sendScratchTo
+ * @property {(id: number, size: number, address: string | undefined, port: number) => number | Failure} sendBlobTo
+ * @property {(id: number, group: string, interfaceAddress: string | undefined) => Failure | undefined} join
+ * @property {(id: number, group: string, interfaceAddress: string | undefined) => Failure | undefined} leave
+ * @property {(id: number, piece: ArrayBuffer) => void} blobPiece
+ * @property {(id: number, reason: string) => void} blobFail
+ */
+
+/** @typedef {(id: number, kind: number, a: any, b: any, c: any, d: any) => void} Dispatch */
+/** @typedef {(record: SocketRecord, a: any, b: any, c: any, d: any) => void} Handler */
+
+/** The events, by the number that the native half gives them. */
+const Kind = /** @type {const} */ ({
+  NONE: 0,
+  TCP_OPEN: 1,
+  TCP_MESSAGE: 2,
+  TCP_HALFCLOSE: 3,
+  TCP_DRAIN: 4,
+  TCP_ERROR: 5,
+  TCP_CLOSE: 6,
+  TCP_BLOB: 7,
+  UDP_MESSAGE: 17,
+  UDP_DRAIN: 18,
+  UDP_ERROR: 19,
+  UDP_BLOB: 20,
+  SERVER_CONNECT: 33,
+  SERVER_ERROR: 34,
+});
+
+/** Added to the kind of a socket's last event: its id is gone, and may be given to another socket. */
+const LAST = 64;
+
+/** The id of a record whose socket the native half does not know, or no more. */
+const GONE = -1;
+
+/** The ReadyState by its number there. */
+const READY_STATES = /** @type {const} */ (["connecting", "open", "closing", "closed", "halfclosed"]);
+
+/** Short strings are encoded into it: 3 bytes a UTF-16 unit at most, so those of SHORT_STRING units always fit. */
+const SCRATCH_BYTES = 16384;
+/** Up to about 8 KiB encodeInto() wins; above it, the native half reads the string itself (design.md, 8). */
+const SHORT_STRING = Math.floor(8192 / 3);
+
+/**
+ * What the package keeps of a socket, of whichever interface, beside its attributes. It is the async resource that its events
+ * run in (R-context): in the context of the code that made the socket, an accepted one's in its server's.
+ */
+class SocketRecord extends AsyncResource {
+  /**
+   * @param {EventTarget} socket
+   * @param {string} name the interface's
+   * @param {ReadonlyMap<string, number>} bits what listen() calls the types that it wants to know of
+   */
+  constructor(socket, name, bits) {
+    super(name.toUpperCase(), { requireManualDestroy: true });
+    this.id = GONE;
+    this.socket = socket;
+    this.name = name;
+    this.bits = bits;
+
+    /** Of each type in `bits`: listeners are there; one is sure to stay; some may go without a word (listeners.js). */
+    this.heard = 0;
+    this.steady = 0;
+    this.vanishing = 0;
+    /** The signals that listeners were added with and that are watched for it. @type {Set<AbortSignal> | null} */
+    this.signals = null;
+    /** Lets go of what outlives the socket, once it is closed. @type {(() => void) | null} */
+    this.release = null;
+    /** The values of on… attributes by event type. @type {Map<string, object> | null} */
+    this.handlers = null;
+
+    this.referenced = true;
+    /** "closed" for good: the attributes' last values are here, no longer there. */
+    this.closed = false;
+    this.bufferedAmount = 0;
+    /** Why it is no longer open, for the exceptions that later calls throw. */
+    this.ending = "";
+    /** The Blobs that were sent and not yet read (blob.js). @type {import("./blob.js").BlobQueue | null} */
+    this.blobs = null;
+  }
+
+  /** Asked by tools that look for what keeps the process alive. */
+  hasRef() {
+    return isReferenced(this);
+  }
+}
+
+/** @type {Binding} */
+const binding = loadBinding();
+const wake = chooseWake();
+const scratch = new Uint8Array(new ArrayBuffer(SCRATCH_BYTES));
+
+/** Living sockets by id. What is here is not garbage collected (R-keep). @type {Map<number, SocketRecord>} */
+const sockets = new Map();
+
+/** @type {Handler[]} */
+const handlers = [];
+handlers[Kind.NONE] = () => {};
+
+/**
+ * Sets what an event of this kind does.
+ *
+ * @param {number} kind
+ * @param {Handler} handler
+ */
+function handle(kind, handler) {
+  handlers[kind] = handler;
+}
+
+/** @type {Dispatch} */
+function deliver(id, kind, a, b, c, d) {
+  const record = sockets.get(id);
+  if (record === undefined) {
+    return;
+  }
+  if ((kind & LAST) !== 0) {
+    retire(record);
+    kind &= ~LAST;
+  }
+  record.runInAsyncScope(/** @type {Handler} */ (handlers[kind]), undefined, record, a, b, c, d);
+}
+
+const drainMicrotasks = microtaskDrain(wake);
+
+/** @type {Dispatch} */
+const dispatch =
+  drainMicrotasks === null
+    ? deliver
+    : (id, kind, a, b, c, d) => {
+        deliver(id, kind, a, b, c, d);
+        drainMicrotasks();
+      };
+
+/** @type {number | undefined} */
+let attached;
+
+/** This copy of the package as the native half knows it. Not before the first socket: a mere require() starts nothing. */
+function host() {
+  attached ??= binding.attach(dispatch, {
+    wake,
+    setImmediate,
+    scratch,
+    // A pooled Buffer would share its memory with others; this one has its ArrayBuffer for itself, uninitialised.
+    /** @param {number} bytes */
+    allocate: (bytes) => Buffer.allocUnsafeSlow(bytes).buffer,
+  });
+  return attached;
+}
+
+/**
+ * From now on events with this id are the record's.
+ *
+ * @param {SocketRecord} record
+ * @param {number} id
+ */
+function enlist(record, id) {
+  record.id = id;
+  sockets.set(id, record);
+}
+
+/**
+ * The native half has let go of the socket.
+ *
+ * @param {SocketRecord} record
+ */
+function retire(record) {
+  sockets.delete(record.id);
+  record.emitDestroy();
+  record.id = GONE;
+  record.closed = true;
+  record.blobs = null;
+  if (record.release !== null) {
+    record.release();
+    record.release = null;
+  }
+}
+
+/** @param {SocketRecord} record */
+function readyState(record) {
+  return record.closed ? "closed" : /** @type {(typeof READY_STATES)[number]} */ (READY_STATES[binding.readyState(record.id)]);
+}
+
+/** @param {SocketRecord} record */
+function bufferedAmount(record) {
+  return record.closed ? record.bufferedAmount : binding.bufferedAmount(record.id);
+}
+
+/** @param {SocketRecord} record */
+function suspend(record) {
+  if (!record.closed) {
+    binding.suspend(record.id);
+  }
+}
+
+/** @param {SocketRecord} record */
+function resume(record) {
+  if (!record.closed) {
+    binding.resume(record.id);
+  }
+}
+
+/**
+ * @param {SocketRecord} record
+ * @param {boolean} referenced
+ */
+function setReferenced(record, referenced) {
+  record.referenced = referenced;
+  // A closed UDP socket may still have datagrams to send, and keeps the process until then.
+  if (record.id !== GONE) {
+    binding.ref(record.id, referenced);
+  }
+}
+
+/** @param {SocketRecord} record */
+function isReferenced(record) {
+  return record.id !== GONE && record.referenced;
+}
+
+module.exports = {
+  GONE,
+  Kind,
+  SHORT_STRING,
+  SocketRecord,
+  binding,
+  bufferedAmount,
+  enlist,
+  handle,
+  host,
+  isReferenced,
+  readyState,
+  resume,
+  retire,
+  scratch,
+  setReferenced,
+  suspend,
+};

@@ -1,0 +1,23 @@
+"use strict";
+
+// "This API must be only exposed to trusted content" (R-trust).
+
+const process = require("node:process");
+const { securityError } = require("./errors.js");
+
+/** Node's permission model knows the network only since it has this flag; before, has("net") is false whatever one allows. */
+const coversNetwork = process.allowedNodeEnvironmentFlags?.has("--allow-net") === true;
+
+/**
+ * Throws where Node's permission model is on and denies network access.
+ *
+ * @param {string} where
+ */
+function requirePermission(where) {
+  const { permission } = process;
+  if (permission !== undefined && coversNetwork && !permission.has("net")) {
+    throw securityError(`${where}: Node's permission model denies network access; --allow-net grants it`);
+  }
+}
+
+module.exports = { requirePermission };

@@ -1,0 +1,181 @@
+"use strict";
+
+// interface TCPServerSocket : EventTarget
+
+const { fromFailure, invalidAccess } = require("./errors.js");
+const { defineEventHandlers } = require("./event-handler.js");
+const { ConnectEvent } = require("./events.js");
+const { fireError } = require("./failing.js");
+const { fire, overrideListening } = require("./listeners.js");
+const native = require("./native.js");
+const { requirePermission } = require("./permission.js");
+const { refuseSecureTransport, toSecureTransport } = require("./secure-transport.js");
+const { accept } = require("./tcp-socket.js");
+const {
+  checkPort,
+  defineInterface,
+  dictionary,
+  illegalInvocation,
+  toBoolean,
+  toDOMString,
+  toEnforcedUnsignedLong,
+  toNumber,
+} = require("./webidl.js");
+
+const { Kind } = native;
+const { close, openServer } = native.binding;
+
+/** What listen() calls the event types that it wants to know of. */
+const LISTEN_BITS = new Map([["connect", 1]]);
+
+const toTCPServerOptions = dictionary({
+  allowHalfOpen: toBoolean,
+  backlog: toEnforcedUnsignedLong,
+  highWaterMark: toEnforcedUnsignedLong,
+  ipv6Only: toBoolean,
+  localAddress: toDOMString,
+  localPort: toNumber,
+  maxBufferedAmount: toEnforcedUnsignedLong,
+  noDelay: toBoolean,
+  secureTransport: toSecureTransport,
+  useSecureTransport: toBoolean,
+});
+
+class TCPServerSocket extends EventTarget {
+  /** What says that an object is a TCPServerSocket, too. */
+  #record;
+  /** @type {string} */
+  #localAddress;
+  /** @type {number} */
+  #localPort;
+
+  /** @param {unknown} [options] */
+  constructor(options = undefined) {
+    super();
+    const where = "TCPServerSocket constructor";
+    const { secureTransport, useSecureTransport, ...settings } = toTCPServerOptions(options, "options");
+    requirePermission(where);
+
+    // R-port, R-range; the address is parsed by the native half, which knows it best.
+    if (settings.localPort !== undefined) {
+      checkPort(settings.localPort, 0, `${where}: options.localPort`);
+    }
+    if (settings.backlog === 0) {
+      throw invalidAccess(`${where}: options.backlog must be at least 1`);
+    }
+    refuseSecureTransport({ secureTransport, useSecureTransport }, where);
+    // Steps 1 to 5, R-srv-bind.
+    const opened = openServer(native.host(), settings);
+    if (!("id" in opened)) {
+      throw fromFailure(opened, where);
+    }
+    this.#localAddress = opened.localAddress;
+    this.#localPort = opened.localPort;
+    this.#record = new native.SocketRecord(this, "TCPServerSocket", LISTEN_BITS);
+    native.enlist(this.#record, opened.id);
+  }
+
+  get localAddress() {
+    if (!(#record in this)) {
+      throw illegalInvocation("TCPServerSocket.localAddress");
+    }
+    return this.#localAddress;
+  }
+
+  get localPort() {
+    if (!(#record in this)) {
+      throw illegalInvocation("TCPServerSocket.localPort");
+    }
+    return this.#localPort;
+  }
+
+  get readyState() {
+    if (!(#record in this)) {
+      throw illegalInvocation("TCPServerSocket.readyState");
+    }
+    return native.readyState(this.#record);
+  }
+
+  close() {
+    if (!(#record in this)) {
+      throw illegalInvocation("TCPServerSocket.close");
+    }
+    const record = this.#record;
+    if (record.closed) {
+      return;
+    }
+    // R-srv-close: a connection that was accepted already may still be delivered.
+    record.closed = true;
+    if (close(record.id)) {
+      native.retire(record);
+    }
+  }
+
+  suspend() {
+    if (!(#record in this)) {
+      throw illegalInvocation("TCPServerSocket.suspend");
+    }
+    native.suspend(this.#record);
+  }
+
+  resume() {
+    if (!(#record in this)) {
+      throw illegalInvocation("TCPServerSocket.resume");
+    }
+    native.resume(this.#record);
+  }
+
+  /** Keeps the process alive until the server is closed: as at first. Node's. */
+  ref() {
+    if (!(#record in this)) {
+      throw illegalInvocation("TCPServerSocket.ref");
+    }
+    native.setReferenced(this.#record, true);
+    return this;
+  }
+
+  /** Lets the process end although the server is open. Node's. */
+  unref() {
+    if (!(#record in this)) {
+      throw illegalInvocation("TCPServerSocket.unref");
+    }
+    native.setReferenced(this.#record, false);
+    return this;
+  }
+
+  /** Whether the server keeps the process alive. Node's. */
+  hasRef() {
+    if (!(#record in this)) {
+      throw illegalInvocation("TCPServerSocket.hasRef");
+    }
+    return native.isReferenced(this.#record);
+  }
+
+  static {
+    const recordOf = (/** @type {any} */ socket) => (#record in socket ? socket.#record : undefined);
+    overrideListening(this, recordOf);
+    defineEventHandlers(this, recordOf, ["connect", "error"]);
+
+    // "Upon a new successful connection to the TCP server socket".
+    native.handle(Kind.SERVER_CONNECT, (record, id, remoteAddress, remotePort, localAddress) => {
+      const localPort = /** @type {TCPServerSocket} */ (record.socket).#localPort;
+      fire(record, new ConnectEvent(accept({ id, remoteAddress, remotePort, localAddress, localPort })));
+    });
+  }
+}
+
+native.handle(Kind.SERVER_ERROR, fireError);
+
+defineInterface(TCPServerSocket, "TCPServerSocket", [
+  "localAddress",
+  "localPort",
+  "readyState",
+  "close",
+  "suspend",
+  "resume",
+  "ref",
+  "unref",
+  "hasRef",
+]);
+
+module.exports = { TCPServerSocket };

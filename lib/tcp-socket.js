@@ -1,0 +1,359 @@
+"use strict";
+
+// interface TCPSocket : EventTarget
+
+const { addressText } = require("./address.js");
+const { PIECE_BYTES, answer, enqueue, toBlob } = require("./blob.js");
+const { fromFailure } = require("./errors.js");
+const { defineEventHandlers } = require("./event-handler.js");
+const { TCPMessageEvent } = require("./events.js");
+const { fireError } = require("./failing.js");
+const { fire, overrideListening } = require("./listeners.js");
+const native = require("./native.js");
+const { requirePermission } = require("./permission.js");
+const { refuseSecureTransport, toSecureTransport } = require("./secure-transport.js");
+const { encode, isUsualBytes, notOpen, notSendable, unusualBytes } = require("./send.js");
+const {
+  checkPort,
+  defineInterface,
+  dictionary,
+  illegalInvocation,
+  missingArguments,
+  toBoolean,
+  toDOMString,
+  toEnforcedUnsignedLong,
+  toNumber,
+} = require("./webidl.js");
+
+const { GONE, Kind, SHORT_STRING } = native;
+const { close, halfclose, openTcp, reset, send, sendBlob, sendScratch, sendString } = native.binding;
+
+/** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
+
+/** What listen() calls the event types that it wants to know of. */
+const LISTEN_BITS = new Map([["message", 1], ["halfclose", 2]]);
+
+const toTCPOptions = dictionary({
+  allowHalfOpen: toBoolean,
+  highWaterMark: toEnforcedUnsignedLong,
+  ipv6Only: toBoolean,
+  localAddress: toDOMString,
+  localPort: toNumber,
+  maxBufferedAmount: toEnforcedUnsignedLong,
+  noDelay: toBoolean,
+  secureTransport: toSecureTransport,
+  useSecureTransport: toBoolean,
+});
+
+/** Why a socket cannot send any more that can still receive. */
+const HALFCLOSED = "halfclose() was called";
+
+/** What only accept() has: as first argument it makes the constructor wrap an accepted connection. */
+const ACCEPTED = Object.freeze({});
+
+/**
+ * A connection that the native half has accepted.
+ *
+ * @typedef {{ id: number, remoteAddress: number | string, remotePort: number, localAddress: number | string, localPort: number }} Accepted
+ */
+
+class TCPSocket extends EventTarget {
+  /** What says that an object is a TCPSocket, too. */
+  #record;
+  /** @type {number | string} */
+  #remoteAddress;
+  /** @type {number} */
+  #remotePort;
+  /** @type {number | string} */
+  #localAddress;
+  /** @type {number} */
+  #localPort;
+
+  /**
+   * @param {unknown} remoteAddress
+   * @param {unknown} remotePort
+   * @param {unknown} [options]
+   */
+  constructor(remoteAddress, remotePort, options = undefined) {
+    super();
+    this.#record = new native.SocketRecord(this, "TCPSocket", LISTEN_BITS);
+    if (remoteAddress === ACCEPTED) {
+      const accepted = /** @type {Accepted} */ (remotePort);
+      this.#remoteAddress = accepted.remoteAddress;
+      this.#remotePort = accepted.remotePort;
+      this.#localAddress = accepted.localAddress;
+      this.#localPort = accepted.localPort;
+      native.enlist(this.#record, accepted.id);
+      return;
+    }
+    const where = "TCPSocket constructor";
+    if (arguments.length < 2) {
+      throw missingArguments(where, 2, arguments.length);
+    }
+    const address = toDOMString(remoteAddress, "remoteAddress");
+    const port = toNumber(remotePort, "remotePort");
+    const { secureTransport, useSecureTransport, ...settings } = toTCPOptions(options, "options");
+    requirePermission(where);
+
+    // Steps 1 to 3, R-port; the addresses are parsed by the native half, which knows them best.
+    checkPort(port, 1, `${where}: remotePort`);
+    if (settings.localPort !== undefined) {
+      checkPort(settings.localPort, 0, `${where}: options.localPort`);
+    }
+    refuseSecureTransport({ secureTransport, useSecureTransport }, where);
+    // Steps 4 to 8, R-tcp-create: the attempt has started when this returns.
+    const opened = openTcp(native.host(), { ...settings, remoteAddress: address, remotePort: port });
+    if (!("id" in opened)) {
+      throw fromFailure(opened, where);
+    }
+    this.#remoteAddress = opened.remoteAddress;
+    this.#remotePort = port;
+    this.#localAddress = opened.localAddress;
+    this.#localPort = opened.localPort;
+    native.enlist(this.#record, opened.id);
+  }
+
+  get remoteAddress() {
+    if (!(#record in this)) {
+      throw illegalInvocation("TCPSocket.remoteAddress");
+    }
+    return addressText(this.#remoteAddress);
+  }
+
+  /** A DOMString, as the draft has it. */
+  get remotePort() {
+    if (!(#record in this)) {
+      throw illegalInvocation("TCPSocket.remotePort");
+    }
+    return String(this.#remotePort);
+  }
+
+  get localAddress() {
+    if (!(#record in this)) {
+      throw illegalInvocation("TCPSocket.localAddress");
+    }
+    return addressText(this.#localAddress);
+  }
+
+  get localPort() {
+    if (!(#record in this)) {
+      throw illegalInvocation("TCPSocket.localPort");
+    }
+    return this.#localPort;
+  }
+
+  get bufferedAmount() {
+    if (!(#record in this)) {
+      throw illegalInvocation("TCPSocket.bufferedAmount");
+    }
+    return native.bufferedAmount(this.#record);
+  }
+
+  get readyState() {
+    if (!(#record in this)) {
+      throw illegalInvocation("TCPSocket.readyState");
+    }
+    return native.readyState(this.#record);
+  }
+
+  close() {
+    if (!(#record in this)) {
+      throw illegalInvocation("TCPSocket.close");
+    }
+    const record = this.#record;
+    const state = native.readyState(record);
+    // Step 1.
+    if (state !== "closing" && state !== "closed") {
+      // Steps 2 and 3, R-tcp-close, R-tcp-close-connecting.
+      record.ending = "close() was called";
+      close(record.id);
+    }
+  }
+
+  halfclose() {
+    if (!(#record in this)) {
+      throw illegalInvocation("TCPSocket.halfclose");
+    }
+    const record = this.#record;
+    const state = native.readyState(record);
+    // Step 1.
+    if (state === "connecting" || state === "open") {
+      // Steps 2 and 3, R-tcp-halfclose.
+      record.ending = HALFCLOSED;
+      halfclose(record.id);
+    }
+  }
+
+  /** R-reset. */
+  reset() {
+    if (!(#record in this)) {
+      throw illegalInvocation("TCPSocket.reset");
+    }
+    const record = this.#record;
+    if (native.readyState(record) !== "closed") {
+      record.ending = "reset() was called";
+      reset(record.id);
+    }
+  }
+
+  suspend() {
+    if (!(#record in this)) {
+      throw illegalInvocation("TCPSocket.suspend");
+    }
+    native.suspend(this.#record);
+  }
+
+  resume() {
+    if (!(#record in this)) {
+      throw illegalInvocation("TCPSocket.resume");
+    }
+    native.resume(this.#record);
+  }
+
+  /** @param {unknown} data */
+  send(data) {
+    if (!(#record in this)) {
+      throw illegalInvocation("TCPSocket.send");
+    }
+    if (arguments.length === 0) {
+      throw missingArguments("TCPSocket.send()", 1, 0);
+    }
+    const record = this.#record;
+    if (record.id === GONE) {
+      throw notOpen(record);
+    }
+    let taken;
+    if (isUsualBytes(data)) {
+      taken = send(record.id, data);
+    } else if (typeof data === "string") {
+      taken = data.length <= SHORT_STRING ? sendScratch(record.id, encode(data)) : sendString(record.id, data);
+    } else {
+      taken = sendUnusual(record, data);
+    }
+    if (taken < 0) {
+      // Step 1.
+      throw notOpen(record);
+    }
+    return taken === 1;
+  }
+
+  /** Keeps the process alive until the socket is closed: as at first. Node's. */
+  ref() {
+    if (!(#record in this)) {
+      throw illegalInvocation("TCPSocket.ref");
+    }
+    native.setReferenced(this.#record, true);
+    return this;
+  }
+
+  /** Lets the process end although the socket is open. Node's. */
+  unref() {
+    if (!(#record in this)) {
+      throw illegalInvocation("TCPSocket.unref");
+    }
+    native.setReferenced(this.#record, false);
+    return this;
+  }
+
+  /** Whether the socket keeps the process alive. Node's. */
+  hasRef() {
+    if (!(#record in this)) {
+      throw illegalInvocation("TCPSocket.hasRef");
+    }
+    return native.isReferenced(this.#record);
+  }
+
+  static {
+    const recordOf = (/** @type {any} */ socket) => (#record in socket ? socket.#record : undefined);
+    overrideListening(this, recordOf);
+    defineEventHandlers(this, recordOf, ["drain", "open", "close", "halfclose", "error", "message"]);
+
+    // "When a new TCP connection has been successfully established": the addresses are final now.
+    native.handle(Kind.TCP_OPEN, (record, localAddress, localPort) => {
+      const socket = /** @type {TCPSocket} */ (record.socket);
+      socket.#localAddress = localAddress;
+      socket.#localPort = localPort;
+      fire(record, new Event("open"));
+    });
+  }
+}
+
+/**
+ * send() of what is neither a string nor usual bytes: empty, shared, a Blob, or nothing that can be sent.
+ *
+ * @param {SocketRecord} record
+ * @param {unknown} data
+ */
+function sendUnusual(record, data) {
+  // Step 1 comes before step 2.
+  if (native.readyState(record) !== "open") {
+    throw notOpen(record);
+  }
+  // Step 2, R-types.
+  const bytes = unusualBytes(data);
+  if (bytes !== undefined) {
+    return send(record.id, bytes);
+  }
+  const blob = toBlob(data);
+  if (blob === undefined) {
+    throw notSendable(data);
+  }
+  if (blob.size === 0) {
+    return sendScratch(record.id, 0);
+  }
+  const taken = sendBlob(record.id, blob.size);
+  if (taken >= 0) {
+    enqueue(record, blob);
+  }
+  return taken;
+}
+
+native.handle(Kind.TCP_MESSAGE, (record, data) => {
+  fire(record, new TCPMessageEvent(data));
+});
+native.handle(Kind.TCP_HALFCLOSE, (record) => {
+  fire(record, new Event("halfclose"));
+});
+native.handle(Kind.TCP_DRAIN, (record) => {
+  fire(record, new Event("drain"));
+});
+native.handle(Kind.TCP_ERROR, fireError);
+native.handle(Kind.TCP_CLOSE, (record, bufferedAmount) => {
+  record.bufferedAmount = bufferedAmount;
+  if (record.ending === "" || record.ending === HALFCLOSED) {
+    record.ending = "the peer has ended the connection";
+  }
+  fire(record, new Event("close"));
+});
+native.handle(Kind.TCP_BLOB, (record) => {
+  answer(record, PIECE_BYTES);
+});
+
+/**
+ * The TCPSocket of an accepted connection: "open" from the start (R-srv-connect).
+ *
+ * @param {Accepted} accepted
+ */
+function accept(accepted) {
+  return new TCPSocket(ACCEPTED, accepted);
+}
+
+defineInterface(TCPSocket, "TCPSocket", [
+  "remoteAddress",
+  "remotePort",
+  "localAddress",
+  "localPort",
+  "bufferedAmount",
+  "readyState",
+  "close",
+  "halfclose",
+  "reset",
+  "suspend",
+  "resume",
+  "send",
+  "ref",
+  "unref",
+  "hasRef",
+]);
+
+module.exports = { TCPSocket, accept };

@@ -1,0 +1,198 @@
+"use strict";
+
+// Web IDL's conversions of ECMAScript values, those that the interfaces need, and the shape of interface prototype objects.
+// What Web IDL answers with a TypeError throws one here; the rulings' InvalidAccessErrors come from errors.js.
+
+const { invalidAccess } = require("./errors.js");
+
+/**
+ * What a member throws that was called on an object which is not of its interface.
+ *
+ * @param {string} member
+ */
+function illegalInvocation(member) {
+  return new TypeError(`Illegal invocation: ${member} was called on an object of another kind`);
+}
+
+/**
+ * @param {string} member
+ * @param {number} required
+ * @param {number} present
+ */
+function missingArguments(member, required, present) {
+  const arguments_ = required === 1 ? "1 argument" : `${required} arguments`;
+  return new TypeError(`${member} needs ${arguments_}, but only ${present} ${present === 1 ? "is" : "are"} present`);
+}
+
+/**
+ * DOMString.
+ *
+ * @param {unknown} value
+ * @param {string} what the argument or member, for the message
+ * @returns {string}
+ */
+function toDOMString(value, what) {
+  if (typeof value === "string") {
+    return value;
+  }
+  if (typeof value === "symbol") {
+    throw new TypeError(`${what} is a Symbol, which cannot be converted to a string`);
+  }
+  return `${value}`;
+}
+
+/**
+ * boolean.
+ *
+ * @param {unknown} value
+ */
+function toBoolean(value) {
+  return Boolean(value);
+}
+
+/**
+ * ECMAScript's ToNumber, which R-port asks for: no modulo, no rounding.
+ *
+ * @param {unknown} value
+ * @param {string} what
+ * @returns {number}
+ */
+function toNumber(value, what) {
+  if (typeof value === "symbol" || typeof value === "bigint") {
+    throw new TypeError(`${what} is a ${typeof value === "symbol" ? "Symbol" : "BigInt"}, which cannot be converted to a number`);
+  }
+  return Number(value);
+}
+
+/**
+ * [EnforceRange] unsigned long.
+ *
+ * @param {unknown} value
+ * @param {string} what
+ */
+function toEnforcedUnsignedLong(value, what) {
+  const number = Math.trunc(toNumber(value, what));
+  // NaN fails both comparisons' positive form.
+  if (!(number >= 0 && number <= 0xffffffff)) {
+    throw new TypeError(`${what} must be a number from 0 to 4294967295, not ${shown(value)}`);
+  }
+  // No negative zero.
+  return number + 0;
+}
+
+/**
+ * R-port: the check that follows the conversion of a port, in its place in the draft's order.
+ *
+ * @param {number} port
+ * @param {0 | 1} least 1 where the port names a remote
+ * @param {string} what
+ */
+function checkPort(port, least, what) {
+  if (!Number.isInteger(port) || port < least || port > 65535) {
+    throw invalidAccess(`${what} must be an integer from ${least} to 65535, not ${port}`);
+  }
+  return port + 0;
+}
+
+/**
+ * A dictionary type: its members as name and conversion, in Web IDL's (lexicographical) order.
+ *
+ * @template {Record<string, (value: unknown, what: string) => unknown>} Members
+ * @param {Members} members
+ */
+function dictionary(members) {
+  const entries = Object.entries(members).sort(([a], [b]) => (a < b ? -1 : 1));
+  /**
+   * @param {unknown} value
+   * @param {string} what
+   * @returns {{ [Name in keyof Members]?: ReturnType<Members[Name]> }}
+   */
+  return function toDictionary(value, what) {
+    /** @type {Record<string, unknown>} */
+    const result = {};
+    if (value === undefined || value === null) {
+      return /** @type {any} */ (result);
+    }
+    if (typeof value !== "object" && typeof value !== "function") {
+      throw new TypeError(`${what} must be an object, not ${shown(value)}`);
+    }
+    for (const [name, convert] of entries) {
+      const member = /** @type {Record<string, unknown>} */ (value)[name];
+      if (member !== undefined) {
+        result[name] = convert(member, `${what}.${name}`);
+      }
+    }
+    return /** @type {any} */ (result);
+  };
+}
+
+/**
+ * An enumeration type.
+ *
+ * @template {string} Value
+ * @param {readonly Value[]} values
+ */
+function enumeration(values) {
+  /**
+   * @param {unknown} value
+   * @param {string} what
+   * @returns {Value}
+   */
+  return function toEnumeration(value, what) {
+    const string = toDOMString(value, what);
+    const found = values.find((known) => known === string);
+    if (found === undefined) {
+      throw new TypeError(`${what} must be one of "${values.join('", "')}", not ${shown(string)}`);
+    }
+    return found;
+  };
+}
+
+/**
+ * A value for a message, without running the program's code.
+ *
+ * @param {unknown} value
+ */
+function shown(value) {
+  switch (typeof value) {
+    case "string":
+      return JSON.stringify(value.length > 64 ? `${value.slice(0, 64)}…` : value);
+    case "object":
+      return value === null ? "null" : "an object";
+    case "function":
+      return "a function";
+    case "symbol":
+      return "a Symbol";
+    default:
+      return String(value);
+  }
+}
+
+/**
+ * Gives a class the shape of a Web IDL interface: its members enumerable, `Symbol.toStringTag`.
+ *
+ * @param {{ prototype: object }} interfaceClass
+ * @param {string} name
+ * @param {readonly string[]} members attributes and operations
+ */
+function defineInterface(interfaceClass, name, members) {
+  const { prototype } = interfaceClass;
+  for (const member of members) {
+    Object.defineProperty(prototype, member, { enumerable: true });
+  }
+  Object.defineProperty(prototype, Symbol.toStringTag, { value: name, configurable: true });
+}
+
+module.exports = {
+  checkPort,
+  defineInterface,
+  dictionary,
+  enumeration,
+  illegalInvocation,
+  missingArguments,
+  shown,
+  toBoolean,
+  toDOMString,
+  toEnforcedUnsignedLong,
+  toNumber,
+};
