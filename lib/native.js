@@ -168,16 +168,19 @@ const dispatch =
 /** @type {number | undefined} */
 let attached;
 
+/** What attach() is given. Kept here: the native half holds it only while a socket is open. */
+const attachment = {
+  wake,
+  setImmediate,
+  scratch,
+  // A pooled Buffer would share its memory with others; this one has its ArrayBuffer for itself, uninitialised.
+  /** @param {number} bytes */
+  allocate: (bytes) => Buffer.allocUnsafeSlow(bytes).buffer,
+};
+
 /** This copy of the package as the native half knows it. Not before the first socket: a mere require() starts nothing. */
 function host() {
-  attached ??= binding.attach(dispatch, {
-    wake,
-    setImmediate,
-    scratch,
-    // A pooled Buffer would share its memory with others; this one has its ArrayBuffer for itself, uninitialised.
-    /** @param {number} bytes */
-    allocate: (bytes) => Buffer.allocUnsafeSlow(bytes).buffer,
-  });
+  attached ??= binding.attach(dispatch, attachment);
   return attached;
 }
 

@@ -146,9 +146,8 @@ impl Environment {
                     }
                 }
                 Some(Next::NeedsBlock) => {
-                    if !self.lend_block() {
-                        break;
-                    }
+                    let block = self.allocate_block();
+                    self.net(|net| net.lend_block(block));
                 }
                 Some(Next::Done) | None => break,
             }
@@ -240,30 +239,26 @@ impl Environment {
     }
 
     /// Has JavaScript allocate memory for a large read.
-    fn lend_block(&self) -> bool {
-        let Some(scope) = Scope::open(self.raw) else { return false };
-        let allocate = self.hosts.borrow().iter().find(|host| host.is_held()).map(|host| host.option(c"allocate"));
-        let Some(allocate) = allocate.filter(|allocate| !allocate.is_null()) else { return false };
+    fn allocate_block(&self) -> Option<Block> {
+        let _scope = Scope::open(self.raw)?;
+        let allocate = self.hosts.borrow().iter().find(|host| host.is_held()).map(|host| host.option(c"allocate"))?;
         let size = uint(self.raw, BLOCK);
         let (mut block, mut reference) = (ptr::null_mut(), ptr::null_mut());
         // SAFETY: live handles of this environment; the reference keeps the memory where it is until it is deleted.
         let bytes = unsafe {
             if !ok(sys::napi_call_function(self.raw, allocate, allocate, 1, &raw const size, &raw mut block)) {
                 self.report_exception();
-                return false;
+                return None;
             }
+            let bytes = to_bytes(self.raw, block).filter(|bytes| bytes.len() == BLOCK as usize)?;
             if !ok(sys::napi_create_reference(self.raw, block, 1, &raw mut reference)) {
-                return false;
+                return None;
             }
-            to_bytes(self.raw, block)
+            bytes
         };
-        let Some(bytes) = bytes.filter(|bytes| bytes.len() == BLOCK as usize) else { return false };
         self.block.set(reference);
         // SAFETY: the block is known to nobody else until `block_data` hands it over, and held until then.
-        let block = unsafe { Block::new(bytes.as_ptr().cast_mut(), bytes.len()) };
-        self.net(|net| net.lend_block(block));
-        drop(scope);
-        true
+        Some(unsafe { Block::new(bytes.as_ptr().cast_mut(), bytes.len()) })
     }
 
     /// The environment ends: its sockets end with it (R-end-of-life).

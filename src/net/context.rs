@@ -75,6 +75,8 @@ pub struct Context {
     pub held: Vec<u8>,
     /// Where JavaScript lent memory for a large read: filled in by `Net::next`'s caller.
     pub block: Option<Block>,
+    /// It lent none in this turn: large reads go into the shared buffer like small ones.
+    pub block_refused: bool,
 }
 
 /// Memory of the engine's that a large read goes straight into.
@@ -112,6 +114,7 @@ impl Context {
             batches: Batches::default(),
             held: Vec::new(),
             block: None,
+            block_refused: false,
         }
     }
 }

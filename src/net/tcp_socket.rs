@@ -385,7 +385,7 @@ impl TcpSocket {
 
     fn read(&mut self, context: &mut Context) -> Reading {
         let Some(stream) = &mut self.stream else { return Reading::Nothing };
-        let in_block = self.bulk;
+        let in_block = self.bulk && !context.block_refused;
         let buffer = if in_block {
             match &mut context.block {
                 Some(block) => block.as_mut_slice(),

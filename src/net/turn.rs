@@ -314,6 +314,7 @@ impl Net {
 
     /// Starts a turn that serves only what is known already: no system call.
     pub fn begin_known(&mut self) {
+        self.context.block_refused = false;
         while let Some(id) = self.context.timers.pop_due() {
             self.with(id, |socket, id, context| {
                 match socket {
@@ -417,9 +418,10 @@ impl Net {
         self.has_work()
     }
 
-    /// Memory of the engine's for a large read.
-    pub fn lend_block(&mut self, block: Block) {
-        self.context.block = Some(block);
+    /// Memory of the engine's for a large read. None: the engine has none, and the turn does without.
+    pub fn lend_block(&mut self, block: Option<Block>) {
+        self.context.block_refused = block.is_none();
+        self.context.block = block;
     }
 
     /// Takes the lent memory back.

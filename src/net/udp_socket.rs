@@ -38,6 +38,8 @@ pub struct UdpSocket {
     /// The default destination's address, canonical.
     pub remote: Option<SocketAddr>,
     ipv6_only: bool,
+    /// Runs may be sent as one message: until the system says that they can't.
+    segments: bool,
     max_buffered_amount: u64,
     pub ledger: Ledger,
     queue: UdpQueue,
@@ -117,6 +119,7 @@ impl UdpSocket {
             local,
             remote,
             ipv6_only: options.ipv6_only,
+            segments: cfg!(target_os = "linux"),
             max_buffered_amount: options.max_buffered_amount.into(),
             ledger: Ledger::new(options.high_water_mark, options.max_buffered_amount),
             queue: UdpQueue::default(),
@@ -418,9 +421,10 @@ impl UdpSocket {
 
     /// Hands datagrams to the system until it takes no more.
     fn flush(&mut self, id: Id, context: &mut Context) {
+        let mut segment = self.segments;
         loop {
             let Some(to) = self.queue.ready(1).next().map(|(to, _)| to) else { return };
-            match context.batches.send(&self.socket, self.queue.ready(FLUSH_COUNT)) {
+            match context.batches.send(&self.socket, self.queue.ready(FLUSH_COUNT), segment) {
                 Ok(sent) => {
                     for _ in 0..sent {
                         let (bytes, from_blobs) = self.queue.pop();
@@ -436,6 +440,11 @@ impl UdpSocket {
                     self.blocked = true;
                     context.timers.add(Instant::now(), NO_BUFFER_PAUSE, id);
                     return;
+                }
+                Err(error) if segment => {
+                    // One by one, to see which it is. EIO and EINVAL: this route cannot cut messages up, for good.
+                    segment = false;
+                    self.segments &= !matches!(errno::name(&error).as_str(), "EIO" | "EINVAL");
                 }
                 Err(error) => {
                     // This datagram's fault: it is lost, the next one may fare better (R-udp-neterr).

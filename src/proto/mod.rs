@@ -7,6 +7,15 @@ mod ledger;
 mod machine;
 mod ready_state;
 
+#[cfg(test)]
+mod ledger_tests;
+#[cfg(test)]
+mod machine_random_tests;
+#[cfg(test)]
+mod machine_tests;
+#[cfg(test)]
+mod random;
+
 pub use address::{AddressError, Literal, needs_zone};
 pub use ledger::Ledger;
 pub use machine::{Event, Machine, Sent};

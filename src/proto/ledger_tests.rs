@@ -1,0 +1,194 @@
+//! The bufferedAmount account, by hand and at random.
+
+use super::Ledger;
+use super::random::Random;
+
+const HIGH_WATER_MARK: u32 = 100;
+const LIMIT: u32 = 1000;
+
+fn ledger() -> Ledger {
+    Ledger::new(HIGH_WATER_MARK, LIMIT)
+}
+
+/// All that waits is written, and a later task has come.
+fn flush(ledger: &mut Ledger) {
+    ledger.wrote(ledger.unwritten(), 0);
+    ledger.settle();
+}
+
+/// R-tcp-send: bufferedAmount rises at once and falls only in a later task.
+#[test]
+fn buffered_amount_rises_with_send_and_falls_only_when_settled() {
+    let mut ledger = ledger();
+    assert!(ledger.accept(60));
+    assert_eq!((ledger.buffered_amount(), ledger.unwritten()), (60, 60));
+    ledger.wrote(60, 0);
+    assert_eq!((ledger.buffered_amount(), ledger.unwritten()), (60, 0));
+    assert!(!ledger.is_settled());
+    ledger.settle();
+    assert_eq!((ledger.buffered_amount(), ledger.is_settled()), (0, true));
+}
+
+/// R-tcp-send: a partial write takes only its own bytes off.
+#[test]
+fn a_partial_write_takes_off_what_it_wrote() {
+    let mut ledger = ledger();
+    ledger.accept(60);
+    ledger.wrote(25, 0);
+    ledger.settle();
+    assert_eq!((ledger.buffered(), ledger.unwritten()), (35, 35));
+}
+
+/// R-tcp-send: past 2^32-1 it stays there, it does not wrap.
+#[test]
+fn buffered_amount_stays_at_its_greatest_value() {
+    let mut ledger = ledger();
+    ledger.accept_blob(u64::from(u32::MAX));
+    assert_eq!(ledger.buffered_amount(), u32::MAX);
+    ledger.accept_blob(5);
+    assert_eq!(ledger.buffered_amount(), u32::MAX);
+    assert_eq!(ledger.buffered(), u64::from(u32::MAX) + 5);
+    ledger.wrote(6, 6);
+    ledger.settle();
+    assert_eq!(ledger.buffered_amount(), u32::MAX - 1);
+}
+
+/// R-tcp-send: false only above the high-water mark; an empty payload is true even there.
+#[test]
+fn send_returns_false_above_the_high_water_mark_only() {
+    let mut ledger = ledger();
+    assert!(ledger.accept(99));
+    assert!(ledger.accept(1));
+    assert!(ledger.accept(0));
+    assert!(!ledger.accept(1));
+    assert!(ledger.accept(0));
+    assert!(!ledger.accept_blob(1));
+}
+
+/// R-tcp-send: a high-water mark of 0 answers false to every byte.
+#[test]
+fn a_high_water_mark_of_zero_answers_false_to_every_byte() {
+    let mut ledger = Ledger::new(0, LIMIT);
+    assert!(ledger.accept(0));
+    assert!(!ledger.accept(1));
+}
+
+/// R-tcp-drain: once after a false, at 0, never after sends that were all true.
+#[test]
+fn drain_is_due_once_after_a_false_and_only_at_zero() {
+    let mut ledger = ledger();
+    assert!(ledger.accept(100));
+    flush(&mut ledger);
+    assert!(!ledger.drain_ready(), "every send() was true");
+
+    assert!(!ledger.accept(101));
+    assert!(!ledger.drain_ready());
+    ledger.wrote(101, 0);
+    assert!(!ledger.drain_ready(), "bufferedAmount still reads 101");
+    ledger.settle();
+    assert!(ledger.drain_ready());
+    ledger.drained();
+    assert!(!ledger.drain_ready(), "once");
+
+    ledger.accept(1);
+    flush(&mut ledger);
+    assert!(!ledger.drain_ready());
+}
+
+/// R-tcp-drain: not while data is buffered, also when it came after the false.
+#[test]
+fn drain_waits_for_what_was_sent_after_the_false() {
+    let mut ledger = ledger();
+    assert!(!ledger.accept(101));
+    ledger.wrote(101, 0);
+    assert!(!ledger.accept(1));
+    ledger.settle();
+    assert_eq!(ledger.buffered(), 1);
+    assert!(!ledger.drain_ready());
+    flush(&mut ledger);
+    assert!(ledger.drain_ready());
+}
+
+/// R-tcp-full: a send() made while bufferedAmount is 0 is always taken; an empty one too; beyond the limit none.
+#[test]
+fn the_limit_stops_a_second_send_and_never_the_first() {
+    let mut ledger = ledger();
+    assert!(!ledger.overflows(u64::from(LIMIT) * 10));
+    ledger.accept(u64::from(LIMIT));
+    assert!(!ledger.overflows(0));
+    assert!(ledger.overflows(1));
+    flush(&mut ledger);
+    assert!(!ledger.overflows(u64::from(LIMIT) + 1));
+    ledger.accept(1);
+    assert!(!ledger.overflows(u64::from(LIMIT) - 1));
+    assert!(ledger.overflows(u64::from(LIMIT)));
+}
+
+/// R-tcp-full: a Blob's bytes never count against the limit, while they wait …
+#[test]
+fn waiting_blob_bytes_do_not_count_against_the_limit() {
+    let mut ledger = ledger();
+    ledger.accept_blob(1_000_000);
+    assert!(!ledger.overflows(u64::from(LIMIT)));
+    ledger.accept(u64::from(LIMIT));
+    assert!(ledger.overflows(1));
+}
+
+/// … and when they are written and not yet settled.
+#[test]
+#[ignore = "report 5: written Blob bytes count until they are settled"]
+fn written_blob_bytes_do_not_count_against_the_limit() {
+    let mut ledger = ledger();
+    ledger.accept_blob(5000);
+    ledger.wrote(5000, 5000);
+    assert!(!ledger.overflows(1), "bufferedAmount is {} and all of it a Blob's", ledger.buffered());
+}
+
+/// Any order of sends, writes and settles keeps the account's sums, against a plain model.
+#[test]
+fn random_operations_keep_the_sums() {
+    for seed in 1..=2000 {
+        let mut random = Random::new(seed);
+        let mut ledger = ledger();
+        let (mut accepted, mut written, mut settled, mut refused) = (0u64, 0u64, 0u64, false);
+        let mut blobs = 0;
+        for _ in 0..100 {
+            match random.below(5) {
+                0 | 1 => {
+                    let bytes = random.below(200);
+                    let go_on = if random.chance(30) {
+                        blobs += bytes;
+                        ledger.accept_blob(bytes)
+                    } else {
+                        ledger.accept(bytes)
+                    };
+                    accepted += bytes;
+                    let above = bytes > 0 && accepted - settled > u64::from(HIGH_WATER_MARK);
+                    assert_eq!(go_on, !above, "seed {seed}");
+                    refused |= above;
+                }
+                2 => {
+                    let bytes = random.below(accepted - written + 1);
+                    let from_blobs = bytes.min(blobs);
+                    blobs -= from_blobs;
+                    ledger.wrote(bytes, from_blobs);
+                    written += bytes;
+                }
+                3 => {
+                    ledger.settle();
+                    settled = written;
+                }
+                _ => {
+                    assert_eq!(ledger.drain_ready(), refused && accepted == settled, "seed {seed}");
+                    if ledger.drain_ready() {
+                        ledger.drained();
+                        refused = false;
+                    }
+                }
+            }
+            assert_eq!(ledger.buffered(), accepted - settled, "seed {seed}");
+            assert_eq!(ledger.unwritten(), accepted - written, "seed {seed}");
+            assert_eq!(ledger.is_settled(), settled == written, "seed {seed}");
+        }
+    }
+}

@@ -1,0 +1,418 @@
+//! The readyState machine at random: one under any sequence of calls and reports, and two against each other over a
+//! wire in memory. Every failure names its seed.
+
+use std::collections::VecDeque;
+
+use super::random::Random;
+use super::{Event, Ledger, Machine, ReadyState, Sent};
+
+type Tcp = Machine<&'static str>;
+
+const HIGH_WATER_MARK: u32 = 100;
+const LIMIT: u32 = 1000;
+
+fn machine(random: &mut Random, accepted: bool) -> Tcp {
+    let ledger = Ledger::new(HIGH_WATER_MARK, LIMIT);
+    let allow_half_open = [None, Some(true), Some(false)][random.below(3) as usize];
+    if accepted { Machine::accepted(ledger, allow_half_open) } else { Machine::connecting(ledger, allow_half_open) }
+}
+
+/// Watches one machine from outside and knows what must never happen.
+struct Watch {
+    machine: Tcp,
+    seed: u64,
+    told: Vec<Event<&'static str>>,
+    /// `open` has been told, or never will be (accepted).
+    opened: bool,
+    /// A send() returned false since the last `drain`: another is owed unless the connection is lost.
+    refused: bool,
+    accepted: u64,
+    written: u64,
+    /// What waits to be written, in order; the flag says that it is a Blob's.
+    queue: VecDeque<(u64, bool)>,
+    was: ReadyState,
+    half_close_called: bool,
+    was_reset: bool,
+}
+
+impl Watch {
+    fn new(machine: Tcp, seed: u64) -> Self {
+        let opened = machine.state() == ReadyState::Open;
+        let was = machine.state();
+        Self {
+            machine,
+            seed,
+            told: Vec::new(),
+            opened,
+            refused: false,
+            accepted: 0,
+            written: 0,
+            queue: VecDeque::new(),
+            was,
+            half_close_called: false,
+            was_reset: false,
+        }
+    }
+
+    fn count(&self, wanted: impl Fn(&Event<&'static str>) -> bool) -> usize {
+        self.told.iter().filter(|event| wanted(event)).count()
+    }
+
+    fn has_told(&self, event: &Event<&'static str>) -> bool {
+        self.told.contains(event)
+    }
+
+    /// What holds after each operation, whatever it was.
+    fn check(&mut self) {
+        let Self { machine, seed, .. } = self;
+        let (seed, state) = (*seed, machine.state());
+        assert!(is_allowed(self.was, state), "seed {seed}: {:?} -> {state:?}", self.was);
+        self.was = state;
+        let receives = matches!(state, ReadyState::Open | ReadyState::HalfClosed);
+        if machine.is_suspended() || !receives || !self.opened {
+            assert!(!machine.wants_data(), "seed {seed}: data wanted while {state:?}");
+        }
+        assert!(!machine.drops_data() || state == ReadyState::Closing, "seed {seed}");
+        assert!(!(machine.wants_fin() && matches!(state, ReadyState::Connecting | ReadyState::Open)), "seed {seed}");
+        if machine.is_over() {
+            assert_eq!(state, ReadyState::Closed, "seed {seed}");
+            assert!(!machine.can_write() && !machine.wants_fin() && machine.is_link_gone(), "seed {seed}");
+        }
+        assert!(self.written <= self.accepted, "seed {seed}");
+        assert_eq!(machine.ledger.unwritten(), self.accepted - self.written, "seed {seed}");
+        assert!(machine.ledger.buffered() >= machine.ledger.unwritten(), "seed {seed}");
+    }
+
+    /// An operation that may change readyState: a call or `next`.
+    fn call(&mut self, call: impl FnOnce(&mut Tcp)) {
+        call(&mut self.machine);
+        self.check();
+    }
+
+    /// A report from below: it may not (R-task).
+    fn report(&mut self, report: impl FnOnce(&mut Tcp)) {
+        let before = self.machine.state();
+        report(&mut self.machine);
+        assert_eq!(self.machine.state(), before, "seed {}: a report changed the state", self.seed);
+        self.check();
+    }
+
+    fn send(&mut self, bytes: u64, blob: bool) {
+        let (state, buffered) = (self.machine.state(), self.machine.ledger.buffered());
+        let faulty = self.machine.is_faulty();
+        let sent = if blob { self.machine.send_blob(bytes) } else { self.machine.send(bytes, |_| "full") };
+        match sent {
+            Sent::Taken(go_on) => {
+                self.accepted += bytes;
+                self.queue.push_back((bytes, blob));
+                self.refused |= !go_on;
+                let above = bytes > 0 && buffered + bytes > u64::from(HIGH_WATER_MARK);
+                assert_eq!(go_on, !above, "seed {}", self.seed);
+            }
+            Sent::Ignored => assert!(faulty, "seed {}", self.seed),
+            Sent::Full => {
+                assert!(bytes > 0 && buffered > 0 && !blob, "seed {}", self.seed);
+                assert_eq!(self.machine.state(), ReadyState::Closed, "seed {}", self.seed);
+            }
+            Sent::NotOpen => {}
+        }
+        assert_eq!(sent == Sent::NotOpen, state != ReadyState::Open, "seed {}", self.seed);
+        self.check();
+    }
+
+    fn write(&mut self, bytes: u64) -> u64 {
+        if !self.machine.can_write() {
+            return 0;
+        }
+        let (mut written, mut from_blobs) = (0, 0);
+        while let Some((left, blob)) = self.queue.front_mut() {
+            let taken = (*left).min(bytes - written);
+            *left -= taken;
+            written += taken;
+            from_blobs += if *blob { taken } else { 0 };
+            if *left > 0 {
+                break;
+            }
+            self.queue.pop_front();
+        }
+        self.written += written;
+        self.report(|machine| machine.ledger.wrote(written, from_blobs));
+        written
+    }
+
+    /// Asks for the next event. `unread`: bytes lie before a loss.
+    fn next(&mut self, unread: bool) -> bool {
+        let was_over = self.machine.is_over();
+        let Some(event) = self.machine.next(unread) else {
+            self.check();
+            return false;
+        };
+        let (seed, state) = (self.seed, self.machine.state());
+        assert!(!was_over, "seed {seed}: {event:?} after the end");
+        match &event {
+            Event::Open => {
+                assert!(!self.opened, "seed {seed}");
+                assert!(matches!(state, ReadyState::Open | ReadyState::HalfClosed), "seed {seed}");
+                assert_eq!(state == ReadyState::HalfClosed, self.half_close_called, "seed {seed}");
+                self.opened = true;
+            }
+            Event::HalfClose => {
+                assert!(self.opened && state == ReadyState::Open && !self.machine.is_suspended(), "seed {seed}");
+            }
+            Event::Drain => {
+                assert!(self.refused, "seed {seed}: drain without a false");
+                assert_eq!(self.machine.ledger.buffered(), 0, "seed {seed}: drain while bytes are buffered");
+                assert_ne!(state, ReadyState::Closed, "seed {seed}");
+                self.refused = false;
+            }
+            Event::Error(_) => assert_eq!(state, ReadyState::Closed, "seed {seed}"),
+            Event::Close => {
+                assert!(self.opened, "seed {seed}: close without open");
+                assert_eq!(state, ReadyState::Closed, "seed {seed}");
+                assert!(self.machine.is_over(), "seed {seed}: more after close");
+            }
+        }
+        self.told.push(event);
+        for (name, count) in [
+            ("open", self.count(|event| *event == Event::Open)),
+            ("halfclose", self.count(|event| *event == Event::HalfClose)),
+            ("error", self.count(|event| matches!(event, Event::Error(_)))),
+            ("close", self.count(|event| *event == Event::Close)),
+        ] {
+            assert!(count <= 1, "seed {seed}: {name} {count} times in {:?}", self.told);
+        }
+        self.check();
+        true
+    }
+
+    /// The order of all that was told.
+    fn check_story(&self) {
+        let (seed, told) = (self.seed, &self.told);
+        let error = told.iter().position(|event| matches!(event, Event::Error(_)));
+        let close = told.iter().position(|event| *event == Event::Close);
+        if let Some(error) = error {
+            let expected = if self.opened { Some(error + 1) } else { None };
+            assert_eq!(close, expected, "seed {seed}: {told:?}");
+        }
+        if let Some(close) = close {
+            assert_eq!(close, told.len() - 1, "seed {seed}: {told:?}");
+        }
+        if let Some(open) = told.iter().position(|event| *event == Event::Open) {
+            assert_eq!(open, 0, "seed {seed}: {told:?}");
+        }
+    }
+}
+
+/// The draft's ReadyState: where a socket can go from each state.
+fn is_allowed(from: ReadyState, to: ReadyState) -> bool {
+    use ReadyState::{Closed, Closing, Connecting, HalfClosed, Open};
+    match from {
+        Connecting => true,
+        Open => to != Connecting,
+        HalfClosed => matches!(to, HalfClosed | Closing | Closed),
+        Closing => matches!(to, Closing | Closed),
+        Closed => to == Closed,
+    }
+}
+
+/// Any sequence of calls and reports: closed is terminal, one `open`, one `error`, one `close`, in their order, `drain`
+/// only after a false and at 0, no data while suspended or after close().
+#[test]
+fn random_operations_break_no_invariant() {
+    for seed in 1..=8000 {
+        let mut random = Random::new(seed);
+        let accepted = random.chance(40);
+        let mut watch = Watch::new(machine(&mut random, accepted), seed);
+        for _ in 0..random.below(80) + 5 {
+            match random.below(100) {
+                0..=7 => watch.report(Tcp::connected),
+                8..=9 => watch.report(|machine| machine.lost("lost")),
+                10..=13 => watch.report(Tcp::peer_ended),
+                14..=19 if watch.machine.wants_fin() && watch.machine.ledger.buffered() == 0 => {
+                    watch.report(Tcp::fin_sent)
+                }
+                20..=39 => watch.send(random.below(200), false),
+                40..=44 => watch.send(random.below(2000), true),
+                45..=46 => {
+                    watch.half_close_called = true;
+                    watch.call(Tcp::half_close);
+                }
+                47 => watch.call(|machine| machine.close(|| "abandoned")),
+                48 if random.chance(30) => {
+                    watch.was_reset = true;
+                    watch.call(|machine| machine.reset(|| "abandoned"));
+                }
+                49..=53 => watch.call(Tcp::suspend),
+                54..=60 => watch.call(Tcp::resume),
+                61..=65 => {
+                    let (data, half_close) = (random.chance(70), random.chance(50));
+                    watch.call(|machine| machine.listen(data, half_close));
+                }
+                66..=76 => {
+                    watch.write(random.below(300));
+                }
+                77..=82 => watch.report(|machine| machine.ledger.settle()),
+                _ => {
+                    // Nothing is unread once the peer's end has been seen.
+                    let unread = watch.machine.peer_may_send() && random.chance(30);
+                    watch.next(unread);
+                }
+            }
+        }
+        end_and_check(&mut watch);
+    }
+}
+
+/// After close() a machine ends once the peer has ended and all is flushed; one that was closed already tells the rest.
+fn end_and_check(watch: &mut Watch) {
+    watch.call(|machine| machine.close(|| "abandoned"));
+    watch.write(u64::MAX);
+    watch.report(|machine| machine.ledger.settle());
+    if watch.machine.wants_fin() {
+        watch.report(Tcp::fin_sent);
+    }
+    watch.report(Tcp::peer_ended);
+    for _ in 0..4 {
+        watch.next(false);
+    }
+    let seed = watch.seed;
+    assert!(watch.machine.is_over(), "seed {seed}: it hangs as {:?} after {:?}", watch.machine.state(), watch.told);
+    watch.check_story();
+    let error = watch.count(|event| matches!(event, Event::Error(_))) > 0;
+    let close = watch.has_told(&Event::Close);
+    assert_eq!(close, watch.opened, "seed {seed}: {:?}", watch.told);
+    assert!(error || close, "seed {seed}: {:?}", watch.told);
+    if !error && !watch.was_reset {
+        assert_eq!(watch.written, watch.accepted, "seed {seed}: not all was flushed");
+        assert!(!watch.refused, "seed {seed}: a drain is missing in {:?}", watch.told);
+    }
+}
+
+// --- two machines over a wire ---
+
+/// One end of a connection in memory.
+struct Side {
+    watch: Watch,
+    /// What is on its way here, and whether a FIN follows it.
+    incoming: u64,
+    fin: bool,
+    fin_reported: bool,
+    /// Bytes told as messages, and bytes read and dropped after close().
+    messages: u64,
+    dropped: u64,
+    wrote: u64,
+}
+
+impl Side {
+    fn new(watch: Watch) -> Self {
+        Self { watch, incoming: 0, fin: false, fin_reported: false, messages: 0, dropped: 0, wrote: 0 }
+    }
+
+    /// What its driver does when it looks at the wire.
+    fn look(&mut self, most: u64) {
+        let machine = &self.watch.machine;
+        let (wants, drops) = (machine.wants_data(), machine.drops_data());
+        if self.incoming > 0 {
+            let taken = if wants || drops { self.incoming.min(most) } else { 0 };
+            self.incoming -= taken;
+            if wants {
+                self.messages += taken;
+            } else {
+                self.dropped += taken;
+            }
+        } else if self.fin && !self.fin_reported && machine.peer_may_send() {
+            self.fin_reported = true;
+            self.watch.report(Tcp::peer_ended);
+        }
+    }
+
+    /// Writes to the other end, and ends it where FIN is due.
+    fn flush(&mut self, other: &mut Side, most: u64) {
+        let written = self.watch.write(most);
+        self.wrote += written;
+        other.incoming += written;
+        self.watch.report(|machine| machine.ledger.settle());
+        if self.watch.queue.is_empty() && self.watch.machine.wants_fin() {
+            self.watch.report(Tcp::fin_sent);
+            other.fin = true;
+        }
+    }
+}
+
+fn step(sides: &mut [Side; 2], random: &mut Random, calm: bool) {
+    let which = random.below(2) as usize;
+    let (left, right) = sides.split_at_mut(1);
+    let (side, other) = if which == 0 { (&mut left[0], &mut right[0]) } else { (&mut right[0], &mut left[0]) };
+    match random.below(if calm { 60 } else { 100 }) {
+        0..=19 => side.look(random.below(400) + 1),
+        20..=39 => side.flush(other, random.below(400) + 1),
+        40..=59 => {
+            side.watch.next(false);
+        }
+        // A well-behaved sender stops at false, so the buffer is never full.
+        60..=84 if side.watch.machine.ledger.buffered() <= u64::from(HIGH_WATER_MARK) => {
+            side.watch.send(random.below(150), false);
+        }
+        85..=89 => side.watch.call(Tcp::suspend),
+        90..=94 => side.watch.call(Tcp::resume),
+        95..=97 => {
+            let (data, half_close) = (random.chance(80), random.chance(50));
+            side.watch.call(|machine| machine.listen(data, half_close));
+        }
+        98 if random.chance(20) => {
+            side.watch.half_close_called = true;
+            side.watch.call(Tcp::half_close);
+        }
+        99 if random.chance(10) => side.watch.call(|machine| machine.close(|| "abandoned")),
+        _ => {}
+    }
+}
+
+/// Two machines, a client and what its server accepted: nothing is lost or invented, and both end cleanly, whoever
+/// closes first.
+#[test]
+fn two_machines_over_a_wire_exchange_everything_and_end() {
+    for seed in 1..=3000 {
+        let mut random = Random::new(seed);
+        let (client, accepted) = (machine(&mut random, false), machine(&mut random, true));
+        let mut sides = [Side::new(Watch::new(client, seed)), Side::new(Watch::new(accepted, seed))];
+        sides[0].watch.report(Tcp::connected);
+        sides[0].watch.next(false);
+        for _ in 0..400 {
+            step(&mut sides, &mut random, false);
+        }
+        // Whoever is still there listens again and closes at some time.
+        for side in &mut sides {
+            side.watch.call(Tcp::resume);
+            side.watch.call(|machine| machine.listen(true, true));
+        }
+        let closer = random.below(2) as usize;
+        for (turn, which) in [closer, 1 - closer].into_iter().enumerate() {
+            for _ in 0..random.below(200) * turn as u64 {
+                step(&mut sides, &mut random, true);
+            }
+            sides[which].watch.call(|machine| machine.close(|| "abandoned"));
+        }
+        for _ in 0..10_000 {
+            if sides.iter().all(|side| side.watch.machine.is_over()) {
+                break;
+            }
+            step(&mut sides, &mut random, true);
+        }
+        check_exchange(&sides, seed);
+    }
+}
+
+fn check_exchange(sides: &[Side; 2], seed: u64) {
+    for (side, other) in [(&sides[0], &sides[1]), (&sides[1], &sides[0])] {
+        let watch = &side.watch;
+        assert!(watch.machine.is_over(), "seed {seed}: {:?} after {:?}", watch.machine.state(), watch.told);
+        assert!(watch.has_told(&Event::Close), "seed {seed}: {:?}", watch.told);
+        assert_eq!(watch.count(|event| matches!(event, Event::Error(_))), 0, "seed {seed}: {:?}", watch.told);
+        assert!(!watch.refused, "seed {seed}: a drain is missing in {:?}", watch.told);
+        assert_eq!(side.wrote, watch.accepted, "seed {seed}: not all was flushed");
+        assert_eq!(watch.machine.ledger.buffered(), 0, "seed {seed}");
+        assert_eq!(other.messages + other.dropped + other.incoming, side.wrote, "seed {seed}");
+        assert_eq!(other.incoming, 0, "seed {seed}: unread at the end");
+    }
+}
