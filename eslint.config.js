@@ -1,0 +1,162 @@
+"use strict";
+
+const js = require("@eslint/js");
+
+/** Rules beyond the recommended ones: each has caught a real mistake somewhere. */
+const strict = {
+  "array-callback-return": "error",
+  curly: ["error", "multi-line"],
+  "default-case-last": "error",
+  eqeqeq: ["error", "always", { null: "ignore" }],
+  "grouped-accessor-pairs": ["error", "getBeforeSet"],
+  "no-constructor-return": "error",
+  "no-else-return": ["error", { allowElseIf: false }],
+  "no-eval": "error",
+  "no-extend-native": "error",
+  "no-implicit-coercion": ["error", { allow: ["!!", "+"] }],
+  "no-implicit-globals": "error",
+  "no-implied-eval": "error",
+  "no-new-func": "error",
+  "no-new-wrappers": "error",
+  "no-return-assign": ["error", "except-parens"],
+  "no-self-compare": "error",
+  "no-sequences": ["error", { allowInParentheses: false }],
+  "no-shadow": ["error", { builtinGlobals: false, hoist: "functions", allow: ["resolve", "reject", "done"] }],
+  "no-template-curly-in-string": "error",
+  "no-throw-literal": "error",
+  "no-unmodified-loop-condition": "error",
+  "no-unreachable-loop": "error",
+  "no-unused-expressions": ["error", { enforceForJSX: false }],
+  "no-unused-vars": ["error", { args: "after-used", argsIgnorePattern: "^_", caughtErrors: "all" }],
+  "no-use-before-define": ["error", { functions: false, classes: false, variables: false }],
+  "no-useless-call": "error",
+  "no-useless-computed-key": ["error", { enforceForClassMembers: true }],
+  "no-useless-rename": "error",
+  "no-useless-return": "error",
+  "no-var": "error",
+  "object-shorthand": ["error", "properties"],
+  "prefer-const": ["error", { destructuring: "all" }],
+  "prefer-promise-reject-errors": "error",
+  radix: "error",
+  "require-atomic-updates": "error",
+  "unicode-bom": "error",
+  yoda: "error",
+};
+
+/** What Node, Bun and Deno all have, and nothing that only a browser has. */
+const globals = Object.fromEntries(
+  [
+    "AbortController", "AbortSignal", "Blob", "Buffer", "DOMException", "Event", "EventTarget", "MessageChannel",
+    "MessageEvent", "MessagePort", "ReadableStream", "SharedArrayBuffer", "TextDecoder", "TextEncoder", "TransformStream",
+    "URL", "WebAssembly", "WritableStream", "console", "performance", "process", "queueMicrotask", "structuredClone",
+  ].map((name) => [name, "readonly"]),
+);
+
+const timers = ["clearImmediate", "clearInterval", "clearTimeout", "setImmediate", "setInterval", "setTimeout"];
+const timerGlobals = Object.fromEntries(timers.map((name) => [name, "readonly"]));
+
+const commonjs = { __dirname: "readonly", __filename: "readonly", exports: "writable", module: "writable", require: "readonly" };
+
+const jest = Object.fromEntries(
+  ["afterAll", "afterEach", "beforeAll", "beforeEach", "describe", "expect", "it", "jest", "test"].map((name) => [name, "readonly"]),
+);
+
+/** What lib/ may never do, whatever the file. */
+const libSyntax = [
+  {
+    selector: "BinaryExpression[operator='instanceof'][right.name=/^(ArrayBuffer|SharedArrayBuffer|DataView|Uint8Array|Blob)$/]",
+    message: "Values come from other realms (jest, vm): ask node:util/types or a brand, never instanceof.",
+  },
+];
+
+const requires = "CallExpression[callee.name='require'][arguments.0.value";
+
+/** Only one file may load the native half, and only one may ask it to. */
+const aboveTheBinding = [
+  { selector: `${requires}=/\\.node$|^@tcp-udp-sockets\\//]`, message: "Only lib/load-binding.js loads the native half." },
+  { selector: `${requires}=/load-binding/]`, message: "Only lib/native.js asks for the native half." },
+];
+
+/** What stands on the layers of lib/, and may so be required by none of them. */
+const belowTheInterfaces = {
+  selector: `${requires}=/\\/(udp-socket|tcp-socket|tcp-server-socket|streams|connect|index|globals|node\\/.*)(\\.js)?$/]`,
+  message: "Interfaces know what they stand on, never the other way round (CONTRIBUTING.md, \"Where things are\").",
+};
+
+/** The interfaces, and what is built of them. */
+const interfaces = ["lib/udp-socket.js", "lib/tcp-socket.js", "lib/tcp-server-socket.js", "lib/streams.js", "lib/connect.js", "lib/node/**"];
+
+module.exports = [
+  { ignores: ["dist/", "**/target/", "coverage/", "**/*.ts", "**/*.mts"] },
+  js.configs.recommended,
+  { linterOptions: { reportUnusedDisableDirectives: "error" }, rules: strict },
+  {
+    files: ["**/*.js"],
+    languageOptions: {
+      ecmaVersion: 2024,
+      sourceType: "commonjs",
+      globals: { ...globals, ...commonjs, ...timerGlobals },
+    },
+    rules: { strict: ["error", "global"] },
+  },
+  {
+    files: ["**/*.mjs"],
+    languageOptions: { ecmaVersion: 2024, sourceType: "module", globals: { ...globals, ...timerGlobals } },
+  },
+  {
+    files: ["lib/**/*.js", "index.js", "index.mjs", "globals.js"],
+    rules: {
+      // Fake timers replace the global ones (jest, vitest, sinon): lib/ takes node:timers' own at load.
+      "no-restricted-globals": ["error", ...timers.map((name) => ({ name, message: "Take it from node:timers, at load." }))],
+      "no-restricted-syntax": ["error", ...libSyntax, ...aboveTheBinding],
+      "no-console": "error",
+    },
+  },
+  {
+    // What the interfaces stand on.
+    files: ["lib/**/*.js"],
+    ignores: interfaces,
+    rules: { "no-restricted-syntax": ["error", ...libSyntax, ...aboveTheBinding, belowTheInterfaces] },
+  },
+  {
+    files: ["lib/native.js"],
+    rules: { "no-restricted-syntax": ["error", ...libSyntax, aboveTheBinding[0], belowTheInterfaces] },
+  },
+  {
+    files: ["lib/load-binding.js"],
+    rules: {
+      "no-restricted-syntax": ["error", ...libSyntax, belowTheInterfaces],
+      // Bundlers take a missing package amiss unless its require() stands in a try.
+      "no-useless-catch": "off",
+    },
+  },
+  {
+    files: ["__test__/**/*.js"],
+    languageOptions: { globals: jest },
+    rules: {
+      // Tests look at what handlers change meanwhile, and read getters for what they throw.
+      "no-sequences": "off",
+      "no-shadow": "off",
+      "no-unmodified-loop-condition": "off",
+      "no-useless-assignment": "off",
+      "no-unused-expressions": "off",
+      "require-atomic-updates": "off",
+    },
+  },
+  {
+    // Runs inside the Web IDL harness's own context.
+    files: ["__test__/idl/**/*.js"],
+    languageOptions: {
+      globals: Object.fromEntries(
+        [
+          "IdlArray", "TCPServerSocket", "TCPSocket", "UDPSocket", "add_completion_callback", "done", "idl_test", "promise_test",
+          "setup", "test",
+        ].map((name) => [name, "readonly"]),
+      ),
+    },
+  },
+  // Loops there wait for what callbacks change.
+  { files: ["bench/**"], rules: { "no-unmodified-loop-condition": "off" } },
+  // Copied by users, so written as the draft writes.
+  { files: ["examples/**"], rules: { "no-var": "off", "no-unused-vars": ["error", { args: "none" }] } },
+];

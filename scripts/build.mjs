@@ -1,0 +1,143 @@
+// Builds the native half with cargo and puts it where lib/native.js looks first: tcp-udp-sockets.<platform>.node in the
+// repository's root.
+//
+//   node scripts/build.mjs                    release
+//   node scripts/build.mjs --debug            unoptimised, with assertions
+//   node scripts/build.mjs --target TRIPLE    for another system
+//   node scripts/build.mjs --zig …            linked by zig (cargo-zigbuild), which has every Linux C library
+//   node scripts/build.mjs … -- ARGUMENTS     further arguments for cargo
+
+import { spawnSync } from "node:child_process";
+import { copyFileSync, readdirSync, renameSync, statSync } from "node:fs";
+import path from "node:path";
+import process from "node:process";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+/** The repository's root. */
+export const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+
+/** What the Rust half is made of. */
+const SOURCES = ["Cargo.toml", "Cargo.lock", "build.rs", ".cargo", "src"];
+
+/** Rust's names for the systems that npm/ has a package for. */
+export const TRIPLES = {
+  "darwin-arm64": "aarch64-apple-darwin",
+  "darwin-x64": "x86_64-apple-darwin",
+  "linux-arm64-gnu": "aarch64-unknown-linux-gnu",
+  "linux-arm64-musl": "aarch64-unknown-linux-musl",
+  "linux-x64-gnu": "x86_64-unknown-linux-gnu",
+  "linux-x64-musl": "x86_64-unknown-linux-musl",
+  "win32-arm64-msvc": "aarch64-pc-windows-msvc",
+  "win32-x64-msvc": "x86_64-pc-windows-msvc",
+};
+
+/**
+ * Builds, and throws where that fails.
+ *
+ * @param {string[]} args as on the command line
+ */
+export function build(args) {
+  const [own, forCargo] = split(args, "--");
+  const debug = own.includes("--debug");
+  const triple = own.includes("--target") ? own[own.indexOf("--target") + 1] : undefined;
+  const cargoArgs = [own.includes("--zig") ? "zigbuild" : "build", "--lib", "--message-format=json-render-diagnostics"];
+  if (!debug) cargoArgs.push("--release");
+  if (triple) cargoArgs.push("--target", triple);
+  const run = spawnSync("cargo", [...cargoArgs, ...forCargo], {
+    cwd: root,
+    encoding: "utf8",
+    maxBuffer: 64 << 20,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  if (run.error?.code === "ENOENT") {
+    throw new Error("cargo was not found: building needs Rust, see https://rustup.rs");
+  }
+  if (run.error) throw run.error;
+  if (run.status !== 0) throw new Error("cargo build failed");
+
+  const made = builtLibrary(run.stdout);
+  const file = binary(triple ? platformOf(triple) : undefined);
+  // A process that has the old file mapped must not see it change: the new one takes its name.
+  copyFileSync(made, `${file}.new`);
+  renameSync(`${file}.new`, file);
+  console.log(`${path.relative(process.cwd(), file)}: ${statSync(file).size} bytes`);
+}
+
+/** Whether this machine's binary is there and newer than what it is made of. */
+export function isBuilt() {
+  const built = modified(binary());
+  return SOURCES.every((source) => newest(path.join(root, source)) <= built);
+}
+
+/** The path of a platform's binary; without an argument, of this machine's. */
+export function binary(platform = thisPlatform()) {
+  return path.join(root, `tcp-udp-sockets.${platform}.node`);
+}
+
+/** This machine's platform, as in the names of the packages in npm/. */
+function thisPlatform() {
+  const { arch, platform } = process;
+  if (platform === "win32") return `win32-${arch}-msvc`;
+  if (platform !== "linux") return `${platform}-${arch}`;
+  return `linux-${arch}-${isMusl() ? "musl" : "gnu"}`;
+}
+
+/** Whether Node itself runs on musl: only glibc tells its version. */
+function isMusl() {
+  process.report.excludeNetwork = true; // its look-ups can take minutes
+  return !process.report.getReport().header.glibcVersionRuntime;
+}
+
+/** @param {string} triple for cargo-zigbuild with the glibc to build for, as in x86_64-unknown-linux-gnu.2.28 */
+function platformOf(triple) {
+  const plain = triple.replace(/\.\d+\.\d+$/, "");
+  const found = Object.entries(TRIPLES).find(([, name]) => name === plain);
+  if (!found) throw new Error(`unknown target ${triple}; known are ${Object.values(TRIPLES).join(", ")}`);
+  return found[0];
+}
+
+/**
+ * The cdylib that cargo says it has made.
+ *
+ * @param {string} messages one JSON object a line
+ */
+function builtLibrary(messages) {
+  const files = messages
+    .split("\n")
+    .filter((line) => line.startsWith("{"))
+    .map((line) => JSON.parse(line))
+    .filter((message) => message.reason === "compiler-artifact" && message.target.crate_types.includes("cdylib"))
+    .flatMap((message) => message.filenames)
+    .filter((name) => /\.(so|dylib|dll)$/.test(name));
+  if (files.length === 0) throw new Error("cargo built no dynamic library");
+  return files[files.length - 1];
+}
+
+/** When a file was last changed; 0 where there is none. */
+function modified(file) {
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}
+
+/** When anything at or below a path was last changed. */
+function newest(file) {
+  if (!statSync(file, { throwIfNoEntry: false })?.isDirectory()) return modified(file);
+  return Math.max(0, ...readdirSync(file).map((name) => newest(path.join(file, name))));
+}
+
+/**
+ * @param {string[]} list
+ * @param {string} separator
+ */
+function split(list, separator) {
+  const at = list.indexOf(separator);
+  return at < 0 ? [list, []] : [list.slice(0, at), list.slice(at + 1)];
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  try {
+    build(process.argv.slice(2));
+  } catch (error) {
+    console.error(`build: ${error.message}`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,87 @@
+// Lays out in dist/ what is published: the package itself, with the platform packages as its optional dependencies and
+// without anything that only a clone needs, and a folder for each platform whose binary is in the repository's root.
+// The repository's own package.json does not name the platform packages: `npm ci` fails on what is not published yet.
+//
+//   node scripts/dist.mjs               what there is
+//   node scripts/dist.mjs --complete    fails where a platform's binary is missing: for a release
+//   node scripts/dist.mjs --refuse      says how to publish, and fails (npm runs it before a publish from here)
+
+import { cpSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import process from "node:process";
+import { binary, root } from "./build.mjs";
+
+const dist = path.join(root, "dist");
+const here = readJson(path.join(root, "package.json"));
+
+/** Members of package.json that speak of the clone. */
+const FOR_CLONES = ["devDependencies", "napi", "scripts"];
+
+function layOut() {
+  rmSync(dist, { force: true, recursive: true });
+  const platforms = readdirSync(path.join(root, "npm")).sort();
+  const manifests = platforms.map((platform) => readJson(path.join(root, "npm", platform, "package.json")));
+
+  const wrong = manifests.filter(({ version }) => version !== here.version);
+  if (wrong.length > 0) throw new Error(`not version ${here.version}: ${wrong.map(({ name }) => name).join(", ")}`);
+
+  const missing = platforms.filter((platform) => !existsSync(binary(platform)));
+  if (missing.length > 0 && process.argv.includes("--complete")) {
+    throw new Error(`no binary for ${missing.join(", ")}`);
+  }
+
+  const optionalDependencies = Object.fromEntries(manifests.map(({ name, version }) => [name, version]));
+  layOutPackage(optionalDependencies);
+  for (const platform of platforms.filter((each) => !missing.includes(each))) layOutPlatform(platform);
+}
+
+/** @param {Record<string, string>} optionalDependencies */
+function layOutPackage(optionalDependencies) {
+  const to = folder(here.name);
+  // A clone's own binary is for those who install from git; here the platform packages bring it.
+  const files = here.files.filter((file) => !file.endsWith(".node"));
+  for (const file of [...files, "LICENSE", "README.md"]) {
+    cpSync(path.join(root, file), path.join(to, file), { recursive: true });
+  }
+  const manifest = Object.fromEntries(Object.entries(here).filter(([member]) => !FOR_CLONES.includes(member)));
+  writeJson(path.join(to, "package.json"), { ...manifest, files, optionalDependencies });
+}
+
+/** @param {string} platform */
+function layOutPlatform(platform) {
+  const to = folder(platform);
+  cpSync(path.join(root, "npm", platform), to, { recursive: true });
+  copyFileSync(path.join(root, "LICENSE"), path.join(to, "LICENSE"));
+  copyFileSync(binary(platform), path.join(to, path.basename(binary(platform))));
+}
+
+/** @param {string} name */
+function folder(name) {
+  const made = path.join(dist, name);
+  mkdirSync(made, { recursive: true });
+  console.log(`dist/${name}`);
+  return made;
+}
+
+/** @param {string} file */
+function readJson(file) {
+  return JSON.parse(readFileSync(file, "utf8"));
+}
+
+/**
+ * @param {string} file
+ * @param {object} value
+ */
+function writeJson(file, value) {
+  writeFileSync(file, `${JSON.stringify(value, null, 2)}\n`);
+}
+
+try {
+  if (process.argv.includes("--refuse")) {
+    throw new Error("publish from dist/, after `npm run dist -- --complete`: see CONTRIBUTING.md");
+  }
+  layOut();
+} catch (error) {
+  console.error(`dist: ${error.message}`);
+  process.exitCode = 1;
+}

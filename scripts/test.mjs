@@ -1,0 +1,42 @@
+// Gets the clone ready, then runs the jest suite once under each wake source of this platform, or only under that which
+// TCP_UDP_SOCKETS_WAKE names. Arguments go to jest.
+//
+//   node scripts/test.mjs [--soak] [JEST'S ARGUMENTS]
+
+import { spawnSync } from "node:child_process";
+import path from "node:path";
+import process from "node:process";
+import { root } from "./build.mjs";
+import { compile, install } from "./setup.mjs";
+
+/** libuv is where Node runs on Unix, the one-shot watch of the tokio source on Linux, a thread anywhere. */
+const WAKE_SOURCES = { linux: ["uv", "tokio", "thread"], win32: ["thread"] }[process.platform] ?? ["uv", "thread"];
+
+const args = process.argv.slice(2).filter((arg) => arg !== "--soak");
+const soak = process.argv.includes("--soak");
+const asked = process.env.TCP_UDP_SOCKETS_WAKE;
+const failed = [];
+
+try {
+  install();
+  compile();
+} catch (error) {
+  console.error(`test: ${error.message}`);
+  process.exit(1);
+}
+
+for (const wake of asked ? [asked] : WAKE_SOURCES) {
+  console.log(`\n=== jest, wake source ${wake}, Node ${process.versions.node}`);
+  const jest = path.join(root, "node_modules", "jest", "bin", "jest.js");
+  const { status } = spawnSync(process.execPath, [...process.execArgv, jest, ...args], {
+    cwd: root,
+    env: { ...process.env, TCP_UDP_SOCKETS_WAKE: wake, ...(soak && { TCP_UDP_SOCKETS_SOAK: "1" }) },
+    stdio: "inherit",
+  });
+  if (status !== 0) failed.push(wake);
+}
+
+if (failed.length > 0) {
+  console.error(`\ntest: failed under wake source ${failed.join(", ")}`);
+  process.exitCode = 1;
+}
