@@ -1,0 +1,84 @@
+// What must not compile: each line under @ts-expect-error is an error, or this file is one.
+
+import * as sockets from "tcp-udp-sockets";
+import { TCPServerSocket, TCPSocket, UDPSocket } from "tcp-udp-sockets";
+
+// @ts-expect-error a remote end is required
+new TCPSocket();
+// @ts-expect-error a remote port is required
+new TCPSocket("127.0.0.1");
+// @ts-expect-error options is an object
+new UDPSocket("127.0.0.1");
+// @ts-expect-error no such option
+new UDPSocket({ localport: 1 });
+// @ts-expect-error an option of servers only
+new TCPSocket("127.0.0.1", 1, { backlog: 1 });
+// @ts-expect-error an option of UDP only
+new TCPServerSocket({ loopback: true });
+// @ts-expect-error a number
+new TCPServerSocket({ backlog: "16" });
+
+declare const udp: UDPSocket;
+declare const tcp: TCPSocket;
+declare const server: TCPServerSocket;
+
+// @ts-expect-error numbers are not data (R-types)
+tcp.send(1);
+// @ts-expect-error null is not data (R-types)
+udp.send(null);
+// @ts-expect-error plain objects are not data (R-types)
+tcp.send({ length: 1 });
+// @ts-expect-error data is required
+tcp.send();
+// @ts-expect-error a TCP socket has one peer
+tcp.send("x", "127.0.0.1", 1);
+// @ts-expect-error a group is required
+udp.joinMulticastGroup();
+// @ts-expect-error an object
+udp.joinMulticastGroup("239.0.0.1", "127.0.0.1");
+
+// @ts-expect-error read-only
+tcp.readyState = "open";
+// @ts-expect-error read-only
+udp.bufferedAmount = 0;
+// @ts-expect-error read-only
+server.localPort = 1;
+// @ts-expect-error a UDP socket is never connecting
+const never: boolean = udp.readyState === "connecting";
+// @ts-expect-error a TCP socket's remotePort is a string, as in the draft
+const remotePort: number = tcp.remotePort;
+
+// @ts-expect-error UDP has no open event
+udp.onopen = null;
+// @ts-expect-error UDP has no close event
+udp.onclose = null;
+// @ts-expect-error a server sends nothing
+server.send("x");
+// @ts-expect-error a server receives no messages
+server.onmessage = null;
+// @ts-expect-error only TCP connections are half-closed
+udp.halfclose();
+// @ts-expect-error only TCP connections are reset
+server.reset();
+// @ts-expect-error a handler is a function or null
+tcp.onmessage = "no";
+// @ts-expect-error the event is an ErrorEvent
+tcp.addEventListener("error", (event: sockets.ConnectEvent) => event);
+// @ts-expect-error error.code is a string
+tcp.onerror = ({ error }) => error.code === 19;
+// @ts-expect-error an event's data is read-only
+tcp.onmessage = (event) => (event.data = new ArrayBuffer(0));
+
+// The event interfaces are types only (R-noif).
+// @ts-expect-error not a value
+void sockets.UDPMessageEvent;
+// @ts-expect-error not a value
+void sockets.ConnectEvent;
+// @ts-expect-error not a value
+void sockets.ErrorEvent;
+// @ts-expect-error there is no default export
+void sockets.default;
+// @ts-expect-error nothing is global without tcp-udp-sockets/globals (R-trust)
+void globalThis.UDPSocket;
+
+console.log(never, remotePort);

@@ -1,0 +1,173 @@
+// What users write, as CommonJS: compiles without an error under every tsconfig beside this file.
+
+import { TCPServerSocket, TCPSocket, UDPSocket } from "tcp-udp-sockets";
+import type {
+  ConnectEvent,
+  ErrorEvent,
+  MulticastOptions,
+  Port,
+  ReadyState,
+  SendData,
+  SocketError,
+  TCPMessageEvent,
+  TCPOptions,
+  TCPServerOptions,
+  TCPSocketEventMap,
+  UDPMessageEvent,
+  UDPOptions,
+} from "tcp-udp-sockets";
+import { equal } from "./equal.js";
+
+// --- the draft's three examples, as far as types go ---------------------------------------------------------
+
+const discovery = new UDPSocket();
+discovery.joinMulticastGroup("239.255.255.250");
+const moreBufferingOK: boolean = discovery.send("M-SEARCH * HTTP/1.1\r\n\r\n", "239.255.255.250", 1900);
+discovery.onmessage = function (udpMessageEvent) {
+  equal<typeof this, UDPSocket>(true);
+  equal<typeof udpMessageEvent, UDPMessageEvent>(true);
+  equal<typeof udpMessageEvent.data, ArrayBuffer>(true);
+  equal<typeof udpMessageEvent.remotePort, number>(true);
+};
+
+const client = new TCPSocket("127.0.0.1", 6789);
+client.onopen = () => client.send("Hello World");
+client.onmessage = function (messageEvent) {
+  equal<typeof this, TCPSocket>(true);
+  equal<typeof messageEvent.data, ArrayBuffer>(true);
+  this.close();
+};
+client.onclose = () => console.log("closed");
+client.onhalfclose = (event: Event) => console.log(event.type);
+client.onerror = ({ error }) => console.error(error.name, error.code, error.syscall, error.address, error.port);
+client.onerror = null;
+
+const server = new TCPServerSocket({ localPort: 6789 });
+server.onconnect = function ({ connectedSocket }) {
+  equal<typeof this, TCPServerSocket>(true);
+  equal<typeof connectedSocket, TCPSocket>(true);
+  connectedSocket.onmessage = ({ data }) => connectedSocket.send(data);
+};
+
+// --- options: everything may be left out or undefined, also under exactOptionalPropertyTypes -----------------
+
+const udpOptions: UDPOptions = {
+  localAddress: "::",
+  localPort: 0,
+  remoteAddress: "fe80::1%eth0",
+  remotePort: "1900",
+  addressReuse: false,
+  loopback: true,
+  ipv6Only: true,
+  highWaterMark: 1024,
+  maxBufferedAmount: undefined,
+};
+const tcpOptions: TCPOptions = {
+  localAddress: undefined,
+  localPort: undefined,
+  useSecureTransport: false,
+  noDelay: false,
+  ipv6Only: false,
+  allowHalfOpen: undefined,
+  highWaterMark: 0,
+  maxBufferedAmount: 1,
+};
+const serverOptions: TCPServerOptions = { ...tcpOptions, backlog: 16 };
+new UDPSocket(udpOptions);
+new TCPServerSocket(serverOptions);
+// A remotePort read from one socket is a port for another (R-port).
+new TCPSocket(client.remoteAddress, client.remotePort, tcpOptions);
+const port: Port = client.remotePort;
+
+// --- send: every kind of data -------------------------------------------------------------------------------
+
+const data: SendData[] = [
+  "text",
+  new Blob(["text"]),
+  new ArrayBuffer(1),
+  new Uint8Array(1),
+  new DataView(new ArrayBuffer(1)),
+  new Float64Array(1),
+  new Uint8Array(new SharedArrayBuffer(1)),
+];
+for (const one of data) equal<ReturnType<typeof client.send>, boolean>(client.send(one) || true);
+discovery.send("x", null, null);
+discovery.send("x", "::1", port);
+discovery.send("x", undefined, undefined);
+
+// --- attributes ---------------------------------------------------------------------------------------------
+
+equal<typeof client.readyState, ReadyState>(true);
+equal<typeof discovery.readyState, "open" | "closed">(true);
+equal<typeof server.readyState, "open" | "closed">(true);
+equal<typeof client.remotePort, string>(true);
+equal<typeof client.localPort, number>(true);
+equal<typeof discovery.remotePort, number | null>(true);
+equal<typeof discovery.remoteAddress, string | null>(true);
+equal<typeof client.bufferedAmount, number>(true);
+const state: ReadyState = discovery.readyState;
+
+// --- methods ------------------------------------------------------------------------------------------------
+
+const multicast: MulticastOptions = { interfaceAddress: "127.0.0.1" };
+discovery.joinMulticastGroup("239.255.255.250", multicast);
+discovery.leaveMulticastGroup("239.255.255.250", { interfaceAddress: undefined });
+equal<ReturnType<typeof client.reset>, void>(true);
+equal<ReturnType<typeof client.halfclose>, void>(true);
+equal<ReturnType<typeof server.suspend>, void>(true);
+equal<ReturnType<typeof server.resume>, void>(true);
+const held: boolean = client.unref().ref().hasRef();
+class Framed extends TCPSocket {
+  frames = 0;
+}
+equal<number, ReturnType<() => typeof framed.frames>>(true);
+const framed = new Framed("::1", 1).unref();
+
+// --- listeners ----------------------------------------------------------------------------------------------
+
+client.addEventListener("message", function (event) {
+  equal<typeof this, TCPSocket>(true);
+  equal<typeof event, TCPMessageEvent>(true);
+  const asMessageEvent: MessageEvent = event;
+  equal<typeof asMessageEvent.type, string>(true);
+});
+client.addEventListener("error", ({ error }) => equal<typeof error, SocketError>(true), { once: true });
+client.addEventListener("close", { handleEvent: (event) => console.log(event.timeStamp) });
+client.addEventListener("drain", null);
+client.addEventListener("of my own", (event) => console.log(event.type), true);
+discovery.addEventListener("message", ({ remoteAddress }) => equal<typeof remoteAddress, string>(true), {
+  signal: new AbortController().signal,
+});
+server.addEventListener("connect", (event) => equal<typeof event, ConnectEvent>(true));
+const onError = (event: ErrorEvent): void => console.error(event.error.message);
+for (const socket of [client, discovery, server]) {
+  equal<typeof socket extends EventTarget ? true : false, true>(true);
+}
+client.addEventListener("error", onError);
+discovery.addEventListener("error", onError);
+server.addEventListener("error", onError);
+client.removeEventListener("error", onError);
+client.removeEventListener("of my own", () => {}, { capture: true });
+client.dispatchEvent(new Event("of my own"));
+
+function once<Type extends keyof TCPSocketEventMap>(
+  socket: TCPSocket,
+  type: Type,
+): Promise<TCPSocketEventMap[Type]> {
+  return new Promise((resolve) => socket.addEventListener(type, resolve, { once: true }));
+}
+void once(client, "message").then(({ data: received }) => equal<typeof received, ArrayBuffer>(true));
+
+// --- errors -------------------------------------------------------------------------------------------------
+
+server.onerror = ({ error }) => {
+  equal<typeof error.code, string>(true);
+  equal<typeof error.syscall, string | undefined>(true);
+  equal<typeof error.address, string | undefined>(true);
+  equal<typeof error.port, number | undefined>(true);
+  equal<typeof error.cause, unknown>(true);
+  const asError: Error = error;
+  throw asError;
+};
+
+console.log(moreBufferingOK, state, held, framed);

@@ -1,0 +1,572 @@
+/**
+ * The W3C Raw Socket API (draft of 14 May 2013) for Node: UDP sockets, TCP sockets and TCP servers with the
+ * shape of Web sockets.
+ *
+ * "Draft" below is that document; a name such as R-tcp-fin is a ruling of this package where the draft is
+ * silent (see docs/conformance.md). Sizes are bytes. Addresses are IPv4 or IPv6 literals, never host names; an
+ * IPv6 one may carry a zone (`fe80::1%eth0`). Every option may be left out or `undefined`.
+ *
+ * Where a member "throws InvalidAccessError" and the like, that is a `DOMException` of this name, with the
+ * members of {@link SocketError} where the system has a say. A call that lacks a required argument, is made on
+ * another object, or gets an `options` that is no object throws `TypeError` (R-shape).
+ *
+ * @packageDocumentation
+ */
+
+/**
+ * What a socket is at.
+ *
+ * - `"connecting"`: the connection is not established yet.
+ * - `"open"`: data can be sent and received; a server accepts.
+ * - `"halfclosed"`: halfclose() was called: nothing more can be sent, data still comes in.
+ * - `"closing"`: close() was called, or the peer has ended; what was buffered is still going out.
+ * - `"closed"`: over, or never opened. Nothing leads out of this state.
+ *
+ * UDP sockets and servers are only ever `"open"` or `"closed"`. Draft, enumeration ReadyState.
+ */
+export type ReadyState = "connecting" | "open" | "closing" | "closed" | "halfclosed";
+
+/**
+ * What send() takes. A string is sent as UTF-8 (a lone surrogate as U+FFFD), a Blob as its bytes, a view as the
+ * section that it references. Buffers may be backed by a SharedArrayBuffer or be resizable: their bytes are
+ * taken as they are at the call (R-types, R-copy).
+ */
+export type SendData = string | Blob | ArrayBuffer | ArrayBufferView;
+
+/** A port: an integer from 0 to 65535, or its decimal text, as in `socket.remotePort` (R-port). */
+export type Port = number | string;
+
+/** A group's network interface, for joinMulticastGroup() and leaveMulticastGroup(). */
+export interface MulticastOptions {
+  /**
+   * The interface to join on: one of its addresses for an IPv4 group, its zone (`"eth0"`, `"2"`) for an IPv6
+   * one. Default: the system chooses. Left out counts as an interface of its own (R-udp-group).
+   */
+  interfaceAddress?: string | undefined;
+}
+
+/**
+ * Why something failed: a `DOMException` with the system's reason. Events carry it as `event.error`, always
+ * named `"NetworkError"`; constructors and methods throw the same shape under the name that their documentation
+ * tells (R-error).
+ */
+export type SocketError = Omit<DOMException, "code"> & {
+  /**
+   * The system's name of the error, such as `"ECONNREFUSED"` or `"EADDRINUSE"`. Where the system has none:
+   * `"ECONNABORTED"` (close() while connecting), `"ETIMEDOUT"` (a timeout), `"ENOBUFS"` (buffer full),
+   * `"EMSGSIZE"` (datagram too long), `"EPIPE"` (send() when it is too late), `"EIO"` (a Blob that cannot be read).
+   *
+   * A `DOMException`'s own `code` is a number: an exception thrown for a bad argument, behind which there is no
+   * error of the system, keeps that one.
+   */
+  readonly code: string;
+  /** The system call that failed, such as `"connect"`. */
+  readonly syscall?: string | undefined;
+  /** The address concerned. */
+  readonly address?: string | undefined;
+  /** The port concerned. */
+  readonly port?: number | undefined;
+  /** What caused it, where that is an object of its own, such as the error of a Blob that cannot be read. */
+  readonly cause?: unknown;
+};
+
+/** What a listener for an event may be: a function, called with the socket as `this`, or an object. */
+export type SocketEventListener<Socket, E> =
+  | ((this: Socket, event: E) => unknown)
+  | { handleEvent(event: E): unknown }
+  | null;
+
+/** The third argument of addEventListener(), as the platform has it. */
+export type SocketListenerOptions = Parameters<EventTarget["addEventListener"]>[2];
+
+// --- events: types only, as the draft's NoInterfaceObject says (R-noif) -------------------------------------
+
+/** The `message` event of a TCPSocket. Draft, TCPSocket, event summary. */
+export interface TCPMessageEvent extends MessageEvent {
+  /**
+   * The bytes received: at least one, and as many as one read brought. TCP keeps no message bounds. Read-only by
+   * the draft: treat it so. Where the engine has immutable buffers it is one (R-data).
+   */
+  readonly data: ArrayBuffer;
+}
+
+/** The `message` event of a UDPSocket. It is `instanceof MessageEvent`. Draft, UDPMessageEvent. */
+export interface UDPMessageEvent extends MessageEvent {
+  /**
+   * Exactly one datagram, never truncated, never merged; an empty one has no bytes (R-udp-bounds, R-udp-empty).
+   * Read-only by the draft: treat it so. Where the engine has immutable buffers it is one (R-data).
+   */
+  readonly data: ArrayBuffer;
+  /** The sender's address; of a link-local IPv6 one with its zone (R-address). */
+  readonly remoteAddress: string;
+  /** The sender's port. */
+  readonly remotePort: number;
+}
+
+/** The `connect` event of a TCPServerSocket. Draft, ConnectEvent. */
+export interface ConnectEvent extends Event {
+  /**
+   * The accepted connection, in `"open"`; its own `open` event does not fire. Nothing is lost when its listeners
+   * are added in this handler, or later: its bytes wait for them (R-srv-connect, R-listen).
+   */
+  readonly connectedSocket: TCPSocket;
+}
+
+/**
+ * The `error` event of all three. An `error` that nobody listens for throws nothing; the first in a thread prints
+ * a warning (R-unheard). Draft, ErrorEvent.
+ */
+export interface ErrorEvent extends Event {
+  /** What happened: named `"NetworkError"`, with the system's reason (R-error). */
+  readonly error: SocketError;
+  /** `error.message`, so that logging the event tells something. */
+  readonly message: string;
+}
+
+/** The events of a UDPSocket by name. */
+export interface UDPSocketEventMap {
+  drain: Event;
+  error: ErrorEvent;
+  message: UDPMessageEvent;
+}
+
+/** The events of a TCPSocket by name. */
+export interface TCPSocketEventMap {
+  close: Event;
+  drain: Event;
+  error: ErrorEvent;
+  halfclose: Event;
+  message: TCPMessageEvent;
+  open: Event;
+}
+
+/** The events of a TCPServerSocket by name. */
+export interface TCPServerSocketEventMap {
+  connect: ConnectEvent;
+  error: ErrorEvent;
+}
+
+// --- UDP ----------------------------------------------------------------------------------------------------
+
+/** Options of the UDPSocket constructor. Draft, dictionary UDPOptions. */
+export interface UDPOptions {
+  /**
+   * The local address to bind to. Default: the wildcard of `remoteAddress`'s family where that is given, else
+   * `"0.0.0.0"` (R-udp-bind).
+   */
+  localAddress?: string | undefined;
+  /** The local port to bind to. Default, and 0: one that the system picks. */
+  localPort?: Port | undefined;
+  /** Where send() sends to by default. It filters nothing: datagrams from anyone are received (R-udp-default). */
+  remoteAddress?: string | undefined;
+  /** The port that send() sends to by default, 1 to 65535 (R-udp-default). */
+  remotePort?: Port | undefined;
+  /**
+   * Bind also where the local port is in use by a socket that allows it too. Takes effect only where `localPort`
+   * is given and not 0 (R-udp-reuse). Default: true.
+   */
+  addressReuse?: boolean | undefined;
+  /** Multicast that this socket sends is delivered on this host too (R-udp-loop). Default: false. */
+  loopback?: boolean | undefined;
+  /** An IPv6 wildcard takes no IPv4 (R-udp-bind). Default: false, both. */
+  ipv6Only?: boolean | undefined;
+  /**
+   * send() returns false while more than this many bytes are buffered. 0 to 4294967295, else TypeError.
+   * Default: 65536.
+   */
+  highWaterMark?: number | undefined;
+  /**
+   * How many bytes may wait that the system refuses to take. Beyond it the buffer is full: the socket closes
+   * with an `error` (R-udp-full). 0 to 4294967295, else TypeError. Default: 67108864 (64 MiB).
+   */
+  maxBufferedAmount?: number | undefined;
+}
+
+/**
+ * A UDP socket: sends and receives datagrams, unicast and multicast. It keeps the process alive until it is closed,
+ * unless unref() was called (R-keep). Draft, interface UDPSocket.
+ *
+ * @example
+ * const socket = new UDPSocket({ localPort: 6789 });
+ * socket.onmessage = ({ data, remoteAddress, remotePort }) => socket.send(data, remoteAddress, remotePort);
+ */
+export declare class UDPSocket extends EventTarget {
+  /**
+   * Makes a socket and binds it before it returns.
+   *
+   * @throws InvalidAccessError: an address or port is not one; the local ones cannot be had (`code`
+   *   `"EADDRINUSE"`, `"EADDRNOTAVAIL"`, `"EACCES"`); `remoteAddress` is of a family that the socket cannot reach.
+   * @throws NetworkError: the system lacks resources (`"EMFILE"`).
+   * @throws SecurityError: Node's permission model denies network access (R-trust).
+   * @throws TypeError: a number is out of range (R-range).
+   */
+  constructor(options?: UDPOptions);
+
+  /** The local address that the socket is bound to, known at once (R-udp-bind). */
+  readonly localAddress: string;
+  /** The local port that the socket is bound to, known at once. */
+  readonly localPort: number;
+  /** Where send() sends to by default, as `options.remoteAddress` said; null without. */
+  readonly remoteAddress: string | null;
+  /** The port that send() sends to by default, as `options.remotePort` said; null without. */
+  readonly remotePort: number | null;
+  /** `options.addressReuse`, as requested. */
+  readonly addressReuse: boolean;
+  /** `options.loopback`, as requested. */
+  readonly loopback: boolean;
+  /**
+   * Bytes that send() has taken and the system has not. Rises in send(), falls only in a later task. Stays at
+   * 4294967295 where there is more. Keeps its last value once closed.
+   */
+  readonly bufferedAmount: number;
+  /** `"open"` until close(), or until an `error` that closes the socket (R-udp-toolong). */
+  readonly readyState: "open" | "closed";
+
+  /** `drain`: send() returned false, and now nothing is buffered any more. Fires once for that (R-tcp-drain). */
+  ondrain: ((this: UDPSocket, event: Event) => unknown) | null;
+  /**
+   * `error`: something failed. The socket stays open after what the system reports about one datagram or a Blob
+   * that cannot be read (R-udp-neterr); readyState is `"closed"` after a datagram too long or a full buffer
+   * (R-udp-toolong).
+   */
+  onerror: ((this: UDPSocket, event: ErrorEvent) => unknown) | null;
+  /** `message`: a datagram has come, from anyone. While nobody listens they wait, within bounds (R-listen). */
+  onmessage: ((this: UDPSocket, event: UDPMessageEvent) => unknown) | null;
+
+  /**
+   * Hands what is buffered to the system, leaves the multicast groups and closes. No event fires after it, and there
+   * is no `close` event (R-udp-close). Once closed it does nothing.
+   */
+  close(): void;
+  /**
+   * No `message` fires from now on, until resume(); datagrams wait as long as there is room for them (R-udp-suspend).
+   */
+  suspend(): void;
+  /** Undoes suspend(): what waited comes first, in order. */
+  resume(): void;
+  /**
+   * Joins a multicast group.
+   *
+   * @throws InvalidAccessError: not a multicast address of the socket's family, or joined already (R-udp-group).
+   * @throws InvalidStateError: the socket is closed.
+   * @throws NetworkError: no interface can join (`code` `"ENODEV"`).
+   */
+  joinMulticastGroup(multicastGroupAddress: string, options?: MulticastOptions): void;
+  /**
+   * Leaves a multicast group, named as it was joined.
+   *
+   * @throws InvalidAccessError: not a multicast address of the socket's family, or not joined (R-udp-group).
+   * @throws InvalidStateError: the socket is closed.
+   */
+  leaveMulticastGroup(multicastGroupAddress: string, options?: MulticastOptions): void;
+  /**
+   * Sends one datagram. Nothing leaves before the running code has ended, but where many wait (R-udp-full).
+   * A datagram too long for UDP (over 65,507 bytes on IPv4, 65,527 on IPv6) and a full buffer make it return
+   * false and close the socket with one `error` (R-udp-toolong).
+   *
+   * @param data The bytes; none makes an empty datagram (R-udp-empty).
+   * @param remoteAddress Where to. Default, and null: `options.remoteAddress`.
+   * @param remotePort The port there, 1 to 65535. Default, and null: `options.remotePort`.
+   * @returns true: go on; false: more than `highWaterMark` bytes are buffered, wait for `drain`.
+   * @throws InvalidStateError: the socket is closed.
+   * @throws InvalidAccessError: `data` is nothing that can be sent, or a detached buffer (R-types); there is no
+   *   destination; it is no address or port, or of a family that the socket cannot reach (R-udp-family).
+   */
+  send(data: SendData, remoteAddress?: string | null, remotePort?: Port | null): boolean;
+
+  /** The open socket keeps the process alive (again); so it is from the start (R-keep). */
+  ref(): this;
+  /** The socket does not keep the process alive. */
+  unref(): this;
+  /** Whether the socket keeps the process alive: ref'd and not closed. */
+  hasRef(): boolean;
+
+  /** Adds a listener for one of this socket's events, or for any other. */
+  addEventListener<Type extends keyof UDPSocketEventMap>(
+    type: Type,
+    listener: SocketEventListener<UDPSocket, UDPSocketEventMap[Type]>,
+    options?: SocketListenerOptions,
+  ): void;
+  addEventListener(
+    type: string,
+    listener: SocketEventListener<UDPSocket, Event>,
+    options?: SocketListenerOptions,
+  ): void;
+  /** Takes a listener away that addEventListener() has added with the same `capture`. */
+  removeEventListener<Type extends keyof UDPSocketEventMap>(
+    type: Type,
+    listener: SocketEventListener<UDPSocket, UDPSocketEventMap[Type]>,
+    options?: SocketListenerOptions,
+  ): void;
+  removeEventListener(
+    type: string,
+    listener: SocketEventListener<UDPSocket, Event>,
+    options?: SocketListenerOptions,
+  ): void;
+}
+
+// --- TCP ----------------------------------------------------------------------------------------------------
+
+/** Options of the TCPSocket constructor. Draft, dictionary TCPOptions. */
+export interface TCPOptions {
+  /** The local address to connect from. Default: the system chooses (R-tcp-create). */
+  localAddress?: string | undefined;
+  /** The local port to connect from. Default, and 0: one that the system picks. */
+  localPort?: Port | undefined;
+  /** TLS. This version has none: true throws NotSupportedError. Default: false. */
+  useSecureTransport?: boolean | undefined;
+  /** Nagle's algorithm is off: small sends leave at once (R-tcp-nodelay). Default: true. */
+  noDelay?: boolean | undefined;
+  /** IPV6_V6ONLY of an IPv6 socket. It changes nothing for the connection itself. Default: false. */
+  ipv6Only?: boolean | undefined;
+  /**
+   * What the peer's FIN does. true: `halfclose` fires and sending goes on until close() or halfclose(). false: what
+   * is buffered goes out, then the socket closes. Default: true where somebody listens for `halfclose` when the FIN
+   * is delivered, else false (R-tcp-fin).
+   */
+  allowHalfOpen?: boolean | undefined;
+  /**
+   * send() returns false while more than this many bytes are buffered. 0 to 4294967295, else TypeError.
+   * Default: 65536.
+   */
+  highWaterMark?: number | undefined;
+  /**
+   * How many bytes a sender that ignores `false` may buffer. Past it the buffer is full: the connection is reset, with
+   * `error` and `close` (R-tcp-full). 0 to 4294967295, else TypeError. Default: 268435456 (256 MiB).
+   */
+  maxBufferedAmount?: number | undefined;
+}
+
+/**
+ * A TCP connection: one that the constructor starts, or one that a TCPServerSocket has accepted. It keeps the process
+ * alive until it is closed, unless unref() was called (R-keep). Draft, interface TCPSocket.
+ *
+ * @example
+ * const socket = new TCPSocket("127.0.0.1", 6789);
+ * socket.onopen = () => socket.send("Hello World");
+ * socket.onmessage = ({ data }) => socket.close();
+ */
+export declare class TCPSocket extends EventTarget {
+  /**
+   * Makes a socket and starts to connect before it returns. What goes wrong at the remote end is told by `error`.
+   *
+   * @param remoteAddress The address to connect to; host names are not looked up (R-address).
+   * @param remotePort The port there, 1 to 65535 (R-port).
+   * @throws InvalidAccessError: an address or port is not one; the local ones cannot be had (`code`
+   *   `"EADDRINUSE"`, `"EADDRNOTAVAIL"`, `"EACCES"`).
+   * @throws NotSupportedError: `useSecureTransport` is true.
+   * @throws NetworkError: the system lacks resources (`"EMFILE"`).
+   * @throws SecurityError: Node's permission model denies network access (R-trust).
+   * @throws TypeError: a number is out of range (R-range).
+   */
+  constructor(remoteAddress: string, remotePort: Port, options?: TCPOptions);
+
+  /** The peer's address, in canonical form (R-address). */
+  readonly remoteAddress: string;
+  /** The peer's port, as the string that the draft makes it. */
+  readonly remotePort: string;
+  /** The local address, known at once; the wildcard where connecting failed at once (R-tcp-create). */
+  readonly localAddress: string;
+  /** The local port, known at once; 0 where connecting failed at once (R-tcp-create). */
+  readonly localPort: number;
+  /**
+   * Bytes that send() has taken and the system has not. Rises in send(), falls only in a later task. Stays at
+   * 4294967295 where there is more. Keeps its last value once closed, so that it tells what was not sent
+   * (R-tcp-send, R-tcp-lost).
+   */
+  readonly bufferedAmount: number;
+  /** What the socket is at. What a call sets is set when it returns; other changes come just before their event. */
+  readonly readyState: ReadyState;
+
+  /** `drain`: send() returned false, and now nothing is buffered any more. Fires once for that (R-tcp-drain). */
+  ondrain: ((this: TCPSocket, event: Event) => unknown) | null;
+  /** `open`: the connection is established. Does not fire on an accepted socket (R-srv-connect). */
+  onopen: ((this: TCPSocket, event: Event) => unknown) | null;
+  /**
+   * `close`: the connection was closed cleanly, by either side, or was lost; then `error` has fired before. Does not
+   * fire where no connection came about.
+   */
+  onclose: ((this: TCPSocket, event: Event) => unknown) | null;
+  /**
+   * `halfclose`: the peer has half-closed: it will send no more, but still receives. A listener makes the socket
+   * stay open for sending, until close() or halfclose() (R-tcp-fin).
+   */
+  onhalfclose: ((this: TCPSocket, event: Event) => unknown) | null;
+  /**
+   * `error`: before `open` the connection could not be made, and no `close` follows; after it the connection was
+   * lost, and `close` follows. readyState is `"closed"` (R-tcp-lost).
+   */
+  onerror: ((this: TCPSocket, event: ErrorEvent) => unknown) | null;
+  /** `message`: bytes have come. While nobody listens they wait, and the peer is held back (R-listen). */
+  onmessage: ((this: TCPSocket, event: TCPMessageEvent) => unknown) | null;
+
+  /**
+   * Closes in order: `"closing"` at once, no more `message`; what is buffered goes out, then FIN; `close` fires when the
+   * peer has ended too, or has been silent for 2 s (30 s in all) (R-tcp-close). While connecting the attempt is
+   * given up: one `error` with `code` `"ECONNABORTED"`, no `close` (R-tcp-close-connecting). Otherwise it does nothing.
+   */
+  close(): void;
+  /**
+   * Ends sending: `"halfclosed"` at once, what is buffered goes out, then FIN; data still comes in, and the peer's
+   * own end closes the socket (R-tcp-halfclose). Does nothing once closing or closed.
+   */
+  halfclose(): void;
+  /**
+   * No `message` fires from now on, queued ones included, until resume(); nothing is lost, the peer is held back
+   * (R-tcp-suspend).
+   */
+  suspend(): void;
+  /** Undoes suspend(): what waited comes first, in order. */
+  resume(): void;
+  /**
+   * Sends bytes behind what was sent before. Many small ones leave together when the running code has ended. A full
+   * buffer makes it return false and ends the connection with `error` and `close` (R-tcp-full).
+   *
+   * @param data The bytes; none does nothing.
+   * @returns true: go on; false: more than `highWaterMark` bytes are buffered, wait for `drain` (R-tcp-send).
+   * @throws InvalidStateError: the socket is not `"open"`.
+   * @throws InvalidAccessError: `data` is nothing that can be sent, or a detached buffer (R-types).
+   */
+  send(data: SendData): boolean;
+  /**
+   * Ends the connection with RST: `"closed"` at once; what is buffered or unread is dropped; `close` fires, no `error`.
+   * While connecting it is close(); once closed it does nothing (R-reset).
+   */
+  reset(): void;
+
+  /** The open socket keeps the process alive (again); so it is from the start (R-keep). */
+  ref(): this;
+  /** The socket does not keep the process alive. */
+  unref(): this;
+  /** Whether the socket keeps the process alive: ref'd and not closed. */
+  hasRef(): boolean;
+
+  /** Adds a listener for one of this socket's events, or for any other. */
+  addEventListener<Type extends keyof TCPSocketEventMap>(
+    type: Type,
+    listener: SocketEventListener<TCPSocket, TCPSocketEventMap[Type]>,
+    options?: SocketListenerOptions,
+  ): void;
+  addEventListener(
+    type: string,
+    listener: SocketEventListener<TCPSocket, Event>,
+    options?: SocketListenerOptions,
+  ): void;
+  /** Takes a listener away that addEventListener() has added with the same `capture`. */
+  removeEventListener<Type extends keyof TCPSocketEventMap>(
+    type: Type,
+    listener: SocketEventListener<TCPSocket, TCPSocketEventMap[Type]>,
+    options?: SocketListenerOptions,
+  ): void;
+  removeEventListener(
+    type: string,
+    listener: SocketEventListener<TCPSocket, Event>,
+    options?: SocketListenerOptions,
+  ): void;
+}
+
+// --- TCP server ---------------------------------------------------------------------------------------------
+
+/** Options of the TCPServerSocket constructor. Draft, dictionary TCPServerOptions. */
+export interface TCPServerOptions {
+  /** The local address to listen on. Default: `"::"` for IPv6 and IPv4, `"0.0.0.0"` where there is no IPv6 (R-srv-bind). */
+  localAddress?: string | undefined;
+  /** The local port to listen on. Default, and 0: one that the system picks. */
+  localPort?: Port | undefined;
+  /** TLS. This version has none: true throws NotSupportedError. Default: false. */
+  useSecureTransport?: boolean | undefined;
+  /** An IPv6 wildcard takes no IPv4. Default: false, both. */
+  ipv6Only?: boolean | undefined;
+  /**
+   * How many connections the system holds that are not accepted yet. 1 to 4294967295 (0 throws InvalidAccessError,
+   * else TypeError); the system may have a limit of its own. Default: 511.
+   */
+  backlog?: number | undefined;
+  /** `noDelay` of every accepted socket. Default: true. */
+  noDelay?: boolean | undefined;
+  /** `allowHalfOpen` of every accepted socket. Default: decided by a `halfclose` listener. */
+  allowHalfOpen?: boolean | undefined;
+  /** `highWaterMark` of every accepted socket. Default: 65536. */
+  highWaterMark?: number | undefined;
+  /** `maxBufferedAmount` of every accepted socket. Default: 268435456 (256 MiB). */
+  maxBufferedAmount?: number | undefined;
+}
+
+/**
+ * A TCP server: it listens on a local port and makes a TCPSocket of each connection. It keeps the process alive until it
+ * is closed, unless unref() was called (R-keep). Draft, interface TCPServerSocket.
+ *
+ * @example
+ * const server = new TCPServerSocket({ localPort: 6789 });
+ * server.onconnect = ({ connectedSocket }) => {
+ *   connectedSocket.onmessage = ({ data }) => connectedSocket.send(data);
+ * };
+ */
+export declare class TCPServerSocket extends EventTarget {
+  /**
+   * Makes a server, binds it and listens before it returns.
+   *
+   * @throws InvalidAccessError: an address or port is not one; they cannot be had (`code` `"EADDRINUSE"`,
+   *   `"EADDRNOTAVAIL"`, `"EACCES"`); `backlog` is 0.
+   * @throws NotSupportedError: `useSecureTransport` is true.
+   * @throws NetworkError: the system lacks resources (`"EMFILE"`).
+   * @throws SecurityError: Node's permission model denies network access (R-trust).
+   * @throws TypeError: a number is out of range (R-range).
+   */
+  constructor(options?: TCPServerOptions);
+
+  /** The local address that the server listens on, known at once (R-srv-bind). */
+  readonly localAddress: string;
+  /** The local port that the server listens on, known at once. */
+  readonly localPort: number;
+  /** `"open"` until close(). */
+  readonly readyState: "open" | "closed";
+
+  /** `connect`: a connection was accepted. While nobody listens connections wait in the backlog (R-listen). */
+  onconnect: ((this: TCPServerSocket, event: ConnectEvent) => unknown) | null;
+  /**
+   * `error`: a connection could not be served, for want of file descriptors for example. The server stays open and
+   * goes on when it can (R-srv-error).
+   */
+  onerror: ((this: TCPServerSocket, event: ErrorEvent) => unknown) | null;
+
+  /**
+   * Stops listening: `"closed"` at once, and the port is free. Accepted connections live on. No event fires for it
+   * (R-srv-close). Once closed it does nothing.
+   */
+  close(): void;
+  /** Accepts nothing from now on, until resume(): connections wait in the backlog (R-srv-suspend). */
+  suspend(): void;
+  /** Undoes suspend(): the connections that waited are accepted. */
+  resume(): void;
+
+  /** The open server keeps the process alive (again); so it is from the start (R-keep). */
+  ref(): this;
+  /** The server does not keep the process alive. */
+  unref(): this;
+  /** Whether the server keeps the process alive: ref'd and not closed. */
+  hasRef(): boolean;
+
+  /** Adds a listener for one of this server's events, or for any other. */
+  addEventListener<Type extends keyof TCPServerSocketEventMap>(
+    type: Type,
+    listener: SocketEventListener<TCPServerSocket, TCPServerSocketEventMap[Type]>,
+    options?: SocketListenerOptions,
+  ): void;
+  addEventListener(
+    type: string,
+    listener: SocketEventListener<TCPServerSocket, Event>,
+    options?: SocketListenerOptions,
+  ): void;
+  /** Takes a listener away that addEventListener() has added with the same `capture`. */
+  removeEventListener<Type extends keyof TCPServerSocketEventMap>(
+    type: Type,
+    listener: SocketEventListener<TCPServerSocket, TCPServerSocketEventMap[Type]>,
+    options?: SocketListenerOptions,
+  ): void;
+  removeEventListener(
+    type: string,
+    listener: SocketEventListener<TCPServerSocket, Event>,
+    options?: SocketListenerOptions,
+  ): void;
+}
