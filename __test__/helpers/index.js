@@ -1,0 +1,33 @@
+"use strict";
+
+/**
+ * What the test files share. Requiring this in a jest file also closes, after each test, every socket,
+ * server and child process that was made through it.
+ *
+ *   const { tcpPair, once, record } = require("../helpers");
+ *
+ * sockets.js  the package itself, and tracked sockets of it
+ * peers.js    the other end: node:net and node:dgram on port 0
+ * events.js   waiting for events, recording them, and proving that none came
+ * bytes.js    test data, and collecting what arrives
+ * throws.js   what a call threw, by name and code
+ * bad.js      values that no argument should survive
+ * child.js    scripts in a process of their own, with a time limit
+ */
+module.exports = {
+  ...require("./sockets"),
+  ...require("./peers"),
+  ...require("./events"),
+  ...require("./bytes"),
+  ...require("./throws"),
+  ...require("./bad"),
+  ...require("./child"),
+};
+
+const { closeAll } = require("./cleanup");
+
+module.exports.closeAll = closeAll;
+
+if (typeof afterEach === "function") {
+  afterEach(closeAll);
+}

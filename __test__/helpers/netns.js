@@ -1,0 +1,116 @@
+"use strict";
+
+const { spawnSync } = require("node:child_process");
+const { spawn } = require("node:child_process");
+const path = require("node:path");
+const { setTimeout, clearTimeout } = require("node:timers");
+const { defer } = require("./cleanup");
+
+const ROOT = path.join(__dirname, "..", "..");
+
+/** Why a test that needs a network namespace of its own cannot run here; undefined where it can. */
+const obstacle = (() => {
+  if (process.platform !== "linux") {
+    return "needs Linux";
+  }
+  const probe = spawnSync("unshare", ["-n", "sh", "-c", "ip link set lo up && ip link add p0 type veth peer name p1"]);
+  return probe.status === 0 ? undefined : "needs root, unshare and ip";
+})();
+
+/** `test` where namespaces can be made, else a skipped test whose name tells why. */
+function namespaceTest(name, body, timeout) {
+  if (obstacle) {
+    test.skip(`${name} (${obstacle})`, body);
+  } else {
+    test(name, body, timeout);
+  }
+}
+
+/** The two ends of a link and their addresses; NEIGHBOUR is never there unless a setup gives it a MAC address. */
+const HERE = "198.51.100.1";
+const NEIGHBOUR = "198.51.100.2";
+
+/** Shell lines that set a namespace up. All of it vanishes with the process. */
+const setups = {
+  /** Nothing but a loopback interface: every other address is unreachable. */
+  loopback: "ip link set lo up",
+  /** A link "v0" with HERE on it, and nobody at its other end "v1", which is in the same namespace. */
+  link: `
+    ip link set lo up
+    ip link add v0 type veth peer name v1
+    ip addr add ${HERE}/24 dev v0
+    ip link set v1 arp off
+    ip link set v0 up
+    ip link set v1 up`,
+  /**
+   * After `link`: whatever is sent to NEIGHBOUR waits in the kernel, and counts against the sender's buffer, until
+   * somebody says who that is: see `release()` in scripts.
+   */
+  silent: `
+    echo 100000000 > /proc/sys/net/ipv4/neigh/v0/unres_qlen_bytes
+    echo 3600 > /proc/sys/net/ipv4/neigh/v0/mcast_solicit`,
+};
+
+/** What scripts may use without requiring it. */
+const PRELUDE = `"use strict";
+const { UDPSocket, TCPSocket, TCPServerSocket } = require(${JSON.stringify(ROOT)});
+const dgram = require("node:dgram");
+const { execFileSync } = require("node:child_process");
+const { once, record, turn, sleep, settle, eventually } = require(${JSON.stringify(path.join(__dirname, "events"))});
+const HERE = "${HERE}";
+const NEIGHBOUR = "${NEIGHBOUR}";
+/** Tell the kernel NEIGHBOUR's MAC address: what waited for it leaves. */
+function release() {
+  execFileSync("ip", ["neigh", "replace", NEIGHBOUR, "lladdr", "02:00:00:00:00:02", "dev", "v0", "nud", "permanent"]);
+}
+/** The error, as JSON can carry it. */
+function plain(error) {
+  const { name, code, syscall, address, port, message } = error;
+  return { name, code, syscall, address, port, message, isDOMException: error instanceof DOMException };
+}
+function report(value) {
+  process.stdout.write(JSON.stringify(value));
+}
+`;
+
+/**
+ * Run a script in a network namespace of its own. It must exit with 0 within its time; what it report()s is returned.
+ *
+ * @param {string} script source text; it may await
+ * @param {object} [how]
+ * @param {string} [how.setup] shell lines that run first: `setups.…`
+ * @param {number} [how.timeout] ms
+ */
+function inNamespace(script, { setup = setups.loopback, timeout = 8000 } = {}) {
+  const source = `${PRELUDE}(async () => {${script}\n})().catch((error) => { console.error(error); process.exit(70); });`;
+  const child = spawn("unshare", ["-n", "sh", "-e", "-c", `${setup}\nexec "$@"`, "sh", process.execPath, "-e", source], {
+    cwd: ROOT,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const output = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"]) {
+    child[name].setEncoding("utf8");
+    child[name].on("data", (chunk) => {
+      output[name] += chunk;
+    });
+  }
+  const done = new Promise((resolve, reject) => {
+    const timer = setTimeout(() => child.kill("SIGKILL"), timeout);
+    child.once("error", reject);
+    child.once("close", (code, signal) => {
+      clearTimeout(timer);
+      if (code !== 0) {
+        reject(new Error(`the script in a namespace ended with ${signal ?? code}:\n${output.stdout}\n${output.stderr}`));
+      } else {
+        resolve(JSON.parse(output.stdout));
+      }
+    });
+  });
+  defer(async () => {
+    child.kill("SIGKILL");
+    await done.catch(() => {});
+  });
+  return done;
+}
+
+module.exports = { namespaceTest, inNamespace, setups, HERE, NEIGHBOUR };

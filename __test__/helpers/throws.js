@@ -1,0 +1,50 @@
+"use strict";
+
+/**
+ * What `call` throws. Fails when it throws nothing.
+ *
+ * @param {() => unknown} call
+ */
+function thrownBy(call) {
+  let result;
+  try {
+    result = call();
+  } catch (error) {
+    return error;
+  }
+  throw new Error(`nothing was thrown; it returned ${String(result)}`);
+}
+
+/**
+ * `call` throws a DOMException of this name, and of this `code` where given. Returns it.
+ *
+ * @param {() => unknown} call
+ * @param {string} name "InvalidAccessError", "InvalidStateError", "NetworkError", "NotSupportedError", …
+ * @param {string | number} [code]
+ */
+function expectDOMException(call, name, code) {
+  const error = thrownBy(call);
+  expectIsDOMException(error, name, code);
+  return error;
+}
+
+/** The value is a DOMException of this name (and code): for `event.error`. */
+function expectIsDOMException(error, name, code) {
+  if (!(error instanceof DOMException)) {
+    throw error instanceof Error ? error : new Error(`not a DOMException: ${String(error)}`);
+  }
+  expect(error.name).toBe(name);
+  expect(error.message).not.toBe("");
+  if (code !== undefined) {
+    expect(error.code).toBe(code);
+  }
+}
+
+/** `call` throws a TypeError, of whatever realm. Returns it. */
+function expectTypeError(call) {
+  const error = thrownBy(call);
+  expect(error?.name).toBe("TypeError");
+  return error;
+}
+
+module.exports = { thrownBy, expectDOMException, expectIsDOMException, expectTypeError };

@@ -1,0 +1,62 @@
+"use strict";
+
+// What a built binary promises to the systems that load it, for each that lies in the repository's root.
+// TCP_UDP_SOCKETS_GLIBC names the newest glibc that it may need: a release sets it.
+
+const { readFileSync, readdirSync } = require("node:fs");
+const path = require("node:path");
+const process = require("node:process");
+const { highestGlibc, readElf } = require("./elf");
+
+const MAX_SIZE = 4 << 20; // bytes
+const LIBRARIES = /^(libc|libm|libdl|libpthread|librt|libgcc_s|ld-linux-x86-64|ld-linux-aarch64|libc\.musl-\w+)\.so/;
+
+const root = path.join(__dirname, "..", "..");
+const binaries = readdirSync(root).filter((name) => /^tcp-udp-sockets\..*\.node$/.test(name));
+
+test("there is a binary", () => {
+  expect(binaries).not.toEqual([]);
+});
+
+for (const name of binaries) {
+  describe(name, () => {
+    const bytes = readFileSync(path.join(root, name));
+    const elf = bytes.toString("latin1", 1, 4) === "ELF" ? readElf(bytes) : undefined;
+    // `npm run build:debug` leaves symbols in.
+    const release = elf === undefined || elf.stripped;
+
+    (release ? test : test.skip)("is under 4 MB", () => {
+      expect(bytes.length).toBeLessThan(MAX_SIZE);
+    });
+
+    if (elf === undefined) return;
+
+    test("has read-only relocations, all made when it is loaded", () => {
+      expect(elf).toMatchObject({ relro: true, bindNow: true });
+    });
+
+    test("asks for no executable stack", () => {
+      expect(elf.executableStack).toBe(false);
+    });
+
+    test("needs the C library and its parts, and nothing else", () => {
+      for (const library of elf.libraries) {
+        expect(library).toMatch(LIBRARIES);
+      }
+    });
+
+    test("needs no newer glibc than the one that it is for", () => {
+      const needed = highestGlibc(elf.versions);
+      process.stdout.write(`${name}: ${bytes.length} bytes, needs glibc ${needed.join(".")}\n`);
+      const most = process.env.TCP_UDP_SOCKETS_GLIBC ?? ownGlibc();
+      const [major, minor] = most.split(".").map(Number);
+      expect(needed[0] * 1000 + needed[1]).toBeLessThanOrEqual(major * 1000 + minor);
+    });
+  });
+}
+
+/** The version of the glibc that this process runs on. */
+function ownGlibc() {
+  process.report.excludeNetwork = true;
+  return process.report.getReport().header.glibcVersionRuntime ?? "0.0";
+}

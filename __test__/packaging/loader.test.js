@@ -1,0 +1,120 @@
+"use strict";
+
+// How the native half is found, and what is said when it is not: by a copy of the package's files, in a process of its own.
+
+const { spawnSync } = require("node:child_process");
+const { cpSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } = require("node:fs");
+const os = require("node:os");
+const path = require("node:path");
+const process = require("node:process");
+
+const root = path.join(__dirname, "..", "..");
+const built = readdirSync(root).find((name) => isOwn(name));
+const platform = built?.split(".")[1];
+
+/** A folder with the package as node_modules/tcp-udp-sockets, without any binary. */
+let project;
+
+beforeEach(() => {
+  project = mkdtempSync(path.join(os.tmpdir(), "tcp-udp-sockets-"));
+  const to = path.join(project, "node_modules", "tcp-udp-sockets");
+  mkdirSync(to, { recursive: true });
+  for (const name of ["package.json", "index.js", "index.mjs", "globals.js", "lib"]) {
+    cpSync(path.join(root, name), path.join(to, name), { recursive: true });
+  }
+});
+
+afterEach(() => rmSync(project, { recursive: true, force: true }));
+
+/** Whether a file is this system's binary. */
+function isOwn(name) {
+  const [start, target, end] = name.split(".");
+  return start === "tcp-udp-sockets" && end === "node" && target.startsWith(`${process.platform}-${process.arch}`);
+}
+
+/** Runs a script in the project. */
+function run(script, env = {}) {
+  const withoutBinary = { ...process.env };
+  delete withoutBinary.NAPI_RS_NATIVE_LIBRARY_PATH;
+  return spawnSync(process.execPath, ["-e", script], {
+    cwd: project,
+    encoding: "utf8",
+    env: { ...withoutBinary, ...env },
+    timeout: 20_000,
+  });
+}
+
+const LOAD = 'require("tcp-udp-sockets"); console.log("loaded")';
+
+/** Installs the platform's package with the given file as its binary. */
+function installPlatformPackage(contents) {
+  const to = path.join(project, "node_modules", "@tcp-udp-sockets", platform);
+  cpSync(path.join(root, "npm", platform), to, { recursive: true });
+  const file = path.join(to, built);
+  if (contents === undefined) copyFileSync(path.join(root, built), file);
+  else writeFileSync(file, contents);
+}
+
+test("nothing there: the error tells what was tried, each reason, and what would help", () => {
+  const { status, stderr } = run(LOAD);
+  expect(status).toBe(1);
+  expect(stderr).toContain(`could not load its native half for ${platform}`);
+  // What was tried, and why it failed.
+  expect(stderr).toMatch(new RegExp(`- .*tcp-udp-sockets\\.${platform}\\.node: Cannot find module`));
+  expect(stderr).toContain(`- @tcp-udp-sockets/${platform}: Cannot find module`);
+  // The cure for npm's lost optional dependencies, and how to build.
+  expect(stderr).toContain("package-lock.json");
+  expect(stderr).toMatch(/install again/);
+  expect(stderr).toContain("npm run build");
+  expect(stderr).toContain("https://rustup.rs");
+  expect(stderr).toContain("NAPI_RS_NATIVE_LIBRARY_PATH");
+});
+
+test("a binary that is none: the error tells why it did not load", () => {
+  installPlatformPackage("not a library");
+  const { status, stderr } = run(LOAD);
+  expect(status).toBe(1);
+  expect(stderr).toMatch(new RegExp(`- @tcp-udp-sockets/${platform}: .*${built.replaceAll(".", "\\.")}`));
+  expect(stderr).not.toContain(`- @tcp-udp-sockets/${platform}: Cannot find module`);
+});
+
+test("the platform's package is found", () => {
+  installPlatformPackage();
+  expect(run(LOAD)).toMatchObject({ status: 0, stdout: "loaded\n" });
+});
+
+test("NAPI_RS_NATIVE_LIBRARY_PATH names the binary", () => {
+  const { status, stdout } = run(LOAD, { NAPI_RS_NATIVE_LIBRARY_PATH: path.join(root, built) });
+  expect({ status, stdout }).toEqual({ status: 0, stdout: "loaded\n" });
+});
+
+test("what NAPI_RS_NATIVE_LIBRARY_PATH names and cannot be loaded is an error, whatever else there is", () => {
+  installPlatformPackage();
+  const { status, stderr } = run(LOAD, { NAPI_RS_NATIVE_LIBRARY_PATH: "./missing.node" });
+  expect(status).toBe(1);
+  expect(stderr).toContain("NAPI_RS_NATIVE_LIBRARY_PATH");
+  expect(stderr).toContain(path.join(project, "missing.node"));
+});
+
+test("index.mjs and index.js give the same classes", () => {
+  installPlatformPackage();
+  const script = `import("tcp-udp-sockets").then((esm) => {
+    const cjs = require("tcp-udp-sockets");
+    for (const name of Object.keys(cjs)) if (esm[name] !== cjs[name]) throw new Error(name);
+    console.log(Object.keys(esm).filter((name) => !(name in cjs)).join() || "same");
+  })`;
+  expect(run(script)).toMatchObject({ status: 0, stdout: "same\n" });
+});
+
+test("nothing is added to globalThis but by tcp-udp-sockets/globals (R-trust)", () => {
+  installPlatformPackage();
+  const script = `
+    const before = Object.getOwnPropertyNames(globalThis);
+    const sockets = require("tcp-udp-sockets");
+    const added = () => Object.getOwnPropertyNames(globalThis).filter((name) => !before.includes(name)).sort();
+    const none = added();
+    require("tcp-udp-sockets/globals");
+    console.log(JSON.stringify([none, added(), added().every((name) => globalThis[name] === sockets[name])]));`;
+  const { stdout } = run(script);
+  expect(JSON.parse(stdout)).toEqual([[], ["TCPServerSocket", "TCPSocket", "UDPSocket"], true]);
+});

@@ -1,0 +1,113 @@
+// The least that must work in every runtime and however the package was installed: TCP both ways, with a payload larger
+// than any buffer, UDP both ways, orderly ends, and a process that then exits by itself. Plain JavaScript, no test runner.
+//
+//   node|bun|deno run -A smoke.mjs [SPECIFIER OF THE PACKAGE]
+
+import assert from "node:assert/strict";
+import process from "node:process";
+import { setTimeout } from "node:timers";
+
+const LIMIT = 20_000; // ms
+const LARGE = 4 << 20; // bytes
+
+const specifier = process.argv[2] ?? "../../index.mjs";
+const { TCPServerSocket, TCPSocket, UDPSocket } = await import(specifier);
+
+const runtime = ["bun", "deno", "node"].find((name) => process.versions[name]);
+const wake = process.env.TCP_UDP_SOCKETS_WAKE ?? "default";
+console.log(`${runtime} ${process.versions[runtime]}, wake source ${wake}, ${specifier}`);
+
+// Notices a hang without causing one.
+setTimeout(() => {
+  console.error(`FAILED: not done after ${LIMIT} ms`);
+  process.exit(1);
+}, LIMIT).unref();
+
+process.on("exit", (code) => console.log(code === 0 ? "exits by itself, code 0" : `FAILED: code ${code}`));
+
+/** The next event of a type; an error that comes first rejects. */
+function next(socket, type) {
+  return new Promise((resolve, reject) => {
+    const options = { once: true };
+    socket.addEventListener(type, resolve, options);
+    if (type !== "error") socket.addEventListener("error", ({ error }) => reject(error), options);
+  });
+}
+
+/** Resolves with the first `bytes` bytes that come, as one Uint8Array. */
+function receive(socket, bytes) {
+  const whole = new Uint8Array(bytes);
+  let at = 0;
+  return new Promise((resolve) => {
+    socket.onmessage = ({ data }) => {
+      whole.set(new Uint8Array(data), at);
+      at += data.byteLength;
+      if (at < bytes) return;
+      socket.onmessage = null;
+      resolve(whole);
+    };
+  });
+}
+
+async function tcp() {
+  const server = new TCPServerSocket({ localAddress: "127.0.0.1" });
+  assert.notEqual(server.localPort, 0);
+  const client = new TCPSocket("127.0.0.1", server.localPort);
+  assert.equal(client.readyState, "connecting");
+  const connected = next(server, "connect");
+  await next(client, "open");
+  const { connectedSocket } = await connected;
+  assert.equal(connectedSocket.remotePort, String(client.localPort));
+
+  const text = "grüße 👋";
+  const size = Buffer.byteLength(text);
+  client.send(text);
+  assert.equal(new TextDecoder().decode(await receive(connectedSocket, size)), text);
+  connectedSocket.send(text);
+  assert.equal(new TextDecoder().decode(await receive(client, size)), text);
+  console.log(`TCP: ${size} bytes each way`);
+
+  const large = Uint8Array.from({ length: LARGE }, (_, index) => (index * 31 + (index >> 13)) & 255);
+  for (const [from, to] of [[client, connectedSocket], [connectedSocket, client]]) {
+    const received = receive(to, LARGE);
+    const drained = next(from, "drain");
+    assert.equal(from.send(large), false, "send() of much returns false");
+    await drained;
+    assert.equal(from.bufferedAmount, 0);
+    assert.ok(Buffer.from((await received).buffer).equals(large), "the same bytes");
+  }
+  console.log(`TCP: ${LARGE} bytes each way, drain fired`);
+
+  const ends = [next(client, "close"), next(connectedSocket, "close")];
+  client.close();
+  server.close();
+  await Promise.all(ends);
+  assert.deepEqual([client, connectedSocket, server].map((socket) => socket.readyState), ["closed", "closed", "closed"]);
+  console.log("TCP: closed in order");
+
+  const refused = new TCPSocket("127.0.0.1", server.localPort);
+  const { error } = await next(refused, "error");
+  assert.equal(error.name, "NetworkError");
+  assert.equal(error.code, "ECONNREFUSED");
+  console.log(`TCP: ${error.message}`);
+}
+
+async function udp() {
+  const one = new UDPSocket({ localAddress: "127.0.0.1" });
+  const two = new UDPSocket({ localAddress: "127.0.0.1", remoteAddress: "127.0.0.1", remotePort: one.localPort });
+  const ping = next(one, "message");
+  two.send("ping");
+  const { data, remoteAddress, remotePort } = await ping;
+  assert.equal(new TextDecoder().decode(data), "ping");
+  assert.equal(remotePort, two.localPort);
+  const pong = next(two, "message");
+  one.send(new Blob(["pong"]), remoteAddress, remotePort);
+  assert.equal(new TextDecoder().decode((await pong).data), "pong");
+  one.close();
+  two.close();
+  assert.equal(one.readyState, "closed");
+  console.log("UDP: one datagram each way, closed");
+}
+
+await tcp();
+await udp();
