@@ -59,8 +59,7 @@ impl Timers {
                 earliest.send_replace(first);
             }
             None => {
-                // Without the runtime (no descriptor or thread left for it) a deadline is noticed in the first turn
-                // after it, and the next one that is set tries again.
+                // `Net::new` has made the runtime.
                 if let Ok(runtime) = runtime() {
                     let (sender, receiver) = watch::channel(first);
                     self.earliest = Some(sender);

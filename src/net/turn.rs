@@ -15,7 +15,7 @@ use super::options::{ServerOptions, TcpOptions, UdpOptions};
 use super::tcp_server_socket::TcpServerSocket;
 use super::tcp_socket::TcpSocket;
 use super::udp_socket::UdpSocket;
-use super::{Id, SocketError};
+use super::{Id, SocketError, runtime};
 
 /// Readiness reports taken from the poll set at once; what is left is reported in the next turn.
 const EVENTS: usize = 1024;
@@ -75,6 +75,8 @@ pub enum Next {
 impl Net {
     /// No sockets yet.
     pub fn new() -> io::Result<Self> {
+        // Made now, while there are descriptors for it: timers must work when there are none left (R-srv-error).
+        runtime()?;
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let context = Context::new(poll.registry().try_clone()?, Arc::clone(&waker));
