@@ -1,4 +1,5 @@
 use std::cell::{Cell, OnceCell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use napi::sys;
@@ -135,6 +136,14 @@ impl Environment {
     /// Returns whether anything was told.
     pub fn turn(&self, ask: bool) -> bool {
         let outer = self.in_turn.replace(true);
+        // Called from C: a panic must not get there. (One of a socket has become its error in `net`.)
+        let told = catch_unwind(AssertUnwindSafe(|| self.take_turn(ask))).unwrap_or(true);
+        self.in_turn.set(outer);
+        self.after_turn();
+        told
+    }
+
+    fn take_turn(&self, ask: bool) -> bool {
         self.net(|net| if ask { net.begin() } else { net.begin_known() });
         let mut told = false;
         loop {
@@ -153,8 +162,6 @@ impl Environment {
             }
         }
         self.net(Net::finish);
-        self.in_turn.set(outer);
-        self.after_turn();
         told
     }
 

@@ -59,7 +59,7 @@ impl Call<'_> {
     }
 }
 
-/// Runs one function: a panic in it becomes an error of its socket, never the process's end.
+/// Runs one function. A panic in a socket has become an error of it in `net`; any other is answered with a Failure.
 fn run(raw: Raw, info: sys::napi_callback_info, function: impl FnOnce(&Call<'_>) -> Value) -> Value {
     let mut arguments = [ptr::null_mut(); ARGUMENTS];
     let (mut count, mut data) = (ARGUMENTS, ptr::null_mut());
@@ -75,12 +75,7 @@ fn run(raw: Raw, info: sys::napi_callback_info, function: impl FnOnce(&Call<'_>)
             environment.after_call();
             value
         }
-        Err(panic) => {
-            let message = panic_message(&*panic);
-            environment.net(|net| net.break_down(call.id(), message.clone()));
-            environment.after_call();
-            failure(raw, &SocketError::Panic { message })
-        }
+        Err(panic) => failure(raw, &SocketError::Panic { message: panic_message(&*panic) }),
     }
 }
 

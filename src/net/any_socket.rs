@@ -35,7 +35,10 @@ impl AnySocket {
     pub fn break_down(&mut self, message: String) {
         let error = SocketError::Panic { message };
         let left = match self {
-            Self::Tcp(_) => vec![EventKind::Error(error), EventKind::Close(0)],
+            Self::Tcp(tcp) if tcp.machine.has_opened() => {
+                vec![EventKind::Error(error), EventKind::Close(tcp.machine.ledger.buffered_amount())]
+            }
+            Self::Tcp(_) => vec![EventKind::Error(error)],
             Self::Udp(_) => vec![EventKind::UdpError(error)],
             Self::Server(_) => vec![EventKind::ServerError(error)],
             Self::Broken(_) => return,

@@ -172,12 +172,15 @@ mod linux {
     const SEGMENTS: usize = 64;
     /// A message is at most this long, headers aside, whatever it is cut into.
     const MESSAGE: usize = 65_000;
+    /// Longer datagrams don't fit into one packet of an Ethernet, and a route that would have to fragment refuses them.
+    const SEGMENT: usize = 1_472;
 
     impl Run {
         fn takes(&self, to: &SocketAddr, len: usize) -> bool {
             !self.ended
                 && len > 0
                 && len <= self.size
+                && self.size <= SEGMENT
                 && self.count < SEGMENTS
                 && self.bytes + len <= MESSAGE
                 && *to == self.to

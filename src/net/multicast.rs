@@ -65,11 +65,13 @@ impl Memberships {
             };
             return Err(SocketError::Group { reason });
         };
-        self.list.swap_remove(at);
         match change(socket, local, membership, false) {
-            // The interface has gone, and the membership with it.
+            // Where there is no such interface any more, the membership has gone with it.
             Err(error) if !is_no_interface(&error) => Err(failure(group, interface, error)),
-            _ => Ok(()),
+            _ => {
+                self.list.swap_remove(at);
+                Ok(())
+            }
         }
     }
 }

@@ -1,4 +1,6 @@
-use std::io::{self, ErrorKind, IoSlice, Read, Write};
+mod receive;
+
+use std::io::{self, ErrorKind, IoSlice, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -6,8 +8,9 @@ use mio::Interest;
 use mio::net::TcpStream;
 use socket2::SockRef;
 
-use super::context::{Context, READ_SIZE};
-use super::event::{EventKind, Place};
+use self::receive::Reading;
+use super::context::Context;
+use super::event::EventKind;
 use super::options::{StreamOptions, TcpOptions};
 use super::send_queue::SendQueue;
 use super::tcp_open::{self, Attempt};
@@ -21,10 +24,6 @@ const DIRECT_WRITE: usize = 16 * 1024;
 const EARLY_FLUSH: u64 = 256 * 1024;
 /// One socket writes at most this much a turn, so that a fast reader cannot keep the others waiting.
 const WRITE_BOUND: usize = 1024 * 1024;
-/// After close(): reads of dropped bytes in one turn.
-const DROPPED_READS: usize = 4;
-/// A read this large is likely followed by another: then the next goes straight into the engine's memory.
-const BULK_READ: usize = READ_SIZE / 4;
 /// R-tcp-close: how long a peer may stay silent, and how long it may go on sending, after our FIN.
 const LINGER_SILENCE: Duration = Duration::from_secs(2);
 const LINGER_TOTAL: Duration = Duration::from_secs(30);
@@ -62,14 +61,6 @@ pub struct TcpSocket {
 struct Linger {
     since: Instant,
     heard: Instant,
-}
-
-enum Reading {
-    Message(Place),
-    /// The machine has been told something.
-    Changed,
-    NeedsBlock,
-    Nothing,
 }
 
 impl TcpSocket {
@@ -215,6 +206,12 @@ impl TcpSocket {
     pub fn blob_failed(&mut self, reason: String, id: Id, context: &mut Context) {
         self.machine.lost(SocketError::Blob { reason });
         self.queue.clear(&mut context.pool);
+        // The connection itself is sound: what the peer sends on must not hold the loss up, and it must not take what
+        // it got for the whole (failing that, it does).
+        self.readable = false;
+        if let Some(stream) = &self.stream {
+            let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        }
         self.schedule(id, context);
     }
 
@@ -228,6 +225,7 @@ impl TcpSocket {
     pub fn close(&mut self, id: Id, context: &mut Context) {
         let address = self.remote;
         self.machine.close(|| SocketError::Abandoned { address });
+        self.start_linger(id, context);
         if self.machine.is_link_gone() {
             self.drop_stream(false, context);
         }
@@ -270,7 +268,7 @@ impl TcpSocket {
             if let Some(event) = self.machine.next(unread) {
                 return self.tell(event, context);
             }
-            if self.machine.wants_fin() && self.queue.is_empty() {
+            if self.machine.wants_fin() && self.queue.is_empty() && self.machine.ledger.is_settled() {
                 self.end_output(id, context);
                 continue;
             }
@@ -302,7 +300,10 @@ impl TcpSocket {
         if self.queue.is_ready() && self.machine.can_write() {
             self.write(&[], WRITE_BOUND, id, context);
         }
-        self.machine.ledger.settle();
+        // Once closed, bufferedAmount keeps its count (R-reset, R-tcp-full).
+        if !self.machine.is_link_gone() {
+            self.machine.ledger.settle();
+        }
         if self.queue.waits_for_blob() && !self.blob_asked && self.machine.can_write() {
             self.blob_asked = true;
             self.blob_due = true;
@@ -317,138 +318,6 @@ impl TcpSocket {
         {
             self.schedule(id, context);
         }
-    }
-
-    /// What becomes of the attempt (the poll set says "writable" for either outcome).
-    fn notice_connection(&mut self) {
-        if !self.writable && !self.error_hint {
-            return;
-        }
-        let Some(stream) = &self.stream else { return };
-        match stream.take_error() {
-            Ok(Some(error)) if is_loss(&error) => {
-                // It was established, and is lost already: `open` comes first, and what was received.
-                self.readable = true;
-                self.machine.connected();
-                self.machine.lost(SocketError::system_at("read", self.remote, error));
-            }
-            Ok(Some(error)) | Err(error) => {
-                self.machine.lost(SocketError::system_at("connect", self.remote, error));
-            }
-            Ok(None) => match stream.peer_addr() {
-                Ok(_) => {
-                    if let Ok(local) = stream.local_addr() {
-                        self.local = endpoint::canonical(local);
-                    }
-                    self.error_hint = false;
-                    self.machine.connected();
-                }
-                // Woken too early: the outcome is still open.
-                Err(_) => self.writable = false,
-            },
-        }
-    }
-
-    /// A loss, and an end with no byte before it, are noticed also where nobody reads (R-tcp-message).
-    fn notice_end(&mut self) {
-        let Some(stream) = &self.stream else { return };
-        if std::mem::take(&mut self.error_hint)
-            && !self.machine.is_faulty()
-            && let Ok(Some(error)) = stream.take_error()
-        {
-            // What the system received before it can still be read: R-tcp-lost.
-            self.readable = true;
-            self.machine.lost(SocketError::system_at("read", self.remote, error));
-        }
-        let reading = self.machine.wants_data() || self.machine.drops_data();
-        if self.end_hint && !reading && !self.machine.is_faulty() && self.machine.peer_may_send() {
-            match stream.peek(&mut [0]) {
-                Ok(0) => self.machine.peer_ended(),
-                Ok(_) => {}
-                Err(error) if is_transient(&error) => self.end_hint = false,
-                Err(error) => self.machine.lost(SocketError::system_at("read", self.remote, error)),
-            }
-        }
-    }
-
-    /// Whether the system still has bytes that came before a loss and that somebody is to get.
-    fn has_unread(&mut self) -> bool {
-        if !self.machine.is_faulty() || !self.readable {
-            return false;
-        }
-        let Some(stream) = &self.stream else { return false };
-        if !matches!(stream.peek(&mut [0]), Ok(1..)) {
-            self.readable = false;
-        }
-        self.readable
-    }
-
-    fn read(&mut self, context: &mut Context) -> Reading {
-        let Some(stream) = &mut self.stream else { return Reading::Nothing };
-        let in_block = self.bulk && !context.block_refused;
-        let buffer = if in_block {
-            match &mut context.block {
-                Some(block) => block.as_mut_slice(),
-                None => return Reading::NeedsBlock,
-            }
-        } else {
-            &mut context.buffer[..READ_SIZE]
-        };
-        match read_once(stream, buffer) {
-            Ok(0) if self.machine.is_faulty() => {
-                self.readable = false;
-                Reading::Changed
-            }
-            Ok(0) => {
-                self.readable = false;
-                self.end_hint = false;
-                self.machine.peer_ended();
-                Reading::Changed
-            }
-            Ok(len) => {
-                // A short read has emptied the socket, unless its end follows. (Windows re-arms on WouldBlock only.)
-                self.readable = len == buffer.len() || self.end_hint || self.error_hint || cfg!(windows);
-                self.bulk = len >= BULK_READ;
-                Reading::Message(if in_block { Place::Block { len } } else { Place::Shared { start: 0, len } })
-            }
-            Err(error) if is_transient(&error) => {
-                self.readable = false;
-                if self.machine.is_faulty() { Reading::Changed } else { Reading::Nothing }
-            }
-            Err(error) => {
-                self.readable = false;
-                self.machine.lost(SocketError::system_at("read", self.remote, error));
-                Reading::Changed
-            }
-        }
-    }
-
-    /// After close(): what still comes is read and dropped. Returns whether the machine has been told something.
-    fn drop_bytes(&mut self, context: &mut Context) -> bool {
-        let Some(stream) = &mut self.stream else { return false };
-        for _ in 0..DROPPED_READS {
-            match read_once(stream, &mut context.buffer[..READ_SIZE]) {
-                Ok(0) => {
-                    self.readable = false;
-                    self.machine.peer_ended();
-                    return true;
-                }
-                Ok(_) => {
-                    if let Some(linger) = &mut self.linger {
-                        linger.heard = Instant::now();
-                    }
-                }
-                Err(error) => {
-                    self.readable = false;
-                    if is_transient(&error) {
-                        return false;
-                    }
-                    self.machine.lost(SocketError::system_at("read", self.remote, error));
-                    return true;
-                }
-            }
-        }
-        false
     }
 
     /// Writes what waits, then `extra`, until the system takes no more or `bound` is passed. Returns how much of
@@ -501,15 +370,20 @@ impl TcpSocket {
         of_extra
     }
 
-    /// Everything is written: FIN. Where the peer has ended too, closing the descriptor sends it.
+    /// Everything is written: FIN. Where the peer has ended too, and that is told now, closing the descriptor sends it.
     fn end_output(&mut self, id: Id, context: &mut Context) {
-        if self.machine.peer_may_send()
+        if (self.machine.peer_may_send() || self.machine.is_suspended())
             && let Some(stream) = &self.stream
         {
             // Not connected any more: the loss comes as an error of its own.
             let _ = stream.shutdown(Shutdown::Write);
         }
         self.machine.fin_sent();
+        self.start_linger(id, context);
+    }
+
+    /// Once our FIN is sent and close() was called, whichever came first.
+    fn start_linger(&mut self, id: Id, context: &mut Context) {
         if self.linger.is_none() && self.machine.lingers() {
             let now = Instant::now();
             self.linger = Some(Linger { since: now, heard: now });
@@ -556,20 +430,6 @@ fn ledger(options: &StreamOptions) -> Ledger {
     Ledger::new(options.high_water_mark, options.max_buffered_amount)
 }
 
-/// Only an established connection ends so: an attempt that is answered with RST is refused.
-fn is_loss(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
-}
-
 fn is_transient(error: &io::Error) -> bool {
     error.kind() == ErrorKind::WouldBlock
-}
-
-fn read_once(stream: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match stream.read(buffer) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            read => return read,
-        }
-    }
 }

@@ -189,26 +189,29 @@ impl Net {
 
     /// Runs `f` on an open TCP socket; `None` where there is none of that id.
     pub fn tcp<T>(&mut self, id: Id, f: impl FnOnce(&mut TcpSocket, &mut Context) -> T) -> Option<T> {
-        match &mut self.sockets.get_mut(id.index()).filter(|entry| entry.id == id)?.socket {
-            AnySocket::Tcp(socket) => Some(f(socket, &mut self.context)),
+        self.with(id, |socket, _, context| match socket {
+            AnySocket::Tcp(tcp) => Some(f(tcp, context)),
             _ => None,
-        }
+        })
+        .flatten()
     }
 
     /// Runs `f` on an open UDP socket.
     pub fn udp<T>(&mut self, id: Id, f: impl FnOnce(&mut UdpSocket, &mut Context) -> T) -> Option<T> {
-        match &mut self.sockets.get_mut(id.index()).filter(|entry| entry.id == id)?.socket {
-            AnySocket::Udp(socket) => Some(f(socket, &mut self.context)),
+        self.with(id, |socket, _, context| match socket {
+            AnySocket::Udp(udp) => Some(f(udp, context)),
             _ => None,
-        }
+        })
+        .flatten()
     }
 
     /// Runs `f` on an open server socket.
     pub fn server<T>(&mut self, id: Id, f: impl FnOnce(&mut TcpServerSocket, &mut Context) -> T) -> Option<T> {
-        match &mut self.sockets.get_mut(id.index()).filter(|entry| entry.id == id)?.socket {
-            AnySocket::Server(socket) => Some(f(socket, &mut self.context)),
+        self.with(id, |socket, _, context| match socket {
+            AnySocket::Server(server) => Some(f(server, context)),
             _ => None,
-        }
+        })
+        .flatten()
     }
 
     /// Tells a socket which listeners it has, and has it looked after if that makes it want something.
@@ -290,9 +293,16 @@ impl Net {
         }
     }
 
+    /// Runs `f` on a socket. A panic in it closes the socket, and what happened is told as an error: never the
+    /// process's end.
     fn with<T>(&mut self, id: Id, f: impl FnOnce(&mut AnySocket, Id, &mut Context) -> T) -> Option<T> {
         let entry = self.sockets.get_mut(id.index()).filter(|entry| entry.id == id)?;
-        Some(f(&mut entry.socket, id, &mut self.context))
+        let done = catch_unwind(AssertUnwindSafe(|| f(&mut entry.socket, id, &mut self.context)));
+        done.map_err(|panic| {
+            entry.socket.break_down(panic_message(&*panic));
+            self.context.ready.push(id);
+        })
+        .ok()
     }
 
     // --- turns ---
@@ -449,14 +459,6 @@ impl Net {
                 AnySocket::Server(_) | AnySocket::Broken(_) => {}
             }
         }
-    }
-
-    /// A call on the socket panicked: it is closed, and what happened is told as an error.
-    pub fn break_down(&mut self, id: Id, message: String) {
-        self.with(id, |socket, id, context| {
-            socket.break_down(message);
-            context.ready.push(id);
-        });
     }
 }
 

@@ -112,7 +112,7 @@ impl UdpSocket {
         let local = socket.local_addr().map_err(|error| SocketError::system("getsockname", error))?;
         context
             .registry
-            .register(&mut socket, id.token(), Interest::READABLE | Interest::WRITABLE)
+            .register(&mut socket, id.token(), Interest::READABLE)
             .map_err(|error| SocketError::system("epoll_ctl", error))?;
         Ok(Self {
             socket,
@@ -126,7 +126,7 @@ impl UdpSocket {
             last: None,
             held: VecDeque::new(),
             batch: 0..0,
-            large: false,
+            large: true,
             errors: VecDeque::new(),
             groups: Memberships::default(),
             listening: false,
@@ -155,7 +155,8 @@ impl UdpSocket {
     /// What the poll set says.
     pub fn on_ready(&mut self, event: &mio::event::Event, id: Id, context: &mut Context) {
         self.readable |= event.is_readable() || event.is_error();
-        if event.is_writable() && std::mem::take(&mut self.blocked) {
+        if event.is_writable() && self.blocked {
+            self.set_blocked(false, id, context);
             self.mark_dirty(id, context);
         }
     }
@@ -305,10 +306,13 @@ impl UdpSocket {
     /// send() ends the socket: closed at once, what was sent before still goes out, one `error` follows.
     fn end(&mut self, error: SocketError, id: Id, context: &mut Context) -> UdpSent {
         self.closed = true;
-        self.errors.clear();
-        self.errors.push_back(error);
         self.held.clear();
         self.batch = 0..0;
+        if !self.blocked {
+            self.flush(id, context);
+        }
+        self.errors.clear();
+        self.errors.push_back(error);
         self.mark_dirty(id, context);
         self.schedule(id, context);
         UdpSent::Ended
@@ -433,7 +437,7 @@ impl UdpSocket {
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.blocked = true;
+                    self.set_blocked(true, id, context);
                     return;
                 }
                 Err(error) if errno::is_resource_shortage(&error) => {
@@ -453,6 +457,16 @@ impl UdpSocket {
                     self.ledger.wrote(bytes, from_blobs);
                 }
             }
+        }
+    }
+
+    /// Watched for writability only while that is waited for: each datagram that leaves would wake us.
+    fn set_blocked(&mut self, blocked: bool, id: Id, context: &mut Context) {
+        self.blocked = blocked;
+        let interest = if blocked { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+        if context.registry.reregister(&mut self.socket, id.token(), interest).is_err() {
+            // It cannot be watched for want of memory: try again after a while.
+            context.timers.add(Instant::now(), NO_BUFFER_PAUSE, id);
         }
     }
 

@@ -7,8 +7,10 @@ pub struct Ledger {
     accepted: u64,
     written: u64,
     settled: u64,
-    /// Bytes of Blobs among those not yet written: they don't count against the limit (R-tcp-full).
-    blob_unwritten: u64,
+    /// Bytes of Blobs among those buffered: they don't count against the limit (R-tcp-full).
+    blob_buffered: u64,
+    /// How many of those are written.
+    blob_written: u64,
     high_water_mark: u64,
     limit: u64,
     drain_due: bool,
@@ -21,7 +23,8 @@ impl Ledger {
             accepted: 0,
             written: 0,
             settled: 0,
-            blob_unwritten: 0,
+            blob_buffered: 0,
+            blob_written: 0,
             high_water_mark: high_water_mark.into(),
             limit: limit.into(),
             drain_due: false,
@@ -56,7 +59,7 @@ impl Ledger {
     /// Whether `bytes` more would pass the hard limit (R-tcp-full): never while nothing is buffered, never for
     /// nothing.
     pub fn overflows(&self, bytes: u64) -> bool {
-        let counted = self.buffered().saturating_sub(self.blob_unwritten);
+        let counted = self.buffered() - self.blob_buffered;
         bytes > 0 && self.buffered() > 0 && counted + bytes > self.limit
     }
 
@@ -72,20 +75,21 @@ impl Ledger {
 
     /// [`Ledger::accept`] for a Blob.
     pub fn accept_blob(&mut self, bytes: u64) -> bool {
-        self.blob_unwritten += bytes;
+        self.blob_buffered += bytes;
         self.accept(bytes)
     }
 
     /// The system took `bytes`, `from_blobs` of them a Blob's.
     pub fn wrote(&mut self, bytes: u64, from_blobs: u64) {
         self.written += bytes;
-        self.blob_unwritten -= from_blobs;
+        self.blob_written += from_blobs;
         debug_assert!(self.written <= self.accepted);
     }
 
     /// A later task has come: what is written no longer counts as buffered.
     pub fn settle(&mut self) {
         self.settled = self.written;
+        self.blob_buffered -= std::mem::take(&mut self.blob_written);
     }
 
     /// Whether `drain` is to fire now (R-tcp-drain: once after a false, at 0).

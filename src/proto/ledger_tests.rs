@@ -136,7 +136,6 @@ fn waiting_blob_bytes_do_not_count_against_the_limit() {
 
 /// … and when they are written and not yet settled.
 #[test]
-#[ignore = "report 5: written Blob bytes count until they are settled"]
 fn written_blob_bytes_do_not_count_against_the_limit() {
     let mut ledger = ledger();
     ledger.accept_blob(5000);

@@ -146,6 +146,11 @@ impl<E> Machine<E> {
         self.fault.is_some()
     }
 
+    /// Whether `open` has been told, or the socket was accepted: then `close` follows an error.
+    pub fn has_opened(&self) -> bool {
+        self.opened
+    }
+
     /// Whether suspend() is in force.
     pub fn is_suspended(&self) -> bool {
         self.suspended
@@ -300,6 +305,9 @@ impl<E> Machine<E> {
             self.state = ReadyState::Closed;
             self.link = Link::Gone;
             return Some(Event::Error(error));
+        }
+        if self.fault.is_some() {
+            return None;
         }
         if self.state == ReadyState::Closed {
             return std::mem::take(&mut self.close_due).then_some(Event::Close);

@@ -1,0 +1,173 @@
+//! The receiving half of a TCP socket: what becomes of the attempt, bytes, the peer's end, a loss.
+
+use std::io::{self, ErrorKind, Read};
+use std::time::Instant;
+
+use mio::net::TcpStream;
+
+use super::{TcpSocket, is_transient};
+use crate::net::context::{Context, READ_SIZE};
+use crate::net::event::Place;
+use crate::net::{SocketError, endpoint};
+
+/// After close(): reads of dropped bytes in one turn.
+const DROPPED_READS: usize = 4;
+/// A read this large is likely followed by another: then the next goes straight into the engine's memory.
+const BULK_READ: usize = READ_SIZE / 4;
+
+/// What one read gave.
+pub(super) enum Reading {
+    Message(Place),
+    /// The machine has been told something.
+    Changed,
+    NeedsBlock,
+    Nothing,
+}
+
+impl TcpSocket {
+    /// What becomes of the attempt (the poll set says "writable" for either outcome).
+    pub(super) fn notice_connection(&mut self) {
+        if !self.writable && !self.error_hint {
+            return;
+        }
+        let Some(stream) = &self.stream else { return };
+        match stream.take_error() {
+            Ok(Some(error)) if is_loss(&error) => {
+                // It was established, and is lost already: `open` comes first, and what was received.
+                self.readable = true;
+                self.machine.connected();
+                self.machine.lost(SocketError::system_at("read", self.remote, error));
+            }
+            Ok(Some(error)) | Err(error) => {
+                self.machine.lost(SocketError::system_at("connect", self.remote, error));
+            }
+            Ok(None) => match stream.peer_addr() {
+                Ok(_) => {
+                    if let Ok(local) = stream.local_addr() {
+                        self.local = endpoint::canonical(local);
+                    }
+                    self.error_hint = false;
+                    self.machine.connected();
+                }
+                // Woken too early: the outcome is still open.
+                Err(_) => self.writable = false,
+            },
+        }
+    }
+
+    /// A loss, and an end with no byte before it, are noticed also where nobody reads (R-tcp-message).
+    pub(super) fn notice_end(&mut self) {
+        let Some(stream) = &self.stream else { return };
+        if std::mem::take(&mut self.error_hint)
+            && !self.machine.is_faulty()
+            && let Ok(Some(error)) = stream.take_error()
+        {
+            // What the system received before it can still be read: R-tcp-lost.
+            self.readable = true;
+            self.machine.lost(SocketError::system_at("read", self.remote, error));
+        }
+        let reading = self.machine.wants_data() || self.machine.drops_data();
+        if self.end_hint && !reading && !self.machine.is_faulty() && self.machine.peer_may_send() {
+            match stream.peek(&mut [0]) {
+                Ok(0) => self.machine.peer_ended(),
+                Ok(_) => {}
+                Err(error) if is_transient(&error) => self.end_hint = false,
+                Err(error) => self.machine.lost(SocketError::system_at("read", self.remote, error)),
+            }
+        }
+    }
+
+    /// Whether the system still has bytes that came before a loss and that somebody is to get.
+    pub(super) fn has_unread(&mut self) -> bool {
+        if !self.machine.is_faulty() || !self.readable {
+            return false;
+        }
+        let Some(stream) = &self.stream else { return false };
+        if !matches!(stream.peek(&mut [0]), Ok(1..)) {
+            self.readable = false;
+        }
+        self.readable
+    }
+
+    pub(super) fn read(&mut self, context: &mut Context) -> Reading {
+        let Some(stream) = &mut self.stream else { return Reading::Nothing };
+        let in_block = self.bulk && !context.block_refused;
+        let buffer = if in_block {
+            match &mut context.block {
+                Some(block) => block.as_mut_slice(),
+                None => return Reading::NeedsBlock,
+            }
+        } else {
+            &mut context.buffer[..READ_SIZE]
+        };
+        match read_once(stream, buffer) {
+            Ok(0) if self.machine.is_faulty() => {
+                self.readable = false;
+                Reading::Changed
+            }
+            Ok(0) => {
+                self.readable = false;
+                self.end_hint = false;
+                self.machine.peer_ended();
+                Reading::Changed
+            }
+            Ok(len) => {
+                // A short read has emptied the socket, unless its end follows. (Windows re-arms on WouldBlock only.)
+                self.readable = len == buffer.len() || self.end_hint || self.error_hint || cfg!(windows);
+                self.bulk = len >= BULK_READ;
+                Reading::Message(if in_block { Place::Block { len } } else { Place::Shared { start: 0, len } })
+            }
+            Err(error) if is_transient(&error) => {
+                self.readable = false;
+                if self.machine.is_faulty() { Reading::Changed } else { Reading::Nothing }
+            }
+            Err(error) => {
+                self.readable = false;
+                self.machine.lost(SocketError::system_at("read", self.remote, error));
+                Reading::Changed
+            }
+        }
+    }
+
+    /// After close(): what still comes is read and dropped. Returns whether the machine has been told something.
+    pub(super) fn drop_bytes(&mut self, context: &mut Context) -> bool {
+        let Some(stream) = &mut self.stream else { return false };
+        for _ in 0..DROPPED_READS {
+            match read_once(stream, &mut context.buffer[..READ_SIZE]) {
+                Ok(0) => {
+                    self.readable = false;
+                    self.machine.peer_ended();
+                    return true;
+                }
+                Ok(_) => {
+                    if let Some(linger) = &mut self.linger {
+                        linger.heard = Instant::now();
+                    }
+                }
+                Err(error) => {
+                    self.readable = false;
+                    if is_transient(&error) {
+                        return false;
+                    }
+                    self.machine.lost(SocketError::system_at("read", self.remote, error));
+                    return true;
+                }
+            }
+        }
+        false
+    }
+}
+
+/// Only an established connection ends so: an attempt that is answered with RST is refused.
+fn is_loss(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
+}
+
+fn read_once(stream: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match stream.read(buffer) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            read => return read,
+        }
+    }
+}

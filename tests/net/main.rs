@@ -1,0 +1,12 @@
+//! `net` over real loopback sockets, without JavaScript: what the binding does, done by a small driver.
+
+mod driver;
+
+mod blobs;
+#[cfg(unix)]
+mod shortage;
+mod tcp;
+mod tcp_end;
+mod tcp_loss;
+mod tcp_server;
+mod udp;
