@@ -1,0 +1,41 @@
+// The draft's second example (section UDPSocket): receives UPnP-SSDP NOTIFY multicast messages, with which devices of the
+// local network tell that they are there. Stop it with Ctrl+C.
+//
+//   node ssdp-notify.js
+//
+// Changed against the draft: it says that it listens, and catches what can fail.
+
+"use strict";
+
+var { UDPSocket } = require("tcp-udp-sockets");
+
+function arrayBufferToString(buffer) {
+  return new TextDecoder().decode(buffer);
+}
+
+var SSDPMulticastAddress = "239.255.255.250";
+var SSDPMulticastPort = 1900;
+
+try {
+  // Create a UDP socket and bind it to the SSDP local port. Others of this host may have it too: addressReuse is true
+  var mySocket = new UDPSocket({ "localPort": SSDPMulticastPort });
+
+  // Join multicast group
+  mySocket.joinMulticastGroup(SSDPMulticastAddress);
+  console.log("Listening to " + SSDPMulticastAddress + ", port " + mySocket.localPort);
+
+  // Receive SSDP NOTIFY
+  mySocket.onmessage = function (udpMessageEvent) {
+    // Convert received data from ArrayBuffer to string
+    var data = arrayBufferToString(udpMessageEvent.data);
+    console.log("Remote address: " + udpMessageEvent.remoteAddress +
+                " Remote port: " + udpMessageEvent.remotePort +
+                " Received data:\n" + data);
+  };
+} catch (err) {
+  console.error("Could not listen: " + err.message);
+  if (mySocket) {
+    mySocket.close();
+  }
+  process.exitCode = 1;
+}

@@ -1,0 +1,56 @@
+// The draft's example of a TCP server (section TCPServerSocket): it listens on port 6789 and sends back whatever comes.
+//
+//   node tcp-echo-server.js [PORT]
+//
+// Changed against the draft: it heeds what send() returns, so that a client that only sends cannot fill the memory, and it
+// says where it listens.
+
+"use strict";
+
+var { TCPServerSocket } = require("tcp-udp-sockets");
+
+try {
+  // Create a new server socket that listens on port 6789
+  var myServerSocket = new TCPServerSocket({ "localPort": process.argv[2] || 6789 });
+  console.log("Listening on port " + myServerSocket.localPort);
+
+  myServerSocket.onconnect = function (connectEvent) {
+    var connectedSocket = connectEvent.connectedSocket;
+    console.log("Connection from " + connectedSocket.remoteAddress + ", port " + connectedSocket.remotePort);
+
+    // Read the data
+    connectedSocket.onmessage = function (messageEvent) {
+      var data = messageEvent.data;
+      try {
+        // Send data back to client
+        var moreBufferingOK = connectedSocket.send(data);
+        console.log("Response sent to client!");
+        if (!moreBufferingOK) {
+          // The client does not read as fast as it sends: read no more until the buffer is empty
+          connectedSocket.suspend();
+        }
+      } catch (err) {
+        // Sending failed
+        console.error("Sending failed: " + err.name);
+      }
+    };
+
+    connectedSocket.ondrain = function () {
+      connectedSocket.resume();
+    };
+
+    // Connection has been closed
+    connectedSocket.onclose = function () {
+      console.log("Connection has been closed");
+    };
+
+    // Handle errors
+    connectedSocket.onerror = function (errorEvent) {
+      console.error("Error: " + errorEvent.error.message);
+    };
+  };
+} catch (err) {
+  // Handle runtime exception
+  console.error("Could not create a TCP server socket: " + err.message);
+  process.exitCode = 1;
+}

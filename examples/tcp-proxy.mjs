@@ -1,0 +1,30 @@
+// Passes each connection on to another address, with back-pressure both ways: a side that does not keep up makes the
+// other wait, and a connection never holds more than about its high-water mark in memory.
+//
+//   node tcp-proxy.mjs LOCAL_PORT REMOTE_ADDRESS REMOTE_PORT
+
+import { TCPServerSocket, TCPSocket } from "tcp-udp-sockets";
+
+const [localPort, remoteAddress, remotePort] = process.argv.slice(2);
+const server = new TCPServerSocket({ localPort });
+
+server.onconnect = ({ connectedSocket: client }) => {
+  const target = new TCPSocket(remoteAddress, remotePort);
+  client.suspend(); // What it sends waits until there is somewhere to send it.
+  target.onopen = () => client.resume();
+  pass(client, target);
+  pass(target, client);
+};
+
+function pass(from, to) {
+  from.onmessage = ({ data }) => {
+    if (!to.send(data)) from.suspend(); // Above the high-water mark: read no more …
+  };
+  to.ondrain = () => from.resume(); // … until everything is out.
+  from.onhalfclose = () => to.halfclose();
+  from.onclose = () => to.close();
+  from.onerror = ({ error }) => {
+    console.error(error.message);
+    to.reset();
+  };
+}
