@@ -4,19 +4,25 @@
 //
 // Each is a class of its own with private fields that extends Event, and its prototype is put below MessageEvent's only
 // afterwards: a genuine Event for dispatchEvent(), `instanceof MessageEvent`, at a tenth of what `new MessageEvent()`
-// costs in Node 24 and later (design.md, 9). So every attribute of MessageEvent is defined here.
+// costs in Node 24 and later. So every attribute of MessageEvent is defined here.
 
 const { addressText } = require("./address.js");
 const { defineInterface } = require("./webidl.js");
 
 /** @typedef {InstanceType<typeof import("./tcp-socket.js").TCPSocket>} TCPSocket */
 
-const { MessageEvent } = globalThis;
-
 /** Where the engine has immutable ArrayBuffers, received data is one (R-data). */
 const transferToImmutable = /** @type {((this: ArrayBuffer) => ArrayBuffer) | undefined} */ (
   /** @type {any} */ (ArrayBuffer.prototype).transferToImmutable
 );
+
+let isBelowMessageEvent = false;
+
+/** With the first message, not at load: in Node the mere look-up of MessageEvent loads its whole HTTP client. */
+function goBelowMessageEvent() {
+  isBelowMessageEvent = true;
+  Object.setPrototypeOf(TCPMessageEvent.prototype, globalThis.MessageEvent.prototype);
+}
 
 /** `ports` of a message that no port sent. */
 const noPorts = /** @type {MessagePort[]} */ (Object.freeze(/** @type {unknown[]} */ ([])));
@@ -28,6 +34,9 @@ class TCPMessageEvent extends Event {
   /** @param {ArrayBuffer} data */
   constructor(data) {
     super("message");
+    if (!isBelowMessageEvent) {
+      goBelowMessageEvent();
+    }
     this.#data = transferToImmutable === undefined ? data : transferToImmutable.call(data);
   }
 
@@ -154,8 +163,6 @@ function defineEvent(eventClass, name, attributes, shown) {
     Object.defineProperty(prototype, symbol, { value, writable: true, configurable: true });
   }
 }
-
-Object.setPrototypeOf(TCPMessageEvent.prototype, MessageEvent.prototype);
 
 defineEvent(TCPMessageEvent, "MessageEvent", ["data", "origin", "lastEventId", "source", "ports"], ["data"]);
 defineEvent(UDPMessageEvent, "UDPMessageEvent", ["remoteAddress", "remotePort"], ["data", "remoteAddress", "remotePort"]);

@@ -4,6 +4,7 @@
 // interface that it belongs to. What is said across this seam: docs/binding.md.
 
 const { AsyncResource } = require("node:async_hooks");
+const process = require("node:process");
 const { setImmediate } = require("node:timers");
 const { loadBinding } = require("./load-binding.js");
 const { chooseWake, microtaskDrain } = require("./runtime.js");
@@ -38,6 +39,7 @@ const { chooseWake, microtaskDrain } = require("./runtime.js");
  * @property {(id: number, group: string, interfaceAddress: string | undefined) => Failure | undefined} leave
  * @property {(id: number, piece: ArrayBuffer) => void} blobPiece
  * @property {(id: number, reason: string) => void} blobFail
+ * @property {() => void} flush
  */
 
 /** @typedef {(id: number, kind: number, a: any, b: any, c: any, d: any) => void} Dispatch */
@@ -72,7 +74,7 @@ const READY_STATES = /** @type {const} */ (["connecting", "open", "closing", "cl
 
 /** Short strings are encoded into it: 3 bytes a UTF-16 unit at most, so those of SHORT_STRING units always fit. */
 const SCRATCH_BYTES = 16384;
-/** Up to about 8 KiB encodeInto() wins; above it, the native half reads the string itself (design.md, 8). */
+/** Up to about 8 KiB encodeInto() wins; above it, the native half reads the string itself. */
 const SHORT_STRING = Math.floor(8192 / 3);
 
 /**
@@ -180,7 +182,14 @@ const attachment = {
 
 /** This copy of the package as the native half knows it. Not before the first socket: a mere require() starts nothing. */
 function host() {
-  attached ??= binding.attach(dispatch, attachment);
+  if (attached === undefined) {
+    attached = binding.attach(dispatch, attachment);
+    // What was sent in the turn that ends the process (process.exit(), an uncaught exception) still goes out.
+    // Once for all copies of the package: they share the function.
+    if (!process.listeners("exit").includes(binding.flush)) {
+      process.once("exit", binding.flush);
+    }
+  }
   return attached;
 }
 

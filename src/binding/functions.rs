@@ -15,7 +15,7 @@ use super::values::{
     type_of, uint, undefined,
 };
 use super::wake::Source;
-use crate::net::{Destination, Id, SocketError, UdpSent, address_text, panic_message};
+use crate::net::{Destination, Id, Net, SocketError, UdpSent, address_text, panic_message};
 use crate::proto::Sent;
 
 /// The most arguments that a function takes.
@@ -123,6 +123,7 @@ pub fn define(env: Raw, exports: Value) -> Result<()> {
         c"leave" => leave,
         c"blobPiece" => blob_piece,
         c"blobFail" => blob_fail,
+        c"flush" => flush,
     }
     Ok(())
 }
@@ -309,7 +310,7 @@ fn send_blob(call: &Call<'_>) -> Value {
 /// Runs a send to the destination in arguments 2 and 3.
 fn to_destination(
     call: &Call<'_>,
-    send: impl FnOnce(&mut crate::net::Net, Id, Destination<'_>) -> Option<std::result::Result<UdpSent, SocketError>>,
+    send: impl FnOnce(&mut Net, Id, Destination<'_>) -> Option<std::result::Result<UdpSent, SocketError>>,
 ) -> Value {
     let text = match type_of(call.raw, call.arguments[2]) {
         sys::ValueType::napi_string => call.text(2),
@@ -362,6 +363,13 @@ fn join(call: &Call<'_>) -> Value {
 
 fn leave(call: &Call<'_>) -> Value {
     change_group(call, false)
+}
+
+// --- the end ---
+
+fn flush(call: &Call<'_>) -> Value {
+    call.environment.net(Net::finish);
+    undefined(call.raw)
 }
 
 // --- Blobs ---

@@ -84,6 +84,13 @@ pub enum SocketError {
         /// A sentence.
         reason: String,
     },
+    /// More groups than the system allows one socket.
+    TooManyGroups {
+        /// The group.
+        group: String,
+        /// The system's answer.
+        source: io::Error,
+    },
     /// No interface that could join a group.
     NoGroupInterface {
         /// The group.
@@ -128,6 +135,7 @@ impl SocketError {
             | Self::TooLong { .. }
             | Self::Blob { .. }
             | Self::NoGroupInterface { .. }
+            | Self::TooManyGroups { .. }
             | Self::Panic { .. } => "NetworkError",
         }
     }
@@ -135,7 +143,9 @@ impl SocketError {
     /// The system's name of the error (R-error), where there is one.
     pub fn code(&self) -> Option<String> {
         match self {
-            Self::Local { source, .. } | Self::System { source, .. } => Some(errno::name(source)),
+            Self::Local { source, .. } | Self::System { source, .. } | Self::TooManyGroups { source, .. } => {
+                Some(errno::name(source))
+            }
             Self::Abandoned { .. } => Some("ECONNABORTED".to_owned()),
             Self::BufferFull { .. } => Some("ENOBUFS".to_owned()),
             Self::TooLong { .. } => Some("EMSGSIZE".to_owned()),
@@ -149,6 +159,7 @@ impl SocketError {
     pub fn syscall(&self) -> Option<&'static str> {
         match self {
             Self::Local { syscall, .. } | Self::System { syscall, .. } => Some(syscall),
+            Self::TooManyGroups { .. } => Some("setsockopt"),
             _ => None,
         }
     }
@@ -181,6 +192,11 @@ impl SocketError {
             ),
             Self::TooLong { bytes, most, .. } => {
                 format!("a datagram of {bytes} bytes is too long: at most {most} fit")
+            }
+            Self::TooManyGroups { group, .. } => {
+                format!(
+                    "the multicast group {group} is one more than the system allows a socket; leave one, or use another socket"
+                )
             }
             Self::NoGroupInterface { group } => {
                 format!("no interface can join the multicast group {group}; name one as interfaceAddress")

@@ -43,7 +43,13 @@ impl Memberships {
             let reason = format!("the multicast group {group} has been joined already");
             return Err(SocketError::Group { reason });
         }
-        change(socket, local, membership, true).map_err(|error| failure(group, interface, error))?;
+        change(socket, local, membership, true).map_err(|error| match errno::name(&error).as_str() {
+            // The system's choice of an interface is one that has been named, or the other way round.
+            "EADDRINUSE" => SocketError::Group {
+                reason: format!("the multicast group {group} has been joined already on that interface"),
+            },
+            _ => failure(group, interface, error),
+        })?;
         self.list.push(membership);
         Ok(())
     }
@@ -89,6 +95,7 @@ fn parse(local: &SocketAddr, ipv6_only: bool, group: &str, interface: Option<&st
         (SocketAddr::V6(v6), None) if v6.scope_id() != 0 => Interface::Index(v6.scope_id()),
         (_, None) => Interface::Default,
         (SocketAddr::V4(_), Some(text)) => match endpoint::parse("interfaceAddress", text, 0)?.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => Interface::Default,
             IpAddr::V4(ip) => Interface::Address(ip),
             IpAddr::V6(_) => {
                 let reason = format!("interfaceAddress {text:?}: an IPv4 group is joined on an IPv4 address");
@@ -142,6 +149,10 @@ fn failure(group: &str, interface: Option<&str>, error: io::Error) -> SocketErro
             None => group.to_owned(),
         };
         return SocketError::NoGroupInterface { group };
+    }
+    if errno::name(&error) == "ENOBUFS" {
+        // Linux: net.ipv4.igmp_max_memberships groups a socket.
+        return SocketError::TooManyGroups { group: group.to_owned(), source: error };
     }
     SocketError::system("setsockopt", error)
 }

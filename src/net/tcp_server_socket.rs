@@ -98,7 +98,12 @@ impl TcpServerSocket {
                     }
                 }
                 // A connection that ended before it was accepted, or an interrupted call: the next one.
-                Err(_) => self.budget -= 1,
+                Err(error) if is_of_one_connection(&error) => self.budget -= 1,
+                // Nothing that is known. It must not keep us busy: the next connection tries again.
+                Err(error) => {
+                    self.readable = false;
+                    return Step::Event(EventKind::ServerError(SocketError::system("accept", error)), false);
+                }
             }
         }
         self.budget = ACCEPTS;
@@ -123,11 +128,30 @@ impl TcpServerSocket {
     }
 }
 
+/// accept(2) hands on what has befallen a connection that waited.
+fn is_of_one_connection(error: &std::io::Error) -> bool {
+    matches!(
+        errno::name(error).as_str(),
+        "EINTR"
+            | "ECONNABORTED"
+            | "ECONNRESET"
+            | "EPROTO"
+            | "EPERM"
+            | "ENOPROTOOPT"
+            | "EHOSTDOWN"
+            | "EHOSTUNREACH"
+            | "ENETDOWN"
+            | "ENETUNREACH"
+            | "EOPNOTSUPP"
+            | "ETIMEDOUT"
+    )
+}
+
 /// `::` for both families where the host has IPv6, else 0.0.0.0.
 fn open_wildcard(options: &ServerOptions, port: u16) -> Result<TcpListener, SocketError> {
     match open(options, SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port)) {
         Err(SocketError::Local { source, .. })
-            if matches!(errno::name(&source).as_str(), "EAFNOSUPPORT" | "EADDRNOTAVAIL") =>
+            if !options.ipv6_only && matches!(errno::name(&source).as_str(), "EAFNOSUPPORT" | "EADDRNOTAVAIL") =>
         {
             open(options, SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port))
         }

@@ -144,6 +144,10 @@ impl TcpSocket {
 
     /// A deadline has come: only the linger has one.
     pub fn on_deadline(&mut self, id: Id, context: &mut Context) {
+        // A thread that was busy has not yet seen what came meanwhile.
+        if self.linger.is_some() && self.readable {
+            self.drop_bytes(context);
+        }
         let Some(linger) = &self.linger else { return };
         let (end, now) = ((linger.heard + LINGER_SILENCE).min(linger.since + LINGER_TOTAL), Instant::now());
         if now >= end {

@@ -298,7 +298,8 @@ impl UdpSocket {
             let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
             return Some(SocketError::TooLong { to: *to, bytes, most });
         }
-        let kept = if self.blocked { self.queue.waiting() } else { 0 };
+        // An empty datagram takes room, too.
+        let kept = if self.blocked { self.queue.waiting().max(self.queue.len() as u64) } else { 0 };
         (kept > 0 && kept + bytes > self.max_buffered_amount)
             .then_some(SocketError::BufferFull { buffered: kept, limit: self.max_buffered_amount })
     }
@@ -416,7 +417,11 @@ impl UdpSocket {
                 match error.kind() {
                     ErrorKind::Interrupted => {}
                     ErrorKind::WouldBlock => self.readable = false,
-                    _ => self.fail(SocketError::system("recv", error)),
+                    // An error that stays must not keep us busy: the next report of the poll set tries again.
+                    _ => {
+                        self.readable = false;
+                        self.fail(SocketError::system("recv", error));
+                    }
                 }
                 false
             }

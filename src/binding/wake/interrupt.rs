@@ -102,6 +102,9 @@ impl Interrupt {
             self.scheduled.set(true);
             if !self.kept.get() {
                 unref(raw, immediate);
+                // Such an immediate lets the loop block, so it would wait for somebody else's work. An interrupt ends
+                // the wait; it takes no turn itself while the immediate is on its way.
+                self.gate.interrupt();
             }
         }
     }
