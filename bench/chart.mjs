@@ -1,0 +1,67 @@
+// The bar chart of a run: each peer's cost, the package's being 1.
+
+import { circumstances, linesOf } from "./report.mjs";
+
+const WIDTH = 900;
+const LEFT = 380;
+const RIGHT = 70;
+const BAR = 11;
+const GAP = 12;
+const TOP = 84;
+/** Longer bars are cut off, and say by their label how long they would be. */
+const MOST = 4;
+/** In the order of the run's peers, the subject apart; they differ in brightness too. */
+const COLOURS = ["#d1495b", "#6c757d", "#edae49", "#5c80bc", "#8d6a9f", "#4f9d69"];
+const OWN = "#00798c";
+
+/** @param {string} text */
+function escape(text) {
+  return text.replace(/[&<>"]/g, (character) => `&#${character.codePointAt(0)};`);
+}
+
+/**
+ * @param {import("./report.mjs").Run} run
+ * @returns {string} SVG
+ */
+export function chart(run) {
+  const others = Object.keys(run.peers).filter((name) => name !== run.subject);
+  const lines = linesOf(run);
+  const scale = (WIDTH - LEFT - RIGHT) / MOST;
+  const parts = [];
+  const text = (/** @type {number} */ x, /** @type {number} */ y, /** @type {string} */ said, rest = "") =>
+    parts.push(`<text x="${x}" y="${y}" ${rest}>${escape(said)}</text>`);
+
+  let y = TOP;
+  for (const { scenario, metric, cells } of lines) {
+    const bars = cells.filter(({ peer, ratio }) => peer !== run.subject && ratio !== undefined);
+    if (bars.length === 0) continue;
+    const height = bars.length * BAR;
+    text(LEFT - 10, y + height / 2 + 4, `${scenario.title}: ${metric.label}`, 'text-anchor="end"');
+    bars.forEach(({ peer, ratio }, index) => {
+      const length = Math.min(ratio, MOST) * scale;
+      const top = y + index * BAR;
+      const colour = COLOURS[others.indexOf(peer) % COLOURS.length];
+      parts.push(`<rect x="${LEFT}" y="${top}" width="${length.toFixed(1)}" height="${BAR - 2}" fill="${colour}"/>`);
+      text(LEFT + length + 5, top + BAR - 3, `${ratio.toFixed(2)}${ratio > MOST ? " →" : ""}`, 'font-size="10"');
+    });
+    y += height + GAP;
+  }
+  const one = LEFT + scale;
+  parts.push(`<line x1="${one}" y1="${TOP - 8}" x2="${one}" y2="${y - GAP + 4}" stroke="${OWN}" stroke-width="2"/>`);
+  text(one + 5, TOP - 12, `${run.subject === "package" ? "tcp-udp-sockets" : run.subject} = 1`, `fill="${OWN}"`);
+  text(12, 24, "What a server costs, as a multiple of tcp-udp-sockets' cost (longer: dearer)", 'font-size="16" font-weight="bold"');
+  others.forEach((peer, index) => {
+    const x = 12 + index * 120;
+    parts.push(`<rect x="${x}" y="38" width="12" height="12" fill="${COLOURS[index % COLOURS.length]}"/>`);
+    text(x + 18, 48, peer);
+  });
+  const [machine, how] = circumstances(run).split("; medians");
+  text(12, y + 14, machine, 'font-size="10" fill="#555"');
+  text(12, y + 28, `Medians${how}`, 'font-size="10" fill="#555"');
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${y + 40}" font-family="sans-serif" font-size="12" fill="#222">`,
+    `<rect width="${WIDTH}" height="${y + 40}" fill="#fff"/>`,
+    ...parts,
+    "</svg>\n",
+  ].join("\n");
+}

@@ -1,0 +1,56 @@
+use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::Duration;
+
+/// The `--name value` pairs of the command line.
+pub struct Arguments {
+    /// The server's port on 127.0.0.1.
+    pub port: u16,
+    /// The server's process, whose CPU time is measured; this process itself where none is given.
+    pub pid: i32,
+    /// Load before the measurement starts: engines compile, buffers grow.
+    pub warm: Duration,
+    /// The measurement.
+    pub length: Duration,
+    /// Connections at the same time.
+    pub connections: usize,
+    /// Bytes of a message.
+    pub size: usize,
+    /// Messages on their way at the same time.
+    pub depth: usize,
+}
+
+impl Arguments {
+    /// Reads the words behind the subcommand.
+    pub fn parse(mut words: impl Iterator<Item = String>) -> io::Result<Self> {
+        let mut arguments = Self {
+            port: 0,
+            pid: std::process::id() as i32,
+            warm: Duration::from_millis(300),
+            length: Duration::from_secs(1),
+            connections: 1,
+            size: 64,
+            depth: 1,
+        };
+        while let Some(name) = words.next() {
+            let wrong = || io::Error::other(format!("{name} needs a number"));
+            let value: f64 = words.next().and_then(|word| word.parse().ok()).ok_or_else(wrong)?;
+            match name.as_str() {
+                "--port" => arguments.port = value as u16,
+                "--pid" => arguments.pid = value as i32,
+                "--warm" => arguments.warm = Duration::from_secs_f64(value),
+                "--seconds" => arguments.length = Duration::from_secs_f64(value),
+                "--connections" => arguments.connections = value as usize,
+                "--size" => arguments.size = value as usize,
+                "--depth" => arguments.depth = value as usize,
+                _ => return Err(io::Error::other(format!("{name} is no option"))),
+            }
+        }
+        Ok(arguments)
+    }
+
+    /// Where the server is.
+    pub fn address(&self) -> SocketAddrV4 {
+        SocketAddrV4::new(Ipv4Addr::LOCALHOST, self.port)
+    }
+}

@@ -1,0 +1,76 @@
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use crate::arguments::Arguments;
+use crate::measure::{Measure, PATIENCE, Report};
+use crate::system::{EPOLLIN, Epoll, resident};
+
+/// Connections opened together by [`idle`]: fewer than any server's backlog, so that none waits for a second SYN.
+const OPENED_TOGETHER: usize = 64;
+/// What a server gets to come to rest before its memory is read.
+const SETTLING: Duration = Duration::from_millis(500);
+
+/// Connects, which on the loopback is done at once, and sends one byte.
+fn open(arguments: &Arguments, epoll: &Epoll, token: usize) -> io::Result<TcpStream> {
+    let mut stream = TcpStream::connect(arguments.address())?;
+    stream.write_all(b"x")?;
+    stream.set_nonblocking(true)?;
+    epoll.add(&stream, EPOLLIN, token)?;
+    Ok(stream)
+}
+
+/// `connections` clients at a time: each connects, sends a byte, gets one and the end, ends too, and is followed by the next.
+/// The server ends first, so that no client's port is left waiting.
+pub fn connect(arguments: &Arguments) -> io::Result<Report> {
+    let mut epoll = Epoll::new()?;
+    let mut clients =
+        (0..arguments.connections).map(|token| open(arguments, &epoll, token)).collect::<io::Result<Vec<_>>>()?;
+    let mut measure = Measure::begin(arguments);
+    let mut done = 0;
+    let mut ready = Vec::new();
+    loop {
+        ready.clear();
+        ready.extend(epoll.wait(PATIENCE)?);
+        for &(token, _) in &ready {
+            match clients[token].read(&mut [0; 16]) {
+                Ok(0) => {
+                    done += 1;
+                    clients[token] = open(arguments, &epoll, token)?;
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if let Some(report) = measure.tick(done)? {
+            return Ok(report);
+        }
+    }
+}
+
+/// Opens `connections` to an echo server, uses each once, and holds them all: what each costs the server in memory.
+pub fn idle(arguments: &Arguments) -> io::Result<Report> {
+    let epoll = Epoll::new()?;
+    let before = resident(arguments.pid)?;
+    let mut held = Vec::with_capacity(arguments.connections);
+    // It opens at once, and closes when it is asked.
+    let mut measure = Measure::begin(&Arguments { warm: Duration::ZERO, length: Duration::ZERO, ..*arguments });
+    measure.tick(0)?;
+    while held.len() < arguments.connections {
+        let wave = OPENED_TOGETHER.min(arguments.connections - held.len());
+        let first = held.len();
+        for token in first..first + wave {
+            held.push(open(arguments, &epoll, token)?);
+        }
+        for stream in &mut held[first..] {
+            stream.set_nonblocking(false)?;
+            stream.read_exact(&mut [0])?;
+        }
+    }
+    std::thread::sleep(SETTLING);
+    let report = measure.tick(held.len() as u64)?;
+    let mut report = report.ok_or_else(|| io::Error::other("no time has passed"))?;
+    report.memory = Some((resident(arguments.pid)? as f64 - before as f64) / held.len() as f64);
+    Ok(report)
+}

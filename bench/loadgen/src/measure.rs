@@ -1,0 +1,99 @@
+use std::io;
+use std::time::{Duration, Instant};
+
+use crate::arguments::Arguments;
+use crate::system::cpu_time;
+
+/// How long a load may wait for its server before it looks at the clock again.
+pub const PATIENCE: Option<Duration> = Some(Duration::from_millis(20));
+
+/// The measured part of a load: it opens when the warm-up is over, and closes by itself.
+pub struct Measure {
+    pid: i32,
+    opens: Instant,
+    length: Duration,
+    window: Option<Window>,
+}
+
+struct Window {
+    opened: Instant,
+    server: Duration,
+    own: Duration,
+    units: u64,
+}
+
+impl Measure {
+    /// The warm-up begins now.
+    pub fn begin(arguments: &Arguments) -> Self {
+        let Arguments { pid, warm, length, .. } = *arguments;
+        Self { pid, opens: Instant::now() + warm, length, window: None }
+    }
+
+    /// Whether the warm-up is over.
+    pub fn is_open(&self) -> bool {
+        self.window.is_some()
+    }
+
+    /// To be called again and again with the units done so far. The report comes when the time is over.
+    pub fn tick(&mut self, units: u64) -> io::Result<Option<Report>> {
+        let now = Instant::now();
+        let Some(window) = &self.window else {
+            if now >= self.opens {
+                let (server, own) = (cpu_time(self.pid)?, cpu_time(0)?);
+                self.window = Some(Window { opened: Instant::now(), server, own, units });
+            }
+            return Ok(None);
+        };
+        if now - window.opened < self.length {
+            return Ok(None);
+        }
+        let seconds = window.opened.elapsed().as_secs_f64();
+        Ok(Some(Report {
+            units: units - window.units,
+            seconds,
+            cpu: (cpu_time(self.pid)? - window.server).as_secs_f64(),
+            busy: (cpu_time(0)? - window.own).as_secs_f64() / seconds,
+            latencies: None,
+            memory: None,
+        }))
+    }
+}
+
+/// What one measurement gave.
+pub struct Report {
+    /// Messages, datagrams, connections or bytes.
+    pub units: u64,
+    /// How long it took.
+    pub seconds: f64,
+    /// The server's CPU time, in seconds.
+    pub cpu: f64,
+    /// The load generator's share of its core: near 1, the server may have had less to do than it could.
+    pub busy: f64,
+    /// Median and 99th percentile, in nanoseconds.
+    pub latencies: Option<(u32, u32)>,
+    /// Resident bytes that a unit costs the server.
+    pub memory: Option<f64>,
+}
+
+impl Report {
+    /// Adds the percentiles of round trips.
+    pub fn with_latencies(mut self, mut latencies: Vec<u32>) -> Self {
+        latencies.sort_unstable();
+        let at = |share: f64| latencies.get((latencies.len() as f64 * share) as usize).copied().unwrap_or(0);
+        self.latencies = Some((at(0.5), at(0.99)));
+        self
+    }
+
+    /// One line.
+    pub fn to_json(&self) -> String {
+        let Self { units, seconds, cpu, busy, .. } = self;
+        let mut line = format!("{{\"units\":{units},\"seconds\":{seconds:.6},\"cpu\":{cpu:.9},\"busy\":{busy:.3}");
+        if let Some((p50, p99)) = self.latencies {
+            line += &format!(",\"p50\":{p50},\"p99\":{p99}");
+        }
+        if let Some(memory) = self.memory {
+            line += &format!(",\"memory\":{memory:.1}");
+        }
+        line + "}"
+    }
+}

@@ -1,0 +1,139 @@
+//! The raw servers over TCP: one thread, one epoll set, nothing else. What a runtime adds to their cost is its own.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+
+use crate::announce;
+use crate::system::{EPOLLIN, EPOLLOUT, Epoll};
+
+/// The token of the listening socket; connections have their index.
+const LISTENER: usize = usize::MAX;
+/// One read takes at most this much.
+const READ: usize = 256 * 1024;
+
+/// A connection, and what the system has not taken of its answer.
+struct Peer {
+    stream: TcpStream,
+    unsent: Vec<u8>,
+}
+
+/// What a connection is to become after a step.
+enum Next {
+    Stay,
+    End,
+}
+
+/// Serves until the process ends. `step` is called with each connection that is ready for `interest`.
+fn serve(interest: i32, mut step: impl FnMut(&mut Peer, usize, i32, &Epoll) -> io::Result<Next>) -> io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    listener.set_nonblocking(true)?;
+    let mut epoll = Epoll::new()?;
+    epoll.add(&listener, EPOLLIN, LISTENER)?;
+    announce(listener.local_addr()?.port());
+    let mut peers: Vec<Option<Peer>> = Vec::new();
+    let mut free: Vec<usize> = Vec::new();
+    let mut ready = Vec::new();
+    loop {
+        ready.clear();
+        ready.extend(epoll.wait(None)?);
+        for &(token, readiness) in &ready {
+            if token == LISTENER {
+                while let Ok((stream, _)) = listener.accept() {
+                    stream.set_nodelay(true)?;
+                    stream.set_nonblocking(true)?;
+                    let token = free.pop().unwrap_or_else(|| {
+                        peers.push(None);
+                        peers.len() - 1
+                    });
+                    epoll.add(&stream, interest, token)?;
+                    peers[token] = Some(Peer { stream, unsent: Vec::new() });
+                }
+            } else if let Some(peer) = &mut peers[token]
+                // A connection that failed is over, as one that ended.
+                && let Next::End = step(peer, token, readiness, &epoll).unwrap_or(Next::End)
+            {
+                peers[token] = None;
+                free.push(token);
+            }
+        }
+    }
+}
+
+/// Reads once; `None` where there is nothing.
+fn read<'a>(stream: &mut TcpStream, buffer: &'a mut [u8]) -> io::Result<Option<&'a [u8]>> {
+    match stream.read(buffer) {
+        Ok(count) => Ok(Some(&buffer[..count])),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes once. Returns how much the system took.
+fn write(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    match stream.write(bytes) {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),
+        written => written,
+    }
+}
+
+/// Sends back what comes. While an answer is stuck it reads no more of that connection.
+pub fn echo() -> io::Result<()> {
+    let mut buffer = vec![0; READ];
+    serve(EPOLLIN, |peer, token, readiness, epoll| {
+        let Peer { stream, unsent } = peer;
+        if !unsent.is_empty() {
+            let written = write(stream, unsent)?;
+            unsent.drain(..written);
+            if unsent.is_empty() {
+                epoll.change(stream, EPOLLIN, token)?;
+            }
+            return Ok(Next::Stay);
+        }
+        if readiness & !EPOLLOUT == 0 {
+            return Ok(Next::Stay);
+        }
+        let Some(bytes) = read(stream, &mut buffer)? else { return Ok(Next::Stay) };
+        if bytes.is_empty() {
+            return Ok(Next::End);
+        }
+        let written = write(stream, bytes)?;
+        if written < bytes.len() {
+            unsent.extend_from_slice(&bytes[written..]);
+            epoll.change(stream, EPOLLOUT, token)?;
+        }
+        Ok(Next::Stay)
+    })
+}
+
+/// Reads and forgets.
+pub fn discard() -> io::Result<()> {
+    let mut buffer = vec![0; READ];
+    serve(EPOLLIN, |peer, _, _, _| match read(&mut peer.stream, &mut buffer)? {
+        Some([]) => Ok(Next::End),
+        _ => Ok(Next::Stay),
+    })
+}
+
+/// Writes `size` bytes at a time, as fast as the peer takes them.
+pub fn send(size: usize) -> io::Result<()> {
+    let chunk = vec![b'x'; size];
+    serve(EPOLLOUT, |peer, _, _, _| {
+        while write(&mut peer.stream, &chunk)? == chunk.len() {}
+        Ok(Next::Stay)
+    })
+}
+
+/// One byte in, one byte out, and the end.
+pub fn once() -> io::Result<()> {
+    serve(EPOLLIN, |peer, _, _, _| {
+        let mut byte = [0];
+        match read(&mut peer.stream, &mut byte)? {
+            None => Ok(Next::Stay),
+            Some(bytes) => {
+                let bytes = bytes.to_vec();
+                write(&mut peer.stream, &bytes)?;
+                Ok(Next::End)
+            }
+        }
+    })
+}

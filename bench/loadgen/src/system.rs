@@ -1,0 +1,115 @@
+//! The system calls that std lacks, each behind a safe function.
+
+use std::io;
+use std::net::UdpSocket;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::time::Duration;
+
+pub use libc::{EPOLLIN, EPOLLOUT};
+
+fn check(result: i32) -> io::Result<i32> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// One epoll set, level-triggered.
+pub struct Epoll {
+    set: OwnedFd,
+    events: Vec<libc::epoll_event>,
+}
+
+impl Epoll {
+    /// An empty set.
+    pub fn new() -> io::Result<Self> {
+        // SAFETY: a plain system call; the descriptor is ours alone.
+        let set = unsafe { OwnedFd::from_raw_fd(check(libc::epoll_create1(libc::EPOLL_CLOEXEC))?) };
+        Ok(Self { set, events: Vec::with_capacity(1024) })
+    }
+
+    fn control(&self, operation: i32, member: &impl AsFd, interest: i32, token: usize) -> io::Result<()> {
+        let mut event = libc::epoll_event { events: interest as u32, u64: token as u64 };
+        // SAFETY: both descriptors are open; `event` lives through the call.
+        check(unsafe { libc::epoll_ctl(self.set.as_raw_fd(), operation, member.as_fd().as_raw_fd(), &raw mut event) })?;
+        Ok(())
+    }
+
+    /// Watches a descriptor. It leaves the set when it is closed.
+    pub fn add(&self, member: &impl AsFd, interest: i32, token: usize) -> io::Result<()> {
+        self.control(libc::EPOLL_CTL_ADD, member, interest, token)
+    }
+
+    /// Watches it for something else.
+    pub fn change(&self, member: &impl AsFd, interest: i32, token: usize) -> io::Result<()> {
+        self.control(libc::EPOLL_CTL_MOD, member, interest, token)
+    }
+
+    /// Waits at most `limit` (for good without one), then gives each ready member's token and what it is ready for.
+    pub fn wait(&mut self, limit: Option<Duration>) -> io::Result<impl Iterator<Item = (usize, i32)>> {
+        let limit = limit.map_or(-1, |limit| limit.as_millis() as i32);
+        let (set, first, room) = (self.set.as_raw_fd(), self.events.as_mut_ptr(), self.events.capacity());
+        // SAFETY: room for as many events as it is told; it says how many of them it has written.
+        match check(unsafe { libc::epoll_wait(set, first, room as i32, limit) }) {
+            // SAFETY: as above.
+            Ok(count) => unsafe { self.events.set_len(count as usize) },
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.events.clear(),
+            Err(error) => return Err(error),
+        }
+        Ok(self.events.iter().map(|event| (event.u64 as usize, event.events as i32)))
+    }
+}
+
+/// A process's CPU time so far, user and system, all threads, also those that have ended: what utime + stime of
+/// /proc/PID/stat count, in nanoseconds instead of ticks of 10 ms.
+pub fn cpu_time(pid: i32) -> io::Result<Duration> {
+    let mut clock = 0;
+    // SAFETY: `clock` is written; the call answers with an error number.
+    let error = unsafe { libc::clock_getcpuclockid(pid, &raw mut clock) };
+    if error != 0 {
+        return Err(io::Error::from_raw_os_error(error));
+    }
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is written.
+    check(unsafe { libc::clock_gettime(clock, &raw mut time) })?;
+    Ok(Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
+}
+
+/// A process's resident memory in bytes.
+pub fn resident(pid: i32) -> io::Result<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/statm"))?;
+    let pages: u64 = text.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or(0);
+    // SAFETY: a plain query.
+    Ok(pages * unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as u64)
+}
+
+/// How many datagrams the system has dropped because the UDP socket on this IPv4 port was full.
+pub fn dropped(port: u16) -> io::Result<u64> {
+    let table = std::fs::read_to_string("/proc/net/udp")?;
+    let wanted = format!(":{port:04X}");
+    let drops = table.lines().skip(1).find_map(|line| {
+        let mut words = line.split_whitespace();
+        words.nth(1).filter(|local| local.ends_with(&wanted))?;
+        words.next_back()?.parse().ok()
+    });
+    drops.ok_or_else(|| io::Error::other(format!("no UDP socket has port {port}")))
+}
+
+/// Asks for receive and send buffers of this size, past the system's limit where that is permitted.
+pub fn enlarge_buffers(socket: &UdpSocket, bytes: i32) {
+    for option in [libc::SO_RCVBUF, libc::SO_RCVBUFFORCE, libc::SO_SNDBUF, libc::SO_SNDBUFFORCE] {
+        // SAFETY: the option's value is an int. Refused: the buffer stays smaller, and the report's figures tell.
+        unsafe {
+            libc::setsockopt(
+                socket.as_raw_fd(),
+                libc::SOL_SOCKET,
+                option,
+                (&raw const bytes).cast(),
+                size_of_val(&bytes) as libc::socklen_t,
+            );
+        }
+    }
+}
+
+/// Sleeps end when they should, not up to 50 us later.
+pub fn sleep_exactly() {
+    // SAFETY: sets the calling thread's timer slack, in nanoseconds.
+    unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1_u64) };
+}

@@ -1,0 +1,56 @@
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::TcpStream;
+
+use crate::arguments::Arguments;
+use crate::measure::{Measure, PATIENCE, Report};
+use crate::system::{EPOLLIN, EPOLLOUT, Epoll};
+
+/// What is written or read at once: larger calls gain nothing, smaller ones would make the load generator the slower end.
+const PIECE: usize = 256 * 1024;
+
+fn open(arguments: &Arguments, epoll: &Epoll, interest: i32) -> io::Result<Vec<TcpStream>> {
+    (0..arguments.connections)
+        .map(|token| {
+            let stream = TcpStream::connect(arguments.address())?;
+            stream.set_nonblocking(true)?;
+            epoll.add(&stream, interest, token)?;
+            Ok(stream)
+        })
+        .collect()
+}
+
+/// Writes on every connection, as fast as the server takes it.
+pub fn upload(arguments: &Arguments) -> io::Result<Report> {
+    let pattern = vec![b'x'; PIECE];
+    pump(arguments, EPOLLOUT, |mut stream| stream.write(&pattern))
+}
+
+/// Reads on every connection, as fast as the server gives it.
+pub fn download(arguments: &Arguments) -> io::Result<Report> {
+    let mut buffer = vec![0; PIECE];
+    pump(arguments, EPOLLIN, |mut stream| stream.read(&mut buffer))
+}
+
+fn pump(
+    arguments: &Arguments,
+    interest: i32,
+    mut step: impl FnMut(&TcpStream) -> io::Result<usize>,
+) -> io::Result<Report> {
+    let mut epoll = Epoll::new()?;
+    let connections = open(arguments, &epoll, interest)?;
+    let mut measure = Measure::begin(arguments);
+    let mut bytes = 0;
+    loop {
+        for (token, _) in epoll.wait(PATIENCE)? {
+            match step(&connections[token]) {
+                Ok(0) => return Err(io::Error::other("the server has ended a connection")),
+                Ok(moved) => bytes += moved as u64,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if let Some(report) = measure.tick(bytes)? {
+            return Ok(report);
+        }
+    }
+}

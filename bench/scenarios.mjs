@@ -1,0 +1,169 @@
+// What is measured. A scenario is a server of some kind (servers/, loadgen serve) and the load on it (loadgen LOAD).
+
+/**
+ * @typedef {object} Metric
+ * @property {"cpu" | "p50" | "memory"} of a figure of each measurement
+ * @property {string} label what the table calls it
+ * @property {string} unit
+ * @property {number} scale from the measurement's own unit to that one
+ */
+
+/**
+ * @typedef {object} Scenario
+ * @property {string} name
+ * @property {string} title
+ * @property {string} server the kind of server
+ * @property {number} [size] what the server is told to send
+ * @property {Record<string, string>} [special] the kind of server for an API that has more than one way
+ * @property {string[]} [apis] the APIs that take part; without it all
+ * @property {string[]} load
+ * @property {string} counted what a unit of the load is
+ * @property {boolean} [bulk] rates are bytes
+ * @property {boolean} [fresh] every round gets a server of its own
+ * @property {Metric[]} metrics
+ */
+
+/** @type {(counted: string) => Metric} */
+const cpuPer = (counted) => ({ of: "cpu", label: `CPU per ${counted}`, unit: "µs", scale: 1e6 });
+/** @type {Metric} */
+const cpuPerMegabyte = { of: "cpu", label: "CPU per MB", unit: "µs", scale: 1e12 };
+/** @type {Metric} */
+const median = { of: "p50", label: "p50", unit: "µs", scale: 1e-3 };
+
+/** @type {(connections: number) => Scenario} */
+const tcpEcho = (connections) => ({
+  name: `tcp-echo-${connections}`,
+  title: `TCP echo, ${connections} connections, 64 B`,
+  server: "tcp-echo",
+  load: ["tcp-echo", "--connections", String(connections), "--size", "64"],
+  counted: "message",
+  metrics: [cpuPer("message")],
+});
+
+/** @type {(connections: number) => Scenario} */
+const tcpReceive = (connections) => ({
+  name: `tcp-receive-${connections}`,
+  title: `TCP receive, bulk, ${connections} connection${connections === 1 ? "" : "s"}`,
+  server: "tcp-discard",
+  load: ["tcp-upload", "--connections", String(connections)],
+  counted: "byte",
+  bulk: true,
+  metrics: [cpuPerMegabyte],
+});
+
+/** @type {(size: number) => Scenario[]} */
+const udp = (size) => {
+  const shown = `${size.toLocaleString("en")} B`;
+  return [
+    {
+      name: `udp-echo-${size}`,
+      title: `UDP echo, 64 in flight, ${shown}`,
+      server: "udp-echo",
+      load: ["udp-echo", "--depth", "64", "--size", String(size)],
+      counted: "datagram",
+      metrics: [cpuPer("datagram")],
+    },
+    {
+      name: `udp-receive-${size}`,
+      title: `UDP receive, flood, ${shown}`,
+      server: "udp-discard",
+      load: ["udp-flood", "--size", String(size)],
+      counted: "datagram",
+      metrics: [cpuPer("datagram")],
+    },
+    {
+      name: `udp-send-${size}`,
+      title: `UDP send to one destination, ${shown}`,
+      server: "udp-send",
+      size,
+      load: ["udp-sink", "--size", String(size)],
+      counted: "datagram",
+      metrics: [cpuPer("datagram")],
+    },
+    {
+      name: `udp-send-many-${size}`,
+      title: `UDP send to one destination, ${shown}, Bun's sendMany()`,
+      server: "udp-send",
+      special: { bun: "udp-send-many" },
+      apis: ["package", "bun"],
+      size,
+      load: ["udp-sink", "--size", String(size)],
+      counted: "datagram",
+      metrics: [cpuPer("datagram")],
+    },
+  ];
+};
+
+/** @type {Scenario[]} */
+export const scenarios = [
+  tcpEcho(32),
+  tcpEcho(256),
+  {
+    name: "tcp-echo-large",
+    title: "TCP echo, 8 connections × 4 × 64 KiB",
+    server: "tcp-echo",
+    load: ["tcp-echo", "--connections", "8", "--depth", "4", "--size", "65536"],
+    counted: "message",
+    metrics: [cpuPer("message")],
+  },
+  {
+    name: "tcp-round-trip",
+    title: "TCP round trip, one connection, busy-waiting client",
+    server: "tcp-echo",
+    load: ["tcp-round-trip", "--size", "64"],
+    counted: "message",
+    metrics: [median, cpuPer("message")],
+  },
+  tcpReceive(1),
+  tcpReceive(8),
+  {
+    name: "tcp-send",
+    title: "TCP send, bulk, 64 KiB chunks",
+    server: "tcp-send",
+    size: 65536,
+    load: ["tcp-download", "--connections", "1"],
+    counted: "byte",
+    bulk: true,
+    metrics: [cpuPerMegabyte],
+  },
+  ...["tcp-small", "tcp-small-corked"].map((name) => ({
+    name,
+    title: `TCP send, 1,000 × 64 B per tick${name === "tcp-small" ? "" : ", node:net corked"}`,
+    server: "tcp-small",
+    ...(name === "tcp-small"
+      ? { apis: ["package", "node", "bun", "deno"] }
+      : { apis: ["package", "node"], special: { node: "tcp-small-corked" } }),
+    size: 64,
+    load: ["tcp-download", "--connections", "1"],
+    counted: "byte",
+    bulk: true,
+    metrics: [/** @type {Metric} */ ({ of: "cpu", label: "CPU per send", unit: "µs", scale: 64e6 })],
+  })),
+  {
+    name: "tcp-connect",
+    title: "TCP accept + 1 byte + close",
+    server: "tcp-once",
+    load: ["tcp-connect", "--connections", "16"],
+    counted: "connection",
+    metrics: [cpuPer("connection")],
+  },
+  ...[udp(64), udp(1200)].flat(),
+  {
+    name: "tcp-idle",
+    title: "Idle connections, 10,000",
+    server: "tcp-echo",
+    apis: ["package", "node", "bun", "deno"],
+    load: ["tcp-idle", "--connections", "10000"],
+    counted: "connection",
+    fresh: true,
+    metrics: [{ of: "memory", label: "memory each", unit: "KiB", scale: 1 / 1024 }],
+  },
+  {
+    name: "tcp-sparse",
+    title: "Sparse traffic, 1,000 messages a second on one connection",
+    server: "tcp-echo",
+    load: ["tcp-sparse", "--size", "64"],
+    counted: "message",
+    metrics: [cpuPer("message"), median],
+  },
+];

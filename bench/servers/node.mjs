@@ -1,0 +1,112 @@
+// The servers, written with node:net and node:dgram. Under Node, Bun and Deno.
+
+import dgram from "node:dgram";
+import { once } from "node:events";
+import net from "node:net";
+import { BEGIN, DATAGRAMS_PER_TICK, SENDS_PER_TICK, numbered, payload, start } from "./shared.mjs";
+
+const host = "127.0.0.1";
+
+/** @param {(socket: net.Socket) => void} serve */
+async function listen(serve) {
+  const server = net.createServer({ noDelay: true }, (socket) => {
+    // The load generator just goes when it is done.
+    socket.on("error", () => {});
+    serve(socket);
+  });
+  await once(server.listen(0, host), "listening");
+  return /** @type {net.AddressInfo} */ (server.address()).port;
+}
+
+async function bind() {
+  const socket = dgram.createSocket("udp4");
+  await once(socket.bind(0, host), "listening");
+  return socket;
+}
+
+/**
+ * @param {(socket: net.Socket) => void} before
+ * @param {(socket: net.Socket) => void} after
+ */
+function small(before, after) {
+  return listen((socket) => {
+    const burst = () => {
+      if (socket.destroyed) return;
+      let goOn = true;
+      before(socket);
+      for (let i = 0; i < SENDS_PER_TICK; i++) goOn = socket.write(payload);
+      after(socket);
+      if (goOn) setImmediate(burst);
+    };
+    socket.on("drain", burst);
+    burst();
+  });
+}
+
+await start({
+  "tcp-echo": () =>
+    listen((socket) => {
+      socket.on("data", (data) => socket.write(data));
+    }),
+
+  "tcp-discard": () =>
+    listen((socket) => {
+      socket.on("data", (data) => void data.byteLength);
+    }),
+
+  "tcp-once": () =>
+    listen((socket) => {
+      socket.on("data", (data) => socket.end(data));
+    }),
+
+  "tcp-send": () =>
+    listen((socket) => {
+      const pump = () => {
+        while (!socket.destroyed && socket.write(payload));
+      };
+      socket.on("drain", pump);
+      pump();
+    }),
+
+  "tcp-small": () =>
+    small(
+      () => {},
+      () => {},
+    ),
+
+  "tcp-small-corked": () =>
+    small(
+      (socket) => socket.cork(),
+      (socket) => socket.uncork(),
+    ),
+
+  "udp-echo": async () => {
+    const socket = await bind();
+    socket.on("message", (data, from) => socket.send(data, from.port, from.address));
+    return socket.address().port;
+  },
+
+  "udp-discard": async () => {
+    const socket = await bind();
+    socket.on("message", (data) => void data.byteLength);
+    return socket.address().port;
+  },
+
+  "udp-send": async () => {
+    const socket = await bind();
+    let isSending = false;
+    let address = "";
+    let port = 0;
+    const burst = () => {
+      if (!isSending) return;
+      for (let i = 0; i < DATAGRAMS_PER_TICK; i++) socket.send(numbered(), port, address);
+      setImmediate(burst);
+    };
+    socket.on("message", (data, from) => {
+      isSending = data[0] === BEGIN;
+      ({ address, port } = from);
+      burst();
+    });
+    return socket.address().port;
+  },
+});

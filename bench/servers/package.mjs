@@ -1,0 +1,87 @@
+// The servers, written with this package. Under Node, Bun and Deno.
+
+import { TCPServerSocket, UDPSocket } from "../../index.mjs";
+import { BEGIN, DATAGRAMS_PER_TICK, SENDS_PER_TICK, numbered, payload, start } from "./shared.mjs";
+
+const localAddress = "127.0.0.1";
+
+/** @param {(socket: any) => void} serve */
+function listen(serve) {
+  const server = new TCPServerSocket({ localAddress });
+  server.onconnect = (event) => serve(event.connectedSocket);
+  return server.localPort;
+}
+
+await start({
+  "tcp-echo": () =>
+    listen((socket) => {
+      socket.onmessage = (event) => socket.send(event.data);
+    }),
+
+  "tcp-discard": () =>
+    listen((socket) => {
+      socket.onmessage = (event) => void event.data.byteLength;
+    }),
+
+  "tcp-once": () =>
+    listen((socket) => {
+      socket.onmessage = (event) => {
+        socket.send(event.data);
+        socket.close();
+      };
+    }),
+
+  "tcp-send": () =>
+    listen((socket) => {
+      const pump = () => {
+        while (socket.readyState === "open" && socket.send(payload));
+      };
+      socket.ondrain = pump;
+      pump();
+    }),
+
+  "tcp-small": () =>
+    listen((socket) => {
+      const burst = () => {
+        if (socket.readyState !== "open") return;
+        let goOn = true;
+        for (let i = 0; i < SENDS_PER_TICK; i++) goOn = socket.send(payload);
+        if (goOn) setImmediate(burst);
+      };
+      socket.ondrain = burst;
+      burst();
+    }),
+
+  "udp-echo": () => {
+    const socket = new UDPSocket({ localAddress });
+    socket.onmessage = (event) => socket.send(event.data, event.remoteAddress, event.remotePort);
+    return socket.localPort;
+  },
+
+  "udp-discard": () => {
+    const socket = new UDPSocket({ localAddress });
+    socket.onmessage = (event) => void event.data.byteLength;
+    return socket.localPort;
+  },
+
+  "udp-send": () => {
+    const socket = new UDPSocket({ localAddress });
+    let isSending = false;
+    let address = "";
+    let port = 0;
+    const burst = () => {
+      if (!isSending) return;
+      for (let i = 0; i < DATAGRAMS_PER_TICK; i++) {
+        if (!socket.send(numbered(), address, port)) return;
+      }
+      setImmediate(burst);
+    };
+    socket.ondrain = burst;
+    socket.onmessage = (event) => {
+      isSending = new Uint8Array(event.data)[0] === BEGIN;
+      ({ remoteAddress: address, remotePort: port } = event);
+      burst();
+    };
+    return socket.localPort;
+  },
+});

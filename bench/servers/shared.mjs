@@ -1,0 +1,41 @@
+// What the small servers have in common: how they are started and ended, and the figures of the sending ones, which are
+// the same for every API. Runs under Node, Bun and Deno.
+
+import process from "node:process";
+
+/** The scenario, and the size of what is sent. */
+export const [kind, size] = [process.argv[2], Number(process.argv[3] ?? 0)];
+
+/** Small messages sent in one turn of the event loop, then its next turn (or drain) is waited for. */
+export const SENDS_PER_TICK = 1000;
+/** Datagrams sent in one turn: fewer, for a system that is given more than it holds drops them. */
+export const DATAGRAMS_PER_TICK = 128;
+
+/** What a sender of datagrams is told by its first byte: whoever says "b" gets them, until "s". */
+export const BEGIN = "b".charCodeAt(0);
+
+/** What is sent. */
+export const payload = new Uint8Array(size).fill("x".charCodeAt(0));
+const header = size >= 4 ? new DataView(payload.buffer) : null;
+let number = 0;
+
+/** The payload with the next number in it: by it the receiver knows how many were sent, received or not. */
+export function numbered() {
+  header.setUint32(0, (number = (number + 1) >>> 0));
+  return payload;
+}
+
+/**
+ * Starts the server of the scenario, tells its port, and ends when standard input does: with whoever started it.
+ *
+ * @param {Record<string, () => number | Promise<number>>} servers each returns its port
+ */
+export async function start(servers) {
+  if (!(kind in servers)) {
+    console.error(`there is no ${kind} here, only ${Object.keys(servers).join(", ")}`);
+    process.exit(1);
+  }
+  const port = await servers[kind]();
+  console.log(JSON.stringify({ port }));
+  process.stdin.on("end", () => process.exit()).resume();
+}
