@@ -76,8 +76,8 @@ class TCPSocket extends EventTarget {
    */
   constructor(remoteAddress, remotePort, options = undefined) {
     super();
-    this.#record = new native.SocketRecord(this, "TCPSocket", LISTEN_BITS);
     if (remoteAddress === ACCEPTED) {
+      this.#record = new native.SocketRecord(this, "TCPSocket", LISTEN_BITS);
       const accepted = /** @type {Accepted} */ (remotePort);
       this.#remoteAddress = accepted.remoteAddress;
       this.#remotePort = accepted.remotePort;
@@ -106,6 +106,7 @@ class TCPSocket extends EventTarget {
     if (!("id" in opened)) {
       throw fromFailure(opened, where);
     }
+    this.#record = new native.SocketRecord(this, "TCPSocket", LISTEN_BITS);
     this.#remoteAddress = opened.remoteAddress;
     this.#remotePort = port;
     this.#localAddress = opened.localAddress;
