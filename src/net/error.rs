@@ -119,6 +119,15 @@ impl SocketError {
         Self::System { syscall, address: Some(address), source }
     }
 
+    /// What opening a socket on `local` ran into: a local address that cannot be had, or a want of resources.
+    pub fn local(syscall: &'static str, local: SocketAddr, source: io::Error) -> Self {
+        if errno::is_resource_shortage(&source) {
+            Self::system_at(syscall, local, source)
+        } else {
+            Self::Local { syscall, address: local, source }
+        }
+    }
+
     /// The name of the DOMException.
     pub fn name(&self) -> &'static str {
         match self {

@@ -21,6 +21,7 @@ mod tcp_server_socket;
 mod tcp_socket;
 mod timers;
 mod turn;
+mod udp_open;
 mod udp_queue;
 mod udp_socket;
 

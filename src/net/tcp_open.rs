@@ -64,13 +64,7 @@ fn bind(socket: &Socket, local: SocketAddr) -> Result<(), SocketError> {
         // Where the kernel does not know the option, bind(2) chooses.
         let _ = super::sys::set_option(socket, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, 1);
     }
-    socket.bind(&local.into()).map_err(|source| {
-        if errno::is_resource_shortage(&source) {
-            SocketError::system_at("bind", local, source)
-        } else {
-            SocketError::Local { syscall: "bind", address: local, source }
-        }
-    })
+    socket.bind(&local.into()).map_err(|error| SocketError::local("bind", local, error))
 }
 
 fn is_in_progress(error: &io::Error) -> bool {

@@ -160,15 +160,7 @@ fn open_wildcard(options: &ServerOptions, port: u16) -> Result<TcpListener, Sock
 }
 
 fn open(options: &ServerOptions, local: SocketAddr) -> Result<TcpListener, SocketError> {
-    let failed = |syscall| {
-        move |source| {
-            if errno::is_resource_shortage(&source) {
-                SocketError::system_at(syscall, local, source)
-            } else {
-                SocketError::Local { syscall, address: local, source }
-            }
-        }
-    };
+    let failed = |syscall| move |error| SocketError::local(syscall, local, error);
     let raw = Socket::new(Domain::for_address(local), Type::STREAM, Some(Protocol::TCP)).map_err(failed("socket"))?;
     raw.set_nonblocking(true).map_err(failed("socket"))?;
     if local.is_ipv6() {

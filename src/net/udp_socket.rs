@@ -1,11 +1,10 @@
 use std::collections::VecDeque;
 use std::io::ErrorKind;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use mio::Interest;
 use mio::net::UdpSocket as MioSocket;
-use socket2::{Domain, Protocol, Socket, Type};
 
 use super::context::{BATCH, Context, STRIDE};
 use super::event::{EventKind, Place};
@@ -13,7 +12,7 @@ use super::multicast::Memberships;
 use super::options::UdpOptions;
 use super::turn::Step;
 use super::udp_queue::UdpQueue;
-use super::{Id, SocketError, endpoint, errno};
+use super::{Id, SocketError, endpoint, errno, udp_open};
 use crate::proto::Ledger;
 
 /// send() hands datagrams over at the latest when this many, or this many bytes, wait (R-udp-full).
@@ -87,28 +86,7 @@ pub enum UdpSent {
 impl UdpSocket {
     /// Makes and binds a socket (R-udp-bind).
     pub fn bind(options: &UdpOptions, id: Id, context: &mut Context) -> Result<Self, SocketError> {
-        let port = options.local_port.unwrap_or(0);
-        let local = options.local_address.as_deref();
-        let local = local.map(|text| endpoint::parse("localAddress", text, port)).transpose()?;
-        let remote = options.remote_address.as_deref();
-        let remote = remote.map(|text| endpoint::parse("remoteAddress", text, 0)).transpose()?;
-        let local = match (local, &remote) {
-            (Some(local), _) => local,
-            (None, Some(remote)) => endpoint::wildcard(remote, port),
-            (None, None) => SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port),
-        };
-        if let Some(remote) = &remote {
-            endpoint::check_reachable(&local, options.ipv6_only, remote)?;
-        }
-        let raw = open(options, &local)?;
-        raw.bind(&local.into()).map_err(|source| {
-            if errno::is_resource_shortage(&source) {
-                SocketError::system_at("bind", local, source)
-            } else {
-                SocketError::Local { syscall: "bind", address: local, source }
-            }
-        })?;
-        let mut socket = MioSocket::from_std(raw.into());
+        let (mut socket, remote) = udp_open::open(options)?;
         let local = socket.local_addr().map_err(|error| SocketError::system("getsockname", error))?;
         context
             .registry
@@ -479,55 +457,4 @@ impl UdpSocket {
     pub fn abandon(&mut self, id: Id, context: &mut Context) {
         self.flush(id, context);
     }
-}
-
-fn open(options: &UdpOptions, local: &SocketAddr) -> Result<Socket, SocketError> {
-    let raw = Socket::new(Domain::for_address(*local), Type::DGRAM, Some(Protocol::UDP)).map_err(|source| {
-        if errno::is_resource_shortage(&source) {
-            SocketError::system("socket", source)
-        } else {
-            SocketError::Local { syscall: "socket", address: *local, source }
-        }
-    })?;
-    configure(&raw, options, local).map_err(|error| SocketError::system("setsockopt", error))?;
-    Ok(raw)
-}
-
-fn configure(raw: &Socket, options: &UdpOptions, local: &SocketAddr) -> std::io::Result<()> {
-    raw.set_nonblocking(true)?;
-    if options.address_reuse && local.port() != 0 {
-        raw.set_reuse_address(true)?;
-        #[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "openbsd", target_os = "netbsd"))]
-        raw.set_reuse_port(true)?;
-    }
-    if local.is_ipv6() {
-        raw.set_only_v6(options.ipv6_only)?;
-        raw.set_multicast_loop_v6(options.loopback)?;
-        // A dual-stack socket sends IPv4 multicast too. Where the system has no such option there, its default holds.
-        let _ = raw.set_multicast_loop_v4(options.loopback);
-    } else {
-        raw.set_multicast_loop_v4(options.loopback)?;
-        if let SocketAddr::V4(v4) = local
-            && !v4.ip().is_unspecified()
-            && !v4.ip().is_multicast()
-        {
-            // An address that is none of ours is told by bind(2), with a better error.
-            let _ = raw.set_multicast_if_v4(v4.ip());
-        }
-    }
-    #[cfg(target_os = "macos")]
-    {
-        // Datagrams over 9,216 bytes are refused until it is raised.
-        raw.set_send_buffer_size(65_535)?;
-    }
-    #[cfg(target_os = "linux")]
-    {
-        // Without this a socket also gets what other sockets of the host have joined. Older kernels lack the IPv6 one.
-        super::sys::set_option(raw, libc::IPPROTO_IP, libc::IP_MULTICAST_ALL, 0)?;
-        if local.is_ipv6() {
-            const IPV6_MULTICAST_ALL: i32 = 29;
-            let _ = super::sys::set_option(raw, libc::IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0);
-        }
-    }
-    Ok(())
 }
