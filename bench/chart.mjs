@@ -2,8 +2,8 @@
 
 import { circumstances, linesOf } from "./report.mjs";
 
-const WIDTH = 900;
-const LEFT = 380;
+const WIDTH = 1000;
+const LEFT = 480;
 const RIGHT = 70;
 const BAR = 11;
 const GAP = 12;
@@ -27,6 +27,7 @@ export function chart(run) {
   const others = Object.keys(run.peers).filter((name) => name !== run.subject);
   const lines = linesOf(run);
   const scale = (WIDTH - LEFT - RIGHT) / MOST;
+  const one = LEFT + scale;
   const parts = [];
   const text = (/** @type {number} */ x, /** @type {number} */ y, /** @type {string} */ said, rest = "") =>
     parts.push(`<text x="${x}" y="${y}" ${rest}>${escape(said)}</text>`);
@@ -36,18 +37,18 @@ export function chart(run) {
     const bars = cells.filter(({ peer, ratio }) => peer !== run.subject && ratio !== undefined);
     if (bars.length === 0) continue;
     const height = bars.length * BAR;
+    // The line of the package's own cost, behind the bars' labels.
+    parts.push(`<line x1="${one}" y1="${y - GAP / 2}" x2="${one}" y2="${y + height + GAP / 2}" stroke="${OWN}" stroke-width="2"/>`);
     text(LEFT - 10, y + height / 2 + 4, `${scenario.title}: ${metric.label}`, 'text-anchor="end"');
     bars.forEach(({ peer, ratio }, index) => {
       const length = Math.min(ratio, MOST) * scale;
       const top = y + index * BAR;
       const colour = COLOURS[others.indexOf(peer) % COLOURS.length];
       parts.push(`<rect x="${LEFT}" y="${top}" width="${length.toFixed(1)}" height="${BAR - 2}" fill="${colour}"/>`);
-      text(LEFT + length + 5, top + BAR - 3, `${ratio.toFixed(2)}${ratio > MOST ? " →" : ""}`, 'font-size="10"');
+      text(LEFT + length + 5, top + BAR - 3, `${ratio.toFixed(2)}${ratio > MOST ? " →" : ""}`, 'font-size="10" stroke="#fff" stroke-width="3" paint-order="stroke"');
     });
     y += height + GAP;
   }
-  const one = LEFT + scale;
-  parts.push(`<line x1="${one}" y1="${TOP - 8}" x2="${one}" y2="${y - GAP + 4}" stroke="${OWN}" stroke-width="2"/>`);
   text(one + 5, TOP - 12, `${run.subject === "package" ? "tcp-udp-sockets" : run.subject} = 1`, `fill="${OWN}"`);
   text(12, 24, "What a server costs, as a multiple of tcp-udp-sockets' cost (longer: dearer)", 'font-size="16" font-weight="bold"');
   others.forEach((peer, index) => {

@@ -160,7 +160,7 @@ export const scenarios = [
   },
   {
     name: "tcp-sparse",
-    title: "Sparse traffic, 1,000 messages a second on one connection",
+    title: "Sparse traffic, 1,000 messages/s on one connection",
     server: "tcp-echo",
     load: ["tcp-sparse", "--size", "64"],
     counted: "message",
