@@ -144,6 +144,20 @@ describe("UDPSocket multicast (draft, joinMulticastGroup and leaveMulticastGroup
     socket.leaveMulticastGroup(group, LO);
   });
 
+  linuxTest("the interface that was left out, named: it is joined already, and what throws changes nothing", () => {
+    const group = freshGroup();
+    // Bound to one address, it joins there.
+    const socket = udp({ localAddress: "127.0.0.1" });
+    socket.joinMulticastGroup(group);
+    const error = expectDOMException(() => socket.joinMulticastGroup(group, LO), "InvalidAccessError");
+    expect(error.message).toMatch(/joined already on that interface/);
+    expectDOMException(() => socket.joinMulticastGroup(group, { interfaceAddress: "0.0.0.0" }), "InvalidAccessError");
+    expectDOMException(() => socket.leaveMulticastGroup(group, LO), "InvalidAccessError");
+    socket.leaveMulticastGroup(group);
+    socket.joinMulticastGroup(group, LO);
+    socket.leaveMulticastGroup(group, LO);
+  });
+
   test("one socket's membership is not another's", () => {
     const group = freshGroup();
     const [first, second] = [member(), member()];
