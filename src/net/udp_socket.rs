@@ -306,7 +306,7 @@ impl UdpSocket {
     // --- outputs ---
 
     /// The next thing that is due: an event, or one batch.
-    pub fn step(&mut self, id: Id, context: &mut Context) -> Step {
+    pub fn step(&mut self, context: &mut Context) -> Step {
         if let Some(error) = self.errors.pop_front() {
             let last = self.closed && self.queue.is_empty() && self.errors.is_empty();
             return Step::Event(EventKind::UdpError(error), last);
@@ -330,9 +330,6 @@ impl UdpSocket {
             return Step::Event(EventKind::Datagram(Place::Held, from), false);
         }
         if self.batch.is_empty() && !self.receive(context) {
-            if !self.errors.is_empty() {
-                self.schedule(id, context);
-            }
             return Step::Idle;
         }
         let index = self.batch.start;
