@@ -168,6 +168,33 @@ export interface UDPOptions {
   addressReuse?: boolean | undefined;
   /** Multicast that this socket sends is delivered on this host too (R-udp-loop). Default: false. */
   loopback?: boolean | undefined;
+  /**
+   * Several sockets with this option, also of other threads and processes of one user, share a local port and its
+   * datagrams (SO_REUSEPORT). Where the system has no such sharing (macOS, Windows) true throws NotSupportedError
+   * (R-platform). Default: false.
+   */
+  reusePort?: boolean | undefined;
+  /** Datagrams may be sent to broadcast addresses (SO_BROADCAST). Default: false, that is an `error` ("EACCES"). */
+  broadcast?: boolean | undefined;
+  /**
+   * Hops that a unicast datagram may take (TTL, hop limit). 1 to 255 (0 throws InvalidAccessError, else TypeError).
+   * Default: the system's, mostly 64.
+   */
+  timeToLive?: number | undefined;
+  /** Hops that a multicast datagram may take; 0 keeps it on this host. 0 to 255, else TypeError. Default: 1. */
+  multicastTimeToLive?: number | undefined;
+  /**
+   * The interface that multicast leaves by: one of its addresses for IPv4, its zone (`"eth0"`, `"2"`) for IPv6; a
+   * dual-stack socket takes either, for datagrams of that family. Default: `localAddress`'s, else the system's choice.
+   */
+  multicastInterface?: string | undefined;
+  /**
+   * Bytes that the system may buffer for sending (SO_SNDBUF); it has bounds of its own, and Linux doubles them. 1 to
+   * 4294967295 (0 throws InvalidAccessError, else TypeError). Default: the system's.
+   */
+  sendBufferSize?: number | undefined;
+  /** The same for receiving (SO_RCVBUF): what comes while it is full is dropped. */
+  receiveBufferSize?: number | undefined;
   /** An IPv6 wildcard takes no IPv4 (R-udp-bind). Default: false, both. */
   ipv6Only?: boolean | undefined;
   /**
@@ -196,6 +223,7 @@ export declare class UDPSocket extends EventTarget {
    *
    * @throws InvalidAccessError: an address or port is not one; the local ones cannot be had (`code`
    *   `"EADDRINUSE"`, `"EADDRNOTAVAIL"`, `"EACCES"`); `remoteAddress` is of a family that the socket cannot reach.
+   * @throws NotSupportedError: an option that the system lacks (R-platform).
    * @throws NetworkError: the system lacks resources (`"EMFILE"`).
    * @throws SecurityError: Node's permission model denies network access (R-trust).
    * @throws TypeError: a number is out of range (R-range).
@@ -317,6 +345,19 @@ export interface TCPOptions {
   useSecureTransport?: boolean | undefined;
   /** Nagle's algorithm is off: small sends leave at once (R-tcp-nodelay). Default: true. */
   noDelay?: boolean | undefined;
+  /**
+   * After this many milliseconds of silence the system asks whether the peer is still there (SO_KEEPALIVE); one that
+   * does not answer is a lost connection. Rounded up to whole seconds, at most 32767 of them; 0 leaves it off.
+   * 0 to 4294967295, else TypeError. Default: off.
+   */
+  keepAliveDelay?: number | undefined;
+  /**
+   * Bytes that the system may buffer for sending (SO_SNDBUF); it has bounds of its own, and Linux doubles them. 1 to
+   * 4294967295 (0 throws InvalidAccessError, else TypeError). Default: the system's, which grows as needed.
+   */
+  sendBufferSize?: number | undefined;
+  /** The same for receiving (SO_RCVBUF). It is set before connecting, since the window's scale depends on it. */
+  receiveBufferSize?: number | undefined;
   /** IPV6_V6ONLY of an IPv6 socket. It changes nothing for the connection itself. Default: false. */
   ipv6Only?: boolean | undefined;
   /**
@@ -482,8 +523,22 @@ export interface TCPServerOptions {
    * else TypeError); the system may have a limit of its own. Default: 511.
    */
   backlog?: number | undefined;
+  /**
+   * Several servers with this option, also of other threads and processes of one user, share a local port and its
+   * connections (SO_REUSEPORT). Where the system has no such sharing (macOS, Windows) true throws NotSupportedError
+   * (R-platform). Default: false.
+   */
+  reusePort?: boolean | undefined;
+  /**
+   * Accepted sockets that may be open at once. Past it each client is accepted, reset and told by one `error` with `code`
+   * `"ECONNREFUSED"`, but never while nobody listens for `connect` or while suspended (R-srv-error). 0 to 4294967295,
+   * else TypeError. Default: no limit.
+   */
+  maxConnections?: number | undefined;
   /** `noDelay` of every accepted socket. Default: true. */
   noDelay?: boolean | undefined;
+  /** `keepAliveDelay` of every accepted socket. Default: off. */
+  keepAliveDelay?: number | undefined;
   /** `allowHalfOpen` of every accepted socket. Default: decided by a `halfclose` listener. */
   allowHalfOpen?: boolean | undefined;
   /** `highWaterMark` of every accepted socket. Default: 65536. */
@@ -521,6 +576,8 @@ export declare class TCPServerSocket extends EventTarget {
   readonly localPort: number;
   /** `"open"` until close(). */
   readonly readyState: "open" | "closed";
+  /** How many accepted sockets are not yet `"closed"`. Keeps its last value once the server is closed. */
+  readonly connections: number;
 
   /** `connect`: a connection was accepted. While nobody listens connections wait in the backlog (R-listen). */
   onconnect: ((this: TCPServerSocket, event: ConnectEvent) => unknown) | null;

@@ -20,6 +20,7 @@ const { chooseWake, microtaskDrain } = require("./runtime.js");
  * @property {(host: number, options: object) => { id: number, localAddress: string, localPort: number } | Failure} openServer
  * @property {(id: number) => number} readyState
  * @property {(id: number) => number} bufferedAmount
+ * @property {(id: number) => number} connections
  * @property {(id: number, bits: number) => void} listen
  * @property {(id: number) => void} suspend
  * @property {(id: number) => void} resume

@@ -2,7 +2,7 @@
 
 // interface TCPServerSocket : EventTarget
 
-const { fromFailure, invalidAccess } = require("./errors.js");
+const { fromFailure } = require("./errors.js");
 const { defineEventHandlers } = require("./event-handler.js");
 const { ConnectEvent } = require("./events.js");
 const { fireError } = require("./failing.js");
@@ -16,6 +16,7 @@ const {
   defineInterface,
   dictionary,
   illegalInvocation,
+  refuseZero,
   toBoolean,
   toDOMString,
   toEnforcedUnsignedLong,
@@ -23,7 +24,7 @@ const {
 } = require("./webidl.js");
 
 const { Kind } = native;
-const { close, openServer } = native.binding;
+const { close, connections, openServer } = native.binding;
 
 /** What listen() calls the event types that it wants to know of. */
 const LISTEN_BITS = new Map([["connect", 1]]);
@@ -33,10 +34,13 @@ const toTCPServerOptions = dictionary({
   backlog: toEnforcedUnsignedLong,
   highWaterMark: toEnforcedUnsignedLong,
   ipv6Only: toBoolean,
+  keepAliveDelay: toEnforcedUnsignedLong,
   localAddress: toDOMString,
   localPort: toNumber,
   maxBufferedAmount: toEnforcedUnsignedLong,
+  maxConnections: toEnforcedUnsignedLong,
   noDelay: toBoolean,
+  reusePort: toBoolean,
   secureTransport: toSecureTransport,
   useSecureTransport: toBoolean,
 });
@@ -48,6 +52,8 @@ class TCPServerSocket extends EventTarget {
   #localAddress;
   /** @type {number} */
   #localPort;
+  /** `connections` once closed: attributes keep their last values (R-task). */
+  #lastConnections = 0;
 
   /** @param {unknown} [options] */
   constructor(options = undefined) {
@@ -60,9 +66,7 @@ class TCPServerSocket extends EventTarget {
     if (settings.localPort !== undefined) {
       checkPort(settings.localPort, 0, `${where}: options.localPort`);
     }
-    if (settings.backlog === 0) {
-      throw invalidAccess(`${where}: options.backlog must be at least 1`);
-    }
+    refuseZero(settings, ["backlog"], where);
     refuseSecureTransport({ secureTransport, useSecureTransport }, where);
     // Steps 1 to 5, R-srv-bind.
     const opened = openServer(native.host(), settings);
@@ -96,6 +100,14 @@ class TCPServerSocket extends EventTarget {
     return native.readyState(this.#record);
   }
 
+  /** Accepted sockets that are not yet "closed". */
+  get connections() {
+    if (!(#record in this)) {
+      throw illegalInvocation("TCPServerSocket.connections");
+    }
+    return this.#record.closed ? this.#lastConnections : connections(this.#record.id);
+  }
+
   close() {
     if (!(#record in this)) {
       throw illegalInvocation("TCPServerSocket.close");
@@ -104,6 +116,7 @@ class TCPServerSocket extends EventTarget {
     if (record.closed) {
       return;
     }
+    this.#lastConnections = connections(record.id);
     // R-srv-close: a connection that was accepted already may still be delivered.
     record.closed = true;
     if (close(record.id)) {
@@ -170,6 +183,7 @@ defineInterface(TCPServerSocket, "TCPServerSocket", [
   "localAddress",
   "localPort",
   "readyState",
+  "connections",
   "close",
   "suspend",
   "resume",

@@ -19,6 +19,7 @@ const {
   dictionary,
   illegalInvocation,
   missingArguments,
+  refuseZero,
   toBoolean,
   toDOMString,
   toEnforcedUnsignedLong,
@@ -37,10 +38,13 @@ const toTCPOptions = dictionary({
   allowHalfOpen: toBoolean,
   highWaterMark: toEnforcedUnsignedLong,
   ipv6Only: toBoolean,
+  keepAliveDelay: toEnforcedUnsignedLong,
   localAddress: toDOMString,
   localPort: toNumber,
   maxBufferedAmount: toEnforcedUnsignedLong,
   noDelay: toBoolean,
+  receiveBufferSize: toEnforcedUnsignedLong,
+  sendBufferSize: toEnforcedUnsignedLong,
   secureTransport: toSecureTransport,
   useSecureTransport: toBoolean,
 });
@@ -100,6 +104,7 @@ class TCPSocket extends EventTarget {
     if (settings.localPort !== undefined) {
       checkPort(settings.localPort, 0, `${where}: options.localPort`);
     }
+    refuseZero(settings, ["receiveBufferSize", "sendBufferSize"], where);
     refuseSecureTransport({ secureTransport, useSecureTransport }, where);
     // Steps 4 to 8, R-tcp-create: the attempt has started when this returns.
     const opened = openTcp(native.host(), { ...settings, remoteAddress: address, remotePort: port });

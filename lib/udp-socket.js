@@ -17,8 +17,10 @@ const {
   dictionary,
   illegalInvocation,
   missingArguments,
+  refuseZero,
   toBoolean,
   toDOMString,
+  toEnforcedOctet,
   toEnforcedUnsignedLong,
   toNumber,
 } = require("./webidl.js");
@@ -34,14 +36,21 @@ const LISTEN_BITS = new Map([["message", 1]]);
 
 const toUDPOptions = dictionary({
   addressReuse: toBoolean,
+  broadcast: toBoolean,
   highWaterMark: toEnforcedUnsignedLong,
   ipv6Only: toBoolean,
   localAddress: toDOMString,
   localPort: toNumber,
   loopback: toBoolean,
   maxBufferedAmount: toEnforcedUnsignedLong,
+  multicastInterface: toDOMString,
+  multicastTimeToLive: toEnforcedOctet,
+  receiveBufferSize: toEnforcedUnsignedLong,
   remoteAddress: toDOMString,
   remotePort: toNumber,
+  reusePort: toBoolean,
+  sendBufferSize: toEnforcedUnsignedLong,
+  timeToLive: toEnforcedOctet,
 });
 
 const toMulticastOptions = dictionary({
@@ -83,6 +92,7 @@ class UDPSocket extends EventTarget {
     if (remotePort !== undefined) {
       checkPort(remotePort, 1, `${where}: options.remotePort`);
     }
+    refuseZero(settings, ["receiveBufferSize", "sendBufferSize", "timeToLive"], where);
     // Steps 1 to 9, R-udp-bind, R-udp-family.
     const opened = openUdp(native.host(), { ...settings, addressReuse, loopback });
     if (!("id" in opened)) {

@@ -71,13 +71,48 @@ function toNumber(value, what) {
  * @param {string} what
  */
 function toEnforcedUnsignedLong(value, what) {
+  return toEnforced(value, what, 0xffffffff);
+}
+
+/**
+ * [EnforceRange] octet.
+ *
+ * @param {unknown} value
+ * @param {string} what
+ */
+function toEnforcedOctet(value, what) {
+  return toEnforced(value, what, 0xff);
+}
+
+/**
+ * @param {unknown} value
+ * @param {string} what
+ * @param {number} most
+ */
+function toEnforced(value, what, most) {
   const number = Math.trunc(toNumber(value, what));
   // NaN fails both comparisons' positive form.
-  if (!(number >= 0 && number <= 0xffffffff)) {
-    throw new TypeError(`${what} must be a number from 0 to 4294967295, not ${shown(value)}`);
+  if (!(number >= 0 && number <= most)) {
+    throw new TypeError(`${what} must be a number from 0 to ${most}, not ${shown(value)}`);
   }
   // No negative zero.
   return number + 0;
+}
+
+/**
+ * R-range: options of which 0 makes no sense.
+ *
+ * @template {string} Name
+ * @param {{ [key in Name]?: unknown }} options
+ * @param {readonly Name[]} names
+ * @param {string} where
+ */
+function refuseZero(options, names, where) {
+  for (const name of names) {
+    if (options[name] === 0) {
+      throw invalidAccess(`${where}: options.${name} must be at least 1`);
+    }
+  }
 }
 
 /**
@@ -190,9 +225,11 @@ module.exports = {
   enumeration,
   illegalInvocation,
   missingArguments,
+  refuseZero,
   shown,
   toBoolean,
   toDOMString,
+  toEnforcedOctet,
   toEnforcedUnsignedLong,
   toNumber,
 };

@@ -58,6 +58,13 @@ const udpOptions: UDPOptions = {
   remotePort: "1900",
   addressReuse: false,
   loopback: true,
+  reusePort: false,
+  broadcast: undefined,
+  timeToLive: 1,
+  multicastTimeToLive: 0,
+  multicastInterface: "eth0",
+  sendBufferSize: 65536,
+  receiveBufferSize: undefined,
   ipv6Only: true,
   highWaterMark: 1024,
   maxBufferedAmount: undefined,
@@ -67,12 +74,15 @@ const tcpOptions: TCPOptions = {
   localPort: undefined,
   useSecureTransport: false,
   noDelay: false,
+  keepAliveDelay: 60_000,
+  sendBufferSize: undefined,
+  receiveBufferSize: 65536,
   ipv6Only: false,
   allowHalfOpen: undefined,
   highWaterMark: 0,
   maxBufferedAmount: 1,
 };
-const serverOptions: TCPServerOptions = { ...tcpOptions, backlog: 16 };
+const serverOptions: TCPServerOptions = { ...tcpOptions, backlog: 16, reusePort: true, maxConnections: 1000 };
 new UDPSocket(udpOptions);
 new TCPServerSocket(serverOptions);
 // A remotePort read from one socket is a port for another (R-port).
@@ -98,6 +108,7 @@ discovery.send("x", undefined, undefined);
 // --- attributes ---------------------------------------------------------------------------------------------
 
 equal<typeof client.readyState, ReadyState>(true);
+equal<typeof server.connections, number>(true);
 equal<typeof discovery.readyState, "open" | "closed">(true);
 equal<typeof server.readyState, "open" | "closed">(true);
 equal<typeof client.remotePort, string>(true);

@@ -104,6 +104,7 @@ pub fn define(env: Raw, exports: Value) -> Result<()> {
         c"openServer" => open_server,
         c"readyState" => ready_state,
         c"bufferedAmount" => buffered_amount,
+        c"connections" => connections,
         c"listen" => listen,
         c"suspend" => suspend,
         c"resume" => resume,
@@ -232,6 +233,10 @@ fn ready_state(call: &Call<'_>) -> Value {
 
 fn buffered_amount(call: &Call<'_>) -> Value {
     uint(call.raw, call.environment.net(|net| net.buffered_amount(call.id())).unwrap_or(0))
+}
+
+fn connections(call: &Call<'_>) -> Value {
+    uint(call.raw, call.environment.net(|net| net.connections(call.id())).unwrap_or(0))
 }
 
 fn listen(call: &Call<'_>) -> Value {

@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use napi::sys;
 
 use super::values::{Raw, Value, get, to_bool, to_string, to_u32, type_of};
-use crate::net::{ServerOptions, StreamOptions, TcpOptions, UdpOptions};
+use crate::net::{BufferSizes, ServerOptions, StreamOptions, TcpOptions, UdpOptions};
 
 /// Reads members of one option object.
 struct Members {
@@ -32,6 +32,10 @@ impl Members {
         to_u32(self.env, self.member(name)?)
     }
 
+    fn octet(&self, name: &CStr) -> Option<u8> {
+        self.number(name).and_then(|number| u8::try_from(number).ok())
+    }
+
     fn port(&self, name: &CStr) -> Option<u16> {
         self.number(name).and_then(|port| u16::try_from(port).ok())
     }
@@ -40,9 +44,14 @@ impl Members {
         self.number(c"highWaterMark").unwrap_or(64 * 1024)
     }
 
+    fn buffers(&self) -> BufferSizes {
+        BufferSizes { send: self.number(c"sendBufferSize"), receive: self.number(c"receiveBufferSize") }
+    }
+
     fn stream(&self) -> StreamOptions {
         StreamOptions {
             no_delay: self.flag(c"noDelay").unwrap_or(true),
+            keep_alive_delay: self.number(c"keepAliveDelay"),
             allow_half_open: self.flag(c"allowHalfOpen"),
             high_water_mark: self.high_water_mark(),
             max_buffered_amount: self.number(c"maxBufferedAmount").unwrap_or(256 * 1024 * 1024),
@@ -59,6 +68,7 @@ pub fn tcp(env: Raw, object: Value) -> TcpOptions {
         local_address: members.text(c"localAddress"),
         local_port: members.port(c"localPort"),
         ipv6_only: members.flag(c"ipv6Only").unwrap_or(false),
+        buffers: members.buffers(),
         stream: members.stream(),
     }
 }
@@ -70,6 +80,8 @@ pub fn server(env: Raw, object: Value) -> ServerOptions {
         local_address: members.text(c"localAddress"),
         local_port: members.port(c"localPort"),
         ipv6_only: members.flag(c"ipv6Only").unwrap_or(false),
+        reuse_port: members.flag(c"reusePort").unwrap_or(false),
+        max_connections: members.number(c"maxConnections"),
         backlog: members.number(c"backlog").unwrap_or(511),
         stream: members.stream(),
     }
@@ -83,8 +95,14 @@ pub fn udp(env: Raw, object: Value) -> UdpOptions {
         local_port: members.port(c"localPort"),
         remote_address: members.text(c"remoteAddress"),
         address_reuse: members.flag(c"addressReuse").unwrap_or(true),
+        reuse_port: members.flag(c"reusePort").unwrap_or(false),
         loopback: members.flag(c"loopback").unwrap_or(false),
+        broadcast: members.flag(c"broadcast").unwrap_or(false),
         ipv6_only: members.flag(c"ipv6Only").unwrap_or(false),
+        time_to_live: members.octet(c"timeToLive"),
+        multicast_time_to_live: members.octet(c"multicastTimeToLive"),
+        multicast_interface: members.text(c"multicastInterface"),
+        buffers: members.buffers(),
         high_water_mark: members.high_water_mark(),
         max_buffered_amount: members.number(c"maxBufferedAmount").unwrap_or(64 * 1024 * 1024),
     }

@@ -81,6 +81,15 @@ fn listed(number: i32) -> Option<&'static str> {
     })
 }
 
+/// What the system says of an interface that there is not.
+pub fn no_interface() -> io::Error {
+    #[cfg(unix)]
+    let number = libc::ENODEV;
+    #[cfg(windows)]
+    let number = 10049;
+    io::Error::from_raw_os_error(number)
+}
+
 /// Whether the process or the system is out of descriptors or memory: a want of resources, not a fault of the arguments.
 pub fn is_resource_shortage(error: &io::Error) -> bool {
     matches!(name(error).as_str(), "EMFILE" | "ENFILE" | "ENOBUFS" | "ENOMEM")

@@ -44,6 +44,27 @@ pub enum SocketError {
         /// A sentence.
         reason: String,
     },
+    /// An option that this system lacks (R-platform).
+    NotSupported {
+        /// A sentence.
+        reason: String,
+    },
+    /// An interface, named by an option, that this host does not have or cannot use so.
+    Interface {
+        /// The option.
+        what: &'static str,
+        /// What was given.
+        text: String,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// A client past `maxConnections` (R-srv-error).
+    TooManyConnections {
+        /// The client.
+        client: SocketAddr,
+        /// maxConnections.
+        limit: u32,
+    },
     /// The system refused something at a distance or for want of resources.
     System {
         /// The system call.
@@ -136,8 +157,10 @@ impl SocketError {
             | Self::Family { .. }
             | Self::Local { .. }
             | Self::BadOption { .. }
+            | Self::Interface { .. }
             | Self::Group { .. } => "InvalidAccessError",
             Self::Closed { .. } => "InvalidStateError",
+            Self::NotSupported { .. } => "NotSupportedError",
             Self::System { .. }
             | Self::Abandoned { .. }
             | Self::BufferFull { .. }
@@ -145,6 +168,7 @@ impl SocketError {
             | Self::Blob { .. }
             | Self::NoGroupInterface { .. }
             | Self::TooManyGroups { .. }
+            | Self::TooManyConnections { .. }
             | Self::Panic { .. } => "NetworkError",
         }
     }
@@ -152,9 +176,11 @@ impl SocketError {
     /// The system's name of the error (R-error), where there is one.
     pub fn code(&self) -> Option<String> {
         match self {
-            Self::Local { source, .. } | Self::System { source, .. } | Self::TooManyGroups { source, .. } => {
-                Some(errno::name(source))
-            }
+            Self::Local { source, .. }
+            | Self::System { source, .. }
+            | Self::Interface { source, .. }
+            | Self::TooManyGroups { source, .. } => Some(errno::name(source)),
+            Self::TooManyConnections { .. } => Some("ECONNREFUSED".to_owned()),
             Self::Abandoned { .. } => Some("ECONNABORTED".to_owned()),
             Self::BufferFull { .. } => Some("ENOBUFS".to_owned()),
             Self::TooLong { .. } => Some("EMSGSIZE".to_owned()),
@@ -178,6 +204,7 @@ impl SocketError {
         match self {
             Self::Local { address, .. } | Self::Abandoned { address } => Some(*address),
             Self::TooLong { to, .. } => Some(*to),
+            Self::TooManyConnections { client, .. } => Some(*client),
             Self::System { address, .. } => *address,
             _ => None,
         }
@@ -194,7 +221,16 @@ impl SocketError {
                 format!("{remote} cannot be reached from this socket: it reaches {reaches}")
             }
             Self::Local { source, .. } | Self::System { source, .. } => errno::text(source),
-            Self::BadOption { reason } | Self::Blob { reason } | Self::Group { reason } => reason.clone(),
+            Self::BadOption { reason }
+            | Self::NotSupported { reason }
+            | Self::Blob { reason }
+            | Self::Group { reason } => reason.clone(),
+            Self::Interface { what, text, source } => {
+                format!("{what} {text:?} names no interface of this host that could be used: {}", errno::text(source))
+            }
+            Self::TooManyConnections { limit, .. } => {
+                format!("a client was refused: maxConnections is {limit}, and as many connections are open")
+            }
             Self::Abandoned { .. } => "close() was called while connecting".to_owned(),
             Self::BufferFull { buffered, limit } => format!(
                 "the buffer is full: {buffered} bytes are buffered and maxBufferedAmount is {limit}; wait for drain when send() returns false"

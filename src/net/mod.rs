@@ -13,7 +13,9 @@ mod mmsg;
 mod multicast;
 mod options;
 mod runtime;
+mod seats;
 mod send_queue;
+mod socket_options;
 #[cfg(target_os = "linux")]
 mod sys;
 mod tcp_open;
@@ -29,7 +31,7 @@ pub use context::{Block, Id};
 pub use endpoint::text as address_text;
 pub use error::SocketError;
 pub use event::{Event, EventKind, Place};
-pub use options::{ServerOptions, StreamOptions, TcpOptions, UdpOptions};
+pub use options::{BufferSizes, ServerOptions, StreamOptions, TcpOptions, UdpOptions};
 pub use runtime::runtime;
 pub use turn::{Net, Next, panic_message};
 pub use udp_socket::{Destination, UdpSent};

@@ -5,12 +5,23 @@
 pub struct StreamOptions {
     /// TCP_NODELAY (R-tcp-nodelay: on by default).
     pub no_delay: bool,
+    /// Keep-alive probes after this many milliseconds of silence; absent or 0: none.
+    pub keep_alive_delay: Option<u32>,
     /// What a peer's FIN does; absent: decided by the presence of a `halfclose` listener.
     pub allow_half_open: Option<bool>,
     /// send() returns false above this many bytes.
     pub high_water_mark: u32,
     /// "The buffer is full" above this many bytes.
     pub max_buffered_amount: u32,
+}
+
+/// Bytes that the system may buffer for a socket; absent: as many as it likes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BufferSizes {
+    /// SO_SNDBUF.
+    pub send: Option<u32>,
+    /// SO_RCVBUF.
+    pub receive: Option<u32>,
 }
 
 /// Of a TCPSocket.
@@ -26,6 +37,8 @@ pub struct TcpOptions {
     pub local_port: Option<u16>,
     /// IPV6_V6ONLY.
     pub ipv6_only: bool,
+    /// SO_SNDBUF and SO_RCVBUF.
+    pub buffers: BufferSizes,
     /// The rest.
     pub stream: StreamOptions,
 }
@@ -39,8 +52,12 @@ pub struct ServerOptions {
     pub local_port: Option<u16>,
     /// IPV6_V6ONLY.
     pub ipv6_only: bool,
+    /// SO_REUSEPORT: several servers share the connections.
+    pub reuse_port: bool,
     /// Connections that may wait to be accepted.
     pub backlog: u32,
+    /// Accepted sockets that may be open at once; absent: any number.
+    pub max_connections: Option<u32>,
     /// Applied to every accepted socket.
     pub stream: StreamOptions,
 }
@@ -56,10 +73,22 @@ pub struct UdpOptions {
     pub remote_address: Option<String>,
     /// SO_REUSEADDR, where a port is given (R-udp-reuse).
     pub address_reuse: bool,
+    /// SO_REUSEPORT: several sockets share the datagrams.
+    pub reuse_port: bool,
     /// Multicast that we send comes back to this host (R-udp-loop).
     pub loopback: bool,
+    /// SO_BROADCAST.
+    pub broadcast: bool,
     /// IPV6_V6ONLY.
     pub ipv6_only: bool,
+    /// Hops of unicast datagrams; absent: the system's.
+    pub time_to_live: Option<u8>,
+    /// Hops of multicast datagrams; absent: 1.
+    pub multicast_time_to_live: Option<u8>,
+    /// Where multicast leaves: an address (IPv4) or a zone (IPv6).
+    pub multicast_interface: Option<String>,
+    /// SO_SNDBUF and SO_RCVBUF.
+    pub buffers: BufferSizes,
     /// send() returns false above this many bytes.
     pub high_water_mark: u32,
     /// "The buffer is full" above this many bytes that the system did not take.

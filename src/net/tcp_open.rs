@@ -7,7 +7,7 @@ use mio::net::TcpStream;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::options::TcpOptions;
-use super::{SocketError, endpoint, errno};
+use super::{SocketError, endpoint, errno, socket_options};
 
 /// What became of connect(2).
 pub enum Attempt {
@@ -40,7 +40,8 @@ fn configure(socket: &Socket, options: &TcpOptions, remote: &SocketAddr) -> io::
     if remote.is_ipv6() {
         socket.set_only_v6(options.ipv6_only)?;
     }
-    socket.set_tcp_nodelay(options.stream.no_delay)
+    socket_options::set_buffer_sizes(socket, &options.buffers)?;
+    socket_options::set_stream_options(socket, &options.stream)
 }
 
 /// Where to bind to, if anywhere: a client that asks for nothing isn't bound before connect(2) (R-tcp-create).

@@ -4,13 +4,14 @@ use std::time::{Duration, Instant};
 
 use mio::Interest;
 use mio::net::{TcpListener, TcpStream};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::context::Context;
 use super::event::EventKind;
 use super::options::{ServerOptions, StreamOptions};
+use super::seats::Seats;
 use super::turn::Step;
-use super::{Id, SocketError, endpoint, errno};
+use super::{Id, SocketError, endpoint, errno, socket_options};
 
 /// Connections accepted in one turn; the rest waits in the backlog for the next.
 const ACCEPTS: usize = 64;
@@ -22,6 +23,8 @@ pub struct TcpServerSocket {
     listener: TcpListener,
     pub local: SocketAddr,
     pub stream_options: StreamOptions,
+    /// Who is open of those accepted.
+    pub seats: Seats,
     pub listening: bool,
     pub suspended: bool,
     pub scheduled: bool,
@@ -52,6 +55,7 @@ impl TcpServerSocket {
             listener,
             local,
             stream_options: options.stream,
+            seats: Seats::new(options.max_connections),
             listening: false,
             suspended: false,
             scheduled: false,
@@ -86,8 +90,12 @@ impl TcpServerSocket {
                 Ok((stream, remote)) => {
                     self.budget -= 1;
                     self.shortage_told = false;
+                    let remote = endpoint::canonical(remote);
+                    let Some(seat) = self.seats.take() else {
+                        return Step::Event(EventKind::ServerError(self.refuse(stream, remote)), false);
+                    };
                     self.prepare(&stream);
-                    return Step::Accepted(stream, endpoint::canonical(remote));
+                    return Step::Accepted(stream, remote, seat);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
                 Err(error) if errno::is_resource_shortage(&error) => {
@@ -121,10 +129,17 @@ impl TcpServerSocket {
 
     /// Options that Linux hands down from the listening socket are set there once.
     fn prepare(&self, stream: &TcpStream) {
-        if cfg!(not(target_os = "linux")) && self.stream_options.no_delay {
-            // It may have ended already: then nobody will miss the option.
-            let _ = stream.set_nodelay(true);
+        if cfg!(not(target_os = "linux")) {
+            // It may have ended already: then nobody will miss the options.
+            let _ = socket_options::set_stream_options(&SockRef::from(stream), &self.stream_options);
         }
+    }
+
+    /// Past `maxConnections` (R-srv-error): the client is reset, and somebody is told.
+    fn refuse(&self, stream: TcpStream, client: SocketAddr) -> SocketError {
+        // Failing that, the client sees FIN: it is refused all the same.
+        let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+        SocketError::TooManyConnections { client, limit: self.seats.limit() }
     }
 }
 
@@ -169,8 +184,11 @@ fn open(options: &ServerOptions, local: SocketAddr) -> Result<TcpListener, Socke
     // A port in TIME_WAIT is free (R-srv-bind). On Windows the option would let two servers share a port.
     #[cfg(unix)]
     raw.set_reuse_address(true).map_err(failed("setsockopt"))?;
+    if options.reuse_port {
+        socket_options::share_port(&raw)?;
+    }
     #[cfg(target_os = "linux")]
-    raw.set_tcp_nodelay(options.stream.no_delay).map_err(failed("setsockopt"))?;
+    socket_options::set_stream_options(&raw, &options.stream).map_err(failed("setsockopt"))?;
     raw.bind(&local.into()).map_err(failed("bind"))?;
     let backlog = i32::try_from(options.backlog).unwrap_or(i32::MAX);
     raw.listen(backlog).map_err(failed("listen"))?;

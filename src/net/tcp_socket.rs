@@ -12,6 +12,7 @@ use self::receive::Reading;
 use super::context::Context;
 use super::event::EventKind;
 use super::options::{StreamOptions, TcpOptions};
+use super::seats::Seat;
 use super::send_queue::SendQueue;
 use super::tcp_open::{self, Attempt};
 use super::turn::Step;
@@ -56,6 +57,8 @@ pub struct TcpSocket {
     /// A Blob's next piece has been asked for.
     blob_asked: bool,
     linger: Option<Linger>,
+    /// Counts it among its server's connections until it is "closed".
+    seat: Option<Seat>,
 }
 
 struct Linger {
@@ -96,6 +99,7 @@ impl TcpSocket {
         remote: SocketAddr,
         local: SocketAddr,
         options: &StreamOptions,
+        seat: Seat,
         id: Id,
         context: &Context,
     ) -> io::Result<Self> {
@@ -103,6 +107,7 @@ impl TcpSocket {
         let machine = Machine::accepted(ledger(options), options.allow_half_open);
         let mut socket = Self::new(machine, Some(stream), remote, local);
         socket.writable = true;
+        socket.seat = Some(seat);
         Ok(socket)
     }
 
@@ -124,6 +129,7 @@ impl TcpSocket {
             blob_due: false,
             blob_asked: false,
             linger: None,
+            seat: None,
         }
     }
 
@@ -420,6 +426,7 @@ impl TcpSocket {
         }
         self.queue.clear(&mut context.pool);
         self.linger = None;
+        self.seat = None;
     }
 
     /// The environment ends: what waits gets one chance to leave (R-end-of-life).

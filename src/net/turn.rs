@@ -12,6 +12,7 @@ use super::any_socket::AnySocket;
 use super::context::{Block, Context, WAKER};
 use super::event::{Event, EventKind, Place};
 use super::options::{ServerOptions, TcpOptions, UdpOptions};
+use super::seats::Seat;
 use super::tcp_server_socket::TcpServerSocket;
 use super::tcp_socket::TcpSocket;
 use super::udp_socket::UdpSocket;
@@ -55,7 +56,7 @@ pub enum Step {
     /// An event made of one read: the socket's share of this turn.
     Read(EventKind),
     /// A connection was accepted; the server may have more.
-    Accepted(mio::net::TcpStream, SocketAddr),
+    Accepted(mio::net::TcpStream, SocketAddr, Seat),
     /// A large read is due: lend a block.
     NeedsBlock,
     /// Nothing now.
@@ -272,6 +273,14 @@ impl Net {
         }
     }
 
+    /// A server's `connections`.
+    pub fn connections(&self, id: Id) -> u32 {
+        match self.sockets.get(id.index()).filter(|entry| entry.id == id).map(|entry| &entry.socket) {
+            Some(AnySocket::Server(server)) => server.seats.taken(),
+            _ => 0,
+        }
+    }
+
     /// close(). Returns whether the socket is gone.
     pub fn close(&mut self, id: Id) -> bool {
         let gone = self.with(id, |socket, id, context| match socket {
@@ -386,8 +395,8 @@ impl Net {
                     }
                     return Next::Event(Event { id, owner, kind, last: false });
                 }
-                Step::Accepted(stream, remote) => {
-                    if let Some(kind) = self.accept(id, owner, stream, remote) {
+                Step::Accepted(stream, remote, seat) => {
+                    if let Some(kind) = self.accept(id, owner, stream, remote, seat) {
                         return Next::Event(Event { id, owner, kind, last: false });
                     }
                 }
@@ -405,10 +414,17 @@ impl Net {
     }
 
     /// Makes a socket of a connection that server `id` accepted.
-    fn accept(&mut self, id: Id, owner: u32, stream: mio::net::TcpStream, remote: SocketAddr) -> Option<EventKind> {
+    fn accept(
+        &mut self,
+        id: Id,
+        owner: u32,
+        stream: mio::net::TcpStream,
+        remote: SocketAddr,
+        seat: Seat,
+    ) -> Option<EventKind> {
         let (options, local) = self.server(id, |server, _| (server.stream_options, server.local_of(&stream)))?;
         let opened = self.open(owner, |accepted, context| {
-            TcpSocket::accepted(stream, remote, local, &options, accepted, context)
+            TcpSocket::accepted(stream, remote, local, &options, seat, accepted, context)
                 .map(|socket| AnySocket::Tcp(Box::new(socket)))
                 .map_err(|error| SocketError::system_at("accept", remote, error))
         });

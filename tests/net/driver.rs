@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use tcp_udp_sockets::net::{
-    Block, Destination, EventKind, Id, Net, Next, Place, ServerOptions, SocketError, StreamOptions, TcpOptions,
-    UdpOptions, UdpSent,
+    Block, BufferSizes, Destination, EventKind, Id, Net, Next, Place, ServerOptions, SocketError, StreamOptions,
+    TcpOptions, UdpOptions, UdpSent,
 };
 use tcp_udp_sockets::proto::{ReadyState, Sent};
 
@@ -313,6 +313,7 @@ impl World {
 pub fn stream_options() -> StreamOptions {
     StreamOptions {
         no_delay: true,
+        keep_alive_delay: None,
         allow_half_open: None,
         high_water_mark: 64 * 1024,
         max_buffered_amount: 256 * 1024 * 1024,
@@ -326,6 +327,7 @@ pub fn tcp_options(remote: SocketAddr, stream: StreamOptions) -> TcpOptions {
         local_address: None,
         local_port: None,
         ipv6_only: false,
+        buffers: BufferSizes::default(),
         stream,
     }
 }
@@ -335,7 +337,9 @@ pub fn server_options(stream: StreamOptions) -> ServerOptions {
         local_address: Some("127.0.0.1".to_owned()),
         local_port: None,
         ipv6_only: false,
+        reuse_port: false,
         backlog: 511,
+        max_connections: None,
         stream,
     }
 }
@@ -346,8 +350,14 @@ pub fn udp_options() -> UdpOptions {
         local_port: None,
         remote_address: None,
         address_reuse: true,
+        reuse_port: false,
         loopback: false,
+        broadcast: false,
         ipv6_only: false,
+        time_to_live: None,
+        multicast_time_to_live: None,
+        multicast_interface: None,
+        buffers: BufferSizes::default(),
         high_water_mark: 64 * 1024,
         max_buffered_amount: 1024 * 1024,
     }

@@ -3,6 +3,7 @@
 mod driver;
 
 mod blobs;
+mod options;
 #[cfg(unix)]
 mod shortage;
 mod tcp;
