@@ -36,13 +36,20 @@ export type SendData = string | Blob | ArrayBuffer | ArrayBufferView;
 /** A port: an integer from 0 to 65535, or its decimal text, as in `socket.remotePort` (R-port). */
 export type Port = number | string;
 
-/** A group's network interface, for joinMulticastGroup() and leaveMulticastGroup(). */
+/** A group's network interface and source, for joinMulticastGroup() and leaveMulticastGroup(). */
 export interface MulticastOptions {
   /**
    * The interface to join on: one of its addresses for an IPv4 group, its zone (`"eth0"`, `"2"`) for an IPv6
-   * one. Default: the system chooses. Left out counts as an interface of its own (R-udp-group).
+   * one; `"all"` is every interface that does multicast and is up at the call. Default: the system chooses. `"all"`, and
+   * one left out, count as an interface of its own (R-udp-group).
    */
   interfaceAddress?: string | undefined;
+  /**
+   * Receive the group only from this host (source-specific multicast): a unicast address of the group's family. Join once
+   * for each of several. On one interface a group is joined either from any source or from such ones; what mixes the two
+   * throws InvalidAccessError (R-udp-group). Default: any source.
+   */
+  sourceAddress?: string | undefined;
 }
 
 /**
@@ -275,15 +282,17 @@ export declare class UDPSocket extends EventTarget {
   /**
    * Joins a multicast group.
    *
-   * @throws InvalidAccessError: not a multicast address of the socket's family, or joined already (R-udp-group).
+   * @throws InvalidAccessError: not a multicast address of the socket's family, joined already, or joined otherwise
+   *   (R-udp-group).
    * @throws InvalidStateError: the socket is closed.
-   * @throws NetworkError: no interface can join (`code` `"ENODEV"`).
+   * @throws NetworkError: no interface can join (`code` `"ENODEV"`); it is one more than the system allows (`"ENOBUFS"`).
+   * @throws NotSupportedError: the system lacks `"all"`, or `sourceAddress` for such a group (R-platform).
    */
   joinMulticastGroup(multicastGroupAddress: string, options?: MulticastOptions): void;
   /**
    * Leaves a multicast group, named as it was joined.
    *
-   * @throws InvalidAccessError: not a multicast address of the socket's family, or not joined (R-udp-group).
+   * @throws InvalidAccessError: not a multicast address of the socket's family, or not joined so (R-udp-group).
    * @throws InvalidStateError: the socket is closed.
    */
   leaveMulticastGroup(multicastGroupAddress: string, options?: MulticastOptions): void;

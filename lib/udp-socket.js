@@ -3,7 +3,7 @@
 // interface UDPSocket : EventTarget
 
 const { answer, enqueue, toBlob } = require("./blob.js");
-const { fromFailure, invalidAccess, invalidState, notSupported } = require("./errors.js");
+const { fromFailure, invalidAccess, invalidState } = require("./errors.js");
 const { defineEventHandlers } = require("./event-handler.js");
 const { UDPMessageEvent } = require("./events.js");
 const { fireError } = require("./failing.js");
@@ -375,7 +375,7 @@ function refusal(record, data, address, port) {
  *
  * @param {SocketRecord} record
  * @param {"joinMulticastGroup" | "leaveMulticastGroup"} member
- * @param {(id: number, group: string, interfaceAddress: string | undefined) => Failure | undefined} change
+ * @param {typeof join} change
  * @param {number} argumentCount
  * @param {unknown} multicastGroupAddress
  * @param {unknown} options
@@ -390,13 +390,7 @@ function changeMembership(record, member, change, argumentCount, multicastGroupA
   if (record.closed) {
     throw invalidState(`${where}: the socket is "closed"${record.ending === "" ? "" : `: ${record.ending}`}`);
   }
-  if (sourceAddress !== undefined) {
-    throw notSupported(`${where}: this version has no source-specific multicast (sourceAddress)`);
-  }
-  if (interfaceAddress === "all") {
-    throw notSupported(`${where}: this version joins on one interface at a time, not on "all"`);
-  }
-  const failure = change(record.id, group, interfaceAddress);
+  const failure = change(record.id, group, interfaceAddress, sourceAddress);
   if (failure !== undefined) {
     throw fromFailure(failure, where);
   }

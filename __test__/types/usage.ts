@@ -120,7 +120,7 @@ const state: ReadyState = discovery.readyState;
 
 // --- methods ------------------------------------------------------------------------------------------------
 
-const multicast: MulticastOptions = { interfaceAddress: "127.0.0.1" };
+const multicast: MulticastOptions = { interfaceAddress: "all", sourceAddress: "192.0.2.1" };
 discovery.joinMulticastGroup("239.255.255.250", multicast);
 discovery.leaveMulticastGroup("239.255.255.250", { interfaceAddress: undefined });
 equal<ReturnType<typeof client.reset>, void>(true);

@@ -15,7 +15,7 @@ use super::values::{
     type_of, uint, undefined,
 };
 use super::wake::Source;
-use crate::net::{Destination, Id, Net, SocketError, UdpSent, address_text, panic_message};
+use crate::net::{Destination, GroupRequest, Id, Net, SocketError, UdpSent, address_text, panic_message};
 use crate::proto::Sent;
 
 /// The most arguments that a function takes.
@@ -353,10 +353,9 @@ fn send_blob_to(call: &Call<'_>) -> Value {
 }
 
 fn change_group(call: &Call<'_>, join: bool) -> Value {
-    let (group, interface) = (call.text(1).unwrap_or_default(), call.text(2));
-    let changed =
-        call.environment.net(|net| net.udp(call.id(), |udp, _| udp.change_group(join, &group, interface.as_deref())));
-    match changed.flatten() {
+    let (group, interface, source) = (call.text(1).unwrap_or_default(), call.text(2), call.text(3));
+    let request = GroupRequest { group: &group, interface: interface.as_deref(), source: source.as_deref() };
+    match call.environment.net(|net| net.udp(call.id(), |udp, _| udp.change_group(join, request))).flatten() {
         Some(Err(error)) => failure(call.raw, &error),
         _ => undefined(call.raw),
     }

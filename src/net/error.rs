@@ -105,10 +105,12 @@ pub enum SocketError {
         /// A sentence.
         reason: String,
     },
-    /// More groups than the system allows one socket.
+    /// More groups than the system allows one socket, or more sources than it allows one group.
     TooManyGroups {
         /// The group.
         group: String,
+        /// It is about the group's sources.
+        of_sources: bool,
         /// The system's answer.
         source: io::Error,
     },
@@ -237,6 +239,9 @@ impl SocketError {
             ),
             Self::TooLong { bytes, most, .. } => {
                 format!("a datagram of {bytes} bytes is too long: at most {most} fit")
+            }
+            Self::TooManyGroups { group, of_sources: true, .. } => {
+                format!("the multicast group {group} has as many sources as the system allows; leave one")
             }
             Self::TooManyGroups { group, .. } => {
                 format!(

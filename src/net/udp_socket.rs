@@ -8,7 +8,7 @@ use mio::net::UdpSocket as MioSocket;
 
 use super::context::{BATCH, Context, STRIDE};
 use super::event::{EventKind, Place};
-use super::multicast::Memberships;
+use super::multicast::{GroupRequest, Member, Memberships};
 use super::options::UdpOptions;
 use super::turn::Step;
 use super::udp_queue::UdpQueue;
@@ -216,17 +216,13 @@ impl UdpSocket {
     }
 
     /// joinMulticastGroup() and leaveMulticastGroup().
-    pub fn change_group(&mut self, join: bool, group: &str, interface: Option<&str>) -> Result<(), SocketError> {
+    pub fn change_group(&mut self, join: bool, request: GroupRequest<'_>) -> Result<(), SocketError> {
         if self.closed {
             let member = if join { "joinMulticastGroup" } else { "leaveMulticastGroup" };
             return Err(SocketError::Closed { member });
         }
-        let Self { groups, socket, local, ipv6_only, .. } = self;
-        if join {
-            groups.join(socket, local, *ipv6_only, group, interface)
-        } else {
-            groups.leave(socket, local, *ipv6_only, group, interface)
-        }
+        let member = Member { socket: &self.socket, local: &self.local, ipv6_only: self.ipv6_only };
+        if join { self.groups.join(member, request) } else { self.groups.leave(member, request) }
     }
 
     /// close() (R-udp-close). Returns whether nothing is left to send.

@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use tcp_udp_sockets::net::{Destination, Id, Net, UdpSent};
+use tcp_udp_sockets::net::{Destination, GroupRequest, Id, Net, UdpSent};
 use tcp_udp_sockets::proto::ReadyState;
 
 use crate::driver::{Told, World, ignore, send_to, udp_options};
@@ -362,7 +362,8 @@ fn groups_are_kept_as_a_list() {
     let mut world = World::new();
     let (id, _) = world.udp();
     let mut change = |join, group: &str, interface: Option<&str>| {
-        world.net.udp(id, |udp, _| udp.change_group(join, group, interface)).unwrap().map_err(|error| error.name())
+        let request = GroupRequest { group, interface, source: None };
+        world.net.udp(id, |udp, _| udp.change_group(join, request)).unwrap().map_err(|error| error.name())
     };
     let refused = Err("InvalidAccessError");
     assert_eq!(change(true, "10.0.0.1", None), refused);
