@@ -18,6 +18,9 @@ const { chooseWake, microtaskDrain } = require("./runtime.js");
  * @property {(host: number, options: object) => { id: number, remoteAddress: string, localAddress: string, localPort: number } | Failure} openTcp
  * @property {(host: number, options: object) => { id: number, remoteAddress: string | null, localAddress: string, localPort: number } | Failure} openUdp
  * @property {(host: number, options: object) => { id: number, localAddress: string, localPort: number } | Failure} openServer
+ * @property {(host: number, name: string, family: 0 | 4 | 6) => { id: number } | Failure} openLookup
+ * @property {(host: number, after: number) => { id: number } | Failure} openTimer
+ * @property {(text: string) => { address: string, family: 4 | 6 } | Failure} parseAddress
  * @property {(id: number) => number} readyState
  * @property {(id: number) => number} bufferedAmount
  * @property {(id: number) => number} connections
@@ -45,6 +48,7 @@ const { chooseWake, microtaskDrain } = require("./runtime.js");
 
 /** @typedef {(id: number, kind: number, a: any, b: any, c: any, d: any) => void} Dispatch */
 /** @typedef {(record: SocketRecord, a: any, b: any, c: any, d: any) => void} Handler */
+/** @typedef {(kind: number, a: any, b: any, c: any, d: any) => void} ErrandHandler */
 
 /** The events, by the number that the native half gives them. */
 const Kind = /** @type {const} */ ({
@@ -62,6 +66,8 @@ const Kind = /** @type {const} */ ({
   UDP_BLOB: 20,
   SERVER_CONNECT: 33,
   SERVER_ERROR: 34,
+  LOOKUP: 48,
+  TIMER: 49,
 });
 
 /** Added to the kind of a socket's last event: its id is gone, and may be given to another socket. */
@@ -130,6 +136,14 @@ const scratch = new Uint8Array(new ArrayBuffer(SCRATCH_BYTES));
 /** Living sockets by id. What is here is not garbage collected (R-keep). @type {Map<number, SocketRecord>} */
 const sockets = new Map();
 
+/**
+ * What runs on behalf of a socket that there is not yet: look-ups, timers, connection attempts (connect.js). Its events are not
+ * an interface's, and run in the socket's context all the same.
+ *
+ * @type {Map<number, { record: SocketRecord, handler: ErrandHandler }>}
+ */
+const errands = new Map();
+
 /** @type {Handler[]} */
 const handlers = [];
 handlers[Kind.NONE] = () => {};
@@ -148,6 +162,7 @@ function handle(kind, handler) {
 function deliver(id, kind, a, b, c, d) {
   const record = sockets.get(id);
   if (record === undefined) {
+    deliverErrand(id, kind, a, b, c, d);
     return;
   }
   if ((kind & LAST) !== 0) {
@@ -155,6 +170,17 @@ function deliver(id, kind, a, b, c, d) {
     kind &= ~LAST;
   }
   record.runInAsyncScope(/** @type {Handler} */ (handlers[kind]), undefined, record, a, b, c, d);
+}
+
+/** @type {Dispatch} */
+function deliverErrand(id, kind, a, b, c, d) {
+  const errand = errands.get(id);
+  if (errand !== undefined) {
+    if ((kind & LAST) !== 0) {
+      errands.delete(id);
+    }
+    errand.record.runInAsyncScope(errand.handler, undefined, kind & ~LAST, a, b, c, d);
+  }
 }
 
 const drainMicrotasks = microtaskDrain(wake);
@@ -203,6 +229,26 @@ function host() {
 function enlist(record, id) {
   record.id = id;
   sockets.set(id, record);
+}
+
+/**
+ * From now on events with this id are an errand's, on the record's behalf.
+ *
+ * @param {SocketRecord} record
+ * @param {number} id
+ * @param {ErrandHandler} handler
+ */
+function entrust(record, id, handler) {
+  errands.set(id, { record, handler });
+}
+
+/**
+ * Nobody waits for an errand any more, and none of its events is told: it is closed, or becomes the record's own.
+ *
+ * @param {number} id
+ */
+function dismiss(id) {
+  errands.delete(id);
 }
 
 /**
@@ -270,7 +316,9 @@ module.exports = {
   SocketRecord,
   binding,
   bufferedAmount,
+  dismiss,
   enlist,
+  entrust,
   handle,
   host,
   isReferenced,

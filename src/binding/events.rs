@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::environment::Environment;
-use super::values::{Raw, Value, failure, string, uint};
+use super::values::{Raw, Value, array, failure, string, uint};
 use crate::net::{Event, EventKind, address_text};
 
 /// Added to the kind of a socket's last event.
@@ -40,7 +40,8 @@ pub fn arguments(environment: &Environment, event: &Event) -> Arguments {
         | EventKind::Drain
         | EventKind::Blob
         | EventKind::UdpDrain
-        | EventKind::UdpBlob => {}
+        | EventKind::UdpBlob
+        | EventKind::Timer => {}
         EventKind::Open(local) => {
             arguments.push(address(env, local));
             arguments.push(uint(env, local.port().into()));
@@ -61,6 +62,11 @@ pub fn arguments(environment: &Environment, event: &Event) -> Arguments {
             arguments.push(uint(env, remote.port().into()));
             arguments.push(address(env, local));
         }
+        EventKind::Lookup(Ok(addresses)) => {
+            let texts: Vec<Value> = addresses.iter().map(|address| string(env, &address_text(address))).collect();
+            arguments.push(array(env, &texts));
+        }
+        EventKind::Lookup(Err(error)) => arguments.push(failure(env, error)),
     }
     arguments
 }
@@ -81,6 +87,8 @@ fn number(kind: &EventKind) -> u32 {
         EventKind::UdpBlob => 20,
         EventKind::Connect { .. } => 33,
         EventKind::ServerError(_) => 34,
+        EventKind::Lookup(_) => 48,
+        EventKind::Timer => 49,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::ffi::{CStr, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
+use std::time::Duration;
 
 use napi::bindgen_prelude::{Error, Result};
 use napi::sys;
@@ -15,7 +16,7 @@ use super::values::{
     type_of, uint, undefined,
 };
 use super::wake::Source;
-use crate::net::{Destination, GroupRequest, Id, Net, SocketError, UdpSent, address_text, panic_message};
+use crate::net::{Destination, Family, GroupRequest, Id, Net, SocketError, UdpSent, address_text, panic_message};
 use crate::proto::Sent;
 
 /// The most arguments that a function takes.
@@ -102,6 +103,9 @@ pub fn define(env: Raw, exports: Value) -> Result<()> {
         c"openTcp" => open_tcp,
         c"openUdp" => open_udp,
         c"openServer" => open_server,
+        c"openLookup" => open_lookup,
+        c"openTimer" => open_timer,
+        c"parseAddress" => parse_address,
         c"readyState" => ready_state,
         c"bufferedAmount" => buffered_amount,
         c"connections" => connections,
@@ -215,6 +219,34 @@ fn open_server(call: &Call<'_>) -> Value {
             set_local(call, opened, &local);
         }
     })
+}
+
+fn open_lookup(call: &Call<'_>) -> Value {
+    let (owner, name) = (call.number(0), call.text(1).unwrap_or_default());
+    let family = match call.number(2) {
+        4 => Family::V4,
+        6 => Family::V6,
+        _ => Family::Any,
+    };
+    opened(call, call.environment.open(owner, |net| net.open_lookup(owner, &name, family)), |_, _| {})
+}
+
+fn open_timer(call: &Call<'_>) -> Value {
+    let (owner, after) = (call.number(0), Duration::from_millis(call.number(1).into()));
+    opened(call, call.environment.open(owner, |net| net.open_timer(owner, after)), |_, _| {})
+}
+
+fn parse_address(call: &Call<'_>) -> Value {
+    let text = call.text(0).unwrap_or_default();
+    match crate::net::parse_address("address", &text, 0) {
+        Ok(address) => {
+            let parsed = object(call.raw);
+            set(call.raw, parsed, c"address", string(call.raw, &address_text(&address)));
+            set(call.raw, parsed, c"family", uint(call.raw, if address.is_ipv4() { 4 } else { 6 }));
+            parsed
+        }
+        Err(error) => failure(call.raw, &error),
+    }
 }
 
 fn null(raw: Raw) -> Value {

@@ -60,6 +60,17 @@ pub fn object(env: Raw) -> Value {
     value(|out| unsafe { sys::napi_create_object(env, out) })
 }
 
+/// An array of these values.
+pub fn array(env: Raw, values: &[Value]) -> Value {
+    // SAFETY: as above.
+    let array = value(|out| unsafe { sys::napi_create_array_with_length(env, values.len(), out) });
+    for (index, element) in (0..).zip(values) {
+        // SAFETY: as above. A failed call leaves the element undefined.
+        unsafe { sys::napi_set_element(env, array, index, *element) };
+    }
+    array
+}
+
 /// Sets a member.
 pub fn set(env: Raw, object: Value, name: &CStr, member: Value) {
     // SAFETY: as above; `name` is NUL-terminated. A failed call leaves the member undefined.

@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 
 use super::context::Context;
+use super::errand::Errand;
 use super::event::EventKind;
 use super::tcp_server_socket::TcpServerSocket;
 use super::tcp_socket::TcpSocket;
@@ -8,11 +9,13 @@ use super::turn::Step;
 use super::udp_socket::UdpSocket;
 use super::{Id, SocketError};
 
-/// A socket of any kind.
+/// A socket of any kind, and what is numbered, owned and told of like one.
 pub enum AnySocket {
     Tcp(Box<TcpSocket>),
     Udp(Box<UdpSocket>),
     Server(Box<TcpServerSocket>),
+    /// A look-up or a timer.
+    Errand(Errand),
     /// One that panicked: what is still to be told of it.
     Broken(VecDeque<EventKind>),
 }
@@ -24,6 +27,7 @@ impl AnySocket {
             Self::Tcp(tcp) => tcp.step(id, context),
             Self::Udp(udp) => udp.step(context),
             Self::Server(server) => server.step(id, context),
+            Self::Errand(errand) => errand.step(),
             Self::Broken(left) => match left.pop_front() {
                 Some(kind) => Step::Event(kind, left.is_empty()),
                 None => Step::Idle,
@@ -41,6 +45,7 @@ impl AnySocket {
             Self::Tcp(_) => vec![EventKind::Error(error)],
             Self::Udp(_) => vec![EventKind::UdpError(error)],
             Self::Server(_) => vec![EventKind::ServerError(error)],
+            Self::Errand(_) => vec![EventKind::Lookup(Err(error))],
             Self::Broken(_) => return,
         };
         *self = Self::Broken(left.into());
@@ -52,6 +57,7 @@ impl AnySocket {
             Self::Tcp(tcp) => tcp.schedule(id, context),
             Self::Udp(udp) => udp.schedule(id, context),
             Self::Server(server) => server.schedule(id, context),
+            Self::Errand(errand) => errand.schedule(id, context),
             Self::Broken(_) => context.ready.push(id),
         }
     }
@@ -62,6 +68,7 @@ impl AnySocket {
             Self::Tcp(tcp) => tcp.scheduled = false,
             Self::Udp(udp) => udp.scheduled = false,
             Self::Server(server) => server.scheduled = false,
+            Self::Errand(errand) => errand.unschedule(),
             Self::Broken(_) => {}
         }
     }
@@ -72,6 +79,7 @@ impl AnySocket {
             Self::Tcp(tcp) => tcp.has_more(),
             Self::Udp(udp) => udp.has_more(),
             Self::Server(server) => server.has_more(),
+            Self::Errand(_) => false,
             Self::Broken(left) => !left.is_empty(),
         }
     }

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use mio::{Registry, Token, Waker};
 
+use super::inbox::Inbox;
 use super::mmsg::Batches;
 use super::send_queue::Pool;
 use super::timers::Timers;
@@ -63,6 +64,8 @@ pub struct Context {
     pub pool: Pool,
     /// Deadlines.
     pub timers: Timers,
+    /// What other threads have to say.
+    pub inbox: Arc<Inbox>,
     /// Sockets whose sends are to be flushed at the end of the turn.
     pub dirty: Vec<Id>,
     /// Sockets that have something to do in the next turn.
@@ -107,7 +110,8 @@ impl Context {
         Self {
             registry,
             pool: Pool::default(),
-            timers: Timers::new(waker),
+            timers: Timers::new(Arc::clone(&waker)),
+            inbox: Arc::new(Inbox::new(waker)),
             dirty: Vec::new(),
             ready: Vec::new(),
             buffer: vec![0; BATCH * STRIDE],

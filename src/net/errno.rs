@@ -16,11 +16,16 @@ pub fn text(error: &io::Error) -> String {
     if let Some(at) = text.find(" (os error") {
         text.truncate(at);
     }
+    lower_first(&mut text);
+    text
+}
+
+/// A sentence as it goes on behind a colon.
+pub fn lower_first(text: &mut String) {
     if let Some(first) = text.get(..1) {
         let lower = first.to_lowercase();
         text.replace_range(..1, &lower);
     }
-    text
 }
 
 /// What is left where the number says nothing (errors that std makes itself).

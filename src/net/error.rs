@@ -74,6 +74,13 @@ pub enum SocketError {
         /// The system's answer.
         source: io::Error,
     },
+    /// A host name that could not be looked up.
+    Lookup {
+        /// "ENOTFOUND", "EAI_AGAIN" …
+        code: String,
+        /// The system's sentence.
+        reason: String,
+    },
     /// close() while connecting.
     Abandoned {
         /// The remote address.
@@ -164,6 +171,7 @@ impl SocketError {
             Self::Closed { .. } => "InvalidStateError",
             Self::NotSupported { .. } => "NotSupportedError",
             Self::System { .. }
+            | Self::Lookup { .. }
             | Self::Abandoned { .. }
             | Self::BufferFull { .. }
             | Self::TooLong { .. }
@@ -183,6 +191,7 @@ impl SocketError {
             | Self::Interface { source, .. }
             | Self::TooManyGroups { source, .. } => Some(errno::name(source)),
             Self::TooManyConnections { .. } => Some("ECONNREFUSED".to_owned()),
+            Self::Lookup { code, .. } => Some(code.clone()),
             Self::Abandoned { .. } => Some("ECONNABORTED".to_owned()),
             Self::BufferFull { .. } => Some("ENOBUFS".to_owned()),
             Self::TooLong { .. } => Some("EMSGSIZE".to_owned()),
@@ -197,6 +206,7 @@ impl SocketError {
         match self {
             Self::Local { syscall, .. } | Self::System { syscall, .. } => Some(syscall),
             Self::TooManyGroups { .. } => Some("setsockopt"),
+            Self::Lookup { .. } => Some("getaddrinfo"),
             _ => None,
         }
     }
@@ -226,7 +236,8 @@ impl SocketError {
             Self::BadOption { reason }
             | Self::NotSupported { reason }
             | Self::Blob { reason }
-            | Self::Group { reason } => reason.clone(),
+            | Self::Group { reason }
+            | Self::Lookup { reason, .. } => reason.clone(),
             Self::Interface { what, text, source } => {
                 format!("{what} {text:?} names no interface of this host that could be used: {}", errno::text(source))
             }

@@ -53,6 +53,10 @@ pub enum EventKind {
     },
     /// Server: a connection could not be served.
     ServerError(SocketError),
+    /// A look-up: the addresses in the system's order, or why there are none.
+    Lookup(Result<Vec<SocketAddr>, SocketError>),
+    /// A timer: its time has come.
+    Timer,
 }
 
 /// Where received bytes lie.

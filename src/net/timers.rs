@@ -29,7 +29,8 @@ impl Timers {
     }
 
     /// Calls `id` up in `after` from `now`. A socket asks again when it is called too early: deadlines are not moved.
-    pub fn add(&mut self, now: Instant, after: Duration, id: Id) {
+    /// Returns when that is.
+    pub fn add(&mut self, now: Instant, after: Duration, id: Id) -> Instant {
         let mut at = now + after;
         if after >= COARSE {
             let ticks = (at - self.start).as_millis().div_ceil(TICK.as_millis());
@@ -37,6 +38,12 @@ impl Timers {
         }
         self.deadlines.insert((at, id));
         self.tell_task();
+        at
+    }
+
+    /// Forgets a deadline, as `add` returned it. The task may still wake once for it.
+    pub fn remove(&mut self, at: Instant, id: Id) {
+        self.deadlines.remove(&(at, id));
     }
 
     /// Takes one socket whose time has come.

@@ -133,7 +133,7 @@ impl Net {
         self.open(owner, |id, context| Ok(AnySocket::Server(Box::new(TcpServerSocket::listen(options, id, context)?))))
     }
 
-    fn open(
+    pub(super) fn open(
         &mut self,
         owner: u32,
         make: impl FnOnce(Id, &mut Context) -> Result<AnySocket, SocketError>,
@@ -222,7 +222,7 @@ impl Net {
                 AnySocket::Tcp(tcp) => tcp.machine.listen(data, half_close),
                 AnySocket::Udp(udp) => udp.listening = data,
                 AnySocket::Server(server) => server.listening = data,
-                AnySocket::Broken(_) => {}
+                AnySocket::Errand(_) | AnySocket::Broken(_) => {}
             }
             if data {
                 socket.schedule(id, context);
@@ -236,7 +236,7 @@ impl Net {
             AnySocket::Tcp(tcp) => tcp.machine.suspend(),
             AnySocket::Udp(udp) => udp.suspended = true,
             AnySocket::Server(server) => server.suspended = true,
-            AnySocket::Broken(_) => {}
+            AnySocket::Errand(_) | AnySocket::Broken(_) => {}
         });
     }
 
@@ -247,7 +247,7 @@ impl Net {
                 AnySocket::Tcp(tcp) => tcp.machine.resume(),
                 AnySocket::Udp(udp) => udp.suspended = false,
                 AnySocket::Server(server) => server.suspended = false,
-                AnySocket::Broken(_) => {}
+                AnySocket::Errand(_) | AnySocket::Broken(_) => {}
             }
             socket.schedule(id, context);
         });
@@ -290,6 +290,10 @@ impl Net {
             }
             AnySocket::Udp(udp) => udp.close(id, context),
             AnySocket::Server(_) => true,
+            AnySocket::Errand(errand) => {
+                errand.cancel(id, context);
+                true
+            }
             AnySocket::Broken(_) => false,
         });
         match gone {
@@ -342,10 +346,14 @@ impl Net {
                     AnySocket::Tcp(tcp) => tcp.on_deadline(id, context),
                     AnySocket::Udp(udp) => udp.on_deadline(id, context),
                     AnySocket::Server(server) => server.on_deadline(),
+                    AnySocket::Errand(errand) => errand.on_deadline(),
                     AnySocket::Broken(_) => {}
                 }
                 socket.schedule(id, context);
             });
+        }
+        for id in self.context.inbox.take() {
+            self.with(id, |socket, id, context| socket.schedule(id, context));
         }
         self.round.extend(self.context.ready.drain(..));
     }
@@ -358,7 +366,7 @@ impl Net {
                     AnySocket::Tcp(tcp) => tcp.on_ready(event, id, context),
                     AnySocket::Udp(udp) => udp.on_ready(event, id, context),
                     AnySocket::Server(server) => server.readable = true,
-                    AnySocket::Broken(_) => {}
+                    AnySocket::Errand(_) | AnySocket::Broken(_) => {}
                 }
                 socket.schedule(id, context);
             });
@@ -440,7 +448,7 @@ impl Net {
             self.with(id, |socket, id, context| match socket {
                 AnySocket::Tcp(tcp) => tcp.flush(id, context),
                 AnySocket::Udp(udp) => udp.flush_turn(id, context),
-                AnySocket::Server(_) | AnySocket::Broken(_) => {}
+                AnySocket::Server(_) | AnySocket::Errand(_) | AnySocket::Broken(_) => {}
             });
         }
         self.has_work()
@@ -472,7 +480,7 @@ impl Net {
             match &mut entry.socket {
                 AnySocket::Tcp(tcp) => tcp.abandon(entry.id, &mut self.context),
                 AnySocket::Udp(udp) => udp.abandon(entry.id, &mut self.context),
-                AnySocket::Server(_) | AnySocket::Broken(_) => {}
+                AnySocket::Server(_) | AnySocket::Errand(_) | AnySocket::Broken(_) => {}
             }
         }
     }

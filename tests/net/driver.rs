@@ -45,6 +45,9 @@ pub enum Told {
         local: SocketAddr,
     },
     ServerError(String),
+    /// The addresses found, or the error's code.
+    Lookup(Result<Vec<SocketAddr>, String>),
+    Timer,
 }
 
 /// One environment: its sockets, and all that they told.
@@ -179,6 +182,8 @@ impl World {
                 Told::Connect { accepted, remote, local }
             }
             EventKind::ServerError(error) => Told::ServerError(code(error)),
+            EventKind::Lookup(answer) => Told::Lookup(answer.map_err(code)),
+            EventKind::Timer => Told::Timer,
         }
     }
 

@@ -3,6 +3,7 @@
 mod driver;
 
 mod blobs;
+mod errands;
 mod options;
 #[cfg(unix)]
 mod shortage;

@@ -1,0 +1,207 @@
+//! Host names to addresses, by the system's own resolver.
+//!
+//! getaddrinfo() blocks, for many seconds where a name server is silent, and cannot be called off. So it runs on threads
+//! of its own, detached: neither the end of a worker nor that of the process waits for them, and what they find for
+//! somebody who has gone is dropped. The threads are the process's, few, and end when there is nothing to do.
+
+mod system;
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::inbox::Inbox;
+use super::turn::panic_message;
+use super::{Id, SocketError};
+
+use self::system::{Failed, Found};
+
+/// Which addresses are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// Both kinds, in the system's order.
+    Any,
+    /// IPv4 alone.
+    V4,
+    /// IPv6 alone.
+    V6,
+}
+
+/// Look-ups under way at once; further ones wait. More than a few, since silent name servers hold each for ten seconds and more.
+const THREADS: usize = 32;
+/// A thread with nothing to do ends after this long.
+const IDLE: Duration = Duration::from_secs(5);
+/// Who asks for a name that is being looked up gets that answer too, if the look-up began less than this long ago.
+const SHARED: Duration = Duration::from_secs(1);
+
+/// A look-up as who asked for it sees it. Dropping it cancels it.
+pub struct Pending(Arc<Slot>);
+
+/// Where the answer is put.
+type Slot = Mutex<Option<Arc<Found>>>;
+
+impl Pending {
+    /// The addresses in the system's order (RFC 6724), zones kept, or why there are none; `None` while it is not known.
+    pub fn answer(&self) -> Option<Result<Vec<SocketAddr>, SocketError>> {
+        let found = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        Some(match &*found {
+            Ok(addresses) => Ok(addresses.clone()),
+            Err(failed) => Err(SocketError::Lookup { code: failed.code.clone(), reason: failed.reason.clone() }),
+        })
+    }
+}
+
+/// Starts a look-up, or joins one that has just begun. Once it is answered, `inbox` tells `id`.
+pub fn ask(host: &str, family: Family, id: Id, inbox: &Arc<Inbox>) -> Result<Pending, SocketError> {
+    let slot = Arc::new(Slot::default());
+    let waiter = Waiter { slot: Arc::downgrade(&slot), inbox: Arc::clone(inbox), id };
+    LazyLock::force(&POOL)
+        .ask(Question { host: host.to_owned(), family }, waiter)
+        .map_err(|error| SocketError::system("pthread_create", error))?;
+    Ok(Pending(slot))
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Question {
+    host: String,
+    family: Family,
+}
+
+/// Who wants an answer.
+struct Waiter {
+    slot: Weak<Slot>,
+    inbox: Arc<Inbox>,
+    id: Id,
+}
+
+impl Waiter {
+    fn tell(&self, found: &Arc<Found>) {
+        if let Some(slot) = self.slot.upgrade() {
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(found));
+            self.inbox.post(self.id);
+        }
+    }
+}
+
+struct Job {
+    question: Question,
+    waiters: Vec<Waiter>,
+    began: Option<Instant>,
+}
+
+/// The process's look-ups. The lock is never held over one.
+#[derive(Default)]
+struct Pool {
+    state: Mutex<State>,
+    /// Something is in the queue.
+    work: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// Queued or under way, by number.
+    jobs: HashMap<u64, Job>,
+    /// The newest job for each question.
+    newest: HashMap<Question, u64>,
+    queue: VecDeque<u64>,
+    next: u64,
+    threads: usize,
+    idle: usize,
+}
+
+static POOL: LazyLock<Pool> = LazyLock::new(Pool::default);
+
+impl Pool {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ask(&'static self, question: Question, waiter: Waiter) -> io::Result<()> {
+        let mut state = self.state();
+        if let Some(job) = state.joinable(&question) {
+            job.waiters.push(waiter);
+            return Ok(());
+        }
+        // More may wait than threads are idle: those that were woken have not run yet.
+        if state.queue.len() >= state.idle && state.threads < THREADS {
+            let spawned = thread::Builder::new().name("tcp-udp-lookup".to_owned()).spawn(|| self.serve());
+            match spawned {
+                Ok(_) => state.threads += 1,
+                Err(error) if state.threads == 0 => return Err(error),
+                // It waits for one that there is.
+                Err(_) => {}
+            }
+        }
+        state.push(question, waiter);
+        self.work.notify_one();
+        Ok(())
+    }
+
+    /// What each thread does.
+    fn serve(&self) {
+        let mut state = self.state();
+        loop {
+            if let Some((number, question)) = state.take() {
+                drop(state);
+                let found = catch_unwind(AssertUnwindSafe(|| system::look_up(&question.host, question.family)));
+                let found = Arc::new(found.unwrap_or_else(|panic| Err(Failed::panicked(&panic_message(&*panic)))));
+                state = self.state();
+                let waiters = state.finish(number);
+                drop(state);
+                waiters.iter().for_each(|waiter| waiter.tell(&found));
+                state = self.state();
+                continue;
+            }
+            state.idle += 1;
+            let (woken, wait) = self.work.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
+            state = woken;
+            state.idle -= 1;
+            if wait.timed_out() && state.queue.is_empty() {
+                state.threads -= 1;
+                return;
+            }
+        }
+    }
+}
+
+impl State {
+    /// The job that somebody with the same question may wait for, too.
+    fn joinable(&mut self, question: &Question) -> Option<&mut Job> {
+        let job = self.jobs.get_mut(self.newest.get(question)?)?;
+        job.began.is_none_or(|began| began.elapsed() < SHARED).then_some(job)
+    }
+
+    fn push(&mut self, question: Question, waiter: Waiter) {
+        let number = self.next;
+        self.next += 1;
+        self.newest.insert(question.clone(), number);
+        self.jobs.insert(number, Job { question, waiters: vec![waiter], began: None });
+        self.queue.push_back(number);
+    }
+
+    /// The next job that somebody still waits for.
+    fn take(&mut self) -> Option<(u64, Question)> {
+        while let Some(number) = self.queue.pop_front() {
+            let Some(job) = self.jobs.get_mut(&number) else { continue };
+            if job.waiters.iter().any(|waiter| waiter.slot.strong_count() > 0) {
+                job.began = Some(Instant::now());
+                return Some((number, job.question.clone()));
+            }
+            self.finish(number);
+        }
+        None
+    }
+
+    /// A job is over. Returns who waits for it.
+    fn finish(&mut self, number: u64) -> Vec<Waiter> {
+        let Some(job) = self.jobs.remove(&number) else { return Vec::new() };
+        if self.newest.get(&job.question) == Some(&number) {
+            self.newest.remove(&job.question);
+        }
+        job.waiters
+    }
+}
