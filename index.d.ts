@@ -515,6 +515,65 @@ export declare class TCPSocket extends EventTarget {
   ): void;
 }
 
+// --- connect() ----------------------------------------------------------------------------------------------
+
+/** Options of connect(). Those of TCPOptions are for the socket that it makes. */
+export interface ConnectOptions extends TCPOptions {
+  /** Only addresses of this family are looked up and tried. Default: both. */
+  dnsQueryType?: "ipv4" | "ipv6" | undefined;
+  /**
+   * Milliseconds until the next address is tried beside those that have not answered yet; where an attempt fails the
+   * next one starts at once. Less than 10 counts as 10. 0 to 4294967295, else TypeError. Default: 250 (RFC 8305).
+   */
+  attemptDelay?: number | undefined;
+  /**
+   * Asked instead of the system's resolver, with the host: gives IPv4 and IPv6 literals, preferred first. Not
+   * asked where the host is a literal itself. What it rejects with is the `cause` of connect()'s own exception.
+   */
+  lookup?: ((host: string) => PromiseLike<Iterable<string>> | Iterable<string>) | undefined;
+  /**
+   * Asked right before each attempt, literals too, with exactly the address that is about to be connected to: only
+   * where it returns true that is done. So a name that resolves to an address inside your network (DNS
+   * rebinding) gets nowhere. It has to answer at once: a promise makes connect() reject. `code` of what is
+   * not allowed: `"ERR_ADDRESS_BLOCKED"`.
+   */
+  allowAddress?: ((address: string) => boolean) | undefined;
+  /**
+   * Milliseconds that all of it may take from the call on: the look-up and every attempt. Then connect() rejects with
+   * `code` `"ETIMEDOUT"`. 0 to 4294967295, else TypeError. Default, and 0: as long as the system tries.
+   */
+  connectTimeout?: number | undefined;
+}
+
+/**
+ * Connects to a host by name. The addresses that the system's resolver gives are tried in its order, IPv6 and IPv4
+ * taking turns, each `attemptDelay` after the one before or as soon as that has failed; the first that
+ * answers wins and the others are closed (RFC 8305, "Happy Eyeballs"). No attempt is cut off while it may still win.
+ *
+ * It keeps the process alive until it is settled. R-connect.
+ *
+ * @param host A host name, or an IPv4 or IPv6 literal, also in brackets as in `URL.hostname`: a literal is never
+ *   looked up. A name with other than ASCII characters is converted as browsers do (IDNA).
+ * @param port The port there, 1 to 65535 (R-port).
+ * @returns A socket in `"open"`: its `open` event does not fire. Nothing is lost when its listeners are added later
+ *   (R-listen). `remoteAddress` is the address that it is connected to. Every failure is a rejection, never thrown:
+ *
+ *   - NetworkError: no address could be connected to. `code` is that of the attempt that failed last, `cause` an
+ *     AggregateError of all, in the order of the attempts. `"ENOTFOUND"`, `"EAI_AGAIN"` …: the look-up gave no
+ *     address, or the options leave none of them. `"ETIMEDOUT"`: `connectTimeout` has passed.
+ *   - InvalidAccessError: the host or a port is not one; the local ones cannot be had; `lookup` gave what is no address.
+ *   - NotSupportedError: `useSecureTransport` is true.
+ *   - SecurityError: Node's permission model denies network access (R-trust).
+ *   - TypeError: a number is out of range (R-range), `lookup` or `allowAddress` is no function.
+ *   - What `allowAddress` throws.
+ *
+ * @example
+ * const socket = await connect("example.com", 80, { connectTimeout: 10_000 });
+ * socket.onmessage = ({ data }) => console.log(new TextDecoder().decode(data));
+ * socket.send("HEAD / HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n\r\n");
+ */
+export declare function connect(host: string, port: Port, options?: ConnectOptions): Promise<TCPSocket>;
+
 // --- TCP server ---------------------------------------------------------------------------------------------
 
 /** Options of the TCPServerSocket constructor. Draft, dictionary TCPServerOptions. */

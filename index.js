@@ -1,7 +1,8 @@
 "use strict";
 
+const { connect } = require("./lib/connect.js");
 const { TCPServerSocket } = require("./lib/tcp-server-socket.js");
 const { TCPSocket } = require("./lib/tcp-socket.js");
 const { UDPSocket } = require("./lib/udp-socket.js");
 
-module.exports = { TCPServerSocket, TCPSocket, UDPSocket };
+module.exports = { TCPServerSocket, TCPSocket, UDPSocket, connect };

@@ -51,10 +51,12 @@ const CURES = new Map(
     EAFNOSUPPORT: "This host does not speak that family of addresses.",
     ECONNABORTED: "The attempt was given up.",
     ECONNREFUSED: "Nothing listens there, or a firewall refuses it.",
+    EAI_AGAIN: "No name server answers: the network is down, or the resolver is not set up. It may work later.",
     ECONNRESET: "The peer, or something between, broke the connection off.",
     EHOSTUNREACH: "No route leads there from this host.",
     EMFILE: "This process has too many open files: close some, or raise its limit (ulimit -n).",
     ENETUNREACH: "No route leads there from this host.",
+    ENOTFOUND: "There is no such name, or it has no address.",
     ENFILE: "This host has too many open files.",
     EPERM: "A firewall or the system's settings forbid it.",
     EPIPE: "The connection was over already.",
@@ -110,13 +112,18 @@ function sentence({ code, syscall, address, port, reason }) {
     const at = address === undefined || reason.includes(address) ? "" : ` (${endpoint(address, port)})`;
     return reason + at;
   }
-  const attempt = ATTEMPTS.get(syscall) ?? `${syscall}:`;
+  return `cannot ${ATTEMPTS.get(syscall) ?? `${syscall}:`} ${endpoint(address, port)}: ${because(reason, code)}`;
+}
+
+/**
+ * Why something failed, and what would be right.
+ *
+ * @param {string} reason
+ * @param {string | undefined} code
+ */
+function because(reason, code) {
   const cure = code === undefined ? undefined : CURES.get(code);
-  return (
-    `cannot ${attempt} ${endpoint(address, port)}: ${reason}` +
-    (code === undefined || reason.includes(code) ? "" : ` (${code})`) +
-    (cure === undefined ? "" : `. ${cure}`)
-  );
+  return reason + (code === undefined || reason.includes(code) ? "" : ` (${code})`) + (cure === undefined ? "" : `. ${cure}`);
 }
 
 /**
@@ -154,4 +161,22 @@ function securityError(message) {
   return exception("SecurityError", message);
 }
 
-module.exports = { fromFailure, invalidAccess, invalidState, notSupported, securityError, sentence };
+/**
+ * @param {string} message
+ * @param {Parameters<typeof exception>[2]} details
+ */
+function networkError(message, details) {
+  return exception("NetworkError", message, details);
+}
+
+module.exports = {
+  because,
+  endpoint,
+  fromFailure,
+  invalidAccess,
+  invalidState,
+  networkError,
+  notSupported,
+  securityError,
+  sentence,
+};

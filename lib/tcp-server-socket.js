@@ -10,7 +10,7 @@ const { fire, overrideListening } = require("./listeners.js");
 const native = require("./native.js");
 const { requirePermission } = require("./permission.js");
 const { refuseSecureTransport, toSecureTransport } = require("./secure-transport.js");
-const { accept } = require("./tcp-socket.js");
+const { establish } = require("./tcp-socket.js");
 const {
   checkPort,
   defineInterface,
@@ -172,7 +172,7 @@ class TCPServerSocket extends EventTarget {
     // "Upon a new successful connection to the TCP server socket".
     native.handle(Kind.SERVER_CONNECT, (record, id, remoteAddress, remotePort, localAddress) => {
       const localPort = /** @type {TCPServerSocket} */ (record.socket).#localPort;
-      fire(record, new ConnectEvent(accept({ id, remoteAddress, remotePort, localAddress, localPort })));
+      fire(record, new ConnectEvent(establish({ id, remoteAddress, remotePort, localAddress, localPort })));
     });
   }
 }

@@ -52,13 +52,13 @@ const toTCPOptions = dictionary({
 /** Why a socket cannot send any more that can still receive. */
 const HALFCLOSED = "halfclose() was called";
 
-/** What only accept() has: as first argument it makes the constructor wrap an accepted connection. */
-const ACCEPTED = Object.freeze({});
+/** What only establish() has: as first argument it makes the constructor wrap an established connection. */
+const ESTABLISHED = Object.freeze({});
 
 /**
- * A connection that the native half has accepted.
+ * A connection that is established already. `record`: what connect() has made for its socket.
  *
- * @typedef {{ id: number, remoteAddress: number | string, remotePort: number, localAddress: number | string, localPort: number }} Accepted
+ * @typedef {{ id: number, remoteAddress: number | string, remotePort: number, localAddress: number | string, localPort: number, record?: SocketRecord }} Established
  */
 
 class TCPSocket extends EventTarget {
@@ -80,14 +80,15 @@ class TCPSocket extends EventTarget {
    */
   constructor(remoteAddress, remotePort, options = undefined) {
     super();
-    if (remoteAddress === ACCEPTED) {
-      this.#record = new native.SocketRecord(this, "TCPSocket", LISTEN_BITS);
-      const accepted = /** @type {Accepted} */ (remotePort);
-      this.#remoteAddress = accepted.remoteAddress;
-      this.#remotePort = accepted.remotePort;
-      this.#localAddress = accepted.localAddress;
-      this.#localPort = accepted.localPort;
-      native.enlist(this.#record, accepted.id);
+    if (remoteAddress === ESTABLISHED) {
+      const established = /** @type {Established} */ (remotePort);
+      this.#record = established.record ?? newRecord(this);
+      this.#record.socket = this;
+      this.#remoteAddress = established.remoteAddress;
+      this.#remotePort = established.remotePort;
+      this.#localAddress = established.localAddress;
+      this.#localPort = established.localPort;
+      native.enlist(this.#record, established.id);
       return;
     }
     const where = "TCPSocket constructor";
@@ -96,22 +97,18 @@ class TCPSocket extends EventTarget {
     }
     const address = toDOMString(remoteAddress, "remoteAddress");
     const port = toNumber(remotePort, "remotePort");
-    const { secureTransport, useSecureTransport, ...settings } = toTCPOptions(options, "options");
+    const converted = toTCPOptions(options, "options");
     requirePermission(where);
 
     // Steps 1 to 3, R-port; the addresses are parsed by the native half, which knows them best.
     checkPort(port, 1, `${where}: remotePort`);
-    if (settings.localPort !== undefined) {
-      checkPort(settings.localPort, 0, `${where}: options.localPort`);
-    }
-    refuseZero(settings, ["receiveBufferSize", "sendBufferSize"], where);
-    refuseSecureTransport({ secureTransport, useSecureTransport }, where);
+    const settings = checkTCPOptions(converted, where);
     // Steps 4 to 8, R-tcp-create: the attempt has started when this returns.
     const opened = openTcp(native.host(), { ...settings, remoteAddress: address, remotePort: port });
     if (!("id" in opened)) {
       throw fromFailure(opened, where);
     }
-    this.#record = new native.SocketRecord(this, "TCPSocket", LISTEN_BITS);
+    this.#record = newRecord(this);
     this.#remoteAddress = opened.remoteAddress;
     this.#remotePort = port;
     this.#localAddress = opened.localAddress;
@@ -285,6 +282,21 @@ class TCPSocket extends EventTarget {
 }
 
 /**
+ * Of connect(), too: what can be wrong with options whatever the system says.
+ *
+ * @param {ReturnType<typeof toTCPOptions>} options
+ * @param {string} where
+ */
+function checkTCPOptions({ secureTransport, useSecureTransport, ...settings }, where) {
+  if (settings.localPort !== undefined) {
+    checkPort(settings.localPort, 0, `${where}: options.localPort`);
+  }
+  refuseZero(settings, ["receiveBufferSize", "sendBufferSize"], where);
+  refuseSecureTransport({ secureTransport, useSecureTransport }, where);
+  return settings;
+}
+
+/**
  * send() of what is neither a string nor usual bytes: empty, shared, a Blob, or nothing that can be sent.
  *
  * @param {SocketRecord} record
@@ -336,12 +348,19 @@ native.handle(Kind.TCP_BLOB, (record) => {
 });
 
 /**
- * The TCPSocket of an accepted connection: "open" from the start (R-srv-connect).
+ * The TCPSocket of an established connection: "open" from the start (R-srv-connect, R-connect).
  *
- * @param {Accepted} accepted
+ * @param {Established} established
  */
-function accept(accepted) {
-  return new TCPSocket(ACCEPTED, accepted);
+function establish(established) {
+  return new TCPSocket(ESTABLISHED, established);
+}
+
+/**
+ * @param {TCPSocket | undefined} socket undefined: establish() sets it later
+ */
+function newRecord(socket) {
+  return new native.SocketRecord(/** @type {TCPSocket} */ (socket), "TCPSocket", LISTEN_BITS);
 }
 
 defineInterface(TCPSocket, "TCPSocket", [
@@ -362,4 +381,4 @@ defineInterface(TCPSocket, "TCPSocket", [
   "hasRef",
 ]);
 
-module.exports = { TCPSocket, accept };
+module.exports = { TCPSocket, checkTCPOptions, establish, newRecord, toTCPOptions };

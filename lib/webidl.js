@@ -184,6 +184,20 @@ function enumeration(values) {
 }
 
 /**
+ * A callback function type.
+ *
+ * @param {unknown} value
+ * @param {string} what
+ * @returns {Function}
+ */
+function toFunction(value, what) {
+  if (typeof value !== "function") {
+    throw new TypeError(`${what} must be a function, not ${shown(value)}`);
+  }
+  return value;
+}
+
+/**
  * A value for a message, without running the program's code.
  *
  * @param {unknown} value
@@ -231,5 +245,6 @@ module.exports = {
   toDOMString,
   toEnforcedOctet,
   toEnforcedUnsignedLong,
+  toFunction,
   toNumber,
 };

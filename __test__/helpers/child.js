@@ -10,7 +10,7 @@ const FIXTURES = path.join(__dirname, "..", "fixtures");
 
 /** What a script given as source text may use without requiring it. */
 const PRELUDE = `"use strict";
-const { UDPSocket, TCPSocket, TCPServerSocket } = require(${JSON.stringify(ROOT)});
+const { UDPSocket, TCPSocket, TCPServerSocket, connect } = require(${JSON.stringify(ROOT)});
 const net = require("node:net");
 const { once } = require(${JSON.stringify(path.join(__dirname, "events"))});
 `;

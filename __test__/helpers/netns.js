@@ -13,7 +13,7 @@ const obstacle = (() => {
   if (process.platform !== "linux") {
     return "needs Linux";
   }
-  const probe = spawnSync("unshare", ["-n", "sh", "-c", "ip link set lo up && ip link add p0 type veth peer name p1"]);
+  const probe = spawnSync("unshare", ["-n", "-m", "sh", "-c", "ip link set lo up && ip link add p0 type veth peer name p1"]);
   return probe.status === 0 ? undefined : "needs root, unshare and ip";
 })();
 
@@ -49,11 +49,34 @@ const setups = {
   silent: `
     echo 100000000 > /proc/sys/net/ipv4/neigh/v0/unres_qlen_bytes
     echo 3600 > /proc/sys/net/ipv4/neigh/v0/mcast_solicit`,
+  /** After `silent`: NEIGHBOUR is the only name server, so that look-ups of what is not in /etc/hosts take for ever. */
+  deaf: `
+    t=$(mktemp -d)
+    printf 'nameserver ${NEIGHBOUR}\noptions timeout:30 attempts:5\n' > $t/resolv.conf
+    echo 'hosts: files dns' > $t/nsswitch.conf
+    mount --bind $t/resolv.conf /etc/resolv.conf
+    mount --bind $t/nsswitch.conf /etc/nsswitch.conf
+    rm -r $t`,
 };
+
+/**
+ * A setup line that makes this the whole of /etc/hosts.
+ *
+ * @param {Record<string, string[]>} names
+ */
+function hosts(names) {
+  const lines = Object.entries(names).flatMap(([name, addresses]) => addresses.map((address) => `${address} ${name}`));
+  return `
+    h=$(mktemp)
+    printf '%s\n' ${lines.map((line) => `'${line}'`).join(" ")} > $h
+    mount --bind $h /etc/hosts
+    rm $h`;
+}
 
 /** What scripts may use without requiring it. */
 const PRELUDE = `"use strict";
-const { UDPSocket, TCPSocket, TCPServerSocket } = require(${JSON.stringify(ROOT)});
+const { UDPSocket, TCPSocket, TCPServerSocket, connect } = require(${JSON.stringify(ROOT)});
+const net = require("node:net");
 const dgram = require("node:dgram");
 const { execFileSync } = require("node:child_process");
 const { once, record, turn, sleep, settle, eventually } = require(${JSON.stringify(path.join(__dirname, "events"))});
@@ -83,7 +106,8 @@ function report(value) {
  */
 function inNamespace(script, { setup = setups.loopback, timeout = 8000 } = {}) {
   const source = `${PRELUDE}(async () => {${script}\n})().catch((error) => { console.error(error); process.exit(70); });`;
-  const child = spawn("unshare", ["-n", "sh", "-e", "-c", `${setup}\nexec "$@"`, "sh", process.execPath, "-e", source], {
+  // Mounts of its own, too: a setup may put another file over one of /etc.
+  const child = spawn("unshare", ["-n", "-m", "sh", "-e", "-c", `${setup}\nexec "$@"`, "sh", process.execPath, "-e", source], {
     cwd: ROOT,
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -113,4 +137,4 @@ function inNamespace(script, { setup = setups.loopback, timeout = 8000 } = {}) {
   return done;
 }
 
-module.exports = { namespaceTest, inNamespace, setups, HERE, NEIGHBOUR };
+module.exports = { namespaceTest, inNamespace, setups, hosts, HERE, NEIGHBOUR };

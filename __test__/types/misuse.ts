@@ -69,6 +69,17 @@ tcp.onerror = ({ error }) => error.code === 19;
 // @ts-expect-error an event's data is read-only
 tcp.onmessage = (event) => (event.data = new ArrayBuffer(0));
 
+// @ts-expect-error allowAddress answers at once
+sockets.connect("example.com", 80, { allowAddress: async () => true });
+// @ts-expect-error lookup gives texts
+sockets.connect("example.com", 80, { lookup: async () => [{ address: "127.0.0.1", family: 4 }] });
+// @ts-expect-error the port is not optional
+sockets.connect("example.com");
+// @ts-expect-error the values are Direct Sockets'
+sockets.connect("example.com", 80, { dnsQueryType: 4 });
+// @ts-expect-error it is a promise
+sockets.connect("example.com", 80).send("x");
+
 // The event interfaces are types only (R-noif).
 // @ts-expect-error not a value
 void sockets.UDPMessageEvent;

@@ -1,8 +1,9 @@
 // What users write, as CommonJS: compiles without an error under every tsconfig beside this file.
 
-import { TCPServerSocket, TCPSocket, UDPSocket } from "tcp-udp-sockets";
+import { TCPServerSocket, TCPSocket, UDPSocket, connect } from "tcp-udp-sockets";
 import type {
   ConnectEvent,
+  ConnectOptions,
   ErrorEvent,
   MulticastOptions,
   Port,
@@ -182,3 +183,29 @@ server.onerror = ({ error }) => {
 };
 
 console.log(moreBufferingOK, state, held, framed);
+
+// --- connect() ----------------------------------------------------------------------------------------------
+
+const connectOptions: ConnectOptions = {
+  dnsQueryType: "ipv4",
+  attemptDelay: 100,
+  connectTimeout: 10_000,
+  lookup: async (host) => [host],
+  allowAddress: (address) => !address.startsWith("10."),
+  localAddress: undefined,
+  noDelay: false,
+};
+const noConnectOptions: ConnectOptions = {
+  dnsQueryType: undefined,
+  attemptDelay: undefined,
+  connectTimeout: undefined,
+  lookup: undefined,
+  allowAddress: undefined,
+};
+const anyIterable: ConnectOptions = { lookup: (host: string) => new Set([host]) };
+connect("example.com", "80", connectOptions).then((socket) => {
+  equal<typeof socket, TCPSocket>(true);
+  socket.send("x");
+});
+connect("example.com", 80, noConnectOptions).catch(() => connect("::1", 80));
+connect("example.com", 80, anyIterable).catch((error: SocketError) => console.error(error.code, error.cause));

@@ -1,0 +1,114 @@
+"use strict";
+
+// What connect() takes as host: a name, or an IPv4 or IPv6 literal.
+
+const { domainToASCII } = require("node:url");
+const { invalidAccess } = require("./errors.js");
+const { binding } = require("./native.js");
+const { shown } = require("./webidl.js");
+
+/** @typedef {{ address: string, family: 4 | 6 }} Address an address in canonical form */
+
+/** Of a whole name, without a dot at its end (RFC 1035). */
+const LONGEST = 253;
+
+/**
+ * @param {string} text
+ * @param {string} where
+ * @returns {{ text: string, name: string, address: Address | undefined }} the host as messages name it, as it is looked up and
+ *   verified, and its address if it is one
+ */
+function parseHost(text, where) {
+  if (text === "") {
+    throw invalidAccess(`${where}: host is empty; give a host name, or an IPv4 or IPv6 address`);
+  }
+  // As URL's hostname has it.
+  const bare = /^\[(.*:.*)\]$/s.exec(text)?.[1] ?? text;
+  const literal = binding.parseAddress(bare);
+  if ("address" in literal && "family" in literal) {
+    return asAddress(literal);
+  }
+   
+  const name = /^[\0-\x7f]*$/.test(text) ? text : domainToASCII(text);
+  const converted = name === text ? literal : binding.parseAddress(name);
+  if ("address" in converted && "family" in converted) {
+    // Such as full-width digits: an address all the same, which the resolver is not asked for.
+    return asAddress(converted);
+  }
+  const flaw = findFlaw(text, bare, name, /** @type {import("./errors.js").Failure} */ (literal).reason);
+  if (flaw !== undefined) {
+    throw invalidAccess(`${where}: host ${shown(text)} ${flaw}`);
+  }
+  return { text, name, address: undefined };
+}
+
+/** @param {Address} literal */
+function asAddress(literal) {
+  return { text: literal.address, name: literal.address, address: usable(literal) };
+}
+
+/**
+ * Why a host that is no address cannot be a name either.
+ *
+ * @param {string} text
+ * @param {string} bare without brackets
+ * @param {string} name in ASCII; "" where it has no such form
+ * @param {string} reason why it is no address
+ */
+function findFlaw(text, bare, name, reason) {
+  if (name === "") {
+    return "is not a name that IDNA allows";
+  }
+  if (/[/?#@\\]/.test(text)) {
+    return "is not a host name; of a URL give the hostname alone";
+  }
+  if (/^\[?[0-9a-f:.]*:[0-9a-f:.]*(%.*)?\]?$/i.test(text) && bare.split(":").length > 2) {
+    return `is no IPv6 address: ${reason}`;
+  }
+  if (text.includes(":")) {
+    return "is not a host name; the port is an argument of its own";
+  }
+   
+  if (/[\0-\x20\x7f"%<>[\]^`{|}]/.test(name)) {
+    return "has characters that no host name has";
+  }
+  if (name.replace(/\.$/, "").length > LONGEST) {
+    return `is too long: a host name has at most ${LONGEST} characters`;
+  }
+  return undefined;
+}
+
+/**
+ * An address of a look-up's.
+ *
+ * @param {string} text
+ * @param {string} where
+ * @returns {Address}
+ */
+function parseAddress(text, where) {
+  const parsed = binding.parseAddress(text);
+  if ("address" in parsed && "family" in parsed) {
+    return usable(parsed);
+  }
+  throw invalidAccess(`${where}: lookup gave ${shown(text)}, which is no IPv4 or IPv6 address`);
+}
+
+/**
+ * The wildcard as a destination is this host, and systems take it as its loopback address. Said openly, so that
+ * allowAddress() is asked for what is connected to.
+ *
+ * @param {Address} address
+ * @returns {Address}
+ */
+function usable({ address, family }) {
+  switch (address) {
+    case "0.0.0.0":
+      return { address: "127.0.0.1", family };
+    case "::":
+      return { address: "::1", family };
+    default:
+      return { address, family };
+  }
+}
+
+module.exports = { parseAddress, parseHost };
