@@ -3,12 +3,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use napi::sys;
+use slab::Slab;
 
 use super::events;
 use super::host::{Host, dereference};
 use super::values::{Raw, Value, array_buffer, ok, to_bytes, type_of, uint};
 use super::wake::{self, Source, Wake};
-use crate::net::{Block, Event, Id, Net, Next, Place, SocketError};
+use crate::net::{Block, Event, Id, Net, Next, Place, SocketError, keep_heap};
 
 /// What a large read goes straight into. Matches `net`'s read size, so that a full read is handed over as it is.
 const BLOCK: u32 = 64 * 1024;
@@ -22,8 +23,8 @@ pub struct Environment {
     hosts: RefCell<Vec<Host>>,
     source: Cell<Option<Source>>,
     wake: OnceCell<Box<dyn Wake>>,
-    /// The ArrayBuffer whose memory `net` has been lent.
-    block: Cell<sys::napi_ref>,
+    /// The ArrayBuffers whose memory `net` has been lent, by the numbers of the blocks.
+    blocks: RefCell<Slab<sys::napi_ref>>,
     in_turn: Cell<bool>,
 }
 
@@ -36,7 +37,7 @@ impl Environment {
             hosts: RefCell::new(Vec::new()),
             source: Cell::new(None),
             wake: OnceCell::new(),
-            block: Cell::new(ptr::null_mut()),
+            blocks: RefCell::new(Slab::new()),
             in_turn: Cell::new(false),
         }
     }
@@ -154,14 +155,14 @@ impl Environment {
                         break;
                     }
                 }
-                Some(Next::NeedsBlock) => {
-                    let block = self.allocate_block();
-                    self.net(|net| net.lend_block(block));
-                }
+                Some(Next::NeedsBlocks(count)) => self.lend_blocks(count),
                 Some(Next::Done) | None => break,
             }
         }
         self.net(Net::finish);
+        while let Some(block) = self.net(Net::surplus_block).flatten() {
+            self.forget_block(block.number());
+        }
         told
     }
 
@@ -223,33 +224,53 @@ impl Environment {
 
     /// The ArrayBuffer of an event's bytes (R-data: exactly the received ones).
     pub fn data(&self, place: Place) -> Value {
-        if let Place::Block { len } = place {
-            return self.block_data(len);
+        if let Place::Block { number, len } = place {
+            return self.block_data(number, len);
         }
         self.net(|net| array_buffer(self.raw, net.received(place))).unwrap_or(ptr::null_mut())
     }
 
     /// A full block is handed over as it is; of a shorter one the bytes are copied and the block is used again.
-    fn block_data(&self, len: usize) -> Value {
-        let block = dereference(self.raw, self.block.get());
+    fn block_data(&self, number: u32, len: usize) -> Value {
+        let block = dereference(self.raw, self.blocks.borrow()[number as usize]);
         if len == BLOCK as usize {
-            self.net(Net::take_block);
-            // SAFETY: the reference is live; the value is held by the open handle scope.
-            unsafe { sys::napi_delete_reference(self.raw, self.block.replace(ptr::null_mut())) };
+            self.forget_block(number);
             return block;
         }
-        // SAFETY: the bytes are copied before JavaScript runs.
-        match unsafe { to_bytes(self.raw, block) } {
-            Some(bytes) => array_buffer(self.raw, &bytes[..len]),
-            None => ptr::null_mut(),
+        // SAFETY: the bytes are copied before JavaScript runs, or the block is read into again.
+        let Some(bytes) = (unsafe { to_bytes(self.raw, block) }) else { return ptr::null_mut() };
+        let data = array_buffer(self.raw, &bytes[..len]);
+        // SAFETY: as in `lend_blocks`.
+        let block = unsafe { Block::new(bytes.as_ptr().cast_mut(), bytes.len(), number) };
+        self.net(|net| net.lend_block(Some(block)));
+        data
+    }
+
+    /// Has JavaScript allocate memory for large reads.
+    fn lend_blocks(&self, count: usize) {
+        let Some(_scope) = Scope::open(self.raw) else { return self.refuse_block() };
+        let Some(allocate) =
+            self.hosts.borrow().iter().find(|host| host.is_held()).map(|host| host.option(c"allocate"))
+        else {
+            return self.refuse_block();
+        };
+        let size = uint(self.raw, BLOCK);
+        keep_heap();
+        for _ in 0..count {
+            let block = self.allocate_block(allocate, size);
+            let got = block.is_some();
+            self.net(|net| net.lend_block(block));
+            if !got {
+                break;
+            }
         }
     }
 
-    /// Has JavaScript allocate memory for a large read.
-    fn allocate_block(&self) -> Option<Block> {
-        let _scope = Scope::open(self.raw)?;
-        let allocate = self.hosts.borrow().iter().find(|host| host.is_held()).map(|host| host.option(c"allocate"))?;
-        let size = uint(self.raw, BLOCK);
+    fn refuse_block(&self) {
+        self.net(|net| net.lend_block(None));
+    }
+
+    fn allocate_block(&self, allocate: Value, size: Value) -> Option<Block> {
         let (mut block, mut reference) = (ptr::null_mut(), ptr::null_mut());
         // SAFETY: live handles of this environment; the reference keeps the memory where it is until it is deleted.
         let bytes = unsafe {
@@ -263,9 +284,15 @@ impl Environment {
             }
             bytes
         };
-        self.block.set(reference);
+        let number = self.blocks.borrow_mut().insert(reference) as u32;
         // SAFETY: the block is known to nobody else until `block_data` hands it over, and held until then.
-        Some(unsafe { Block::new(bytes.as_ptr().cast_mut(), bytes.len()) })
+        Some(unsafe { Block::new(bytes.as_ptr().cast_mut(), bytes.len(), number) })
+    }
+
+    fn forget_block(&self, number: u32) {
+        let reference = self.blocks.borrow_mut().remove(number as usize);
+        // SAFETY: made in `allocate_block`, deleted once.
+        unsafe { sys::napi_delete_reference(self.raw, reference) };
     }
 
     /// The environment ends: its sockets end with it (R-end-of-life).

@@ -65,7 +65,7 @@ impl AnySocket {
     /// Its turn is over: from now on it can be scheduled for the next.
     pub fn unschedule(&mut self) {
         match self {
-            Self::Tcp(tcp) => tcp.scheduled = false,
+            Self::Tcp(tcp) => tcp.unschedule(),
             Self::Udp(udp) => udp.scheduled = false,
             Self::Server(server) => server.scheduled = false,
             Self::Errand(errand) => errand.unschedule(),

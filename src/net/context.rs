@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use mio::{Registry, Token, Waker};
 
+use super::blocks::Blocks;
 use super::inbox::Inbox;
 use super::mmsg::Batches;
 use super::send_queue::Pool;
@@ -76,32 +77,8 @@ pub struct Context {
     pub batches: Batches,
     /// The bytes of the event at hand, where a socket had held them.
     pub held: Vec<u8>,
-    /// Where JavaScript lent memory for a large read: filled in by `Net::next`'s caller.
-    pub block: Option<Block>,
-    /// It lent none in this turn: large reads go into the shared buffer like small ones.
-    pub block_refused: bool,
-}
-
-/// Memory of the engine's that a large read goes straight into.
-#[derive(Clone, Copy)]
-pub struct Block {
-    start: *mut u8,
-    len: usize,
-}
-
-impl Block {
-    /// # Safety
-    /// `start` must point to `len` bytes that stay where they are, and that nothing else reads or writes, until the
-    /// block is taken out of the context.
-    pub unsafe fn new(start: *mut u8, len: usize) -> Self {
-        Self { start, len }
-    }
-
-    /// The memory, to read into.
-    pub fn as_mut_slice(&mut self) -> &mut [u8] {
-        // SAFETY: `new`'s caller vouches for the memory; the borrow of `self` keeps it single.
-        unsafe { std::slice::from_raw_parts_mut(self.start, self.len) }
-    }
+    /// Memory that JavaScript lent for large reads.
+    pub blocks: Blocks,
 }
 
 impl Context {
@@ -117,8 +94,7 @@ impl Context {
             buffer: vec![0; BATCH * STRIDE],
             batches: Batches::default(),
             held: Vec::new(),
-            block: None,
-            block_refused: false,
+            blocks: Blocks::default(),
         }
     }
 }

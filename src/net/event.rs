@@ -69,8 +69,10 @@ pub enum Place {
         /// How many.
         len: usize,
     },
-    /// In the block that the binding lent, from its start.
+    /// In a block that the binding lent, from its start. The block is the binding's again.
     Block {
+        /// Which.
+        number: u32,
         /// How many.
         len: usize,
     },

@@ -4,6 +4,7 @@
 //! one at a time, so that no borrow is held while JavaScript runs.
 
 mod any_socket;
+mod blocks;
 mod context;
 mod endpoint;
 mod errand;
@@ -31,7 +32,8 @@ mod udp_open;
 mod udp_queue;
 mod udp_socket;
 
-pub use context::{Block, Id};
+pub use blocks::{Block, keep_heap};
+pub use context::Id;
 pub use endpoint::{parse as parse_address, text as address_text};
 pub use error::SocketError;
 pub use event::{Event, EventKind, Place};

@@ -1,5 +1,6 @@
 mod receive;
 
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use mio::net::TcpStream;
 use socket2::SockRef;
 
 use self::receive::Reading;
+use super::blocks::Filled;
 use super::context::Context;
 use super::event::EventKind;
 use super::options::{StreamOptions, TcpOptions};
@@ -52,6 +54,10 @@ pub struct TcpSocket {
     error_hint: bool,
     /// The last read was a large one.
     bulk: bool,
+    /// What one large read gave beyond the message at hand (R-listen: 256 KiB at most).
+    held: VecDeque<Filled>,
+    /// Blocks told of in this turn.
+    filled: usize,
     /// A Blob's next piece is to be asked for.
     blob_due: bool,
     /// A Blob's next piece has been asked for.
@@ -126,6 +132,8 @@ impl TcpSocket {
             end_hint: false,
             error_hint: false,
             bulk: false,
+            held: VecDeque::new(),
+            filled: 0,
             blob_due: false,
             blob_asked: false,
             linger: None,
@@ -235,6 +243,7 @@ impl TcpSocket {
     pub fn close(&mut self, id: Id, context: &mut Context) {
         let address = self.remote;
         self.machine.close(|| SocketError::Abandoned { address });
+        self.drop_held(context);
         self.start_linger(id, context);
         if self.machine.is_link_gone() {
             self.drop_stream(false, context);
@@ -256,6 +265,12 @@ impl TcpSocket {
         if !std::mem::replace(&mut self.scheduled, true) {
             context.ready.push(id);
         }
+    }
+
+    /// Its turn is over: from now on it can be scheduled for the next.
+    pub fn unschedule(&mut self) {
+        self.scheduled = false;
+        self.filled = 0;
     }
 
     fn mark_dirty(&mut self, id: Id, context: &mut Context) {
@@ -285,11 +300,16 @@ impl TcpSocket {
             if std::mem::take(&mut self.blob_due) {
                 return Step::Event(EventKind::Blob, false);
             }
+            if self.machine.wants_data()
+                && let Some(step) = self.tell_held(context)
+            {
+                return step;
+            }
             if self.machine.wants_data() && self.readable {
                 match self.read(context) {
                     Reading::Message(place) => return Step::Read(EventKind::Message(place)),
                     Reading::Changed => continue,
-                    Reading::NeedsBlock => return Step::NeedsBlock,
+                    Reading::NeedsBlocks(count) => return Step::NeedsBlocks(count),
                     Reading::Nothing => {}
                 }
             } else if self.machine.drops_data() && self.readable && self.drop_bytes(context) {
@@ -301,7 +321,7 @@ impl TcpSocket {
 
     /// Whether bytes may wait for this socket that it would take now.
     pub fn has_more(&self) -> bool {
-        self.readable && (self.machine.wants_data() || self.machine.drops_data())
+        (self.readable || !self.held.is_empty()) && (self.machine.wants_data() || self.machine.drops_data())
     }
 
     /// The end of a turn: what was sent is written, what was written no longer counts as buffered.
@@ -425,6 +445,7 @@ impl TcpSocket {
             let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
         }
         self.queue.clear(&mut context.pool);
+        self.drop_held(context);
         self.linger = None;
         self.seat = None;
     }

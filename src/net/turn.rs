@@ -9,7 +9,8 @@ use mio::{Events, Poll, Waker};
 use slab::Slab;
 
 use super::any_socket::AnySocket;
-use super::context::{Block, Context, WAKER};
+use super::blocks::Block;
+use super::context::{Context, WAKER};
 use super::event::{Event, EventKind, Place};
 use super::options::{ServerOptions, TcpOptions, UdpOptions};
 use super::seats::Seat;
@@ -57,8 +58,8 @@ pub enum Step {
     Read(EventKind),
     /// A connection was accepted; the server may have more.
     Accepted(mio::net::TcpStream, SocketAddr, Seat),
-    /// A large read is due: lend a block.
-    NeedsBlock,
+    /// A large read is due: lend so many blocks.
+    NeedsBlocks(usize),
     /// Nothing now.
     Idle,
 }
@@ -67,8 +68,8 @@ pub enum Step {
 pub enum Next {
     /// Tell this.
     Event(Event),
-    /// Lend a block ([`Net::lend_block`]) and ask again.
-    NeedsBlock,
+    /// Lend so many blocks ([`Net::lend_block`]) and ask again.
+    NeedsBlocks(usize),
     /// The round is over.
     Done,
 }
@@ -339,7 +340,6 @@ impl Net {
 
     /// Starts a turn that serves only what is known already: no system call.
     pub fn begin_known(&mut self) {
-        self.context.block_refused = false;
         while let Some(id) = self.context.timers.pop_due() {
             self.with(id, |socket, id, context| {
                 match socket {
@@ -356,6 +356,7 @@ impl Net {
             self.with(id, |socket, id, context| socket.schedule(id, context));
         }
         self.round.extend(self.context.ready.drain(..));
+        self.context.blocks.begin_turn(self.round.len());
     }
 
     fn note(&mut self, events: &Events) {
@@ -373,7 +374,7 @@ impl Net {
         }
     }
 
-    /// The next event of this turn. `NeedsBlock` is answered with [`Net::lend_block`].
+    /// The next event of this turn. `NeedsBlocks` is answered with [`Net::lend_block`].
     #[allow(clippy::should_implement_trait, reason = "no iterator: what it gives is good only until the next call")]
     pub fn next(&mut self) -> Next {
         while let Some(&id) = self.round.front() {
@@ -408,7 +409,7 @@ impl Net {
                         return Next::Event(Event { id, owner, kind, last: false });
                     }
                 }
-                Step::NeedsBlock => return Next::NeedsBlock,
+                Step::NeedsBlocks(count) => return Next::NeedsBlocks(count),
                 Step::Idle => {
                     self.round.pop_front();
                     entry.socket.unschedule();
@@ -456,16 +457,15 @@ impl Net {
 
     /// Memory of the engine's for a large read. None: the engine has none, and the turn does without.
     pub fn lend_block(&mut self, block: Option<Block>) {
-        self.context.block_refused = block.is_none();
-        self.context.block = block;
+        self.context.blocks.lend(block);
     }
 
-    /// Takes the lent memory back.
-    pub fn take_block(&mut self) -> Option<Block> {
-        self.context.block.take()
+    /// A block that is not needed any more.
+    pub fn surplus_block(&mut self) -> Option<Block> {
+        self.context.blocks.surplus()
     }
 
-    /// The bytes of the last event. Those in the block are the caller's own.
+    /// The bytes of the last event. Those in a block are the caller's own.
     pub fn received(&self, place: Place) -> &[u8] {
         match place {
             Place::Shared { start, len } => &self.context.buffer[start..start + len],

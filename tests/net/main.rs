@@ -8,6 +8,7 @@ mod options;
 #[cfg(unix)]
 mod shortage;
 mod tcp;
+mod tcp_bulk;
 mod tcp_end;
 mod tcp_loss;
 mod tcp_server;

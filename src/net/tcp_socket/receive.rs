@@ -1,13 +1,15 @@
 //! The receiving half of a TCP socket: what becomes of the attempt, bytes, the peer's end, a loss.
 
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, IoSliceMut, Read};
 use std::time::Instant;
 
 use mio::net::TcpStream;
 
 use super::{TcpSocket, is_transient};
+use crate::net::blocks::{Block, Filled, LENT};
 use crate::net::context::{Context, READ_SIZE};
-use crate::net::event::Place;
+use crate::net::event::{EventKind, Place};
+use crate::net::turn::Step;
 use crate::net::{SocketError, endpoint};
 
 /// After close(): reads of dropped bytes in one turn.
@@ -20,7 +22,7 @@ pub(super) enum Reading {
     Message(Place),
     /// The machine has been told something.
     Changed,
-    NeedsBlock,
+    NeedsBlocks(usize),
     Nothing,
 }
 
@@ -67,7 +69,12 @@ impl TcpSocket {
             self.machine.lost(SocketError::system_at("read", self.remote, error));
         }
         let reading = self.machine.wants_data() || self.machine.drops_data();
-        if self.end_hint && !reading && !self.machine.is_faulty() && self.machine.peer_may_send() {
+        if self.end_hint
+            && !reading
+            && self.held.is_empty()
+            && !self.machine.is_faulty()
+            && self.machine.peer_may_send()
+        {
             match stream.peek(&mut [0]) {
                 Ok(0) => self.machine.peer_ended(),
                 Ok(_) => {}
@@ -79,7 +86,13 @@ impl TcpSocket {
 
     /// Whether the system still has bytes that came before a loss and that somebody is to get.
     pub(super) fn has_unread(&mut self) -> bool {
-        if !self.machine.is_faulty() || !self.readable {
+        if !self.machine.is_faulty() {
+            return false;
+        }
+        if !self.held.is_empty() {
+            return true;
+        }
+        if !self.readable {
             return false;
         }
         let Some(stream) = &self.stream else { return false };
@@ -89,18 +102,34 @@ impl TcpSocket {
         self.readable
     }
 
+    /// The next of what a large read gave: its last piece may end the socket's share of the turn.
+    pub(super) fn tell_held(&mut self, context: &Context) -> Option<Step> {
+        let Filled { block, len } = self.held.pop_front()?;
+        self.filled += 1;
+        let message = EventKind::Message(Place::Block { number: block.number(), len });
+        let goes_on = !self.held.is_empty() || self.readable && self.bulk && context.blocks.leave_some(self.filled);
+        Some(if goes_on { Step::Event(message, false) } else { Step::Read(message) })
+    }
+
+    /// Nobody is to get what a large read gave.
+    pub(super) fn drop_held(&mut self, context: &mut Context) {
+        for filled in self.held.drain(..) {
+            context.blocks.hand_back(filled);
+        }
+    }
+
     pub(super) fn read(&mut self, context: &mut Context) -> Reading {
         let Some(stream) = &mut self.stream else { return Reading::Nothing };
-        let in_block = self.bulk && !context.block_refused;
-        let buffer = if in_block {
-            match &mut context.block {
-                Some(block) => block.as_mut_slice(),
-                None => return Reading::NeedsBlock,
+        let in_blocks = self.bulk && !context.blocks.are_refused();
+        let (read, room) = if in_blocks {
+            match context.blocks.missing(self.filled) {
+                0 => read_into(stream, context.blocks.next(self.filled)),
+                missing => return Reading::NeedsBlocks(missing),
             }
         } else {
-            &mut context.buffer[..READ_SIZE]
+            (read_once(stream, &mut context.buffer[..READ_SIZE]), READ_SIZE)
         };
-        match read_once(stream, buffer) {
+        match read {
             Ok(0) if self.machine.is_faulty() => {
                 self.readable = false;
                 Reading::Changed
@@ -113,9 +142,14 @@ impl TcpSocket {
             }
             Ok(len) => {
                 // A short read has emptied the socket, unless its end follows. (Windows re-arms on WouldBlock only.)
-                self.readable = len == buffer.len() || self.end_hint || self.error_hint || cfg!(windows);
+                self.readable = len == room || self.end_hint || self.error_hint || cfg!(windows);
                 self.bulk = len >= BULK_READ;
-                Reading::Message(if in_block { Place::Block { len } } else { Place::Shared { start: 0, len } })
+                if in_blocks {
+                    context.blocks.take_filled(self.filled, len, &mut self.held);
+                    Reading::Changed
+                } else {
+                    Reading::Message(Place::Shared { start: 0, len })
+                }
             }
             Err(error) if is_transient(&error) => {
                 self.readable = false;
@@ -163,9 +197,25 @@ fn is_loss(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
 }
 
+/// Reads into the blocks, one after the other. Returns their room too.
+fn read_into(stream: &mut TcpStream, blocks: &mut [Block]) -> (io::Result<usize>, usize) {
+    let mut slices: [IoSliceMut<'_>; LENT] = std::array::from_fn(|_| IoSliceMut::new(&mut []));
+    let mut room = 0;
+    let count = blocks.len();
+    for (slice, block) in slices.iter_mut().zip(blocks) {
+        *slice = IoSliceMut::new(block.as_mut_slice());
+        room += slice.len();
+    }
+    (uninterrupted(|| stream.read_vectored(&mut slices[..count])), room)
+}
+
 fn read_once(stream: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    uninterrupted(|| stream.read(buffer))
+}
+
+fn uninterrupted(mut read: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
     loop {
-        match stream.read(buffer) {
+        match read() {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             read => return read,
         }
