@@ -39,6 +39,7 @@ pub fn arguments(environment: &Environment, event: &Event) -> Arguments {
         | EventKind::HalfClose
         | EventKind::Drain
         | EventKind::Blob
+        | EventKind::Finish
         | EventKind::UdpDrain
         | EventKind::UdpBlob
         | EventKind::Timer => {}
@@ -81,6 +82,7 @@ fn number(kind: &EventKind) -> u32 {
         EventKind::Error(_) => 5,
         EventKind::Close(_) => 6,
         EventKind::Blob => 7,
+        EventKind::Finish => 14,
         EventKind::Datagram(..) => 17,
         EventKind::UdpDrain => 18,
         EventKind::UdpError(_) => 19,

@@ -17,7 +17,7 @@ use super::values::{
 };
 use super::wake::Source;
 use crate::net::{Destination, Family, GroupRequest, Id, Net, SocketError, UdpSent, address_text, panic_message};
-use crate::proto::Sent;
+use crate::proto::{Intake, Sent};
 
 /// The most arguments that a function takes.
 const ARGUMENTS: usize = 5;
@@ -116,6 +116,9 @@ pub fn define(env: Raw, exports: Value) -> Result<()> {
         c"close" => close,
         c"halfclose" => half_close,
         c"reset" => reset,
+        c"finish" => finish,
+        c"abort" => abort,
+        c"takeIn" => take_in,
         c"send" => send,
         c"sendString" => send_string,
         c"sendScratch" => send_scratch,
@@ -307,6 +310,28 @@ fn half_close(call: &Call<'_>) -> Value {
 fn reset(call: &Call<'_>) -> Value {
     let id = call.id();
     call.environment.net(|net| net.tcp(id, |tcp, context| tcp.reset(id, context)));
+    undefined(call.raw)
+}
+
+fn finish(call: &Call<'_>) -> Value {
+    let id = call.id();
+    call.environment.net(|net| net.tcp(id, |tcp, context| tcp.finish(id, context)));
+    undefined(call.raw)
+}
+
+fn abort(call: &Call<'_>) -> Value {
+    let id = call.id();
+    call.environment.net(|net| net.tcp(id, |tcp, context| tcp.abort(id, context)));
+    undefined(call.raw)
+}
+
+fn take_in(call: &Call<'_>) -> Value {
+    let intake = match call.number(1) {
+        0 => Intake::Flowing,
+        1 => Intake::Held,
+        _ => Intake::Dropped,
+    };
+    call.environment.net(|net| net.take_in(call.id(), intake));
     undefined(call.raw)
 }
 

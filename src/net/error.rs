@@ -86,6 +86,11 @@ pub enum SocketError {
         /// The remote address.
         address: SocketAddr,
     },
+    /// The signal of the socket was aborted (R-abort).
+    Aborted {
+        /// The remote address.
+        address: SocketAddr,
+    },
     /// send() past maxBufferedAmount.
     BufferFull {
         /// Bytes buffered.
@@ -173,6 +178,7 @@ impl SocketError {
             Self::System { .. }
             | Self::Lookup { .. }
             | Self::Abandoned { .. }
+            | Self::Aborted { .. }
             | Self::BufferFull { .. }
             | Self::TooLong { .. }
             | Self::Blob { .. }
@@ -193,6 +199,7 @@ impl SocketError {
             Self::TooManyConnections { .. } => Some("ECONNREFUSED".to_owned()),
             Self::Lookup { code, .. } => Some(code.clone()),
             Self::Abandoned { .. } => Some("ECONNABORTED".to_owned()),
+            Self::Aborted { .. } => Some("ABORT_ERR".to_owned()),
             Self::BufferFull { .. } => Some("ENOBUFS".to_owned()),
             Self::TooLong { .. } => Some("EMSGSIZE".to_owned()),
             Self::Blob { .. } => Some("EIO".to_owned()),
@@ -214,7 +221,7 @@ impl SocketError {
     /// The address that it is about, where there is one.
     pub fn address(&self) -> Option<SocketAddr> {
         match self {
-            Self::Local { address, .. } | Self::Abandoned { address } => Some(*address),
+            Self::Local { address, .. } | Self::Abandoned { address } | Self::Aborted { address } => Some(*address),
             Self::TooLong { to, .. } => Some(*to),
             Self::TooManyConnections { client, .. } => Some(*client),
             Self::System { address, .. } => *address,
@@ -245,6 +252,7 @@ impl SocketError {
                 format!("a client was refused: maxConnections is {limit}, and as many connections are open")
             }
             Self::Abandoned { .. } => "close() was called while connecting".to_owned(),
+            Self::Aborted { .. } => "the socket's signal was aborted".to_owned(),
             Self::BufferFull { buffered, limit } => format!(
                 "the buffer is full: {buffered} bytes are buffered and maxBufferedAmount is {limit}; wait for drain when send() returns false"
             ),

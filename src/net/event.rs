@@ -32,6 +32,8 @@ pub enum EventKind {
     Error(SocketError),
     /// TCP: ended; what bufferedAmount keeps.
     Close(u32),
+    /// TCP: everything sent is the system's, and FIN follows it.
+    Finish,
     /// TCP: the next piece of the first Blob is needed.
     Blob,
     /// UDP: a datagram arrived, from there.

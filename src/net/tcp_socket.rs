@@ -239,6 +239,13 @@ impl TcpSocket {
         self.mark_dirty(id, context);
     }
 
+    /// halfclose() by a stream, which is to hear when the last byte is the system's.
+    pub fn finish(&mut self, id: Id, context: &mut Context) {
+        self.half_close(id, context);
+        self.machine.tell_finish();
+        self.schedule(id, context);
+    }
+
     /// close().
     pub fn close(&mut self, id: Id, context: &mut Context) {
         let address = self.remote;
@@ -256,6 +263,14 @@ impl TcpSocket {
     pub fn reset(&mut self, id: Id, context: &mut Context) {
         let address = self.remote;
         self.machine.reset(|| SocketError::Abandoned { address });
+        self.drop_stream(true, context);
+        self.schedule(id, context);
+    }
+
+    /// Its signal was aborted: reset(), told as an error (R-abort).
+    pub fn abort(&mut self, id: Id, context: &mut Context) {
+        let address = self.remote;
+        self.machine.abort(|| SocketError::Aborted { address });
         self.drop_stream(true, context);
         self.schedule(id, context);
     }
@@ -431,6 +446,7 @@ impl TcpSocket {
             Event::HalfClose => EventKind::HalfClose,
             Event::Drain => EventKind::Drain,
             Event::Error(error) => EventKind::Error(error),
+            Event::Finish => EventKind::Finish,
             Event::Close => EventKind::Close(self.machine.ledger.buffered_amount()),
         };
         Step::Event(kind, last)

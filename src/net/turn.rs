@@ -18,6 +18,7 @@ use super::tcp_server_socket::TcpServerSocket;
 use super::tcp_socket::TcpSocket;
 use super::udp_socket::UdpSocket;
 use super::{Id, SocketError, runtime};
+use crate::proto::Intake;
 
 /// Readiness reports taken from the poll set at once; what is left is reported in the next turn.
 const EVENTS: usize = 1024;
@@ -228,6 +229,14 @@ impl Net {
             if data {
                 socket.schedule(id, context);
             }
+        });
+    }
+
+    /// What a stream does with a TCP socket's bytes (R-streams).
+    pub fn take_in(&mut self, id: Id, intake: Intake) {
+        self.tcp(id, |tcp, context| {
+            tcp.machine.take_in(intake);
+            tcp.schedule(id, context);
         });
     }
 

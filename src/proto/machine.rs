@@ -11,6 +11,8 @@ pub enum Event<E> {
     Drain,
     /// The connection failed (before [`Event::Open`]) or was lost (then [`Event::Close`] follows).
     Error(E),
+    /// The last byte is the system's, and FIN follows it: told once to who asked ([`Machine::tell_finish`]).
+    Finish,
     /// The connection has ended.
     Close,
 }
@@ -72,6 +74,28 @@ pub struct Machine<E> {
     suspended: bool,
     data_listener: bool,
     half_close_listener: bool,
+    intake: Intake,
+    finish: Finish,
+}
+
+/// What becomes of the bytes that a stream takes in (R-streams).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Intake {
+    /// They are told.
+    #[default]
+    Flowing,
+    /// The stream holds its high-water mark: they wait in the system, where a loss does not overtake them.
+    Held,
+    /// The stream was cancelled: they are read and dropped.
+    Dropped,
+}
+
+/// Whether somebody is to hear that all is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Finish {
+    Unheard,
+    Awaited,
+    Due,
 }
 
 impl<E> Machine<E> {
@@ -91,6 +115,8 @@ impl<E> Machine<E> {
             suspended: false,
             data_listener: false,
             half_close_listener: false,
+            intake: Intake::Flowing,
+            finish: Finish::Unheard,
         }
     }
 
@@ -111,13 +137,24 @@ impl<E> Machine<E> {
         self.link == Link::Connecting
     }
 
-    /// Whether received bytes are to be read and told.
+    /// Whether received bytes are to be read and told. A stream that holds its high-water mark gets those before a loss
+    /// all the same: the system's buffer bounds them, and the loss is not to wait for a reader.
     pub fn wants_data(&self) -> bool {
-        self.data_listener && self.may_tell_data()
+        let flows = match self.intake {
+            Intake::Flowing => true,
+            Intake::Held => self.is_faulty(),
+            Intake::Dropped => false,
+        };
+        self.data_listener && flows && self.may_tell_data()
     }
 
-    /// Whether received bytes are to be read and dropped: after close(), so that the peer gets no reset (R-tcp-close).
+    /// Whether received bytes are to be read and dropped: after close(), so that the peer gets no reset (R-tcp-close),
+    /// and where the stream of them was cancelled.
     pub fn drops_data(&self) -> bool {
+        self.drops_after_close() || (self.intake == Intake::Dropped && !self.is_faulty() && self.may_tell_data())
+    }
+
+    fn drops_after_close(&self) -> bool {
         self.state == ReadyState::Closing && self.link == Link::Up && self.theirs == End::Flowing
     }
 
@@ -133,7 +170,7 @@ impl<E> Machine<E> {
 
     /// Whether our FIN is sent while the peer's is not here: the linger of R-tcp-close runs while "closing".
     pub fn lingers(&self) -> bool {
-        self.drops_data() && self.ours == End::Done
+        self.drops_after_close() && self.ours == End::Done
     }
 
     /// Whether the peer's end has not been seen yet.
@@ -201,6 +238,9 @@ impl<E> Machine<E> {
     pub fn fin_sent(&mut self) {
         if self.ours == End::Due {
             self.ours = End::Done;
+            if self.finish == Finish::Awaited {
+                self.finish = Finish::Due;
+            }
         }
     }
 
@@ -270,6 +310,21 @@ impl<E> Machine<E> {
         self.close_due = true;
     }
 
+    /// A signal was aborted (R-abort): closed at once, `error` follows, and `close` where it was past "connecting".
+    pub fn abort(&mut self, aborted: impl FnOnce() -> E) {
+        if self.state == ReadyState::Closed || (self.state == ReadyState::Closing && !self.opened) {
+            return;
+        }
+        self.state = ReadyState::Closed;
+        self.link = Link::Gone;
+        self.fault = Some(aborted());
+    }
+
+    /// Has [`Event::Finish`] told, once: now, where FIN is sent already.
+    pub fn tell_finish(&mut self) {
+        self.finish = if self.ours == End::Done { Finish::Due } else { Finish::Awaited };
+    }
+
     /// suspend() (R-tcp-suspend).
     pub fn suspend(&mut self) {
         self.suspended = true;
@@ -284,6 +339,11 @@ impl<E> Machine<E> {
     pub fn listen(&mut self, data: bool, half_close: bool) {
         self.data_listener = data;
         self.half_close_listener = half_close;
+    }
+
+    /// What the stream that takes the bytes does with them (R-streams).
+    pub fn take_in(&mut self, intake: Intake) {
+        self.intake = intake;
     }
 
     // --- outputs ---
@@ -315,6 +375,10 @@ impl<E> Machine<E> {
         if self.ledger.drain_ready() {
             self.ledger.drained();
             return Some(Event::Drain);
+        }
+        if self.finish == Finish::Due {
+            self.finish = Finish::Unheard;
+            return Some(Event::Finish);
         }
         if std::mem::take(&mut self.closes_after_half_close) && self.state == ReadyState::Open {
             self.end_ours();

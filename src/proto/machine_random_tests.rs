@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use super::random::Random;
-use super::{Event, Ledger, Machine, ReadyState, Sent};
+use super::{Event, Intake, Ledger, Machine, ReadyState, Sent};
 
 type Tcp = Machine<&'static str>;
 
@@ -33,6 +33,9 @@ struct Watch {
     was: ReadyState,
     half_close_called: bool,
     was_reset: bool,
+    was_aborted: bool,
+    intake: Intake,
+    finish_asked: bool,
 }
 
 impl Watch {
@@ -51,6 +54,9 @@ impl Watch {
             was,
             half_close_called: false,
             was_reset: false,
+            was_aborted: false,
+            intake: Intake::Flowing,
+            finish_asked: false,
         }
     }
 
@@ -72,7 +78,10 @@ impl Watch {
         if machine.is_suspended() || !receives || !self.opened {
             assert!(!machine.wants_data(), "seed {seed}: data wanted while {state:?}");
         }
-        assert!(!machine.drops_data() || state == ReadyState::Closing, "seed {seed}");
+        let dropped = state == ReadyState::Closing || self.intake == Intake::Dropped;
+        assert!(!machine.drops_data() || dropped, "seed {seed}");
+        assert!(!(machine.drops_data() && machine.wants_data()), "seed {seed}");
+        assert!(!machine.lingers() || state == ReadyState::Closing, "seed {seed}");
         assert!(!(machine.wants_fin() && matches!(state, ReadyState::Connecting | ReadyState::Open)), "seed {seed}");
         if machine.is_over() {
             assert_eq!(state, ReadyState::Closed, "seed {seed}");
@@ -165,6 +174,11 @@ impl Watch {
                 assert_ne!(state, ReadyState::Closed, "seed {seed}");
                 self.refused = false;
             }
+            Event::Finish => {
+                assert!(self.finish_asked, "seed {seed}: finish without a question");
+                assert_eq!((self.written, state == ReadyState::Closed), (self.accepted, false), "seed {seed}");
+                self.finish_asked = false;
+            }
             Event::Error(_) => assert_eq!(state, ReadyState::Closed, "seed {seed}"),
             Event::Close => {
                 assert!(self.opened, "seed {seed}: close without open");
@@ -248,7 +262,22 @@ fn random_operations_break_no_invariant() {
                     let (data, half_close) = (random.chance(70), random.chance(50));
                     watch.call(|machine| machine.listen(data, half_close));
                 }
-                66..=76 => {
+                66 => {
+                    watch.intake = [Intake::Flowing, Intake::Held, Intake::Dropped][random.below(3) as usize];
+                    let intake = watch.intake;
+                    watch.call(|machine| machine.take_in(intake));
+                }
+                67 => {
+                    watch.half_close_called = true;
+                    watch.finish_asked = watch.machine.state() != ReadyState::Closed;
+                    watch.call(Tcp::half_close);
+                    watch.call(Tcp::tell_finish);
+                }
+                68 if random.chance(20) => {
+                    watch.was_aborted |= watch.machine.state() != ReadyState::Closed;
+                    watch.call(|machine| machine.abort(|| "aborted"));
+                }
+                69..=76 => {
                     watch.write(random.below(300));
                 }
                 77..=82 => watch.report(|machine| machine.ledger.settle()),
@@ -285,7 +314,9 @@ fn end_and_check(watch: &mut Watch) {
     if !error && !watch.was_reset {
         assert_eq!(watch.written, watch.accepted, "seed {seed}: not all was flushed");
         assert!(!watch.refused, "seed {seed}: a drain is missing in {:?}", watch.told);
+        assert!(!watch.finish_asked, "seed {seed}: finish is missing in {:?}", watch.told);
     }
+    assert!(!watch.was_aborted || error, "seed {seed}: {:?}", watch.told);
 }
 
 // --- two machines over a wire ---

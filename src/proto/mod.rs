@@ -12,11 +12,13 @@ mod ledger_tests;
 #[cfg(test)]
 mod machine_random_tests;
 #[cfg(test)]
+mod machine_stream_tests;
+#[cfg(test)]
 mod machine_tests;
 #[cfg(test)]
 mod random;
 
 pub use address::{AddressError, Literal, needs_zone};
 pub use ledger::Ledger;
-pub use machine::{Event, Machine, Sent};
+pub use machine::{Event, Intake, Machine, Sent};
 pub use ready_state::ReadyState;

@@ -36,6 +36,7 @@ pub enum Told {
     /// The error's code.
     Error(String),
     Close(u32),
+    Finish,
     Blob,
     Datagram(Vec<u8>, SocketAddr),
     UdpDrain,
@@ -186,6 +187,7 @@ impl World {
             EventKind::Drain => Told::Drain,
             EventKind::Error(error) => Told::Error(code(error)),
             EventKind::Close(buffered) => Told::Close(buffered),
+            EventKind::Finish => Told::Finish,
             EventKind::Blob => Told::Blob,
             EventKind::Datagram(place, from) => Told::Datagram(self.received(place), from),
             EventKind::UdpDrain => Told::UdpDrain,

@@ -12,4 +12,5 @@ mod tcp_bulk;
 mod tcp_end;
 mod tcp_loss;
 mod tcp_server;
+mod tcp_streams;
 mod udp;
