@@ -1,3 +1,5 @@
+/// <reference lib="esnext.disposable" />
+
 /**
  * The W3C Raw Socket API (draft of 14 May 2013) for Node: UDP sockets, TCP sockets and TCP servers with the
  * shape of Web sockets.
@@ -61,7 +63,8 @@ export type SocketError = Omit<DOMException, "code"> & {
   /**
    * The system's name of the error, such as `"ECONNREFUSED"` or `"EADDRINUSE"`. Where the system has none:
    * `"ECONNABORTED"` (close() while connecting), `"ETIMEDOUT"` (a timeout), `"ENOBUFS"` (buffer full),
-   * `"EMSGSIZE"` (datagram too long), `"EPIPE"` (send() when it is too late), `"EIO"` (a Blob that cannot be read).
+   * `"EMSGSIZE"` (datagram too long), `"EPIPE"` (send() when it is too late), `"EIO"` (a Blob that cannot be read),
+   * `"ABORT_ERR"` (a signal; its reason is the `cause`).
    *
    * A `DOMException`'s own `code` is a number: an exception thrown for a bad argument, behind which there is no
    * error of the system, keeps that one.
@@ -214,6 +217,39 @@ export interface UDPOptions {
    * with an `error` (R-udp-full). 0 to 4294967295, else TypeError. Default: 67108864 (64 MiB).
    */
   maxBufferedAmount?: number | undefined;
+  /**
+   * Closes the socket when it is aborted. One that is aborted already makes the constructor throw its reason (R-abort).
+   * TypeError where it is no AbortSignal. Default: none.
+   */
+  signal?: AbortSignal | undefined;
+}
+
+/** A datagram, as the streams of a UDPSocket and `for await` over one have it. Dictionary UDPMessage. */
+export interface UDPMessage {
+  /** Exactly one datagram. It is the receiver's own: an ordinary buffer. */
+  data: Uint8Array<ArrayBuffer>;
+  /** The sender's address; of a link-local IPv6 one with its zone. */
+  remoteAddress: string;
+  /** The sender's port. */
+  remotePort: number;
+}
+
+/** A datagram, as `writable` of a UDPSocket takes it. */
+export interface UDPMessageInit {
+  /** What send() takes. */
+  data: SendData;
+  /** Where to. Default, and null: `options.remoteAddress`. */
+  remoteAddress?: string | null | undefined;
+  /** The port there, 1 to 65535. Default, and null: `options.remotePort`. */
+  remotePort?: Port | null | undefined;
+}
+
+/** What `opened` of a UDPSocket is fulfilled with. The streams are the socket's own, made when first read. */
+export interface UDPSocketOpenInfo {
+  readonly readable: ReadableStream<UDPMessage>;
+  readonly writable: WritableStream<UDPMessageInit>;
+  localAddress: string;
+  localPort: number;
 }
 
 /**
@@ -234,6 +270,7 @@ export declare class UDPSocket extends EventTarget {
    * @throws NetworkError: the system lacks resources (`"EMFILE"`).
    * @throws SecurityError: Node's permission model denies network access (R-trust).
    * @throws TypeError: a number is out of range (R-range).
+   * @throws the signal's reason, where it is aborted already (R-abort).
    */
   constructor(options?: UDPOptions);
 
@@ -311,6 +348,35 @@ export declare class UDPSocket extends EventTarget {
    */
   send(data: SendData, remoteAddress?: string | null, remotePort?: Port | null): boolean;
 
+  /** Fulfilled at once, the same promise at each read (R-promises). */
+  readonly opened: Promise<UDPSocketOpenInfo>;
+  /**
+   * Fulfilled when the socket is closed and what was buffered is with the system; rejected with the `error` that has closed it
+   * (R-udp-toolong). The same promise at each read; a rejection that nobody looks at is not an unhandled one (R-promises).
+   */
+  readonly closed: Promise<undefined>;
+  /**
+   * The datagrams that come, as a stream: from the first read of this attribute on they go there, and no `message` fires.
+   * With nobody reading it, it holds up to 64 KiB of them; the rest waits in the system, which drops what finds no room.
+   * suspend() holds it too. close() closes it. Cancelling it leaves the socket open, and what still comes is dropped (R-streams).
+   */
+  readonly readable: ReadableStream<UDPMessage>;
+  /**
+   * send() as a stream: write() is fulfilled at once or, where send() would return false, at `drain`. Closing it leaves the
+   * socket open, aborting it closes the socket (R-streams). What send() throws, write() rejects with, and the stream has failed.
+   */
+  readonly writable: WritableStream<UDPMessageInit>;
+  /**
+   * One datagram for each next(), and none is taken from the system while nobody asks (R-iterate). Several loops share
+   * what comes. close() ends them; an `error` that closes the socket is thrown. Leaving a loop leaves the socket open.
+   *
+   * @example
+   * for await (const { data, remoteAddress, remotePort } of socket) socket.send(data, remoteAddress, remotePort);
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<UDPMessage, undefined, undefined>;
+  /** `await using`: calls close(), and is fulfilled when `closed` settles, either way (R-dispose). */
+  [Symbol.asyncDispose](): Promise<void>;
+
   /** The open socket keeps the process alive (again); so it is from the start (R-keep). */
   ref(): this;
   /** The socket does not keep the process alive. */
@@ -385,6 +451,23 @@ export interface TCPOptions {
    * `error` and `close` (R-tcp-full). 0 to 4294967295, else TypeError. Default: 268435456 (256 MiB).
    */
   maxBufferedAmount?: number | undefined;
+  /**
+   * Resets the connection when it is aborted, at any time: `error` (code `"ABORT_ERR"`, its cause the signal's reason), then
+   * `close` where the socket was past `"connecting"`. One that is aborted already makes the constructor throw its reason
+   * (R-abort). TypeError where it is no AbortSignal. Default: none.
+   */
+  signal?: AbortSignal | undefined;
+}
+
+/** What `opened` of a TCPSocket is fulfilled with. The streams are the socket's own, made when first read. */
+export interface TCPSocketOpenInfo {
+  readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
+  readonly writable: WritableStream<SendData>;
+  remoteAddress: string;
+  /** A number, as in Direct Sockets. */
+  remotePort: number;
+  localAddress: string;
+  localPort: number;
 }
 
 /**
@@ -408,6 +491,7 @@ export declare class TCPSocket extends EventTarget {
    * @throws NetworkError: the system lacks resources (`"EMFILE"`).
    * @throws SecurityError: Node's permission model denies network access (R-trust).
    * @throws TypeError: a number is out of range (R-range).
+   * @throws the signal's reason, where it is aborted already (R-abort).
    */
   constructor(remoteAddress: string, remotePort: Port, options?: TCPOptions);
 
@@ -483,6 +567,40 @@ export declare class TCPSocket extends EventTarget {
    * While connecting it is close(); once closed it does nothing (R-reset).
    */
   reset(): void;
+
+  /**
+   * Fulfilled with `open` (at once on an accepted socket), rejected with the `error` of an attempt that failed. The same promise
+   * at each read; a rejection that nobody looks at is not an unhandled one (R-promises).
+   *
+   * @example
+   * const { readable, writable } = await socket.opened;
+   */
+  readonly opened: Promise<TCPSocketOpenInfo>;
+  /**
+   * Fulfilled by a `close` that no `error` came before, rejected with that `error` otherwise. The same promise at each read; a
+   * rejection that nobody looks at is not an unhandled one (R-promises).
+   */
+  readonly closed: Promise<undefined>;
+  /**
+   * The bytes that come, as a stream of bytes (BYOB readers too): from the first read of this attribute on they go there, and no
+   * `message` fires. With nobody reading it, it holds 64 KiB and TCP holds the peer back; suspend() does so too. It closes at the
+   * peer's FIN and at close() and reset(), and errors with a loss, once what came before it is read. cancel() drops what still
+   * comes, and leaves sending alone. Taking it counts as a `halfclose` listener: each direction ends by itself, and the socket
+   * when both have (R-streams).
+   *
+   * @example
+   * for await (const chunk of socket.readable) console.log(chunk.byteLength);
+   */
+  readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
+  /**
+   * send() as a stream. write() waits for `open`, and is fulfilled at once or, where send() returned false, at `drain`. close() is
+   * halfclose(), fulfilled when the last byte is the system's; abort() is reset(). close() and reset() of the socket make writes
+   * reject. Taking it counts as a `halfclose` listener (R-streams). What send() throws, write() rejects with, and the
+   * stream has failed.
+   */
+  readonly writable: WritableStream<SendData>;
+  /** `await using`: calls close(), and is fulfilled when `closed` settles, either way (R-dispose). */
+  [Symbol.asyncDispose](): Promise<void>;
 
   /** The open socket keeps the process alive (again); so it is from the start (R-keep). */
   ref(): this;
@@ -613,6 +731,18 @@ export interface TCPServerOptions {
   highWaterMark?: number | undefined;
   /** `maxBufferedAmount` of every accepted socket. Default: 268435456 (256 MiB). */
   maxBufferedAmount?: number | undefined;
+  /**
+   * Closes the server when it is aborted, not its connections. One that is aborted already makes the constructor throw its
+   * reason (R-abort). TypeError where it is no AbortSignal. Default: none.
+   */
+  signal?: AbortSignal | undefined;
+}
+
+/** What `opened` of a TCPServerSocket is fulfilled with. The stream is the server's own, made when first read. */
+export interface TCPServerSocketOpenInfo {
+  readonly readable: ReadableStream<TCPSocket>;
+  localAddress: string;
+  localPort: number;
 }
 
 /**
@@ -635,6 +765,7 @@ export declare class TCPServerSocket extends EventTarget {
    * @throws NetworkError: the system lacks resources (`"EMFILE"`).
    * @throws SecurityError: Node's permission model denies network access (R-trust).
    * @throws TypeError: a number is out of range (R-range).
+   * @throws the signal's reason, where it is aborted already (R-abort).
    */
   constructor(options?: TCPServerOptions);
 
@@ -664,6 +795,26 @@ export declare class TCPServerSocket extends EventTarget {
   suspend(): void;
   /** Undoes suspend(): the connections that waited are accepted. */
   resume(): void;
+
+  /** Fulfilled at once, the same promise at each read (R-promises). */
+  readonly opened: Promise<TCPServerSocketOpenInfo>;
+  /** Fulfilled when the server is closed and the port free. The same promise at each read (R-promises). */
+  readonly closed: Promise<undefined>;
+  /**
+   * The accepted connections, as a stream: from the first read of this attribute on they go there, and no `connect` fires.
+   * While nobody reads, and once it is cancelled, they wait in the backlog. close() closes it (R-streams).
+   */
+  readonly readable: ReadableStream<TCPSocket>;
+  /**
+   * One connection for each next(), and none is accepted while nobody asks (R-iterate). Several loops share what comes. close()
+   * ends them. Leaving a loop leaves the server open.
+   *
+   * @example
+   * for await (const socket of server) void socket.readable.pipeTo(socket.writable);
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<TCPSocket, undefined, undefined>;
+  /** `await using`: calls close(), and is fulfilled when `closed` settles, either way (R-dispose). */
+  [Symbol.asyncDispose](): Promise<void>;
 
   /** The open server keeps the process alive (again); so it is from the start (R-keep). */
   ref(): this;

@@ -7,6 +7,7 @@ const { takeBlobError } = require("./blob.js");
 const { fromFailure, sentence } = require("./errors.js");
 const { ErrorEvent } = require("./events.js");
 const { fire, isHeard } = require("./listeners.js");
+const { failed, isFollowed } = require("./progress.js");
 
 /** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
 /** @typedef {import("./errors.js").Failure} Failure */
@@ -21,12 +22,9 @@ let hasWarned = false;
  * @param {Failure} failure
  */
 function fireError(record, failure) {
-  const error = fromFailure(failure, record.name, takeBlobError(record, failure));
-  if (record.closed || record.name === "TCPSocket") {
-    // It is over: what send() will say.
-    record.ending = sentence(failure);
-  }
-  if (!hasWarned && !isHeard(record, "error")) {
+  const cause = failure.code === "ABORT_ERR" ? record.abortReason : takeBlobError(record, failure);
+  const error = fromFailure(failure, record.name, cause);
+  if (!hasWarned && !isHeard(record, "error") && !isFollowed(record)) {
     // R-unheard
     hasWarned = true;
     process.emitWarning(
@@ -34,6 +32,11 @@ function fireError(record, failure) {
         "(Further ones will not be told of in this thread.)",
       "UnheardSocketError",
     );
+  }
+  if (record.closed || record.name === "TCPSocket") {
+    // It is over: what send() will say.
+    record.ending = sentence(failure);
+    failed(record, error);
   }
   fire(record, new ErrorEvent(error));
 }

@@ -124,9 +124,29 @@ function recount(record, bits) {
 function hear(record, bits) {
   if (record.heard !== bits) {
     record.heard = bits;
-    if (record.id !== GONE) {
-      binding.listen(record.id, bits);
-    }
+    tell(record);
+  }
+}
+
+/**
+ * A stream or a loop wants what comes in, as listeners do.
+ *
+ * @param {SocketRecord} record
+ * @param {number} claimed the bits that streams and loops ask for
+ * @param {number} taken the bits in which listeners have no say any more
+ */
+function claim(record, claimed, taken) {
+  if (record.claimed !== claimed || record.taken !== taken) {
+    record.claimed = claimed;
+    record.taken = taken;
+    tell(record);
+  }
+}
+
+/** @param {SocketRecord} record */
+function tell(record) {
+  if (record.id !== GONE) {
+    binding.listen(record.id, (record.heard & ~record.taken) | record.claimed);
   }
 }
 
@@ -217,4 +237,4 @@ function overrideListening({ prototype }, recordOf) {
   }
 }
 
-module.exports = { add, fire, isHeard, overrideListening, remove };
+module.exports = { add, claim, fire, isHeard, overrideListening, remove };

@@ -31,6 +31,9 @@ const { chooseWake, microtaskDrain } = require("./runtime.js");
  * @property {(id: number) => boolean} close
  * @property {(id: number) => void} halfclose
  * @property {(id: number) => void} reset
+ * @property {(id: number) => void} finish
+ * @property {(id: number) => void} abort
+ * @property {(id: number, intake: number) => void} takeIn
  * @property {(id: number, data: Bytes) => number} send
  * @property {(id: number, data: string) => number} sendString
  * @property {(id: number, bytes: number) => number} sendScratch
@@ -60,6 +63,7 @@ const Kind = /** @type {const} */ ({
   TCP_ERROR: 5,
   TCP_CLOSE: 6,
   TCP_BLOB: 7,
+  TCP_FINISH: 14,
   UDP_MESSAGE: 17,
   UDP_DRAIN: 18,
   UDP_ERROR: 19,
@@ -105,6 +109,9 @@ class SocketRecord extends AsyncResource {
     this.heard = 0;
     this.steady = 0;
     this.vanishing = 0;
+    /** The bits that streams and loops ask for, and those in which listeners have no say any more (readable.js). */
+    this.claimed = 0;
+    this.taken = 0;
     /** The signals that listeners were added with and that are watched for it. @type {Set<AbortSignal> | null} */
     this.signals = null;
     /** Lets go of what outlives the socket, once it is closed. @type {(() => void) | null} */
@@ -116,6 +123,23 @@ class SocketRecord extends AsyncResource {
     /** "closed" for good: the attributes' last values are here, no longer there. */
     this.closed = false;
     this.bufferedAmount = 0;
+    /** How it fares (progress.js): it has opened; TCP: the peer's end was told; it is over; why it failed, if it did. */
+    this.opened = false;
+    this.ended = false;
+    this.finished = false;
+    /** @type {DOMException | null} */
+    this.failure = null;
+    /** What the signal was aborted with (abort.js). @type {unknown} */
+    this.abortReason = undefined;
+    /** Who is told of that beside listeners, once asked for: `opened` and `closed`, `readable`, `writable`, loops. */
+    /** @type {InstanceType<typeof import("./promises.js").Promises> | null} */
+    this.promises = null;
+    /** @type {InstanceType<typeof import("./readable.js").Readable> | null} */
+    this.intake = null;
+    /** @type {InstanceType<typeof import("./writable.js").Writable> | null} */
+    this.outlet = null;
+    /** @type {InstanceType<typeof import("./iteration.js").Iteration> | null} */
+    this.iteration = null;
     /** Why it is no longer open, for the exceptions that later calls throw. */
     this.ending = "";
     /** The Blobs that were sent and not yet read (blob.js). @type {import("./blob.js").BlobQueue | null} */
@@ -146,7 +170,6 @@ const errands = new Map();
 
 /** @type {Handler[]} */
 const handlers = [];
-handlers[Kind.NONE] = () => {};
 
 /**
  * Sets what an event of this kind does.

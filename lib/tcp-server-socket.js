@@ -2,14 +2,19 @@
 
 // interface TCPServerSocket : EventTarget
 
+const { follow, throwIfAborted, toSignal } = require("./abort.js");
 const { fromFailure } = require("./errors.js");
 const { defineEventHandlers } = require("./event-handler.js");
 const { ConnectEvent } = require("./events.js");
 const { fireError } = require("./failing.js");
+const { defineIteration } = require("./iteration.js");
 const { fire, overrideListening } = require("./listeners.js");
 const native = require("./native.js");
 const { requirePermission } = require("./permission.js");
+const progress = require("./progress.js");
+const { definePromises } = require("./promises.js");
 const { refuseSecureTransport, toSecureTransport } = require("./secure-transport.js");
+const { defineStreams, openInfo, serverReadable } = require("./streams.js");
 const { establish } = require("./tcp-socket.js");
 const {
   checkPort,
@@ -25,6 +30,8 @@ const {
 
 const { Kind } = native;
 const { close, connections, openServer } = native.binding;
+
+/** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
 
 /** What listen() calls the event types that it wants to know of. */
 const LISTEN_BITS = new Map([["connect", 1]]);
@@ -42,6 +49,7 @@ const toTCPServerOptions = dictionary({
   noDelay: toBoolean,
   reusePort: toBoolean,
   secureTransport: toSecureTransport,
+  signal: toSignal,
   useSecureTransport: toBoolean,
 });
 
@@ -59,7 +67,7 @@ class TCPServerSocket extends EventTarget {
   constructor(options = undefined) {
     super();
     const where = "TCPServerSocket constructor";
-    const { secureTransport, useSecureTransport, ...settings } = toTCPServerOptions(options, "options");
+    const { secureTransport, signal, useSecureTransport, ...settings } = toTCPServerOptions(options, "options");
     requirePermission(where);
 
     // R-port, R-range; the address is parsed by the native half, which knows it best.
@@ -68,6 +76,7 @@ class TCPServerSocket extends EventTarget {
     }
     refuseZero(settings, ["backlog"], where);
     refuseSecureTransport({ secureTransport, useSecureTransport }, where);
+    throwIfAborted(signal);
     // Steps 1 to 5, R-srv-bind.
     const opened = openServer(native.host(), settings);
     if (!("id" in opened)) {
@@ -76,7 +85,11 @@ class TCPServerSocket extends EventTarget {
     this.#localAddress = opened.localAddress;
     this.#localPort = opened.localPort;
     this.#record = new native.SocketRecord(this, "TCPServerSocket", LISTEN_BITS);
+    this.#record.opened = true;
     native.enlist(this.#record, opened.id);
+    if (signal !== undefined) {
+      follow(signal, this.#record, () => TCPServerSocket.#close(this.#record));
+    }
   }
 
   get localAddress() {
@@ -112,16 +125,7 @@ class TCPServerSocket extends EventTarget {
     if (!(#record in this)) {
       throw illegalInvocation("TCPServerSocket.close");
     }
-    const record = this.#record;
-    if (record.closed) {
-      return;
-    }
-    this.#lastConnections = connections(record.id);
-    // R-srv-close: a connection that was accepted already may still be delivered.
-    record.closed = true;
-    if (close(record.id)) {
-      native.retire(record);
-    }
+    TCPServerSocket.#close(this.#record);
   }
 
   suspend() {
@@ -164,15 +168,51 @@ class TCPServerSocket extends EventTarget {
     return native.isReferenced(this.#record);
   }
 
+  /**
+   * close(), by whatever brings it about.
+   *
+   * @param {SocketRecord} record
+   */
+  static #close(record) {
+    if (record.closed) {
+      return;
+    }
+    /** @type {TCPServerSocket} */ (record.socket).#lastConnections = connections(record.id);
+    // R-srv-close: a connection that was accepted already may still be delivered.
+    record.closed = true;
+    record.ending = "close() was called";
+    const isGone = close(record.id);
+    progress.closing(record, true);
+    if (isGone) {
+      native.retire(record);
+      progress.finished(record);
+    }
+  }
+
   static {
-    const recordOf = (/** @type {any} */ socket) => (#record in socket ? socket.#record : undefined);
+    const recordOf = (/** @type {any} */ socket) =>
+      typeof socket === "object" && socket !== null && #record in socket ? socket.#record : undefined;
     overrideListening(this, recordOf);
     defineEventHandlers(this, recordOf, ["connect", "error"]);
+    defineIteration(this, recordOf);
+    const streams = { readable: serverReadable };
+    defineStreams(this, recordOf, streams);
+    definePromises(this, recordOf, (record) => {
+      const server = /** @type {TCPServerSocket} */ (record.socket);
+      return openInfo(record, streams, { localAddress: server.#localAddress, localPort: server.#localPort });
+    });
 
     // "Upon a new successful connection to the TCP server socket".
     native.handle(Kind.SERVER_CONNECT, (record, id, remoteAddress, remotePort, localAddress) => {
       const localPort = /** @type {TCPServerSocket} */ (record.socket).#localPort;
-      fire(record, new ConnectEvent(establish({ id, remoteAddress, remotePort, localAddress, localPort })));
+      const connectedSocket = establish({ id, remoteAddress, remotePort, localAddress, localPort });
+      const { intake, iteration } = record;
+      const taker = iteration?.isAwaited ? iteration : intake;
+      if (taker === null) {
+        fire(record, new ConnectEvent(connectedSocket));
+      } else {
+        taker.take(connectedSocket);
+      }
     });
   }
 }

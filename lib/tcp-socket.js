@@ -2,6 +2,7 @@
 
 // interface TCPSocket : EventTarget
 
+const { follow, throwIfAborted, toSignal } = require("./abort.js");
 const { addressText } = require("./address.js");
 const { PIECE_BYTES, answer, enqueue, toBlob } = require("./blob.js");
 const { fromFailure } = require("./errors.js");
@@ -11,8 +12,11 @@ const { fireError } = require("./failing.js");
 const { fire, overrideListening } = require("./listeners.js");
 const native = require("./native.js");
 const { requirePermission } = require("./permission.js");
+const progress = require("./progress.js");
+const { definePromises } = require("./promises.js");
 const { refuseSecureTransport, toSecureTransport } = require("./secure-transport.js");
 const { encode, isUsualBytes, notOpen, notSendable, unusualBytes } = require("./send.js");
+const { defineStreams, openInfo, tcpReadable, tcpWritable } = require("./streams.js");
 const {
   checkPort,
   defineInterface,
@@ -27,7 +31,7 @@ const {
 } = require("./webidl.js");
 
 const { GONE, Kind, SHORT_STRING } = native;
-const { close, halfclose, openTcp, reset, send, sendBlob, sendScratch, sendString } = native.binding;
+const { abort, close, halfclose, openTcp, reset, send, sendBlob, sendScratch, sendString } = native.binding;
 
 /** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
 
@@ -46,6 +50,7 @@ const toTCPOptions = dictionary({
   receiveBufferSize: toEnforcedUnsignedLong,
   sendBufferSize: toEnforcedUnsignedLong,
   secureTransport: toSecureTransport,
+  signal: toSignal,
   useSecureTransport: toBoolean,
 });
 
@@ -56,9 +61,9 @@ const HALFCLOSED = "halfclose() was called";
 const ESTABLISHED = Object.freeze({});
 
 /**
- * A connection that is established already. `record`: what connect() has made for its socket.
+ * A connection that is established already. `record`: what connect() has made for its socket; `signal`: what it was given.
  *
- * @typedef {{ id: number, remoteAddress: number | string, remotePort: number, localAddress: number | string, localPort: number, record?: SocketRecord }} Established
+ * @typedef {{ id: number, remoteAddress: number | string, remotePort: number, localAddress: number | string, localPort: number, record?: SocketRecord, signal?: AbortSignal | undefined }} Established
  */
 
 class TCPSocket extends EventTarget {
@@ -88,7 +93,9 @@ class TCPSocket extends EventTarget {
       this.#remotePort = established.remotePort;
       this.#localAddress = established.localAddress;
       this.#localPort = established.localPort;
+      this.#record.opened = true;
       native.enlist(this.#record, established.id);
+      this.#follow(established.signal);
       return;
     }
     const where = "TCPSocket constructor";
@@ -114,6 +121,14 @@ class TCPSocket extends EventTarget {
     this.#localAddress = opened.localAddress;
     this.#localPort = opened.localPort;
     native.enlist(this.#record, opened.id);
+    this.#follow(converted.signal);
+  }
+
+  /** @param {AbortSignal | undefined} signal */
+  #follow(signal) {
+    if (signal !== undefined) {
+      follow(signal, this.#record, (reason) => abortSocket(this.#record, reason));
+    }
   }
 
   get remoteAddress() {
@@ -170,6 +185,7 @@ class TCPSocket extends EventTarget {
       // Steps 2 and 3, R-tcp-close, R-tcp-close-connecting.
       record.ending = "close() was called";
       close(record.id);
+      progress.closing(record, true);
     }
   }
 
@@ -192,11 +208,7 @@ class TCPSocket extends EventTarget {
     if (!(#record in this)) {
       throw illegalInvocation("TCPSocket.reset");
     }
-    const record = this.#record;
-    if (native.readyState(record) !== "closed") {
-      record.ending = "reset() was called";
-      reset(record.id);
-    }
+    resetSocket(this.#record, "reset() was called");
   }
 
   suspend() {
@@ -221,23 +233,7 @@ class TCPSocket extends EventTarget {
     if (arguments.length === 0) {
       throw missingArguments("TCPSocket.send()", 1, 0);
     }
-    const record = this.#record;
-    if (record.id === GONE) {
-      throw notOpen(record);
-    }
-    let taken;
-    if (isUsualBytes(data)) {
-      taken = send(record.id, data);
-    } else if (typeof data === "string") {
-      taken = data.length <= SHORT_STRING ? sendScratch(record.id, encode(data)) : sendString(record.id, data);
-    } else {
-      taken = sendUnusual(record, data);
-    }
-    if (taken < 0) {
-      // Step 1.
-      throw notOpen(record);
-    }
-    return taken === 1;
+    return transmit(this.#record, data);
   }
 
   /** Keeps the process alive until the socket is closed: as at first. Node's. */
@@ -267,15 +263,31 @@ class TCPSocket extends EventTarget {
   }
 
   static {
-    const recordOf = (/** @type {any} */ socket) => (#record in socket ? socket.#record : undefined);
+    const recordOf = (/** @type {any} */ socket) =>
+      typeof socket === "object" && socket !== null && #record in socket ? socket.#record : undefined;
     overrideListening(this, recordOf);
     defineEventHandlers(this, recordOf, ["drain", "open", "close", "halfclose", "error", "message"]);
+    const streams = {
+      readable: tcpReadable,
+      writable: tcpWritable(transmit, (record) => resetSocket(record, "its writable was aborted")),
+    };
+    defineStreams(this, recordOf, streams);
+    definePromises(this, recordOf, (record) => {
+      const socket = /** @type {TCPSocket} */ (record.socket);
+      return openInfo(record, streams, {
+        remoteAddress: addressText(socket.#remoteAddress),
+        remotePort: socket.#remotePort,
+        localAddress: addressText(socket.#localAddress),
+        localPort: socket.#localPort,
+      });
+    });
 
     // "When a new TCP connection has been successfully established": the addresses are final now.
     native.handle(Kind.TCP_OPEN, (record, localAddress, localPort) => {
       const socket = /** @type {TCPSocket} */ (record.socket);
       socket.#localAddress = localAddress;
       socket.#localPort = localPort;
+      progress.opened(record);
       fire(record, new Event("open"));
     });
   }
@@ -287,13 +299,65 @@ class TCPSocket extends EventTarget {
  * @param {ReturnType<typeof toTCPOptions>} options
  * @param {string} where
  */
-function checkTCPOptions({ secureTransport, useSecureTransport, ...settings }, where) {
+function checkTCPOptions({ secureTransport, signal, useSecureTransport, ...settings }, where) {
   if (settings.localPort !== undefined) {
     checkPort(settings.localPort, 0, `${where}: options.localPort`);
   }
   refuseZero(settings, ["receiveBufferSize", "sendBufferSize"], where);
   refuseSecureTransport({ secureTransport, useSecureTransport }, where);
+  throwIfAborted(signal);
   return settings;
+}
+
+/**
+ * send(), of a TCPSocket and of its `writable`.
+ *
+ * @param {SocketRecord} record
+ * @param {unknown} data
+ */
+function transmit(record, data) {
+  if (record.id === GONE) {
+    throw notOpen(record);
+  }
+  let taken;
+  if (isUsualBytes(data)) {
+    taken = send(record.id, data);
+  } else if (typeof data === "string") {
+    taken = data.length <= SHORT_STRING ? sendScratch(record.id, encode(data)) : sendString(record.id, data);
+  } else {
+    taken = sendUnusual(record, data);
+  }
+  if (taken < 0) {
+    // Step 1.
+    throw notOpen(record);
+  }
+  return taken === 1;
+}
+
+/**
+ * @param {SocketRecord} record
+ * @param {string} why
+ */
+function resetSocket(record, why) {
+  if (native.readyState(record) !== "closed") {
+    record.ending = why;
+    reset(record.id);
+    progress.closing(record, false);
+  }
+}
+
+/**
+ * R-abort: the error that follows tells the streams.
+ *
+ * @param {SocketRecord} record
+ * @param {unknown} reason
+ */
+function abortSocket(record, reason) {
+  if (native.readyState(record) !== "closed") {
+    record.ending = "its signal was aborted";
+    record.abortReason = reason;
+    abort(record.id);
+  }
 }
 
 /**
@@ -327,12 +391,18 @@ function sendUnusual(record, data) {
 }
 
 native.handle(Kind.TCP_MESSAGE, (record, data) => {
-  fire(record, new TCPMessageEvent(data));
+  if (record.intake === null) {
+    fire(record, new TCPMessageEvent(data));
+  } else {
+    record.intake.take(new Uint8Array(data));
+  }
 });
 native.handle(Kind.TCP_HALFCLOSE, (record) => {
+  progress.ended(record);
   fire(record, new Event("halfclose"));
 });
 native.handle(Kind.TCP_DRAIN, (record) => {
+  record.outlet?.drained();
   fire(record, new Event("drain"));
 });
 native.handle(Kind.TCP_ERROR, fireError);
@@ -341,7 +411,11 @@ native.handle(Kind.TCP_CLOSE, (record, bufferedAmount) => {
   if (record.ending === "" || record.ending === HALFCLOSED) {
     record.ending = "the peer has ended the connection";
   }
+  progress.finished(record);
   fire(record, new Event("close"));
+});
+native.handle(Kind.TCP_FINISH, (record) => {
+  record.outlet?.finished();
 });
 native.handle(Kind.TCP_BLOB, (record) => {
   answer(record, PIECE_BYTES);

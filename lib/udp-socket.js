@@ -2,15 +2,21 @@
 
 // interface UDPSocket : EventTarget
 
+const { follow, throwIfAborted, toSignal } = require("./abort.js");
+const { addressText } = require("./address.js");
 const { answer, enqueue, toBlob } = require("./blob.js");
 const { fromFailure, invalidAccess, invalidState } = require("./errors.js");
 const { defineEventHandlers } = require("./event-handler.js");
 const { UDPMessageEvent } = require("./events.js");
 const { fireError } = require("./failing.js");
+const { defineIteration } = require("./iteration.js");
 const { fire, overrideListening } = require("./listeners.js");
 const native = require("./native.js");
 const { requirePermission } = require("./permission.js");
+const progress = require("./progress.js");
+const { definePromises } = require("./promises.js");
 const { encode, isUsualBytes, notOpen, notSendable, unusualBytes } = require("./send.js");
+const { defineStreams, openInfo, udpReadable, udpWritable } = require("./streams.js");
 const {
   checkPort,
   defineInterface,
@@ -50,7 +56,15 @@ const toUDPOptions = dictionary({
   remotePort: toNumber,
   reusePort: toBoolean,
   sendBufferSize: toEnforcedUnsignedLong,
+  signal: toSignal,
   timeToLive: toEnforcedOctet,
+});
+
+/** UDPMessage, as `writable` takes it. As with send(), null is the default. */
+const toUDPMessage = dictionary({
+  data: (value) => value,
+  remoteAddress: (value, what) => (value === null ? null : toDOMString(value, what)),
+  remotePort: (value, what) => (value === null ? null : toNumber(value, what)),
 });
 
 const toMulticastOptions = dictionary({
@@ -81,7 +95,7 @@ class UDPSocket extends EventTarget {
   constructor(options = undefined) {
     super();
     const where = "UDPSocket constructor";
-    const settings = toUDPOptions(options, "options");
+    const { signal, ...settings } = toUDPOptions(options, "options");
     const { addressReuse = true, loopback = false, localPort, remotePort } = settings;
     requirePermission(where);
 
@@ -93,6 +107,7 @@ class UDPSocket extends EventTarget {
       checkPort(remotePort, 1, `${where}: options.remotePort`);
     }
     refuseZero(settings, ["receiveBufferSize", "sendBufferSize", "timeToLive"], where);
+    throwIfAborted(signal);
     // Steps 1 to 9, R-udp-bind, R-udp-family.
     const opened = openUdp(native.host(), { ...settings, addressReuse, loopback });
     if (!("id" in opened)) {
@@ -105,7 +120,11 @@ class UDPSocket extends EventTarget {
     this.#addressReuse = addressReuse;
     this.#loopback = loopback;
     this.#record = new native.SocketRecord(this, "UDPSocket", LISTEN_BITS);
+    this.#record.opened = true;
     native.enlist(this.#record, opened.id);
+    if (signal !== undefined) {
+      follow(signal, this.#record, () => closeSocket(this.#record, "its signal was aborted"));
+    }
   }
 
   get localAddress() {
@@ -169,15 +188,7 @@ class UDPSocket extends EventTarget {
     if (!(#record in this)) {
       throw illegalInvocation("UDPSocket.close");
     }
-    const record = this.#record;
-    if (record.closed) {
-      return;
-    }
-    // R-udp-close: what is buffered still goes out, which nobody is told.
-    end(record, "close() was called");
-    if (close(record.id)) {
-      native.retire(record);
-    }
+    closeSocket(this.#record, "close() was called");
   }
 
   suspend() {
@@ -298,9 +309,50 @@ class UDPSocket extends EventTarget {
   }
 
   static {
-    const recordOf = (/** @type {any} */ socket) => (#record in socket ? socket.#record : undefined);
+    const recordOf = (/** @type {any} */ socket) =>
+      typeof socket === "object" && socket !== null && #record in socket ? socket.#record : undefined;
     overrideListening(this, recordOf);
     defineEventHandlers(this, recordOf, ["drain", "error", "message"]);
+    defineIteration(this, recordOf);
+    const { send } = this.prototype;
+    const streams = {
+      readable: udpReadable,
+      writable: udpWritable(
+        (record, chunk) => {
+          const { data, remoteAddress, remotePort } = toUDPMessage(chunk, "a chunk of UDPSocket.writable");
+          if (data === undefined) {
+            throw new TypeError("a chunk of UDPSocket.writable must be { data, remoteAddress, remotePort }: it has no data");
+          }
+          return send.call(/** @type {UDPSocket} */ (record.socket), data, remoteAddress, remotePort);
+        },
+        (record) => closeSocket(record, "its writable was aborted"),
+      ),
+    };
+    defineStreams(this, recordOf, streams);
+    definePromises(this, recordOf, (record) => {
+      const socket = /** @type {UDPSocket} */ (record.socket);
+      return openInfo(record, streams, { localAddress: socket.#localAddress, localPort: socket.#localPort });
+    });
+  }
+}
+
+/**
+ * close(), by whatever brings it about.
+ *
+ * @param {SocketRecord} record
+ * @param {string} why
+ */
+function closeSocket(record, why) {
+  if (record.closed) {
+    return;
+  }
+  // R-udp-close: what is buffered still goes out, which only `closed` tells.
+  end(record, why);
+  const isGone = close(record.id);
+  progress.closing(record, true);
+  if (isGone) {
+    native.retire(record);
+    progress.finished(record);
   }
 }
 
@@ -397,12 +449,21 @@ function changeMembership(record, member, change, argumentCount, multicastGroupA
 }
 
 native.handle(Kind.UDP_MESSAGE, (record, data, address, port) => {
-  fire(record, new UDPMessageEvent(data, address, port));
+  const { intake, iteration } = record;
+  const taker = iteration?.isAwaited ? iteration : intake;
+  if (taker === null) {
+    fire(record, new UDPMessageEvent(data, address, port));
+  } else {
+    taker.take({ data: new Uint8Array(data), remoteAddress: addressText(address), remotePort: port });
+  }
 });
 native.handle(Kind.UDP_DRAIN, (record) => {
+  record.outlet?.drained();
   fire(record, new Event("drain"));
 });
 native.handle(Kind.UDP_ERROR, fireError);
+// What was buffered when close() was called is out.
+native.handle(Kind.NONE, progress.finished);
 native.handle(Kind.UDP_BLOB, (record) => {
   // A datagram is one piece.
   answer(record, Infinity);

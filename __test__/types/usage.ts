@@ -13,7 +13,9 @@ import type {
   TCPMessageEvent,
   TCPOptions,
   TCPServerOptions,
+  TCPServerSocketOpenInfo,
   TCPSocketEventMap,
+  UDPMessage,
   UDPMessageEvent,
   UDPOptions,
 } from "tcp-udp-sockets";
@@ -169,6 +171,39 @@ function once<Type extends keyof TCPSocketEventMap>(
   return new Promise((resolve) => socket.addEventListener(type, resolve, { once: true }));
 }
 void once(client, "message").then(({ data: received }) => equal<typeof received, ArrayBuffer>(true));
+
+// --- promises, streams, loops, signals ------------------------------------------------------------------------
+
+const { signal } = new AbortController();
+new UDPSocket({ signal });
+new TCPSocket("::1", 1, { signal });
+new TCPServerSocket({ signal: undefined });
+
+async function streaming(): Promise<void> {
+  const { readable, writable, remotePort } = await client.opened;
+  equal<typeof readable, ReadableStream<Uint8Array<ArrayBuffer>>>(true);
+  equal<typeof writable, WritableStream<SendData>>(true);
+  equal<typeof remotePort, number>(true);
+  equal<Awaited<typeof client.closed>, undefined>(true);
+  const writer = client.writable.getWriter();
+  await writer.write("text");
+  await writer.write(new Uint8Array(1));
+  const { value } = await client.readable.getReader({ mode: "byob" }).read(new Uint8Array(16));
+  equal<typeof value, Uint8Array<ArrayBuffer> | undefined>(true);
+  const { localAddress } = await discovery.opened;
+  equal<typeof localAddress, string>(true);
+  const info: TCPServerSocketOpenInfo = await server.opened;
+  await discovery.writable.getWriter().write({ data: "x", remoteAddress: null, remotePort: "1900" });
+  for await (const message of discovery) equal<typeof message, UDPMessage>(true);
+  for await (const socket of server) {
+    equal<typeof socket, TCPSocket>(true);
+    void socket.readable.pipeTo(socket.writable);
+  }
+  const next = await info.readable.getReader().read();
+  equal<typeof next.value, TCPSocket | undefined>(true);
+  equal<ReturnType<(typeof server)[typeof Symbol.asyncDispose]>, Promise<void>>(true);
+}
+void streaming;
 
 // --- errors -------------------------------------------------------------------------------------------------
 

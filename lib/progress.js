@@ -1,0 +1,79 @@
+"use strict";
+
+// How a socket fares, told to its promises, its streams and its loops: just before the event that tells its listeners.
+
+const { notOpen } = require("./send.js");
+
+/** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
+
+/**
+ * TCP: the connection is established.
+ *
+ * @param {SocketRecord} record
+ */
+function opened(record) {
+  record.opened = true;
+  record.promises?.opened();
+  record.outlet?.opened();
+}
+
+/**
+ * TCP: the peer sends no more.
+ *
+ * @param {SocketRecord} record
+ */
+function ended(record) {
+  record.ended = true;
+  record.intake?.end();
+}
+
+/**
+ * It could not open, or is lost, or has closed itself.
+ *
+ * @param {SocketRecord} record
+ * @param {DOMException} error
+ */
+function failed(record, error) {
+  record.failure = error;
+  record.promises?.failed(error);
+  record.intake?.fail(error);
+  record.outlet?.fail(error);
+  record.iteration?.fail(error);
+}
+
+/**
+ * It is over, and all that was buffered is out; or a failure came before.
+ *
+ * @param {SocketRecord} record
+ */
+function finished(record) {
+  record.finished = true;
+  record.promises?.finished();
+  record.intake?.end();
+  record.outlet?.end();
+  record.iteration?.end();
+}
+
+/**
+ * close() or reset() was called: nothing comes in any more, and nothing new goes out.
+ *
+ * @param {SocketRecord} record
+ * @param {boolean} isFlushed what is buffered still goes out
+ */
+function closing(record, isFlushed) {
+  record.intake?.end();
+  record.iteration?.end();
+  record.outlet?.interrupt(notOpen(record), isFlushed);
+}
+
+/**
+ * Whether somebody has asked for a promise or a stream, which tells of an error too (R-unheard).
+ *
+ * @param {SocketRecord} record
+ */
+function isFollowed(record) {
+  const { promises, intake, outlet, iteration } = record;
+  return promises !== null || intake !== null || outlet !== null || (record.closed && iteration !== null && iteration.isAwaited);
+}
+
+module.exports = { closing, ended, failed, finished, isFollowed, opened };

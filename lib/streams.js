@@ -1,0 +1,140 @@
+"use strict";
+
+// `readable` and `writable` of the three interfaces (R-streams): made when first read, in the state that the socket is in by then.
+
+const native = require("./native.js");
+const { claim } = require("./listeners.js");
+const { HALFCLOSE, byteReadable, connectionReadable, datagramReadable } = require("./readable.js");
+const { notOpen } = require("./send.js");
+const { illegalInvocation } = require("./webidl.js");
+const { DatagramWritable, StreamWritable } = require("./writable.js");
+
+/** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
+/** @typedef {InstanceType<typeof import("./readable.js").Readable>} Readable */
+/** @typedef {InstanceType<typeof import("./writable.js").Writable>} Writable */
+/** @typedef {(record: SocketRecord, chunk: unknown) => boolean} Transmit */
+
+/**
+ * Whether nothing comes in or goes out any more, and no event is to tell why.
+ *
+ * @param {SocketRecord} record
+ */
+function isEnding(record) {
+  return record.finished || native.readyState(record) === "closing" || (record.closed && record.ending !== "");
+}
+
+/**
+ * @param {SocketRecord} record
+ * @param {Readable} intake
+ */
+function adoptIntake(record, intake) {
+  record.intake = intake;
+  if (record.failure !== null) {
+    intake.fail(record.failure);
+  } else if (record.ended || isEnding(record)) {
+    intake.end();
+  }
+  return intake;
+}
+
+/**
+ * @param {SocketRecord} record
+ * @param {Writable} outlet
+ */
+function adoptOutlet(record, outlet) {
+  record.outlet = outlet;
+  if (record.failure !== null || isEnding(record)) {
+    outlet.fail(record.failure ?? notOpen(record));
+  }
+  return outlet;
+}
+
+/**
+ * Neither stream has anything left to do: so has the socket, though the peer may still send.
+ *
+ * @param {SocketRecord} record
+ */
+function closeIfBothEnded(record) {
+  if (record.intake?.isCancelled && record.outlet?.isClosed && !record.closed) {
+    native.binding.close(record.id);
+  }
+}
+
+/** @param {SocketRecord} record */
+function tcpReadable(record) {
+  return (record.intake ?? adoptIntake(record, byteReadable(record, () => closeIfBothEnded(record)))).stream;
+}
+
+/**
+ * @param {Transmit} transmit send()
+ * @param {(record: SocketRecord) => void} reset
+ */
+function tcpWritable(transmit, reset) {
+  /** @param {SocketRecord} record */
+  return (record) => {
+    if (record.outlet === null) {
+      claim(record, record.claimed | HALFCLOSE, record.taken);
+      adoptOutlet(record, new StreamWritable(record, transmit, () => closeIfBothEnded(record), () => reset(record)));
+    }
+    return /** @type {Writable} */ (record.outlet).stream;
+  };
+}
+
+/** @param {SocketRecord} record */
+function udpReadable(record) {
+  return (record.intake ?? adoptIntake(record, datagramReadable(record))).stream;
+}
+
+/**
+ * @param {Transmit} transmit send()
+ * @param {(record: SocketRecord) => void} close
+ */
+function udpWritable(transmit, close) {
+  /** @param {SocketRecord} record */
+  return (record) => (record.outlet ?? adoptOutlet(record, new DatagramWritable(record, transmit, () => close(record)))).stream;
+}
+
+/** @param {SocketRecord} record */
+function serverReadable(record) {
+  return (record.intake ?? adoptIntake(record, connectionReadable(record))).stream;
+}
+
+/**
+ * Defines the accessors of an interface's streams.
+ *
+ * @param {{ name: string, prototype: object }} interfaceClass
+ * @param {(socket: unknown) => SocketRecord | undefined} recordOf undefined for whatever is not of the interface
+ * @param {Record<string, (record: SocketRecord) => unknown>} streams by attribute
+ */
+function defineStreams({ name, prototype }, recordOf, streams) {
+  for (const [attribute, stream] of Object.entries(streams)) {
+    const accessor = {
+      get [attribute]() {
+        const record = recordOf(this);
+        if (record === undefined) {
+          throw illegalInvocation(`${name}.${attribute}`);
+        }
+        return stream(record);
+      },
+    };
+    const descriptor = /** @type {PropertyDescriptor} */ (Object.getOwnPropertyDescriptor(accessor, attribute));
+    Object.defineProperty(prototype, attribute, { ...descriptor, enumerable: true, configurable: true });
+  }
+}
+
+/**
+ * What `opened` is fulfilled with: Direct Sockets' shape. The streams are made when first read.
+ *
+ * @param {SocketRecord} record
+ * @param {Record<string, (record: SocketRecord) => unknown>} streams
+ * @param {object} ends addresses and ports
+ */
+function openInfo(record, streams, ends) {
+  const info = {};
+  for (const [attribute, stream] of Object.entries(streams)) {
+    Object.defineProperty(info, attribute, { get: () => stream(record), enumerable: true, configurable: true });
+  }
+  return Object.assign(info, ends);
+}
+
+module.exports = { defineStreams, openInfo, serverReadable, tcpReadable, tcpWritable, udpReadable, udpWritable };
