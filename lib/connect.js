@@ -132,6 +132,8 @@ class Race {
   #timeout = GONE;
   #delay = GONE;
 
+  /** Several attempts are to be made from one port. */
+  #sharesLocalPort = false;
   /** Still to be tried, in order. @type {Address[]} */
   #waiting = [];
   /** In order. @type {Attempt[]} */
@@ -151,6 +153,7 @@ class Race {
     this.#port = port;
     this.#options = options;
     this.#settle = settle;
+    this.#record.pending = true;
   }
 
   /** @param {Address | undefined} address what the host is, if it is no name */
@@ -234,6 +237,7 @@ class Race {
       return;
     }
     this.#waiting = alternating(usable);
+    this.#sharesLocalPort = usable.length > 1 && Boolean(this.#options.settings.localPort);
     this.#next();
   }
 
@@ -295,7 +299,12 @@ class Race {
    * @param {Attempt} attempt
    */
   #begin(attempt) {
-    const opened = openTcp(native.host(), { ...this.#options.settings, remoteAddress: attempt.address, remotePort: this.#port });
+    const opened = openTcp(native.host(), {
+      ...this.#options.settings,
+      remoteAddress: attempt.address,
+      remotePort: this.#port,
+      sharesLocalPort: this.#sharesLocalPort,
+    });
     if (!("id" in opened)) {
       this.#failed(attempt, opened);
       return false;
@@ -401,6 +410,7 @@ class Race {
   /** Nothing that is still under way is wanted any more: closed without a word. */
   #end() {
     this.#isOver = true;
+    this.#record.pending = false;
     this.#waiting = [];
     for (const id of [this.#lookup, this.#timeout, this.#delay, ...this.#attempts.map((attempt) => attempt.id)]) {
       this.#cancel(id);

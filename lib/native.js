@@ -120,6 +120,8 @@ class SocketRecord extends AsyncResource {
     this.handlers = null;
 
     this.referenced = true;
+    /** connect() is at work for it. */
+    this.pending = false;
     /** "closed" for good: the attributes' last values are here, no longer there. */
     this.closed = false;
     this.bufferedAmount = 0;
@@ -329,7 +331,7 @@ function setReferenced(record, referenced) {
 
 /** @param {SocketRecord} record */
 function isReferenced(record) {
-  return record.id !== GONE && record.referenced;
+  return (record.id !== GONE || record.pending) && record.referenced;
 }
 
 module.exports = {

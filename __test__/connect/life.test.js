@@ -221,10 +221,12 @@ describe("connect() and AsyncLocalStorage (R-context)", () => {
       const { createHook } = require("node:async_hooks");
       const living = new Set();
       let made = 0;
+      const keep = [];
       createHook({
-        init(id, type) {
+        init(id, type, trigger, resource) {
           if (type === "TCPSOCKET") {
             made++;
+            setImmediate(() => keep.push(resource.hasRef()));
             living.add(id);
           }
         },
@@ -237,8 +239,8 @@ describe("connect() and AsyncLocalStorage (R-context)", () => {
         await connect("any.test", 1, { lookup }).catch(() => {});
         await connect("", 1).catch(() => {});
         server.close();
-        setTimeout(() => process.stdout.write(JSON.stringify({ made, living: living.size })), 20);
+        setTimeout(() => process.stdout.write(JSON.stringify({ made, living: living.size, keep })), 20);
       });`);
-    expect(result).toEqual({ made: 2, living: 0 });
+    expect(result).toEqual({ made: 2, living: 0, keep: [true, true] });
   });
 });

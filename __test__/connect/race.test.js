@@ -1,7 +1,7 @@
 "use strict";
 
 const { connect } = require("../..");
-const { eventually, hasIPv6, once, settle, sleep, track } = require("../helpers");
+const { eventually, hasIPv6, listen, once, settle, sleep, track } = require("../helpers");
 const { blackHoleTest, places, refusingPort } = require("../helpers/black-hole");
 
 /** A look-up that gives these addresses. */
@@ -154,6 +154,18 @@ describe("connect() races addresses (R-connect)", () => {
     const localPort = await refusingPort();
     const socket = track(await connect("127.0.0.1", at.port, { localAddress: "127.0.0.8", localPort }));
     expect([socket.localAddress, socket.localPort]).toEqual(["127.0.0.8", localPort]);
+  });
+
+  (hasIPv6 ? blackHoleTest : test.skip)("attempts from one local port do not stand in one another's way", async () => {
+    const at = await places({ "127.0.0.2": "silent", "::1": "silent", "127.0.0.1": "answers" });
+    const free = await listen();
+    await free.close();
+    const localPort = free.port;
+    const { attempts, allowAddress } = watched();
+    const lookup = gives("127.0.0.2", "::1", "127.0.0.3", "127.0.0.1");
+    const socket = track(await connect("any.test", at.port, { lookup, allowAddress, localPort, attemptDelay: 10 }));
+    expect([socket.remoteAddress, socket.localPort]).toEqual(["127.0.0.1", localPort]);
+    expect(attempts).toEqual(["127.0.0.2", "::1", "127.0.0.3", "127.0.0.1"]);
   });
 
   test("what has come before listeners are added is not lost, and open does not fire", async () => {

@@ -11,7 +11,7 @@ const LIMIT = 20_000; // ms
 const LARGE = 4 << 20; // bytes
 
 const specifier = process.argv[2] ?? "../../index.mjs";
-const { TCPServerSocket, TCPSocket, UDPSocket } = await import(specifier);
+const { TCPServerSocket, TCPSocket, UDPSocket, connect } = await import(specifier);
 
 const runtime = ["bun", "deno", "node"].find((name) => process.versions[name]);
 const wake = process.env.TCP_UDP_SOCKETS_WAKE ?? "default";
@@ -92,6 +92,23 @@ async function tcp() {
   console.log(`TCP: ${error.message}`);
 }
 
+async function byName() {
+  const server = new TCPServerSocket({ localAddress: "127.0.0.1" });
+  const connected = next(server, "connect");
+  const socket = await connect("localhost", server.localPort, { connectTimeout: LIMIT, attemptDelay: 10 });
+  assert.equal(socket.readyState, "open");
+  const { connectedSocket } = await connected;
+  connectedSocket.send("found");
+  assert.equal(new TextDecoder().decode(await receive(socket, 5)), "found");
+  const ends = [next(socket, "close"), next(connectedSocket, "close")];
+  socket.close();
+  await Promise.all(ends);
+  server.close();
+  const error = await connect("localhost", server.localPort, { connectTimeout: LIMIT }).catch((reason) => reason);
+  assert.equal(error.code, "ECONNREFUSED");
+  console.log(`connect(): localhost is ${socket.remoteAddress}`);
+}
+
 async function udp() {
   const one = new UDPSocket({ localAddress: "127.0.0.1" });
   const two = new UDPSocket({ localAddress: "127.0.0.1", remoteAddress: "127.0.0.1", remotePort: one.localPort });
@@ -110,4 +127,5 @@ async function udp() {
 }
 
 await tcp();
+await byName();
 await udp();

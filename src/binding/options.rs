@@ -67,6 +67,7 @@ pub fn tcp(env: Raw, object: Value) -> TcpOptions {
         remote_port: members.port(c"remotePort").unwrap_or(0),
         local_address: members.text(c"localAddress"),
         local_port: members.port(c"localPort"),
+        shares_local_port: members.flag(c"sharesLocalPort").unwrap_or(false),
         ipv6_only: members.flag(c"ipv6Only").unwrap_or(false),
         buffers: members.buffers(),
         stream: members.stream(),

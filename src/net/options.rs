@@ -35,6 +35,8 @@ pub struct TcpOptions {
     pub local_address: Option<String>,
     /// Port to bind to; 0 is any.
     pub local_port: Option<u16>,
+    /// One of several attempts that are made from the same local port (SO_REUSEADDR).
+    pub shares_local_port: bool,
     /// IPV6_V6ONLY.
     pub ipv6_only: bool,
     /// SO_SNDBUF and SO_RCVBUF.

@@ -40,6 +40,11 @@ fn configure(socket: &Socket, options: &TcpOptions, remote: &SocketAddr) -> io::
     if remote.is_ipv6() {
         socket.set_only_v6(options.ipv6_only)?;
     }
+    // On Windows it would let anybody take the port over.
+    #[cfg(unix)]
+    if options.shares_local_port {
+        socket.set_reuse_address(true)?;
+    }
     socket_options::set_buffer_sizes(socket, &options.buffers)?;
     socket_options::set_stream_options(socket, &options.stream)
 }

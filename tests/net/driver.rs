@@ -344,6 +344,7 @@ pub fn tcp_options(remote: SocketAddr, stream: StreamOptions) -> TcpOptions {
         remote_port: remote.port(),
         local_address: None,
         local_port: None,
+        shares_local_port: false,
         ipv6_only: false,
         buffers: BufferSizes::default(),
         stream,
