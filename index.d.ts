@@ -683,7 +683,7 @@ export interface ConnectOptions extends TCPOptions {
  *   - NotSupportedError: `useSecureTransport` is true.
  *   - SecurityError: Node's permission model denies network access (R-trust).
  *   - TypeError: a number is out of range (R-range), `lookup` or `allowAddress` is no function.
- *   - What `allowAddress` throws.
+ *   - What `allowAddress` throws, and the reason with which `signal` is aborted.
  *
  * @example
  * const socket = await connect("example.com", 80, { connectTimeout: 10_000 });

@@ -2,6 +2,7 @@
 
 // connect(): a TCPSocket by host name. The addresses that the look-up gives are raced as RFC 8305 (Happy Eyeballs) says (R-connect).
 
+const { follow } = require("./abort.js");
 const { because, endpoint, fromFailure, invalidAccess, networkError } = require("./errors.js");
 const { parseAddress, parseHost } = require("./host.js");
 const native = require("./native.js");
@@ -69,7 +70,7 @@ function connect(host, port, options = undefined) {
     const target = parseHost(text, WHERE);
     const family = familyOf(settings.localAddress);
     return new Promise((resolve, reject) => {
-      new Race(target, number, { ...own, family, settings }, { resolve, reject }).start(target.address);
+      new Race(target, number, { ...own, family, settings, signal: converted.signal }, { resolve, reject }).start(target.address);
     });
   } catch (error) {
     return Promise.reject(error);
@@ -112,6 +113,7 @@ function familyOf(localAddress) {
  * @property {number} [connectTimeout]
  * @property {"ipv4" | "ipv6"} [dnsQueryType]
  * @property {Function} [lookup]
+ * @property {AbortSignal | undefined} signal not aborted yet
  */
 
 /** One connect(), from its call until its promise is settled. */
@@ -158,7 +160,11 @@ class Race {
 
   /** @param {Address | undefined} address what the host is, if it is no name */
   start(address) {
-    const { connectTimeout = 0 } = this.#options;
+    const { connectTimeout = 0, signal } = this.#options;
+    if (signal !== undefined) {
+      // R-abort; from its winning on the socket follows it.
+      follow(signal, this.#record, (reason) => this.#fail(reason));
+    }
     if (connectTimeout > 0) {
       this.#timeout = this.#openTimer(connectTimeout, () => this.#timedOut(connectTimeout));
     }
@@ -353,8 +359,9 @@ class Race {
     native.dismiss(id);
     attempt.id = GONE;
     this.#end();
-    const remotePort = this.#port;
-    this.#settle.resolve(establish({ id, remoteAddress: address, remotePort, localAddress, localPort, record: this.#record }));
+    const { signal } = this.#options;
+    const ends = { remoteAddress: address, remotePort: this.#port, localAddress, localPort };
+    this.#settle.resolve(establish({ id, ...ends, record: this.#record, signal }));
   }
 
   // --- the end ---
@@ -411,6 +418,8 @@ class Race {
   #end() {
     this.#isOver = true;
     this.#record.pending = false;
+    this.#record.release?.();
+    this.#record.release = null;
     this.#waiting = [];
     for (const id of [this.#lookup, this.#timeout, this.#delay, ...this.#attempts.map((attempt) => attempt.id)]) {
       this.#cancel(id);
