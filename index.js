@@ -1,8 +1,9 @@
 "use strict";
 
 const { connect } = require("./lib/connect.js");
+const { relay } = require("./lib/relay.js");
 const { TCPServerSocket } = require("./lib/tcp-server-socket.js");
 const { TCPSocket } = require("./lib/tcp-socket.js");
 const { UDPSocket } = require("./lib/udp-socket.js");
 
-module.exports = { TCPServerSocket, TCPSocket, UDPSocket, connect };
+module.exports = { TCPServerSocket, TCPSocket, UDPSocket, connect, relay };

@@ -24,7 +24,8 @@ let hasWarned = false;
 function fireError(record, failure) {
   const cause = failure.code === "ABORT_ERR" ? record.abortReason : takeBlobError(record, failure);
   const error = fromFailure(failure, record.name, cause);
-  if (!hasWarned && !isHeard(record, "error") && !isFollowed(record)) {
+  record.relay?.lost(error);
+  if (!hasWarned && record.relay === null && !isHeard(record, "error") && !isFollowed(record)) {
     // R-unheard
     hasWarned = true;
     process.emitWarning(

@@ -34,6 +34,7 @@ const { chooseWake, microtaskDrain } = require("./runtime.js");
  * @property {(id: number) => void} finish
  * @property {(id: number) => void} abort
  * @property {(id: number, intake: number) => void} takeIn
+ * @property {(a: number, b: number) => Failure | undefined} relay
  * @property {(id: number, data: Bytes) => number} send
  * @property {(id: number, data: string) => number} sendString
  * @property {(id: number, bytes: number) => number} sendScratch
@@ -63,6 +64,7 @@ const Kind = /** @type {const} */ ({
   TCP_ERROR: 5,
   TCP_CLOSE: 6,
   TCP_BLOB: 7,
+  TCP_RELAYED: 9,
   TCP_FINISH: 14,
   UDP_MESSAGE: 17,
   UDP_DRAIN: 18,
@@ -146,6 +148,8 @@ class SocketRecord extends AsyncResource {
     this.ending = "";
     /** The Blobs that were sent and not yet read (blob.js). @type {import("./blob.js").BlobQueue | null} */
     this.blobs = null;
+    /** What relay() has made of it. @type {{ count(record: SocketRecord, bytes: number): void, lost(error: unknown): void, closed(): void } | null} */
+    this.relay = null;
   }
 
   /** Asked by tools that look for what keeps the process alive. */

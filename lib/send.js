@@ -175,6 +175,9 @@ function isShared(data) {
  */
 function notOpen(record) {
   const state = readyState(record);
+  if (state === "open" && record.relay !== null) {
+    return relayed(record, "send");
+  }
   const because = `${record.name}.send(): the socket is "${state}": `;
   switch (state) {
     case "connecting":
@@ -187,6 +190,16 @@ function notOpen(record) {
 }
 
 /**
+ * R-relay: the socket's bytes are another's.
+ *
+ * @param {SocketRecord} record
+ * @param {string} member
+ */
+function relayed(record, member) {
+  return invalidState(`${record.name}.${member}(): the socket is relayed: what goes out comes from the other socket of relay()`);
+}
+
+/**
  * The one way to be "closed" before any event has told of it, and without a call that says so.
  *
  * @param {SocketRecord} record
@@ -196,4 +209,4 @@ function overfull(record) {
   return `${record.name === "UDPSocket" ? `a datagram was too long, or ${full}` : full}; its error event is still to come`;
 }
 
-module.exports = { encode, isUsualBytes, notOpen, notSendable, unusualBytes };
+module.exports = { encode, isUsualBytes, notOpen, notSendable, relayed, unusualBytes };

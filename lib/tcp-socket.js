@@ -15,7 +15,7 @@ const { requirePermission } = require("./permission.js");
 const progress = require("./progress.js");
 const { definePromises } = require("./promises.js");
 const { refuseSecureTransport, toSecureTransport } = require("./secure-transport.js");
-const { encode, isUsualBytes, notOpen, notSendable, unusualBytes } = require("./send.js");
+const { encode, isUsualBytes, notOpen, notSendable, relayed, unusualBytes } = require("./send.js");
 const { defineStreams, openInfo, tcpReadable, tcpWritable } = require("./streams.js");
 const {
   checkPort,
@@ -65,6 +65,9 @@ const ESTABLISHED = Object.freeze({});
  *
  * @typedef {{ id: number, remoteAddress: number | string, remotePort: number, localAddress: number | string, localPort: number, record?: SocketRecord, signal?: AbortSignal | undefined }} Established
  */
+
+/** What the package keeps of a TCPSocket; undefined for anything else. @type {(socket: any) => SocketRecord | undefined} */
+let recordOf = () => undefined;
 
 class TCPSocket extends EventTarget {
   /** What says that an object is a TCPSocket, too. */
@@ -196,6 +199,9 @@ class TCPSocket extends EventTarget {
     const record = this.#record;
     const state = native.readyState(record);
     // Step 1.
+    if (record.relay !== null && state === "open") {
+      throw relayed(record, "halfclose");
+    }
     if (state === "connecting" || state === "open") {
       // Steps 2 and 3, R-tcp-halfclose.
       record.ending = HALFCLOSED;
@@ -263,8 +269,7 @@ class TCPSocket extends EventTarget {
   }
 
   static {
-    const recordOf = (/** @type {any} */ socket) =>
-      typeof socket === "object" && socket !== null && #record in socket ? socket.#record : undefined;
+    recordOf = (socket) => (typeof socket === "object" && socket !== null && #record in socket ? socket.#record : undefined);
     overrideListening(this, recordOf);
     defineEventHandlers(this, recordOf, ["drain", "open", "close", "halfclose", "error", "message"]);
     const streams = {
@@ -368,7 +373,7 @@ function abortSocket(record, reason) {
  */
 function sendUnusual(record, data) {
   // Step 1 comes before step 2.
-  if (native.readyState(record) !== "open") {
+  if (native.readyState(record) !== "open" || record.relay !== null) {
     throw notOpen(record);
   }
   // Step 2, R-types.
@@ -413,6 +418,7 @@ native.handle(Kind.TCP_CLOSE, (record, bufferedAmount) => {
   }
   progress.finished(record);
   fire(record, new Event("close"));
+  record.relay?.closed();
 });
 native.handle(Kind.TCP_FINISH, (record) => {
   record.outlet?.finished();
@@ -455,4 +461,4 @@ defineInterface(TCPSocket, "TCPSocket", [
   "hasRef",
 ]);
 
-module.exports = { TCPSocket, checkTCPOptions, establish, newRecord, toTCPOptions };
+module.exports = { TCPSocket, checkTCPOptions, establish, newRecord, recordOf, toTCPOptions };

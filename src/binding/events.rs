@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::environment::Environment;
-use super::values::{Raw, Value, array, failure, string, uint};
+use super::values::{Raw, Value, array, failure, float, string, uint};
 use crate::net::{Event, EventKind, address_text};
 
 /// Added to the kind of a socket's last event.
@@ -51,6 +51,7 @@ pub fn arguments(environment: &Environment, event: &Event) -> Arguments {
         EventKind::Error(error) | EventKind::UdpError(error) | EventKind::ServerError(error) => {
             arguments.push(failure(env, error));
         }
+        EventKind::Relayed(bytes) => arguments.push(float(env, *bytes)),
         EventKind::Close(buffered) => arguments.push(uint(env, *buffered)),
         EventKind::Datagram(place, from) => {
             arguments.push(environment.data(*place));
@@ -82,6 +83,7 @@ fn number(kind: &EventKind) -> u32 {
         EventKind::Error(_) => 5,
         EventKind::Close(_) => 6,
         EventKind::Blob => 7,
+        EventKind::Relayed(_) => 9,
         EventKind::Finish => 14,
         EventKind::Datagram(..) => 17,
         EventKind::UdpDrain => 18,

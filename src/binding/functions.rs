@@ -119,6 +119,7 @@ pub fn define(env: Raw, exports: Value) -> Result<()> {
         c"finish" => finish,
         c"abort" => abort,
         c"takeIn" => take_in,
+        c"relay" => relay,
         c"send" => send,
         c"sendString" => send_string,
         c"sendScratch" => send_scratch,
@@ -333,6 +334,14 @@ fn take_in(call: &Call<'_>) -> Value {
     };
     call.environment.net(|net| net.take_in(call.id(), intake));
     undefined(call.raw)
+}
+
+fn relay(call: &Call<'_>) -> Value {
+    let (a, b) = (call.id(), Id::from_number(call.number(1)));
+    match call.environment.net(|net| net.relay(a, b)) {
+        Some(Err(error)) => failure(call.raw, &error),
+        _ => undefined(call.raw),
+    }
 }
 
 /// 1, 0 or -1, as docs/binding.md says.

@@ -42,6 +42,12 @@ pub fn uint(env: Raw, number: u32) -> Value {
     value(|out| unsafe { sys::napi_create_uint32(env, number, out) })
 }
 
+/// A count that may be beyond 32 bits; exact up to 2^53.
+pub fn float(env: Raw, number: u64) -> Value {
+    // SAFETY: as above.
+    value(|out| unsafe { sys::napi_create_double(env, number as f64, out) })
+}
+
 /// true or false.
 pub fn boolean(env: Raw, flag: bool) -> Value {
     // SAFETY: as above.

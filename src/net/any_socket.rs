@@ -4,7 +4,7 @@ use super::context::Context;
 use super::errand::Errand;
 use super::event::EventKind;
 use super::tcp_server_socket::TcpServerSocket;
-use super::tcp_socket::TcpSocket;
+use super::tcp_socket::{Note, TcpSocket};
 use super::turn::Step;
 use super::udp_socket::UdpSocket;
 use super::{Id, SocketError};
@@ -36,8 +36,11 @@ impl AnySocket {
     }
 
     /// Closes a socket whose code panicked. What it owned is dropped; its listeners hear of it like of a loss.
-    pub fn break_down(&mut self, message: String) {
+    pub fn break_down(&mut self, message: String, context: &mut Context) {
         let error = SocketError::Panic { message };
+        if let Self::Tcp(tcp) = self {
+            tcp.end_relay(Note::Reset, context);
+        }
         let left = match self {
             Self::Tcp(tcp) if tcp.machine.has_opened() => {
                 vec![EventKind::Error(error), EventKind::Close(tcp.machine.ledger.buffered_amount())]

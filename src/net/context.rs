@@ -6,6 +6,7 @@ use super::blocks::Blocks;
 use super::inbox::Inbox;
 use super::mmsg::Batches;
 use super::send_queue::Pool;
+use super::tcp_socket::Note;
 use super::timers::Timers;
 
 /// A socket's number: index and generation, 31 bits, so that JavaScript keeps it as a small integer.
@@ -71,6 +72,8 @@ pub struct Context {
     pub dirty: Vec<Id>,
     /// Sockets that have something to do in the next turn.
     pub ready: Vec<Id>,
+    /// What relayed sockets have to tell one another.
+    pub notes: Vec<(Id, Note)>,
     /// Read buffer: the start of it for TCP, `BATCH` strides of it for UDP (untouched pages cost nothing).
     pub buffer: Vec<u8>,
     /// Datagrams received together, and the arguments of the calls for them.
@@ -91,6 +94,7 @@ impl Context {
             inbox: Arc::new(Inbox::new(waker)),
             dirty: Vec::new(),
             ready: Vec::new(),
+            notes: Vec::new(),
             buffer: vec![0; BATCH * STRIDE],
             batches: Batches::default(),
             held: Vec::new(),

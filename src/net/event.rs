@@ -34,6 +34,8 @@ pub enum EventKind {
     Close(u32),
     /// TCP: everything sent is the system's, and FIN follows it.
     Finish,
+    /// TCP: a relay is over, [`EventKind::Close`] follows; how many of the other socket's bytes went out.
+    Relayed(u64),
     /// TCP: the next piece of the first Blob is needed.
     Blob,
     /// UDP: a datagram arrived, from there.

@@ -1,4 +1,5 @@
 mod receive;
+mod relay;
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Write};
@@ -10,6 +11,8 @@ use mio::net::TcpStream;
 use socket2::SockRef;
 
 use self::receive::Reading;
+pub use self::relay::Note;
+use self::relay::Relay;
 use super::blocks::Filled;
 use super::context::Context;
 use super::event::EventKind;
@@ -65,6 +68,10 @@ pub struct TcpSocket {
     linger: Option<Linger>,
     /// Counts it among its server's connections until it is "closed".
     seat: Option<Seat>,
+    /// relay() was called with it.
+    relay: Option<Box<Relay>>,
+    /// The last event, where another comes before it.
+    last_event: Option<EventKind>,
 }
 
 struct Linger {
@@ -138,6 +145,8 @@ impl TcpSocket {
             blob_asked: false,
             linger: None,
             seat: None,
+            relay: None,
+            last_event: None,
         }
     }
 
@@ -249,6 +258,7 @@ impl TcpSocket {
     /// close().
     pub fn close(&mut self, id: Id, context: &mut Context) {
         let address = self.remote;
+        self.end_relay(Note::Closed, context);
         self.machine.close(|| SocketError::Abandoned { address });
         self.drop_held(context);
         self.start_linger(id, context);
@@ -262,6 +272,7 @@ impl TcpSocket {
     /// reset().
     pub fn reset(&mut self, id: Id, context: &mut Context) {
         let address = self.remote;
+        self.end_relay(Note::Reset, context);
         self.machine.reset(|| SocketError::Abandoned { address });
         self.drop_stream(true, context);
         self.schedule(id, context);
@@ -298,6 +309,9 @@ impl TcpSocket {
 
     /// The next thing that is due: an event, or one read.
     pub fn step(&mut self, id: Id, context: &mut Context) -> Step {
+        if let Some(kind) = self.last_event.take() {
+            return Step::Event(kind, true);
+        }
         loop {
             if self.machine.is_connecting() {
                 self.notice_connection();
@@ -308,6 +322,7 @@ impl TcpSocket {
             if let Some(event) = self.machine.next(unread) {
                 return self.tell(event, context);
             }
+            self.pass_end_on(context);
             if self.machine.wants_fin() && self.queue.is_empty() && self.machine.ledger.is_settled() {
                 self.end_output(id, context);
                 continue;
@@ -315,17 +330,18 @@ impl TcpSocket {
             if std::mem::take(&mut self.blob_due) {
                 return Step::Event(EventKind::Blob, false);
             }
-            if self.machine.wants_data()
+            if self.may_read()
                 && let Some(step) = self.tell_held(context)
             {
                 return step;
             }
-            if self.machine.wants_data() && self.readable {
-                match self.read(context) {
-                    Reading::Message(place) => return Step::Read(EventKind::Message(place)),
-                    Reading::Changed => continue,
-                    Reading::NeedsBlocks(count) => return Step::NeedsBlocks(count),
-                    Reading::Nothing => {}
+            if self.may_read() && self.readable {
+                match (self.read(context), self.relayed_to()) {
+                    (Reading::Message(place), Some(other)) => return Step::Relayed(place, other),
+                    (Reading::Message(place), None) => return Step::Read(EventKind::Message(place)),
+                    (Reading::Changed, _) => continue,
+                    (Reading::NeedsBlocks(count), _) => return Step::NeedsBlocks(count),
+                    (Reading::Nothing, _) => {}
                 }
             } else if self.machine.drops_data() && self.readable && self.drop_bytes(context) {
                 continue;
@@ -336,7 +352,7 @@ impl TcpSocket {
 
     /// Whether bytes may wait for this socket that it would take now.
     pub fn has_more(&self) -> bool {
-        (self.readable || !self.held.is_empty()) && (self.machine.wants_data() || self.machine.drops_data())
+        (self.readable || !self.held.is_empty()) && (self.may_read() || self.machine.drops_data())
     }
 
     /// The end of a turn: what was sent is written, what was written no longer counts as buffered.
@@ -349,6 +365,7 @@ impl TcpSocket {
         if !self.machine.is_link_gone() {
             self.machine.ledger.settle();
         }
+        self.offer_room(context);
         if self.queue.waits_for_blob() && !self.blob_asked && self.machine.can_write() {
             self.blob_asked = true;
             self.blob_due = true;
@@ -417,13 +434,14 @@ impl TcpSocket {
 
     /// Everything is written: FIN. Where the peer has ended too, and that is told now, closing the descriptor sends it.
     fn end_output(&mut self, id: Id, context: &mut Context) {
-        if (self.machine.peer_may_send() || self.machine.is_suspended())
+        if (self.machine.peer_may_send() || self.machine.is_suspended() || self.relay.is_some())
             && let Some(stream) = &self.stream
         {
             // Not connected any more: the loss comes as an error of its own.
             let _ = stream.shutdown(Shutdown::Write);
         }
         self.machine.fin_sent();
+        self.tell_end_passed(context);
         self.start_linger(id, context);
     }
 
@@ -441,6 +459,9 @@ impl TcpSocket {
             self.drop_stream(false, context);
         }
         let last = self.machine.is_over();
+        if matches!(event, Event::Error(_)) {
+            self.end_relay(Note::Reset, context);
+        }
         let kind = match event {
             Event::Open => EventKind::Open(self.local),
             Event::HalfClose => EventKind::HalfClose,
@@ -449,6 +470,10 @@ impl TcpSocket {
             Event::Finish => EventKind::Finish,
             Event::Close => EventKind::Close(self.machine.ledger.buffered_amount()),
         };
+        if last && let Some(bytes) = self.relayed() {
+            self.last_event = Some(kind);
+            return Step::Event(EventKind::Relayed(bytes), false);
+        }
         Step::Event(kind, last)
     }
 

@@ -59,6 +59,8 @@ pub enum Step {
     Read(EventKind),
     /// A connection was accepted; the server may have more.
     Accepted(mio::net::TcpStream, SocketAddr, Seat),
+    /// A read for the other socket of a relay: this one's share of the turn.
+    Relayed(Place, Id),
     /// A large read is due: lend so many blocks.
     NeedsBlocks(usize),
     /// Nothing now.
@@ -192,11 +194,12 @@ impl Net {
 
     /// Runs `f` on an open TCP socket; `None` where there is none of that id.
     pub fn tcp<T>(&mut self, id: Id, f: impl FnOnce(&mut TcpSocket, &mut Context) -> T) -> Option<T> {
-        self.with(id, |socket, _, context| match socket {
+        let result = self.with(id, |socket, _, context| match socket {
             AnySocket::Tcp(tcp) => Some(f(tcp, context)),
             _ => None,
-        })
-        .flatten()
+        });
+        self.pass_notes();
+        result.flatten()
     }
 
     /// Runs `f` on an open UDP socket.
@@ -306,6 +309,7 @@ impl Net {
             }
             AnySocket::Broken(_) => false,
         });
+        self.pass_notes();
         match gone {
             Some(true) => {
                 self.remove(id);
@@ -316,13 +320,61 @@ impl Net {
         }
     }
 
+    /// relay(): joins two open TCP sockets.
+    pub fn relay(&mut self, a: Id, b: Id) -> Result<(), SocketError> {
+        use crate::proto::ReadyState;
+        let is_tcp = |net: &Self, id: Id| {
+            let entry = net.sockets.get(id.index()).filter(|entry| entry.id == id);
+            matches!(entry.map(|entry| &entry.socket), Some(AnySocket::Tcp(tcp)) if tcp.relayed_to().is_none())
+        };
+        let is_open = |net: &Self, id: Id| is_tcp(net, id) && net.ready_state(id) == ReadyState::Open;
+        if a == b || !is_open(self, a) || !is_open(self, b) {
+            return Err(SocketError::Closed { member: "relay" });
+        }
+        let held = [(a, b), (b, a)]
+            .map(|(one, other)| self.tcp(one, |tcp, context| tcp.begin_relay(other, one, context)).unwrap_or_default());
+        for ((from, to), bytes) in [(a, b), (b, a)].into_iter().zip(held) {
+            let room = self.tcp(to, |tcp, context| tcp.take_relayed(&bytes, to, context));
+            if room == Some(false) {
+                self.tcp(from, |tcp, _| tcp.hold_up());
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands what was read from one socket of a relay to the other. Returns whether that has room for more.
+    fn pass_on(&mut self, place: Place, to: Id) -> bool {
+        // Taken out, since writing needs the context as well.
+        let (buffer, held) = (std::mem::take(&mut self.context.buffer), std::mem::take(&mut self.context.held));
+        let bytes = match place {
+            Place::Shared { start, len } => &buffer[start..start + len],
+            Place::Held => &held[..],
+            Place::Block { .. } => &[],
+        };
+        let room = self.tcp(to, |tcp, context| tcp.take_relayed(bytes, to, context));
+        (self.context.buffer, self.context.held) = (buffer, held);
+        // Where there is no such socket, the bytes have nowhere to go: this one is about to hear of it.
+        room.unwrap_or(true)
+    }
+
+    /// Tells relayed sockets what the other one has noted.
+    fn pass_notes(&mut self) {
+        while let Some((id, note)) = self.context.notes.pop() {
+            self.with(id, |socket, id, context| {
+                if let AnySocket::Tcp(tcp) = socket {
+                    tcp.on_note(note, id, context);
+                }
+            });
+        }
+    }
+
     /// Runs `f` on a socket. A panic in it closes the socket, and what happened is told as an error: never the
     /// process's end.
     fn with<T>(&mut self, id: Id, f: impl FnOnce(&mut AnySocket, Id, &mut Context) -> T) -> Option<T> {
         let entry = self.sockets.get_mut(id.index()).filter(|entry| entry.id == id)?;
         let done = catch_unwind(AssertUnwindSafe(|| f(&mut entry.socket, id, &mut self.context)));
         done.map_err(|panic| {
-            entry.socket.break_down(panic_message(&*panic));
+            entry.socket.break_down(panic_message(&*panic), &mut self.context);
             self.context.ready.push(id);
         })
         .ok()
@@ -394,7 +446,7 @@ impl Net {
             let owner = entry.owner;
             let stepped = catch_unwind(AssertUnwindSafe(|| entry.socket.step(id, &mut self.context)));
             let step = stepped.unwrap_or_else(|panic| {
-                entry.socket.break_down(panic_message(&*panic));
+                entry.socket.break_down(panic_message(&*panic), &mut self.context);
                 entry.socket.step(id, &mut self.context)
             });
             match step {
@@ -403,6 +455,7 @@ impl Net {
                         self.round.pop_front();
                         self.remove(id);
                     }
+                    self.pass_notes();
                     return Next::Event(Event { id, owner, kind, last });
                 }
                 Step::Read(kind) => {
@@ -418,17 +471,32 @@ impl Net {
                         return Next::Event(Event { id, owner, kind, last: false });
                     }
                 }
+                Step::Relayed(place, to) => {
+                    let room = self.pass_on(place, to);
+                    self.end_round(id, !room);
+                }
                 Step::NeedsBlocks(count) => return Next::NeedsBlocks(count),
                 Step::Idle => {
-                    self.round.pop_front();
-                    entry.socket.unschedule();
-                    if entry.socket.has_more() {
-                        entry.socket.schedule(id, &mut self.context);
-                    }
+                    self.end_round(id, false);
+                    self.pass_notes();
                 }
             }
         }
         Next::Done
+    }
+
+    /// A socket has had its share of the turn. `held_up`: the other socket of its relay has no room.
+    fn end_round(&mut self, id: Id, held_up: bool) {
+        self.round.pop_front();
+        self.with(id, |socket, id, context| {
+            socket.unschedule();
+            if held_up && let AnySocket::Tcp(tcp) = socket {
+                tcp.hold_up();
+            }
+            if socket.has_more() {
+                socket.schedule(id, context);
+            }
+        });
     }
 
     /// Makes a socket of a connection that server `id` accepted.
@@ -461,6 +529,7 @@ impl Net {
                 AnySocket::Server(_) | AnySocket::Errand(_) | AnySocket::Broken(_) => {}
             });
         }
+        self.pass_notes();
         self.has_work()
     }
 

@@ -76,6 +76,10 @@ pub struct Machine<E> {
     half_close_listener: bool,
     intake: Intake,
     finish: Finish,
+    /// relay(): what comes in goes to another socket, and nobody is told of it (R-relay).
+    relayed: bool,
+    /// The peer's end has reached the other socket's peer.
+    end_passed: bool,
 }
 
 /// What becomes of the bytes that a stream takes in (R-streams).
@@ -117,6 +121,8 @@ impl<E> Machine<E> {
             half_close_listener: false,
             intake: Intake::Flowing,
             finish: Finish::Unheard,
+            relayed: false,
+            end_passed: false,
         }
     }
 
@@ -145,7 +151,7 @@ impl<E> Machine<E> {
             Intake::Held => self.is_faulty(),
             Intake::Dropped => false,
         };
-        self.data_listener && flows && self.may_tell_data()
+        (self.relayed || (self.data_listener && flows)) && self.may_tell_data()
     }
 
     /// Whether received bytes are to be read and dropped: after close(), so that the peer gets no reset (R-tcp-close),
@@ -190,7 +196,12 @@ impl<E> Machine<E> {
 
     /// Whether suspend() is in force.
     pub fn is_suspended(&self) -> bool {
-        self.suspended
+        self.suspended && !self.relayed
+    }
+
+    /// Whether the peer's end has been told, or passed on.
+    pub fn has_ended(&self) -> bool {
+        self.theirs == End::Done
     }
 
     /// Whether nothing below the socket is needed any more.
@@ -206,7 +217,7 @@ impl<E> Machine<E> {
     fn may_tell_data(&self) -> bool {
         self.link == Link::Up
             && self.opened
-            && !self.suspended
+            && !self.is_suspended()
             && self.theirs == End::Flowing
             && matches!(self.state, ReadyState::Open | ReadyState::HalfClosed)
     }
@@ -248,7 +259,7 @@ impl<E> Machine<E> {
 
     /// send() of `bytes` (R-tcp-send, R-tcp-full). `error` is made only where the buffer is full.
     pub fn send(&mut self, bytes: u64, error: impl FnOnce(&Ledger) -> E) -> Sent {
-        if self.state != ReadyState::Open {
+        if self.state != ReadyState::Open || self.relayed {
             return Sent::NotOpen;
         }
         if self.fault.is_some() {
@@ -266,6 +277,7 @@ impl<E> Machine<E> {
     /// send() of a Blob: its bytes follow later, and never make the buffer full.
     pub fn send_blob(&mut self, bytes: u64) -> Sent {
         match self.state {
+            _ if self.relayed => Sent::NotOpen,
             ReadyState::Open if self.fault.is_some() => Sent::Ignored,
             ReadyState::Open => Sent::Taken(self.ledger.accept_blob(bytes)),
             _ => Sent::NotOpen,
@@ -274,7 +286,7 @@ impl<E> Machine<E> {
 
     /// halfclose() (R-tcp-halfclose).
     pub fn half_close(&mut self) {
-        if matches!(self.state, ReadyState::Connecting | ReadyState::Open) {
+        if matches!(self.state, ReadyState::Connecting | ReadyState::Open) && !self.relayed {
             self.state = ReadyState::HalfClosed;
             self.ours = End::Due;
         }
@@ -323,6 +335,25 @@ impl<E> Machine<E> {
     /// Has [`Event::Finish`] told, once: now, where FIN is sent already.
     pub fn tell_finish(&mut self) {
         self.finish = if self.ours == End::Done { Finish::Due } else { Finish::Awaited };
+    }
+
+    /// relay(): from now on no `message`, `drain` or `halfclose` (R-relay).
+    pub fn relay(&mut self) {
+        self.relayed = true;
+        self.suspended = false;
+        self.ledger.drained();
+    }
+
+    /// relay(): the other socket's peer has ended. FIN follows the last byte; readyState stays.
+    pub fn pass_end(&mut self) {
+        if self.ours == End::Flowing {
+            self.ours = End::Due;
+        }
+    }
+
+    /// relay(): FIN has gone out to the other socket's peer.
+    pub fn end_passed(&mut self) {
+        self.end_passed = true;
     }
 
     /// suspend() (R-tcp-suspend).
@@ -374,7 +405,9 @@ impl<E> Machine<E> {
         }
         if self.ledger.drain_ready() {
             self.ledger.drained();
-            return Some(Event::Drain);
+            if !self.relayed {
+                return Some(Event::Drain);
+            }
         }
         if self.finish == Finish::Due {
             self.finish = Finish::Unheard;
@@ -383,13 +416,14 @@ impl<E> Machine<E> {
         if std::mem::take(&mut self.closes_after_half_close) && self.state == ReadyState::Open {
             self.end_ours();
         }
-        if self.theirs == End::Due && (!self.suspended || self.state == ReadyState::Closing) {
+        if self.theirs == End::Due && (!self.is_suspended() || self.state == ReadyState::Closing) {
             self.theirs = End::Done;
-            if self.state == ReadyState::Open && self.tells_half_close() {
+            if self.state == ReadyState::Open && !self.relayed && self.tells_half_close() {
                 return Some(Event::HalfClose);
             }
         }
-        if self.theirs == End::Done && self.ours == End::Done {
+        let is_passing = self.relayed && !self.end_passed && self.state == ReadyState::Open;
+        if self.theirs == End::Done && self.ours == End::Done && !is_passing {
             self.state = ReadyState::Closed;
             self.link = Link::Gone;
             return Some(Event::Close);
@@ -418,7 +452,8 @@ impl<E> Machine<E> {
         let held = unread
             && self.opened
             && matches!(self.state, ReadyState::Open | ReadyState::HalfClosed)
-            && (self.suspended || self.data_listener);
+            && (self.suspended || self.data_listener)
+            && !self.relayed;
         if held { None } else { self.fault.take() }
     }
 }

@@ -17,6 +17,9 @@ const DROPPED_READS: usize = 4;
 /// A read this large is likely followed by another: then the next goes straight into the engine's memory.
 const BULK_READ: usize = READ_SIZE / 4;
 
+/// What is read for another socket is written at once: 256 KiB a call is where more gains nothing.
+const RELAY_READ: usize = 256 * 1024;
+
 /// What one read gave.
 pub(super) enum Reading {
     Message(Place),
@@ -120,14 +123,15 @@ impl TcpSocket {
 
     pub(super) fn read(&mut self, context: &mut Context) -> Reading {
         let Some(stream) = &mut self.stream else { return Reading::Nothing };
-        let in_blocks = self.bulk && !context.blocks.are_refused();
+        let in_blocks = self.bulk && self.relay.is_none() && !context.blocks.are_refused();
         let (read, room) = if in_blocks {
             match context.blocks.missing(self.filled) {
                 0 => read_into(stream, context.blocks.next(self.filled)),
                 missing => return Reading::NeedsBlocks(missing),
             }
         } else {
-            (read_once(stream, &mut context.buffer[..READ_SIZE]), READ_SIZE)
+            let size = if self.relay.is_some() { RELAY_READ } else { READ_SIZE };
+            (read_once(stream, &mut context.buffer[..size]), size)
         };
         match read {
             Ok(0) if self.machine.is_faulty() => {
