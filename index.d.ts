@@ -692,6 +692,41 @@ export interface ConnectOptions extends TCPOptions {
  */
 export declare function connect(host: string, port: Port, options?: ConnectOptions): Promise<TCPSocket>;
 
+/** What relay() has passed on. */
+export interface RelayResult {
+  /** Bytes that came from `b`'s peer and went to `a`'s. */
+  bytesToA: number;
+  /** Bytes that came from `a`'s peer and went to `b`'s. */
+  bytesToB: number;
+}
+
+/**
+ * Joins two open sockets: what comes in at one goes out at the other, until both peers have ended. The bytes never enter
+ * JavaScript, and a peer that does not read holds the other's sender back. R-relay.
+ *
+ * What was sent before leaves first; what has come and was not yet told goes to the other socket. From the call on no
+ * `message`, `drain` or `halfclose` fires on either, and send(), halfclose() and startTls() throw InvalidStateError. A peer's
+ * end is passed on behind its bytes; when both have ended, both sockets are `"closed"` and `close` fires. A suspended
+ * socket is resumed. close() of one closes both: what is under way still leaves. reset() of one, or its loss, resets
+ * the other, which tells `close` only.
+ *
+ * @param a One of two different sockets, each in `"open"` and not relayed already.
+ * @param b The other.
+ * @returns How many bytes were passed on, when both sockets are `"closed"`, after close() and reset() too. Every failure is a
+ *   rejection:
+ *
+ *   - the exception of the `error` event where one of the two is lost;
+ *   - InvalidStateError: a socket is not open, or relayed already, or its `readable` was taken; both are one. Nothing has
+ *     changed then;
+ *   - TypeError: one is no TCPSocket.
+ *
+ * @example
+ * server.onconnect = async ({ connectedSocket }) => {
+ *   const { bytesToA, bytesToB } = await relay(connectedSocket, await connect("backend", 8080));
+ * };
+ */
+export declare function relay(a: TCPSocket, b: TCPSocket): Promise<RelayResult>;
+
 // --- TCP server ---------------------------------------------------------------------------------------------
 
 /** Options of the TCPServerSocket constructor. Draft, dictionary TCPServerOptions. */

@@ -63,7 +63,6 @@ class Relay {
  * @param {unknown} a
  * @param {unknown} b
  */
-// eslint-disable-next-line require-await -- what it throws is a rejection
 async function relay(a, b) {
   if (arguments.length < 2) {
     throw missingArguments("relay()", 2, arguments.length);

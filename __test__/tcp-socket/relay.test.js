@@ -96,11 +96,11 @@ describe("relay(a, b) (R-relay)", () => {
         if (data.byteLength === 65536 && told > 1_000_000) {
           first.socket.onmessage = null;
           resolve(relay(first.socket, second.socket));
+          second.peer.end();
         }
       };
     });
     first.peer.end(all);
-    second.peer.end();
     expect(await result).toEqual({ bytesToA: 0, bytesToB: size - told });
     await atB.end();
     expect(atB.bytes().equals(all.subarray(told))).toBe(true);

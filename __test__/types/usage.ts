@@ -1,6 +1,6 @@
 // What users write, as CommonJS: compiles without an error under every tsconfig beside this file.
 
-import { TCPServerSocket, TCPSocket, UDPSocket, connect } from "tcp-udp-sockets";
+import { TCPServerSocket, TCPSocket, UDPSocket, connect, relay } from "tcp-udp-sockets";
 import type {
   ConnectEvent,
   ConnectOptions,
@@ -8,6 +8,7 @@ import type {
   MulticastOptions,
   Port,
   ReadyState,
+  RelayResult,
   SendData,
   SocketError,
   TCPMessageEvent,
@@ -244,3 +245,10 @@ connect("example.com", "80", connectOptions).then((socket) => {
 });
 connect("example.com", 80, noConnectOptions).catch(() => connect("::1", 80));
 connect("example.com", 80, anyIterable).catch((error: SocketError) => console.error(error.code, error.cause));
+
+// --- relay ------------------------------------------------------------------------------------------------------
+
+relay(client, new TCPSocket("127.0.0.1", 1)).then((result) => {
+  equal<typeof result, RelayResult>(true);
+  console.log(result.bytesToA + result.bytesToB);
+});
