@@ -19,7 +19,7 @@ pub struct Timers {
     /// Where ticks are counted from.
     start: Instant,
     /// The task's earliest deadline; there is no task before the first one is set.
-    earliest: Option<watch::Sender<Option<Instant>>>,
+    earliest: Option<watch::Sender<Instant>>,
 }
 
 impl Timers {
@@ -37,7 +37,7 @@ impl Timers {
             at = self.start + TICK * u32::try_from(ticks).unwrap_or(u32::MAX);
         }
         self.deadlines.insert((at, id));
-        self.tell_task();
+        self.tell_task(now);
         at
     }
 
@@ -49,19 +49,21 @@ impl Timers {
     /// Takes one socket whose time has come.
     pub fn pop_due(&mut self) -> Option<Id> {
         let &(at, id) = self.deadlines.first()?;
-        if at > Instant::now() {
+        let now = Instant::now();
+        if at > now {
             // The task may have woken for a deadline that is gone: let it sleep until this one.
-            self.tell_task();
+            self.tell_task(now);
             return None;
         }
         self.deadlines.pop_first();
         Some(id)
     }
 
-    fn tell_task(&mut self) {
-        let first = self.deadlines.first().map(|&(at, _)| at);
+    /// Has the task wake at the first deadline, or before it: then it is told again. So removing deadlines does not wake it.
+    fn tell_task(&mut self, now: Instant) {
+        let Some(&(first, _)) = self.deadlines.first() else { return };
         match &self.earliest {
-            Some(earliest) if *earliest.borrow() == first => {}
+            Some(earliest) if *earliest.borrow() == first || (now..first).contains(&*earliest.borrow()) => {}
             Some(earliest) => {
                 earliest.send_replace(first);
             }
@@ -78,19 +80,16 @@ impl Timers {
 }
 
 /// Ends when the environment's `Timers` are dropped.
-async fn wake_at(mut earliest: watch::Receiver<Option<Instant>>, waker: Arc<Waker>) {
+async fn wake_at(mut earliest: watch::Receiver<Instant>, waker: Arc<Waker>) {
     loop {
         let next = *earliest.borrow_and_update();
-        let changed = match next {
-            Some(at) => match tokio::time::timeout_at(at.into(), earliest.changed()).await {
-                Ok(changed) => changed,
-                Err(_) => {
-                    // A failed wake leaves the next one, or the next byte, to be noticed: nothing better to do.
-                    let _ = waker.wake();
-                    earliest.changed().await
-                }
-            },
-            None => earliest.changed().await,
+        let changed = match tokio::time::timeout_at(next.into(), earliest.changed()).await {
+            Ok(changed) => changed,
+            Err(_) => {
+                // A failed wake leaves the next one, or the next byte, to be noticed: nothing better to do.
+                let _ = waker.wake();
+                earliest.changed().await
+            }
         };
         if changed.is_err() {
             return;
