@@ -410,14 +410,98 @@ export declare class UDPSocket extends EventTarget {
 
 // --- TCP ----------------------------------------------------------------------------------------------------
 
+/** Whether TLS is asked for. `"starttls"` is `"off"`, said for {@link TCPSocket.startTls} to follow. */
+export type SecureTransportKind = "off" | "on" | "starttls";
+
+/** A certificate or key: PEM in a string, PEM or DER in bytes. Bytes are copied at the call. */
+export type PEMOrDER = string | ArrayBuffer | ArrayBufferView;
+
+/** A certificate chain and its key, for one name of a server. */
+export interface ServerCertificate {
+  /** The chain, leaf first: in one PEM, or in a list. */
+  cert: PEMOrDER | Iterable<PEMOrDER>;
+  /** The leaf's key: PKCS#8, PKCS#1 or SEC1, not encrypted. */
+  key: PEMOrDER;
+}
+
+/**
+ * The options of TLS. What cannot be used throws InvalidAccessError with a `code` such as `"ERR_TLS_BAD_PEM"`, and a message
+ * that says what was found. docs/tls.md has the table of codes.
+ */
+export interface SecureTransportOptions {
+  /** Client: the name to ask for and to verify (R-tls-verify). Default: connect()'s host name, else the remote address. */
+  sni?: string | undefined;
+  /** Application protocols (ALPN), preferred first: `["h2", "http/1.1"]`. Default: none. */
+  alpn?: Iterable<string> | undefined;
+  /**
+   * Trust these authorities and no others; a certificate in it is trusted as a leaf too, byte for byte (R-tls-verify).
+   * Default: the system's roots; `SSL_CERT_FILE`, `SSL_CERT_DIR` and `NODE_EXTRA_CA_CERTS` are honoured.
+   */
+  ca?: PEMOrDER | Iterable<PEMOrDER> | undefined;
+  /** The own certificate chain, leaf first. A server needs one (or `serverCertificates`), a client where the server asks. */
+  cert?: PEMOrDER | Iterable<PEMOrDER> | undefined;
+  /** The key of `cert`: PKCS#8, PKCS#1 or SEC1, not encrypted. */
+  key?: PEMOrDER | undefined;
+  /**
+   * Server: certificates by the name that clients ask for, case ignored; `"*.example.org"` is any one label before it. An exact
+   * name wins over a wildcard, and `cert` is for all other names (R-srv-secure).
+   */
+  serverCertificates?: Record<string, ServerCertificate> | undefined;
+  /**
+   * Client: verify the server. Server with `requestCert`: require a valid certificate. false is the only way to turn that off;
+   * `secureTransportInfo` then tells what was wrong. Default: true.
+   */
+  rejectUnauthorized?: boolean | undefined;
+  /** Server: ask clients for a certificate. Needs `ca`, unless `rejectUnauthorized` is false (R-srv-secure). Default: false. */
+  requestCert?: boolean | undefined;
+  /**
+   * SHA-256 of certificates (DER) in hexadecimal, case and colons aside: beyond the usual checks the peer's leaf must be one of
+   * these, also where `rejectUnauthorized` is false (R-tls-verify).
+   */
+  pinnedCertificates?: Iterable<string> | undefined;
+  /** Default: `"TLSv1.2"`. */
+  minVersion?: "TLSv1.2" | "TLSv1.3" | undefined;
+  /** Append the session's secrets to the file that the environment variable `SSLKEYLOGFILE` names. Default: false. */
+  keyLog?: boolean | undefined;
+}
+
+/** What a TLS handshake has agreed on, frozen. */
+export interface SecureTransportInfo {
+  readonly protocol: "TLSv1.2" | "TLSv1.3";
+  /** The standard's name of the cipher suite: `"TLS_AES_256_GCM_SHA384"`. */
+  readonly cipher: string;
+  /** The application protocol; null where none was agreed on. */
+  readonly alpn: string | null;
+  /** The host name that the client asked for; null where it asked for none (for an address there is none). */
+  readonly sni: string | null;
+  /** The peer's certificates as DER, leaf first; empty where it presented none. */
+  readonly peerCertificates: readonly ArrayBuffer[];
+  /** Whether the peer's certificate was verified and is good. */
+  readonly authorized: boolean;
+  /** Why it is not, as a code; null where it is good, and where none was asked for. */
+  readonly authorizationError: string | null;
+  /** Whether a session of before was resumed. */
+  readonly resumed: boolean;
+}
+
 /** Options of the TCPSocket constructor. Draft, dictionary TCPOptions. */
 export interface TCPOptions {
   /** The local address to connect from. Default: the system chooses (R-tcp-create). */
   localAddress?: string | undefined;
   /** The local port to connect from. Default, and 0: one that the system picks. */
   localPort?: Port | undefined;
-  /** TLS. This version has none: true throws NotSupportedError. Default: false. */
+  /**
+   * TLS, with `secureTransport`'s options or the defaults. Contradicting `secureTransport` throws InvalidAccessError (R-tls-asked).
+   * Default: false.
+   */
   useSecureTransport?: boolean | undefined;
+  /** TLS and its options: an object or `"on"` asks for it (R-tls-asked). Default: `"off"`. */
+  secureTransport?: SecureTransportKind | SecureTransportOptions | undefined;
+  /**
+   * Milliseconds that TCP's and TLS's handshakes may take together; past it `error` with `code` `"ETIMEDOUT"`. 0: any time. It
+   * counts for startTls() too, from its call. 0 to 4294967295, else TypeError. Default: the system's (startTls(): 10 s).
+   */
+  connectTimeout?: number | undefined;
   /** Nagle's algorithm is off: small sends leave at once (R-tcp-nodelay). Default: true. */
   noDelay?: boolean | undefined;
   /**
@@ -487,7 +571,7 @@ export declare class TCPSocket extends EventTarget {
    * @param remotePort The port there, 1 to 65535 (R-port).
    * @throws InvalidAccessError: an address or port is not one; the local ones cannot be had (`code`
    *   `"EADDRINUSE"`, `"EADDRNOTAVAIL"`, `"EACCES"`).
-   * @throws NotSupportedError: `useSecureTransport` is true.
+   * @throws InvalidAccessError: TLS options that contradict each other or cannot be used (`"ERR_TLS_…"`).
    * @throws NetworkError: the system lacks resources (`"EMFILE"`).
    * @throws SecurityError: Node's permission model denies network access (R-trust).
    * @throws TypeError: a number is out of range (R-range).
@@ -511,6 +595,10 @@ export declare class TCPSocket extends EventTarget {
   readonly bufferedAmount: number;
   /** What the socket is at. What a call sets is set when it returns; other changes come just before their event. */
   readonly readyState: ReadyState;
+  /** `"on"` once TLS is established; before that `"starttls"` where that was asked for, else `"off"`. */
+  readonly secureTransport: SecureTransportKind;
+  /** What the TLS handshake has agreed on, the same object at each read; null without TLS. */
+  readonly secureTransportInfo: SecureTransportInfo | null;
 
   /** `drain`: send() returned false, and now nothing is buffered any more. Fires once for that (R-tcp-drain). */
   ondrain: ((this: TCPSocket, event: Event) => unknown) | null;
@@ -534,6 +622,16 @@ export declare class TCPSocket extends EventTarget {
   /** `message`: bytes have come. While nobody listens they wait, and the peer is held back (R-listen). */
   onmessage: ((this: TCPSocket, event: TCPMessageEvent) => unknown) | null;
 
+  /**
+   * Makes an open plain connection a TLS one, once. On an accepted socket this end is the TLS server. What was sent before leaves
+   * in the clear, what is sent after waits for the handshake; what was received and not yet delivered belongs to the handshake
+   * (R-tls-start). The promise is fulfilled before any `message`; it is rejected where the handshake fails, which is a lost
+   * connection too.
+   *
+   * @returns What the handshake has agreed on. Rejects with InvalidStateError (not `"open"`, or TLS already), InvalidAccessError
+   *   (the options cannot be used) or the NetworkError that `error` tells too.
+   */
+  startTls(options?: SecureTransportOptions): Promise<SecureTransportInfo>;
   /**
    * Closes in order: `"closing"` at once, no more `message`; what is buffered goes out, then FIN; `close` fires when the
    * peer has ended too, or has been silent for 2 s (30 s in all) (R-tcp-close). While connecting the attempt is
@@ -735,8 +833,15 @@ export interface TCPServerOptions {
   localAddress?: string | undefined;
   /** The local port to listen on. Default, and 0: one that the system picks. */
   localPort?: Port | undefined;
-  /** TLS. This version has none: true throws NotSupportedError. Default: false. */
+  /** TLS. It needs a certificate, which `secureTransport` has: true alone throws InvalidAccessError (R-srv-secure). Default: false. */
   useSecureTransport?: boolean | undefined;
+  /** TLS and its options, the certificate and key first of all (R-tls-asked, R-srv-secure). Default: `"off"`. */
+  secureTransport?: SecureTransportKind | SecureTransportOptions | undefined;
+  /**
+   * Milliseconds that a client may take for the TLS handshake; past it the client is let go and `error` fires with `code`
+   * `"ERR_TLS_HANDSHAKE_TIMEOUT"` (R-srv-error). 0: any time. 0 to 4294967295, else TypeError. Default: 10000.
+   */
+  handshakeTimeout?: number | undefined;
   /** An IPv6 wildcard takes no IPv4. Default: false, both. */
   ipv6Only?: boolean | undefined;
   /**
@@ -796,7 +901,7 @@ export declare class TCPServerSocket extends EventTarget {
    *
    * @throws InvalidAccessError: an address or port is not one; they cannot be had (`code` `"EADDRINUSE"`,
    *   `"EADDRNOTAVAIL"`, `"EACCES"`); `backlog` is 0.
-   * @throws NotSupportedError: `useSecureTransport` is true.
+   * @throws InvalidAccessError: TLS options that contradict each other or cannot be used (`"ERR_TLS_…"`).
    * @throws NetworkError: the system lacks resources (`"EMFILE"`).
    * @throws SecurityError: Node's permission model denies network access (R-trust).
    * @throws TypeError: a number is out of range (R-range).
@@ -826,6 +931,13 @@ export declare class TCPServerSocket extends EventTarget {
    * (R-srv-close). Once closed it does nothing.
    */
   close(): void;
+  /**
+   * Replaces all options of TLS, a renewed certificate for example, for handshakes from now on. Connections go on as they are.
+   *
+   * @throws InvalidStateError: the server is a plain one, or closed (R-srv-secure).
+   * @throws InvalidAccessError: the options cannot be used (`code` `"ERR_TLS_…"`); nothing has changed.
+   */
+  setSecureContext(options?: SecureTransportOptions): void;
   /** Accepts nothing from now on, until resume(): connections wait in the backlog (R-srv-suspend). */
   suspend(): void;
   /** Undoes suspend(): the connections that waited are accepted. */

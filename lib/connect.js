@@ -3,7 +3,7 @@
 // connect(): a TCPSocket by host name. The addresses that the look-up gives are raced as RFC 8305 (Happy Eyeballs) says (R-connect).
 
 const { follow } = require("./abort.js");
-const { because, endpoint, fromFailure, invalidAccess, networkError } = require("./errors.js");
+const { because, endpoint, fromFailure, invalidAccess, networkError, notSupported } = require("./errors.js");
 const { parseAddress, parseHost } = require("./host.js");
 const native = require("./native.js");
 const { requirePermission } = require("./permission.js");
@@ -43,7 +43,6 @@ const TOLD = 4;
 const toConnectOptions = dictionary({
   allowAddress: toFunction,
   attemptDelay: toEnforcedUnsignedLong,
-  connectTimeout: toEnforcedUnsignedLong,
   dnsQueryType: enumeration(/** @type {const} */ (["ipv4", "ipv6"])),
   lookup: toFunction,
 });
@@ -66,11 +65,16 @@ function connect(host, port, options = undefined) {
     requirePermission(WHERE);
 
     checkPort(number, 1, `${WHERE}: port`);
-    const settings = checkTCPOptions(converted, WHERE);
+    const { secure, settings } = checkTCPOptions(converted, WHERE);
+    if (secure !== undefined) {
+      throw notSupported(`${WHERE}: TLS is not wired in yet; use startTls() on the socket`);
+    }
     const target = parseHost(text, WHERE);
+    const { connectTimeout, ...eachOf } = settings;
     const family = familyOf(settings.localAddress);
     return new Promise((resolve, reject) => {
-      new Race(target, number, { ...own, family, settings, signal: converted.signal }, { resolve, reject }).start(target.address);
+      const race = { ...own, connectTimeout, family, settings: eachOf, signal: converted.signal };
+      new Race(target, number, race, { resolve, reject }).start(target.address);
     });
   } catch (error) {
     return Promise.reject(error);

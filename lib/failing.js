@@ -25,7 +25,12 @@ function fireError(record, failure) {
   const cause = failure.code === "ABORT_ERR" ? record.abortReason : takeBlobError(record, failure);
   const error = fromFailure(failure, record.name, cause);
   record.relay?.lost(error);
-  if (!hasWarned && record.relay === null && !isHeard(record, "error") && !isFollowed(record)) {
+  const { upgrade } = record;
+  if (upgrade !== null) {
+    // R-tls-start: the handshake, or the connection that it was under way on, is lost.
+    record.upgrade = null;
+    upgrade.reject(error);
+  } else if (!hasWarned && record.relay === null && !isHeard(record, "error") && !isFollowed(record)) {
     // R-unheard
     hasWarned = true;
     process.emitWarning(

@@ -39,6 +39,9 @@ const { chooseWake, microtaskDrain } = require("./runtime.js");
  * @property {(id: number, data: string) => number} sendString
  * @property {(id: number, bytes: number) => number} sendScratch
  * @property {(id: number, size: number) => number} sendBlob
+ * @property {(id: number, options: object, name: string, milliseconds: number | undefined) => Failure | undefined} startTls
+ * @property {(id: number) => import("./secure-transport.js").SecureTransportInfo | null} secureInfo
+ * @property {(id: number, options: object) => Failure | undefined} setSecureContext
  * @property {(id: number, data: Bytes, address: string | undefined, port: number) => number | Failure} sendTo
  * @property {(id: number, data: string, address: string | undefined, port: number) => number | Failure} sendStringTo
  * @property {(id: number, bytes: number, address: string | undefined, port: number) => number | Failure} sendScratchTo
@@ -64,6 +67,7 @@ const Kind = /** @type {const} */ ({
   TCP_ERROR: 5,
   TCP_CLOSE: 6,
   TCP_BLOB: 7,
+  TCP_SECURED: 8,
   TCP_RELAYED: 9,
   TCP_FINISH: 14,
   UDP_MESSAGE: 17,
@@ -146,6 +150,10 @@ class SocketRecord extends AsyncResource {
     this.iteration = null;
     /** Why it is no longer open, for the exceptions that later calls throw. */
     this.ending = "";
+    /** How the promise of startTls() is settled, while it is under way. @type {{ resolve: (info: any) => void, reject: (error: unknown) => void } | null} */
+    this.upgrade = null;
+    /** The name that startTls() verifies, where it is another than the address: connect()'s host. @type {string | null} */
+    this.hostName = null;
     /** The Blobs that were sent and not yet read (blob.js). @type {import("./blob.js").BlobQueue | null} */
     this.blobs = null;
     /** What relay() has made of it. @type {{ count(record: SocketRecord, bytes: number): void, lost(error: unknown): void, closed(): void } | null} */

@@ -1,37 +1,147 @@
 "use strict";
 
-// Whether TLS is asked for (R-tls-asked).
+// TLS as the interfaces see it: whether it is asked for (R-tls-asked), its options, and what it tells of a connection.
 
-const { invalidAccess, notSupported } = require("./errors.js");
-const { enumeration } = require("./webidl.js");
+const { invalidAccess } = require("./errors.js");
+const { secureInfo } = require("./native.js").binding;
+const {
+  bytesOf,
+  dictionary,
+  enumeration,
+  record,
+  requiring,
+  sequence,
+  toBoolean,
+  toDOMString,
+} = require("./webidl.js");
+
+/** @typedef {"off" | "on" | "starttls"} SecureTransportKind */
+
+/**
+ * What there is to know of a TLS connection: the dictionary SecureTransportInfo, frozen.
+ *
+ * @typedef {object} SecureTransportInfo
+ * @property {string} protocol
+ * @property {string} cipher
+ * @property {string | null} alpn
+ * @property {string | null} sni
+ * @property {ArrayBuffer[]} peerCertificates
+ * @property {boolean} authorized
+ * @property {string | null} authorizationError
+ * @property {boolean} resumed
+ */
 
 const toKind = enumeration(/** @type {const} */ (["off", "on", "starttls"]));
+
+/**
+ * typedef (DOMString or BufferSource) PEMOrDER. Bytes are copied: what the caller does to them afterwards changes nothing.
+ *
+ * @param {unknown} value
+ * @param {string} what
+ */
+function toPEMOrDER(value, what) {
+  return bytesOf(value, what) ?? toDOMString(value, what);
+}
+
+const toPEMsOrDERs = sequence(toPEMOrDER);
+
+/**
+ * (PEMOrDER or sequence<PEMOrDER>), as a list.
+ *
+ * @param {unknown} value
+ * @param {string} what
+ */
+function toMaterials(value, what) {
+  const bytes = bytesOf(value, what);
+  if (bytes !== undefined) {
+    return [bytes];
+  }
+  // Web IDL: an object with an iterator is the sequence, anything else a string.
+  const iterates = typeof value === "object" && value !== null && /** @type {any} */ (value)[Symbol.iterator] != null;
+  return iterates ? toPEMsOrDERs(value, what) : [toDOMString(value, what)];
+}
+
+const toServerCertificate = requiring(["cert", "key"], dictionary({ cert: toMaterials, key: toPEMOrDER }));
+
+const toMembers = dictionary({
+  alpn: sequence(toDOMString),
+  ca: toMaterials,
+  cert: toMaterials,
+  key: toPEMOrDER,
+  keyLog: toBoolean,
+  minVersion: enumeration(/** @type {const} */ (["TLSv1.2", "TLSv1.3"])),
+  pinnedCertificates: sequence(toDOMString),
+  rejectUnauthorized: toBoolean,
+  requestCert: toBoolean,
+  serverCertificates: record(toServerCertificate),
+  sni: toDOMString,
+});
+
+/**
+ * SecureTransportOptions, as the native half takes them (docs/binding.md).
+ *
+ * @param {unknown} value
+ * @param {string} what
+ */
+function toSecureTransportOptions(value, what) {
+  const { serverCertificates, ...members } = toMembers(value, what);
+  if (serverCertificates === undefined) {
+    return members;
+  }
+  return { ...members, serverCertificates: serverCertificates.map(([name, certificate]) => ({ name, ...certificate })) };
+}
+
+/** @typedef {ReturnType<typeof toSecureTransportOptions>} SecureOptions */
 
 /**
  * (SecureTransportKind or SecureTransportOptions). An object or null is the dictionary, and asks for TLS like "on".
  *
  * @param {unknown} value
  * @param {string} what
+ * @returns {{ kind: SecureTransportKind, options: SecureOptions }}
  */
 function toSecureTransport(value, what) {
-  return (typeof value === "object" || typeof value === "function") ? "on" : toKind(value, what);
+  if (typeof value === "object" || typeof value === "function") {
+    return { kind: "on", options: toSecureTransportOptions(value, what) };
+  }
+  return { kind: toKind(value, what), options: {} };
 }
 
 /**
- * Refuses TLS, and options that contradict each other: never plain text because one of the two was forgotten.
+ * R-tls-asked: whether TLS is asked for. Options that contradict each other are refused: never plain text because one of the
+ * two was forgotten.
  *
- * @param {{ secureTransport?: "off" | "on" | "starttls", useSecureTransport?: boolean }} options
+ * @param {{ kind: SecureTransportKind, options: SecureOptions } | undefined} secureTransport
+ * @param {boolean | undefined} useSecureTransport
  * @param {string} where
+ * @returns {{ kind: SecureTransportKind, secure: SecureOptions | undefined }}
  */
-function refuseSecureTransport({ secureTransport, useSecureTransport }, where) {
-  if (secureTransport !== undefined && useSecureTransport !== undefined && (secureTransport === "on") !== useSecureTransport) {
+function chooseSecureTransport(secureTransport, useSecureTransport, where) {
+  const asked = secureTransport?.kind === "on";
+  if (secureTransport !== undefined && useSecureTransport !== undefined && asked !== useSecureTransport) {
     throw invalidAccess(
-      `${where}: useSecureTransport is ${useSecureTransport}, but secureTransport ${secureTransport === "on" ? "asks for TLS" : `is "${secureTransport}"`}; give one of them`,
+      `${where}: useSecureTransport is ${useSecureTransport}, but secureTransport ${asked ? "asks for TLS" : `is "${secureTransport.kind}"`}; give one of them`,
     );
   }
-  if (useSecureTransport === true || secureTransport === "on") {
-    throw notSupported(`${where}: this version has no secure transport (TLS)`);
+  if (asked || useSecureTransport === true) {
+    return { kind: "on", secure: secureTransport?.options ?? {} };
   }
+  return { kind: secureTransport?.kind ?? "off", secure: undefined };
 }
 
-module.exports = { refuseSecureTransport, toSecureTransport };
+/**
+ * What a handshake has agreed on. The native half tells it once.
+ *
+ * @param {number} id
+ * @returns {Readonly<SecureTransportInfo> | null}
+ */
+function takeSecureInfo(id) {
+  const info = secureInfo(id);
+  if (info === null) {
+    return null;
+  }
+  Object.freeze(info.peerCertificates);
+  return Object.freeze(info);
+}
+
+module.exports = { chooseSecureTransport, takeSecureInfo, toSecureTransport, toSecureTransportOptions };

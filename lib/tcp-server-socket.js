@@ -3,7 +3,7 @@
 // interface TCPServerSocket : EventTarget
 
 const { follow, throwIfAborted, toSignal } = require("./abort.js");
-const { fromFailure } = require("./errors.js");
+const { fromFailure, invalidState } = require("./errors.js");
 const { defineEventHandlers } = require("./event-handler.js");
 const { ConnectEvent } = require("./events.js");
 const { fireError } = require("./failing.js");
@@ -13,7 +13,7 @@ const native = require("./native.js");
 const { requirePermission } = require("./permission.js");
 const progress = require("./progress.js");
 const { definePromises } = require("./promises.js");
-const { refuseSecureTransport, toSecureTransport } = require("./secure-transport.js");
+const { chooseSecureTransport, toSecureTransport, toSecureTransportOptions } = require("./secure-transport.js");
 const { defineStreams, openInfo, serverReadable } = require("./streams.js");
 const { establish } = require("./tcp-socket.js");
 const {
@@ -29,7 +29,7 @@ const {
 } = require("./webidl.js");
 
 const { Kind } = native;
-const { close, connections, openServer } = native.binding;
+const { close, connections, openServer, setSecureContext } = native.binding;
 
 /** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
 
@@ -39,6 +39,7 @@ const LISTEN_BITS = new Map([["connect", 1]]);
 const toTCPServerOptions = dictionary({
   allowHalfOpen: toBoolean,
   backlog: toEnforcedUnsignedLong,
+  handshakeTimeout: toEnforcedUnsignedLong,
   highWaterMark: toEnforcedUnsignedLong,
   ipv6Only: toBoolean,
   keepAliveDelay: toEnforcedUnsignedLong,
@@ -62,6 +63,8 @@ class TCPServerSocket extends EventTarget {
   #localPort;
   /** `connections` once closed: attributes keep their last values (R-task). */
   #lastConnections = 0;
+  /** Whether clients come in by TLS. */
+  #isSecure;
 
   /** @param {unknown} [options] */
   constructor(options = undefined) {
@@ -75,10 +78,11 @@ class TCPServerSocket extends EventTarget {
       checkPort(settings.localPort, 0, `${where}: options.localPort`);
     }
     refuseZero(settings, ["backlog"], where);
-    refuseSecureTransport({ secureTransport, useSecureTransport }, where);
+    const { secure } = chooseSecureTransport(secureTransport, useSecureTransport, where);
+    this.#isSecure = secure !== undefined;
     throwIfAborted(signal);
     // Steps 1 to 5, R-srv-bind.
-    const opened = openServer(native.host(), settings);
+    const opened = openServer(native.host(), { ...settings, secure });
     if (!("id" in opened)) {
       throw fromFailure(opened, where);
     }
@@ -126,6 +130,30 @@ class TCPServerSocket extends EventTarget {
       throw illegalInvocation("TCPServerSocket.close");
     }
     TCPServerSocket.#close(this.#record);
+  }
+
+  /**
+   * For handshakes from now on; connections that there are go on (R-srv-secure).
+   *
+   * @param {unknown} [options]
+   */
+  setSecureContext(options = undefined) {
+    const where = "TCPServerSocket.setSecureContext()";
+    if (!(#record in this)) {
+      throw illegalInvocation(where);
+    }
+    const secure = toSecureTransportOptions(options, "options");
+    const record = this.#record;
+    if (record.closed) {
+      throw invalidState(`${where}: the server is closed`);
+    }
+    if (!this.#isSecure) {
+      throw invalidState(`${where}: the server is a plain one; TLS is asked for when it is made`);
+    }
+    const failure = setSecureContext(record.id, secure);
+    if (failure !== undefined) {
+      throw fromFailure(failure, where);
+    }
   }
 
   suspend() {
@@ -204,8 +232,9 @@ class TCPServerSocket extends EventTarget {
 
     // "Upon a new successful connection to the TCP server socket".
     native.handle(Kind.SERVER_CONNECT, (record, id, remoteAddress, remotePort, localAddress) => {
-      const localPort = /** @type {TCPServerSocket} */ (record.socket).#localPort;
-      const connectedSocket = establish({ id, remoteAddress, remotePort, localAddress, localPort });
+      const server = /** @type {TCPServerSocket} */ (record.socket);
+      const [localPort, secure] = [server.#localPort, server.#isSecure];
+      const connectedSocket = establish({ id, remoteAddress, remotePort, localAddress, localPort, secure });
       const { intake, iteration } = record;
       const taker = iteration?.isAwaited ? iteration : intake;
       if (taker === null) {
@@ -225,6 +254,7 @@ defineInterface(TCPServerSocket, "TCPServerSocket", [
   "readyState",
   "connections",
   "close",
+  "setSecureContext",
   "suspend",
   "resume",
   "ref",

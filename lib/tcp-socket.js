@@ -5,7 +5,7 @@
 const { follow, throwIfAborted, toSignal } = require("./abort.js");
 const { addressText } = require("./address.js");
 const { PIECE_BYTES, answer, enqueue, toBlob } = require("./blob.js");
-const { fromFailure } = require("./errors.js");
+const { fromFailure, invalidState, networkError } = require("./errors.js");
 const { defineEventHandlers } = require("./event-handler.js");
 const { TCPMessageEvent } = require("./events.js");
 const { fireError } = require("./failing.js");
@@ -14,7 +14,7 @@ const native = require("./native.js");
 const { requirePermission } = require("./permission.js");
 const progress = require("./progress.js");
 const { definePromises } = require("./promises.js");
-const { refuseSecureTransport, toSecureTransport } = require("./secure-transport.js");
+const { chooseSecureTransport, takeSecureInfo, toSecureTransport, toSecureTransportOptions } = require("./secure-transport.js");
 const { encode, isUsualBytes, notOpen, notSendable, relayed, unusualBytes } = require("./send.js");
 const { defineStreams, openInfo, tcpReadable, tcpWritable } = require("./streams.js");
 const {
@@ -31,7 +31,7 @@ const {
 } = require("./webidl.js");
 
 const { GONE, Kind, SHORT_STRING } = native;
-const { abort, close, halfclose, openTcp, reset, send, sendBlob, sendScratch, sendString } = native.binding;
+const { abort, close, halfclose, openTcp, reset, send, sendBlob, sendScratch, sendString, startTls } = native.binding;
 
 /** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
 
@@ -40,6 +40,7 @@ const LISTEN_BITS = new Map([["message", 1], ["halfclose", 2]]);
 
 const toTCPOptions = dictionary({
   allowHalfOpen: toBoolean,
+  connectTimeout: toEnforcedUnsignedLong,
   highWaterMark: toEnforcedUnsignedLong,
   ipv6Only: toBoolean,
   keepAliveDelay: toEnforcedUnsignedLong,
@@ -63,7 +64,7 @@ const ESTABLISHED = Object.freeze({});
 /**
  * A connection that is established already. `record`: what connect() has made for its socket; `signal`: what it was given.
  *
- * @typedef {{ id: number, remoteAddress: number | string, remotePort: number, localAddress: number | string, localPort: number, record?: SocketRecord, signal?: AbortSignal | undefined }} Established
+ * @typedef {{ id: number, remoteAddress: number | string, remotePort: number, localAddress: number | string, localPort: number, record?: SocketRecord, signal?: AbortSignal | undefined, secure?: boolean, secureTransport?: import("./secure-transport.js").SecureTransportKind, connectTimeout?: number | undefined }} Established
  */
 
 /** What the package keeps of a TCPSocket; undefined for anything else. @type {(socket: any) => SocketRecord | undefined} */
@@ -80,6 +81,12 @@ class TCPSocket extends EventTarget {
   #localAddress;
   /** @type {number} */
   #localPort;
+  /** TLS: asked for, or established. @type {import("./secure-transport.js").SecureTransportKind} */
+  #secureTransport = "off";
+  /** @type {Readonly<import("./secure-transport.js").SecureTransportInfo> | null} */
+  #secureInfo = null;
+  /** @type {number | undefined} */
+  #connectTimeout;
 
   /**
    * @param {unknown} remoteAddress
@@ -97,6 +104,13 @@ class TCPSocket extends EventTarget {
       this.#localAddress = established.localAddress;
       this.#localPort = established.localPort;
       this.#record.opened = true;
+      if (established.secure === true) {
+        this.#secureTransport = "on";
+        this.#secureInfo = takeSecureInfo(established.id);
+      } else {
+        this.#secureTransport = established.secureTransport ?? "off";
+        this.#connectTimeout = established.connectTimeout;
+      }
       native.enlist(this.#record, established.id);
       this.#follow(established.signal);
       return;
@@ -112,9 +126,9 @@ class TCPSocket extends EventTarget {
 
     // Steps 1 to 3, R-port; the addresses are parsed by the native half, which knows them best.
     checkPort(port, 1, `${where}: remotePort`);
-    const settings = checkTCPOptions(converted, where);
+    const { kind, secure, settings } = checkTCPOptions(converted, where);
     // Steps 4 to 8, R-tcp-create: the attempt has started when this returns.
-    const opened = openTcp(native.host(), { ...settings, remoteAddress: address, remotePort: port });
+    const opened = openTcp(native.host(), { ...settings, remoteAddress: address, remotePort: port, secure });
     if (!("id" in opened)) {
       throw fromFailure(opened, where);
     }
@@ -123,6 +137,8 @@ class TCPSocket extends EventTarget {
     this.#remotePort = port;
     this.#localAddress = opened.localAddress;
     this.#localPort = opened.localPort;
+    this.#secureTransport = kind;
+    this.#connectTimeout = settings.connectTimeout;
     native.enlist(this.#record, opened.id);
     this.#follow(converted.signal);
   }
@@ -175,6 +191,53 @@ class TCPSocket extends EventTarget {
       throw illegalInvocation("TCPSocket.readyState");
     }
     return native.readyState(this.#record);
+  }
+
+  /** "on" once TLS is established; before that "starttls" where that was asked for, else "off". */
+  get secureTransport() {
+    if (!(#record in this)) {
+      throw illegalInvocation("TCPSocket.secureTransport");
+    }
+    return this.#secureTransport === "on" && this.#secureInfo === null ? "off" : this.#secureTransport;
+  }
+
+  /** What the TLS handshake has agreed on; null without TLS. */
+  get secureTransportInfo() {
+    if (!(#record in this)) {
+      throw illegalInvocation("TCPSocket.secureTransportInfo");
+    }
+    return this.#secureInfo;
+  }
+
+  /**
+   * R-tls-start. An async method: what it throws is a rejection.
+   *
+   * @param {unknown} [options]
+   */
+  async startTls(options = undefined) {
+    const where = "TCPSocket.startTls()";
+    if (!(#record in this)) {
+      throw illegalInvocation(where);
+    }
+    const secure = toSecureTransportOptions(options, "options");
+    const record = this.#record;
+    const state = native.readyState(record);
+    if (state !== "open") {
+      throw invalidState(`${where}: the socket is "${state}"${record.ending === "" ? "" : `: ${record.ending}`}`);
+    }
+    if (record.relay !== null) {
+      throw relayed(record, "startTls");
+    }
+    if (this.#secureTransport === "on" || record.upgrade !== null) {
+      throw invalidState(`${where}: TLS is ${this.#secureInfo === null ? "under way" : "established"} already`);
+    }
+    const failure = startTls(record.id, secure, record.hostName ?? this.remoteAddress, this.#connectTimeout);
+    if (failure !== undefined) {
+      throw fromFailure(failure, where);
+    }
+    return new Promise((resolve, reject) => {
+      record.upgrade = { resolve, reject };
+    });
   }
 
   close() {
@@ -292,8 +355,20 @@ class TCPSocket extends EventTarget {
       const socket = /** @type {TCPSocket} */ (record.socket);
       socket.#localAddress = localAddress;
       socket.#localPort = localPort;
+      if (socket.#secureTransport === "on") {
+        socket.#secureInfo = takeSecureInfo(record.id);
+      }
       progress.opened(record);
       fire(record, new Event("open"));
+    });
+
+    native.handle(Kind.TCP_SECURED, (record) => {
+      const socket = /** @type {TCPSocket} */ (record.socket);
+      socket.#secureTransport = "on";
+      socket.#secureInfo = takeSecureInfo(record.id);
+      const { upgrade } = record;
+      record.upgrade = null;
+      upgrade?.resolve(socket.#secureInfo);
     });
   }
 }
@@ -309,9 +384,9 @@ function checkTCPOptions({ secureTransport, signal, useSecureTransport, ...setti
     checkPort(settings.localPort, 0, `${where}: options.localPort`);
   }
   refuseZero(settings, ["receiveBufferSize", "sendBufferSize"], where);
-  refuseSecureTransport({ secureTransport, useSecureTransport }, where);
+  const { kind, secure } = chooseSecureTransport(secureTransport, useSecureTransport, where);
   throwIfAborted(signal);
-  return settings;
+  return { kind, secure, settings };
 }
 
 /**
@@ -413,6 +488,11 @@ native.handle(Kind.TCP_DRAIN, (record) => {
 native.handle(Kind.TCP_ERROR, fireError);
 native.handle(Kind.TCP_CLOSE, (record, bufferedAmount) => {
   record.bufferedAmount = bufferedAmount;
+  if (record.upgrade !== null) {
+    const why = record.ending || "the peer has ended it";
+    record.upgrade.reject(networkError(`TCPSocket.startTls(): the connection is closed: ${why}`, { code: "ECONNABORTED" }));
+    record.upgrade = null;
+  }
   if (record.ending === "" || record.ending === HALFCLOSED) {
     record.ending = "the peer has ended the connection";
   }
@@ -450,6 +530,9 @@ defineInterface(TCPSocket, "TCPSocket", [
   "localPort",
   "bufferedAmount",
   "readyState",
+  "secureTransport",
+  "secureTransportInfo",
+  "startTls",
   "close",
   "halfclose",
   "reset",

@@ -162,6 +162,115 @@ function dictionary(members) {
 }
 
 /**
+ * A dictionary type whose members of these names have to be there.
+ *
+ * @template {Record<string, unknown>} Members
+ * @template {keyof Members & string} Name
+ * @param {readonly Name[]} names
+ * @param {(value: unknown, what: string) => Members} convert
+ */
+function requiring(names, convert) {
+  /**
+   * @param {unknown} value
+   * @param {string} what
+   * @returns {Members & { [Key in Name]-?: NonNullable<Members[Key]> }}
+   */
+  return function toRequired(value, what) {
+    const result = convert(value, what);
+    for (const name of names) {
+      if (result[name] === undefined) {
+        throw new TypeError(`${what}.${name} is missing`);
+      }
+    }
+    return /** @type {any} */ (result);
+  };
+}
+
+/**
+ * A sequence type.
+ *
+ * @template Element
+ * @param {(value: unknown, what: string) => Element} convert
+ */
+function sequence(convert) {
+  /**
+   * @param {unknown} value
+   * @param {string} what
+   * @returns {Element[]}
+   */
+  return function toSequence(value, what) {
+    if ((typeof value !== "object" && typeof value !== "function") || value === null) {
+      throw new TypeError(`${what} must be a list (an array, say), not ${shown(value)}`);
+    }
+    if (typeof (/** @type {any} */ (value)[Symbol.iterator]) !== "function") {
+      throw new TypeError(`${what} must be a list (an array, say), not an object that cannot be iterated over`);
+    }
+    const result = [];
+    for (const element of /** @type {Iterable<unknown>} */ (value)) {
+      result.push(convert(element, `${what}[${result.length}]`));
+    }
+    return result;
+  };
+}
+
+/**
+ * A record<DOMString, …> type, as a list of names and values.
+ *
+ * @template Value
+ * @param {(value: unknown, what: string) => Value} convert
+ */
+function record(convert) {
+  /**
+   * @param {unknown} value
+   * @param {string} what
+   * @returns {[string, Value][]}
+   */
+  return function toRecord(value, what) {
+    if ((typeof value !== "object" && typeof value !== "function") || value === null) {
+      throw new TypeError(`${what} must be an object, not ${shown(value)}`);
+    }
+    /** @type {[string, Value][]} */
+    const result = [];
+    for (const key of Reflect.ownKeys(value)) {
+      if (!Object.getOwnPropertyDescriptor(value, key)?.enumerable) {
+        continue;
+      }
+      const name = toDOMString(key, `a name in ${what}`);
+      result.push([name, convert(/** @type {Record<string, unknown>} */ (value)[name], `${what}[${JSON.stringify(name)}]`)]);
+    }
+    return result;
+  };
+}
+
+/** Throws for what is no ArrayBuffer, of whichever realm. */
+const arrayBufferLength = /** @type {any} */ (Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, "byteLength")).get;
+
+/**
+ * BufferSource: a copy of the bytes; undefined for anything else.
+ *
+ * @param {unknown} value
+ * @param {string} what
+ * @returns {Uint8Array | undefined}
+ */
+function bytesOf(value, what) {
+  if (typeof value !== "object" || value === null) {
+    return undefined;
+  }
+  const view = ArrayBuffer.isView(value);
+  const buffer = view ? value.buffer : value;
+  try {
+    arrayBufferLength.call(buffer);
+  } catch {
+    if (view) {
+      throw new TypeError(`${what} must not be on a SharedArrayBuffer`);
+    }
+    return undefined;
+  }
+  const bytes = /** @type {ArrayBuffer} */ (buffer);
+  return view ? new Uint8Array(bytes, value.byteOffset, value.byteLength).slice() : new Uint8Array(bytes).slice();
+}
+
+/**
  * An enumeration type.
  *
  * @template {string} Value
@@ -233,13 +342,17 @@ function defineInterface(interfaceClass, name, members) {
 }
 
 module.exports = {
+  bytesOf,
   checkPort,
   defineInterface,
   dictionary,
   enumeration,
   illegalInvocation,
   missingArguments,
+  record,
   refuseZero,
+  requiring,
+  sequence,
   shown,
   toBoolean,
   toDOMString,

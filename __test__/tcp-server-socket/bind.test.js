@@ -181,9 +181,9 @@ describe("options", () => {
     track((await connect).connectedSocket);
   });
 
-  test("useSecureTransport: true throws NotSupportedError for as long as there is no TLS, and leaves the port free (R-tls-asked)", async () => {
+  test("useSecureTransport: true without a certificate throws InvalidAccessError, and leaves the port free (R-srv-secure)", async () => {
     const localPort = await freePort();
-    expectDOMException(() => tcpServer({ localPort, useSecureTransport: true }), "NotSupportedError");
+    expectDOMException(() => tcpServer({ localPort, useSecureTransport: true }), "InvalidAccessError");
     expect(tcpServer({ localPort, useSecureTransport: false }).localPort).toBe(localPort);
   });
 

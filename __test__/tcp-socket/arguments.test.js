@@ -186,13 +186,15 @@ describe("options", () => {
     },
   );
 
-  test.each([["useSecureTransport: true", { useSecureTransport: true }]])(
-    "%s throws NotSupportedError for as long as there is no TLS (R-tls-asked: never plain text instead)",
-    async (_, options) => {
-      expectDOMException(() => tcp("127.0.0.1", server.port, options), "NotSupportedError");
-      await expectNoConnection();
-    },
-  );
+  test.each([
+    [{ useSecureTransport: false, secureTransport: "on" }],
+    [{ useSecureTransport: false, secureTransport: {} }],
+    [{ useSecureTransport: true, secureTransport: "off" }],
+    [{ useSecureTransport: true, secureTransport: "starttls" }],
+  ])("%p contradicts itself and throws InvalidAccessError (R-tls-asked)", async (options) => {
+    expectDOMException(() => tcp("127.0.0.1", server.port, options), "InvalidAccessError");
+    await expectNoConnection();
+  });
 
   test("useSecureTransport: false is a plain connection (draft TCPOptions)", async () => {
     await once(tcp("127.0.0.1", server.port, { useSecureTransport: false }), "open");
@@ -275,7 +277,7 @@ describe("brand", () => {
       for (const call of calls) {
         for (const stranger of strangers) {
           // A member of Promise type rejects where others throw.
-          const error = PROMISES.includes(name)
+          const error = [...PROMISES, "startTls"].includes(name)
             ? await call.call(stranger).catch((reason) => reason)
             : thrownBy(() => call.call(stranger, "x"));
           expect([name, error.name]).toEqual([name, "TypeError"]);
@@ -299,7 +301,7 @@ describe("brand", () => {
   test("attributes without a setter cannot be written (R-shape)", async () => {
     const { socket } = await tcpPair();
     const names = ["remoteAddress", "remotePort", "localAddress", "localPort", "bufferedAmount", "readyState"];
-    for (const name of [...names, ...PROMISES, "readable", "writable"]) {
+    for (const name of [...names, ...PROMISES, "readable", "writable", "secureTransport", "secureTransportInfo"]) {
       const before = socket[name];
       expectTypeError(() => {
         socket[name] = "x";

@@ -40,6 +40,7 @@ pub fn arguments(environment: &Environment, event: &Event) -> Arguments {
         | EventKind::Drain
         | EventKind::Blob
         | EventKind::Finish
+        | EventKind::Secured
         | EventKind::UdpDrain
         | EventKind::UdpBlob
         | EventKind::Timer => {}
@@ -83,6 +84,7 @@ fn number(kind: &EventKind) -> u32 {
         EventKind::Error(_) => 5,
         EventKind::Close(_) => 6,
         EventKind::Blob => 7,
+        EventKind::Secured => 8,
         EventKind::Relayed(_) => 9,
         EventKind::Finish => 14,
         EventKind::Datagram(..) => 17,

@@ -10,12 +10,12 @@ use napi::sys;
 
 use super::environment::Environment;
 use super::host::Host;
-use super::options;
 use super::values::{
-    Raw, Value, boolean, failure, get, int, object, ok, set, string, to_bool, to_bytes, to_string, to_u32, to_u64,
-    type_of, uint, undefined,
+    Raw, Value, boolean, failure, get, int, null, object, ok, set, string, to_bool, to_bytes, to_string, to_u32,
+    to_u64, type_of, uint, undefined,
 };
 use super::wake::Source;
+use super::{options, secure};
 use crate::net::{Destination, Family, GroupRequest, Id, Net, SocketError, UdpSent, address_text, panic_message};
 use crate::proto::{Intake, Sent};
 
@@ -23,18 +23,23 @@ use crate::proto::{Intake, Sent};
 const ARGUMENTS: usize = 5;
 
 /// One call from JavaScript.
-struct Call<'a> {
-    environment: &'a Environment,
-    raw: Raw,
-    arguments: [Value; ARGUMENTS],
+pub struct Call<'a> {
+    /// Whose sockets it is about.
+    pub environment: &'a Environment,
+    /// The raw environment.
+    pub raw: Raw,
+    /// Missing ones are undefined.
+    pub arguments: [Value; ARGUMENTS],
 }
 
 impl Call<'_> {
-    fn id(&self) -> Id {
+    /// The first argument, as the socket's number.
+    pub fn id(&self) -> Id {
         Id::from_number(to_u32(self.raw, self.arguments[0]).unwrap_or(u32::MAX))
     }
 
-    fn number(&self, index: usize) -> u32 {
+    /// An argument that is a whole number.
+    pub fn number(&self, index: usize) -> u32 {
         to_u32(self.raw, self.arguments[index]).unwrap_or(0)
     }
 
@@ -42,7 +47,8 @@ impl Call<'_> {
         to_bool(self.raw, self.arguments[index]).unwrap_or(false)
     }
 
-    fn text(&self, index: usize) -> Option<String> {
+    /// An argument that is a string.
+    pub fn text(&self, index: usize) -> Option<String> {
         to_string(self.raw, self.arguments[index])
     }
 
@@ -124,6 +130,9 @@ pub fn define(env: Raw, exports: Value) -> Result<()> {
         c"sendString" => send_string,
         c"sendScratch" => send_scratch,
         c"sendBlob" => send_blob,
+        c"startTls" => secure::start_tls,
+        c"secureInfo" => secure::secure_info,
+        c"setSecureContext" => secure::set_secure_context,
         c"sendTo" => send_to,
         c"sendStringTo" => send_string_to,
         c"sendScratchTo" => send_scratch_to,
@@ -251,13 +260,6 @@ fn parse_address(call: &Call<'_>) -> Value {
         }
         Err(error) => failure(call.raw, &error),
     }
-}
-
-fn null(raw: Raw) -> Value {
-    let mut out = ptr::null_mut();
-    // SAFETY: on the environment's thread.
-    unsafe { sys::napi_get_null(raw, &raw mut out) };
-    out
 }
 
 // --- all sockets ---

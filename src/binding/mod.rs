@@ -9,6 +9,7 @@ mod events;
 mod functions;
 mod host;
 mod options;
+mod secure;
 mod values;
 mod wake;
 

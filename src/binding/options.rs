@@ -4,8 +4,10 @@ use std::ffi::CStr;
 
 use napi::sys;
 
-use super::values::{Raw, Value, get, to_bool, to_string, to_u32, type_of};
-use crate::net::{BufferSizes, ServerOptions, StreamOptions, TcpOptions, UdpOptions};
+use super::values::{Raw, Value, elements, get, to_bool, to_bytes, to_string, to_u32, type_of};
+use crate::net::{
+    BufferSizes, Material, NamedCertificate, SecureOptions, ServerOptions, StreamOptions, TcpOptions, UdpOptions,
+};
 
 /// Reads members of one option object.
 struct Members {
@@ -40,6 +42,18 @@ impl Members {
         self.number(name).and_then(|port| u16::try_from(port).ok())
     }
 
+    fn list(&self, name: &CStr) -> Option<Vec<Value>> {
+        Some(elements(self.env, self.member(name)?))
+    }
+
+    fn texts(&self, name: &CStr) -> Vec<String> {
+        self.list(name).unwrap_or_default().into_iter().filter_map(|text| to_string(self.env, text)).collect()
+    }
+
+    fn materials(&self, name: &CStr) -> Option<Vec<Material>> {
+        Some(self.list(name)?.into_iter().filter_map(|of| material(self.env, of)).collect())
+    }
+
     fn high_water_mark(&self) -> u32 {
         self.number(c"highWaterMark").unwrap_or(64 * 1024)
     }
@@ -70,6 +84,8 @@ pub fn tcp(env: Raw, object: Value) -> TcpOptions {
         shares_local_port: members.flag(c"sharesLocalPort").unwrap_or(false),
         ipv6_only: members.flag(c"ipv6Only").unwrap_or(false),
         buffers: members.buffers(),
+        connect_timeout: members.number(c"connectTimeout"),
+        secure: members.member(c"secure").map(|object| secure(env, object)),
         stream: members.stream(),
     }
 }
@@ -83,9 +99,50 @@ pub fn server(env: Raw, object: Value) -> ServerOptions {
         ipv6_only: members.flag(c"ipv6Only").unwrap_or(false),
         reuse_port: members.flag(c"reusePort").unwrap_or(false),
         max_connections: members.number(c"maxConnections"),
+        handshake_timeout: members.number(c"handshakeTimeout").unwrap_or(10_000),
+        secure: members.member(c"secure").map(|object| secure(env, object)),
         backlog: members.number(c"backlog").unwrap_or(511),
         stream: members.stream(),
     }
+}
+
+/// `SecureTransportOptions`: lists where the interface takes one or many.
+pub fn secure(env: Raw, object: Value) -> SecureOptions {
+    let members = Members { env, object };
+    SecureOptions {
+        sni: members.text(c"sni"),
+        alpn: members.texts(c"alpn"),
+        ca: members.materials(c"ca"),
+        cert: members.materials(c"cert"),
+        key: members.member(c"key").and_then(|key| material(env, key)),
+        server_certificates: members
+            .list(c"serverCertificates")
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|named| {
+                let members = Members { env, object: named };
+                Some(NamedCertificate {
+                    name: members.text(c"name")?,
+                    cert: members.materials(c"cert")?,
+                    key: material(env, members.member(c"key")?)?,
+                })
+            })
+            .collect(),
+        reject_unauthorized: members.flag(c"rejectUnauthorized").unwrap_or(true),
+        request_cert: members.flag(c"requestCert").unwrap_or(false),
+        pins: members.texts(c"pinnedCertificates"),
+        only_tls13: members.text(c"minVersion").is_some_and(|version| version == "TLSv1.3"),
+        key_log: members.flag(c"keyLog").unwrap_or(false),
+    }
+}
+
+/// A string, or bytes.
+fn material(env: Raw, from: Value) -> Option<Material> {
+    if type_of(env, from) == sys::ValueType::napi_string {
+        return to_string(env, from).map(Material::Text);
+    }
+    // SAFETY: the bytes are copied before JavaScript runs.
+    unsafe { to_bytes(env, from) }.map(|bytes| Material::Bytes(bytes.to_vec()))
 }
 
 /// Of openUdp.

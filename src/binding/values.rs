@@ -30,6 +30,12 @@ pub fn undefined(env: Raw) -> Value {
     value(|out| unsafe { sys::napi_get_undefined(env, out) })
 }
 
+/// `null`.
+pub fn null(env: Raw) -> Value {
+    // SAFETY: as above.
+    value(|out| unsafe { sys::napi_get_null(env, out) })
+}
+
 /// A small whole number.
 pub fn int(env: Raw, number: i32) -> Value {
     // SAFETY: as above.
@@ -87,6 +93,17 @@ pub fn set(env: Raw, object: Value, name: &CStr, member: Value) {
 pub fn get(env: Raw, object: Value, name: &CStr) -> Value {
     // SAFETY: as above.
     value(|out| unsafe { sys::napi_get_named_property(env, object, name.as_ptr(), out) })
+}
+
+/// The elements of an array.
+pub fn elements(env: Raw, array: Value) -> Vec<Value> {
+    let mut length = 0;
+    // SAFETY: as above; fails for what is no array.
+    if !ok(unsafe { sys::napi_get_array_length(env, array, &raw mut length) }) {
+        return Vec::new();
+    }
+    // SAFETY: as above.
+    (0..length).map(|index| value(|out| unsafe { sys::napi_get_element(env, array, index, out) })).collect()
 }
 
 /// The kind of a value.

@@ -2,6 +2,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use super::errno;
+use super::tls::TlsError;
 use crate::proto::AddressError;
 
 /// What can go wrong. Each variant names its DOMException and its code; JavaScript makes the exception from them.
@@ -136,6 +137,20 @@ pub enum SocketError {
         /// "joinMulticastGroup" …
         member: &'static str,
     },
+    /// TLS: an option that cannot be, a handshake that failed, a connection lost in TLS's terms.
+    Tls {
+        /// What it was.
+        error: TlsError,
+        /// The peer, where it is about one.
+        address: Option<SocketAddr>,
+    },
+    /// connectTimeout has passed.
+    TimedOut {
+        /// The remote address.
+        address: SocketAddr,
+        /// connectTimeout.
+        milliseconds: u128,
+    },
     /// A bug of ours that would have taken the process down.
     Panic {
         /// What the panic said.
@@ -173,6 +188,7 @@ impl SocketError {
             | Self::BadOption { .. }
             | Self::Interface { .. }
             | Self::Group { .. } => "InvalidAccessError",
+            Self::Tls { error, .. } if error.argument => "InvalidAccessError",
             Self::Closed { .. } => "InvalidStateError",
             Self::NotSupported { .. } => "NotSupportedError",
             Self::System { .. }
@@ -185,6 +201,8 @@ impl SocketError {
             | Self::NoGroupInterface { .. }
             | Self::TooManyGroups { .. }
             | Self::TooManyConnections { .. }
+            | Self::Tls { .. }
+            | Self::TimedOut { .. }
             | Self::Panic { .. } => "NetworkError",
         }
     }
@@ -198,6 +216,8 @@ impl SocketError {
             | Self::TooManyGroups { source, .. } => Some(errno::name(source)),
             Self::TooManyConnections { .. } => Some("ECONNREFUSED".to_owned()),
             Self::Lookup { code, .. } => Some(code.clone()),
+            Self::Tls { error, .. } => Some(error.code.to_owned()),
+            Self::TimedOut { .. } => Some("ETIMEDOUT".to_owned()),
             Self::Abandoned { .. } => Some("ECONNABORTED".to_owned()),
             Self::Aborted { .. } => Some("ABORT_ERR".to_owned()),
             Self::BufferFull { .. } => Some("ENOBUFS".to_owned()),
@@ -221,10 +241,13 @@ impl SocketError {
     /// The address that it is about, where there is one.
     pub fn address(&self) -> Option<SocketAddr> {
         match self {
-            Self::Local { address, .. } | Self::Abandoned { address } | Self::Aborted { address } => Some(*address),
+            Self::Local { address, .. }
+            | Self::Abandoned { address }
+            | Self::Aborted { address }
+            | Self::TimedOut { address, .. } => Some(*address),
             Self::TooLong { to, .. } => Some(*to),
             Self::TooManyConnections { client, .. } => Some(*client),
-            Self::System { address, .. } => *address,
+            Self::System { address, .. } | Self::Tls { address, .. } => *address,
             _ => None,
         }
     }
@@ -271,6 +294,10 @@ impl SocketError {
                 format!("no interface can join the multicast group {group}; name one as interfaceAddress")
             }
             Self::Closed { member } => format!("{member}() was called on a closed socket"),
+            Self::Tls { error, .. } => error.reason.clone(),
+            Self::TimedOut { milliseconds, .. } => {
+                format!("the connection was not established within connectTimeout ({milliseconds} ms)")
+            }
             Self::Panic { message } => format!("internal error: {message}"),
         }
     }

@@ -38,6 +38,8 @@ pub enum EventKind {
     Relayed(u64),
     /// TCP: the next piece of the first Blob is needed.
     Blob,
+    /// TCP: startTls() is done.
+    Secured,
     /// UDP: a datagram arrived, from there.
     Datagram(Place, SocketAddr),
     /// UDP: bufferedAmount is back at 0.

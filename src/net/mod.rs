@@ -27,6 +27,7 @@ mod tcp_open;
 mod tcp_server_socket;
 mod tcp_socket;
 mod timers;
+mod tls;
 mod turn;
 mod udp_open;
 mod udp_queue;
@@ -41,5 +42,9 @@ pub use multicast::GroupRequest;
 pub use options::{BufferSizes, ServerOptions, StreamOptions, TcpOptions, UdpOptions};
 pub use resolver::Family;
 pub use runtime::runtime;
+pub use tls::{
+    Info as SecureInfo, Limit, Material, NamedCertificate, Role, SecureOptions, ServerContext, TlsError, client_role,
+    server_context,
+};
 pub use turn::{Net, Next, panic_message};
 pub use udp_socket::{Destination, UdpSent};

@@ -1,5 +1,7 @@
 //! What the constructors take, converted and not yet checked.
 
+use super::tls::SecureOptions;
+
 /// What every TCP socket has, an accepted one from its server.
 #[derive(Clone, Copy, Debug)]
 pub struct StreamOptions {
@@ -41,6 +43,10 @@ pub struct TcpOptions {
     pub ipv6_only: bool,
     /// SO_SNDBUF and SO_RCVBUF.
     pub buffers: BufferSizes,
+    /// connectTimeout in milliseconds: TCP's and TLS's handshakes together; 0: none; absent: the system's.
+    pub connect_timeout: Option<u32>,
+    /// TLS, where it is asked for.
+    pub secure: Option<SecureOptions>,
     /// The rest.
     pub stream: StreamOptions,
 }
@@ -60,6 +66,10 @@ pub struct ServerOptions {
     pub backlog: u32,
     /// Accepted sockets that may be open at once; absent: any number.
     pub max_connections: Option<u32>,
+    /// handshakeTimeout in milliseconds; 0: none.
+    pub handshake_timeout: u32,
+    /// TLS, where it is asked for.
+    pub secure: Option<SecureOptions>,
     /// Applied to every accepted socket.
     pub stream: StreamOptions,
 }

@@ -19,7 +19,8 @@ impl Pool {
         self.free.pop().unwrap_or_else(|| Vec::with_capacity(CHUNK))
     }
 
-    fn put_back(&mut self, mut chunk: Vec<u8>) {
+    /// Keeps an emptied chunk for the next connection.
+    pub fn put_back(&mut self, mut chunk: Vec<u8>) {
         if chunk.capacity() == CHUNK && self.free.len() < FREE_CHUNKS {
             chunk.clear();
             self.free.push(chunk);
@@ -107,6 +108,17 @@ impl SendQueue {
         taken
     }
 
+    /// Takes the first piece, where its bytes are there.
+    pub fn take(&mut self) -> Option<Piece> {
+        if !self.is_ready() {
+            return None;
+        }
+        match self.segments.pop_front()? {
+            Segment::Bytes { data, start, from_blob } => Some(Piece { data, start, from_blob }),
+            Segment::Blob { .. } => None,
+        }
+    }
+
     /// The bytes that can be written now, at most `SLICES` pieces of them, then `extra` if everything else is in.
     pub fn slices<'a>(&'a self, extra: &'a [u8], slices: &mut Vec<IoSlice<'a>>) {
         for segment in self.segments.iter().take(SLICES) {
@@ -156,6 +168,31 @@ impl SendQueue {
                 pool.put_back(data);
             }
         }
+    }
+}
+
+/// Bytes taken out of a [`SendQueue`] as they are, to be written elsewhere.
+pub struct Piece {
+    data: Vec<u8>,
+    start: usize,
+    /// They are a Blob's.
+    pub from_blob: bool,
+}
+
+impl Piece {
+    /// What is left of it.
+    pub fn bytes(&self) -> &[u8] {
+        &self.data[self.start..]
+    }
+
+    /// Drops the first `length` bytes.
+    pub fn advance(&mut self, length: usize) {
+        self.start += length;
+    }
+
+    /// Its memory, where a [`Pool`] has a use for it.
+    pub fn into_memory(self) -> Option<Vec<u8>> {
+        (self.data.capacity() == CHUNK).then_some(self.data)
     }
 }
 

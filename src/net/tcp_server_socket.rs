@@ -10,6 +10,7 @@ use super::context::Context;
 use super::event::EventKind;
 use super::options::{ServerOptions, StreamOptions};
 use super::seats::Seats;
+use super::tls::{Reception, ServerContext, server_context};
 use super::turn::Step;
 use super::{Id, SocketError, endpoint, errno, socket_options};
 
@@ -20,11 +21,14 @@ const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
 
 /// One listening socket.
 pub struct TcpServerSocket {
-    listener: TcpListener,
+    /// None once it is closed.
+    listener: Option<TcpListener>,
     pub local: SocketAddr,
     pub stream_options: StreamOptions,
     /// Who is open of those accepted.
     pub seats: Seats,
+    /// TLS: clients come in through it.
+    reception: Option<Box<Reception>>,
     pub listening: bool,
     pub suspended: bool,
     pub scheduled: bool,
@@ -41,6 +45,14 @@ pub struct TcpServerSocket {
 impl TcpServerSocket {
     /// Binds and listens (R-srv-bind).
     pub fn listen(options: &ServerOptions, id: Id, context: &mut Context) -> Result<Self, SocketError> {
+        let timeout = Duration::from_millis(options.handshake_timeout.into());
+        let reception = match &options.secure {
+            Some(secure) => {
+                let timeout = (!timeout.is_zero()).then_some(timeout);
+                Some(Box::new(Reception::new(server_context(secure)?, timeout)))
+            }
+            None => None,
+        };
         let port = options.local_port.unwrap_or(0);
         let mut listener = match &options.local_address {
             Some(text) => open(options, endpoint::parse("localAddress", text, port)?)?,
@@ -52,10 +64,11 @@ impl TcpServerSocket {
             .register(&mut listener, id.token(), Interest::READABLE)
             .map_err(|error| SocketError::system("epoll_ctl", error))?;
         Ok(Self {
-            listener,
+            listener: Some(listener),
             local,
             stream_options: options.stream,
             seats: Seats::new(options.max_connections),
+            reception,
             listening: false,
             suspended: false,
             scheduled: false,
@@ -68,7 +81,54 @@ impl TcpServerSocket {
 
     /// Whether connections may wait that it would take now.
     pub fn has_more(&self) -> bool {
-        self.readable && self.listening && !self.suspended && !self.paused
+        self.may_accept() || self.reception.as_ref().is_some_and(|reception| self.has_news(reception))
+    }
+
+    fn may_accept(&self) -> bool {
+        self.readable && self.is_served() && !self.paused
+    }
+
+    /// Whether somebody is there for clients (R-listen).
+    fn is_served(&self) -> bool {
+        self.listening && !self.suspended
+    }
+
+    fn has_news(&self, reception: &Reception) -> bool {
+        reception.has_failures() || self.is_closed() || (reception.has_arrivals() && self.is_served())
+    }
+
+    /// Whether close() was called.
+    pub fn is_closed(&self) -> bool {
+        self.listener.is_none()
+    }
+
+    /// close(): the port is free. Returns whether nothing is left to be delivered (R-srv-close).
+    pub fn close(&mut self, id: Id, context: &mut Context) -> bool {
+        self.listener = None;
+        let deliver = self.is_served();
+        let Some(reception) = &mut self.reception else { return true };
+        reception.close(deliver, &mut context.pool);
+        let gone = !reception.has_arrivals();
+        if !gone {
+            self.schedule(id, context);
+        }
+        gone
+    }
+
+    /// setSecureContext(). Returns whether there is TLS whose rules could be replaced.
+    pub fn set_secure_context(&mut self, new: ServerContext) -> bool {
+        let Some(reception) = self.reception.as_mut().filter(|_| self.listener.is_some()) else { return false };
+        reception.set_context(new);
+        true
+    }
+
+    /// Handshakes have come to an end.
+    pub fn on_news(&mut self, id: Id, context: &mut Context) {
+        if let Some(reception) = &mut self.reception
+            && reception.look(&mut context.pool)
+        {
+            self.schedule(id, context);
+        }
     }
 
     /// To be stepped in the next turn.
@@ -85,8 +145,14 @@ impl TcpServerSocket {
 
     /// Accepts the next connection, if somebody is there for it (R-listen).
     pub fn step(&mut self, id: Id, context: &mut Context) -> Step {
-        while self.has_more() && self.budget > 0 {
-            match self.listener.accept() {
+        if let Some(step) = self.step_reception() {
+            return step;
+        }
+        while self.may_accept()
+            && self.budget > 0
+            && let Some(listener) = &self.listener
+        {
+            match listener.accept() {
                 Ok((stream, remote)) => {
                     self.budget -= 1;
                     self.shortage_told = false;
@@ -95,7 +161,11 @@ impl TcpServerSocket {
                         return Step::Event(EventKind::ServerError(self.refuse(stream, remote)), false);
                     };
                     self.prepare(&stream);
-                    return Step::Accepted(stream, remote, seat);
+                    let local = self.local_of(&stream);
+                    let Some(reception) = &mut self.reception else {
+                        return Step::Accepted(stream, remote, seat);
+                    };
+                    reception.begin(stream, remote, local, seat, id, &context.inbox);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
                 Err(error) if errno::is_resource_shortage(&error) => {
@@ -116,6 +186,23 @@ impl TcpServerSocket {
         }
         self.budget = ACCEPTS;
         Step::Idle
+    }
+
+    /// What has become of handshakes.
+    fn step_reception(&mut self) -> Option<Step> {
+        let (is_served, is_closed) = (self.is_served(), self.is_closed());
+        let reception = self.reception.as_mut()?;
+        if let Some(error) = reception.failure() {
+            return Some(Step::Event(EventKind::ServerError(error), false));
+        }
+        if is_served && let Some(arrival) = reception.arrival() {
+            return Some(Step::Arrived(Box::new(arrival)));
+        }
+        if is_closed {
+            reception.reset_arrivals();
+            return Some(Step::Event(EventKind::End, true));
+        }
+        None
     }
 
     /// Our end of an accepted connection. Where we listen on one address it is that.

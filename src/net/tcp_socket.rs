@@ -1,5 +1,6 @@
 mod receive;
 mod relay;
+mod secure;
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Write};
@@ -13,6 +14,7 @@ use socket2::SockRef;
 use self::receive::Reading;
 pub use self::relay::Note;
 use self::relay::Relay;
+use self::secure::Secure;
 use super::blocks::Filled;
 use super::context::Context;
 use super::event::EventKind;
@@ -20,6 +22,7 @@ use super::options::{StreamOptions, TcpOptions};
 use super::seats::Seat;
 use super::send_queue::SendQueue;
 use super::tcp_open::{self, Attempt};
+use super::tls::{Limit, client_role};
 use super::turn::Step;
 use super::{Id, SocketError, endpoint};
 use crate::proto::{Event, Ledger, Machine, Sent};
@@ -34,7 +37,7 @@ const WRITE_BOUND: usize = 1024 * 1024;
 const LINGER_SILENCE: Duration = Duration::from_secs(2);
 const LINGER_TOTAL: Duration = Duration::from_secs(30);
 
-/// One TCP connection, plain.
+/// One TCP connection. Plain, it has a stream; with TLS, once that has begun, a session in its stead (`secure`).
 pub struct TcpSocket {
     pub machine: Machine<SocketError>,
     stream: Option<TcpStream>,
@@ -72,6 +75,13 @@ pub struct TcpSocket {
     relay: Option<Box<Relay>>,
     /// The last event, where another comes before it.
     last_event: Option<EventKind>,
+    /// A server accepted it.
+    is_accepted: bool,
+    /// connectTimeout: until it is connected.
+    limit: Option<Limit>,
+    /// connectTimeout is 0: none, for TLS neither.
+    is_patient: bool,
+    secure: Option<Box<Secure>>,
 }
 
 struct Linger {
@@ -83,9 +93,17 @@ impl TcpSocket {
     /// Starts a connection attempt (R-tcp-create). What concerns the remote end becomes an event, also at once.
     pub fn connect(options: &TcpOptions, id: Id, context: &mut Context) -> Result<Self, SocketError> {
         let remote = endpoint::parse("remoteAddress", &options.remote_address, options.remote_port)?;
+        let role = match &options.secure {
+            Some(secure) => Some(client_role(secure, &remote.ip().to_string())?),
+            None => None,
+        };
         let attempt = tcp_open::start(options, remote)?;
         let machine = Machine::connecting(ledger(&options.stream), options.stream.allow_half_open);
         let mut socket = Self::new(machine, None, remote, endpoint::wildcard(&remote, 0));
+        if let Some(role) = role {
+            socket.secure_when_connected(role);
+        }
+        socket.limit_attempt(options.connect_timeout, id, context);
         let mut stream = match attempt {
             Attempt::Started(stream) => stream,
             Attempt::Failed(error) => {
@@ -120,8 +138,19 @@ impl TcpSocket {
         let machine = Machine::accepted(ledger(options), options.allow_half_open);
         let mut socket = Self::new(machine, Some(stream), remote, local);
         socket.writable = true;
+        socket.is_accepted = true;
         socket.seat = Some(seat);
         Ok(socket)
+    }
+
+    /// connectTimeout (R-range: 0 is none).
+    fn limit_attempt(&mut self, milliseconds: Option<u32>, id: Id, context: &mut Context) {
+        self.is_patient = milliseconds == Some(0);
+        if let Some(milliseconds) = milliseconds.filter(|&milliseconds| milliseconds > 0) {
+            let (now, after) = (Instant::now(), Duration::from_millis(milliseconds.into()));
+            self.limit = Some(Limit { at: now + after, milliseconds: milliseconds.into(), is_connect: true });
+            context.timers.add(now, after, id);
+        }
     }
 
     fn new(machine: Machine<SocketError>, stream: Option<TcpStream>, remote: SocketAddr, local: SocketAddr) -> Self {
@@ -147,6 +176,10 @@ impl TcpSocket {
             seat: None,
             relay: None,
             last_event: None,
+            is_accepted: false,
+            limit: None,
+            is_patient: false,
+            secure: None,
         }
     }
 
@@ -165,8 +198,19 @@ impl TcpSocket {
         self.error_hint |= event.is_error();
     }
 
-    /// A deadline has come: only the linger has one.
+    /// A deadline has come: connectTimeout's, or the linger's.
     pub fn on_deadline(&mut self, id: Id, context: &mut Context) {
+        if let Some(limit) = self.limit
+            && (self.machine.is_connecting() || self.is_upgrading())
+        {
+            let now = Instant::now();
+            if now < limit.at {
+                context.timers.add(now, limit.at - now, id);
+            } else {
+                self.limit = None;
+                self.machine.lost(limit.passed(self.remote));
+            }
+        }
         // A thread that was busy has not yet seen what came meanwhile.
         if self.linger.is_some() && self.readable {
             self.drop_bytes(context);
@@ -192,10 +236,10 @@ impl TcpSocket {
         match sent {
             Sent::Taken(_) if !data.is_empty() => {
                 let mut rest = data;
-                if data.len() >= DIRECT_WRITE && !self.queue.has_blob() {
+                if data.len() >= DIRECT_WRITE && self.secure.is_none() && !self.queue.has_blob() {
                     rest = &data[self.write(data, usize::MAX, id, context)..];
                 }
-                self.queue.push(rest, &mut context.pool);
+                self.sending().push(rest, &mut context.pool);
                 if self.machine.ledger.unwritten() >= EARLY_FLUSH && self.queue.is_ready() {
                     self.write(&[], usize::MAX, id, context);
                 }
@@ -214,7 +258,7 @@ impl TcpSocket {
     pub fn send_blob(&mut self, size: u64, id: Id, context: &mut Context) -> Sent {
         let sent = self.machine.send_blob(size);
         if matches!(sent, Sent::Taken(_)) && size > 0 {
-            self.queue.push_blob(size);
+            self.sending().push_blob(size);
             self.mark_dirty(id, context);
         }
         sent
@@ -239,6 +283,7 @@ impl TcpSocket {
         if let Some(stream) = &self.stream {
             let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
         }
+        self.spoil_session();
         self.schedule(id, context);
     }
 
@@ -314,21 +359,28 @@ impl TcpSocket {
         }
         loop {
             if self.machine.is_connecting() {
-                self.notice_connection();
+                self.notice_connection(id, context);
             } else {
                 self.notice_end();
+            }
+            if self.take_secured() {
+                return Step::Event(EventKind::Secured, false);
             }
             let unread = self.has_unread();
             if let Some(event) = self.machine.next(unread) {
                 return self.tell(event, context);
             }
             self.pass_end_on(context);
-            if self.machine.wants_fin() && self.queue.is_empty() && self.machine.ledger.is_settled() {
+            let may_end = self.machine.wants_fin() && self.queue.is_empty() && self.machine.ledger.is_settled();
+            if may_end && !self.is_finishing() {
                 self.end_output(id, context);
                 continue;
             }
             if std::mem::take(&mut self.blob_due) {
                 return Step::Event(EventKind::Blob, false);
+            }
+            if self.is_upgrading() {
+                return Step::Idle;
             }
             if self.may_read()
                 && let Some(step) = self.tell_held(context)
@@ -352,7 +404,9 @@ impl TcpSocket {
 
     /// Whether bytes may wait for this socket that it would take now.
     pub fn has_more(&self) -> bool {
-        (self.readable || !self.held.is_empty()) && (self.may_read() || self.machine.drops_data())
+        (self.readable || !self.held.is_empty())
+            && (self.may_read() || self.machine.drops_data())
+            && !self.is_upgrading()
     }
 
     /// The end of a turn: what was sent is written, what was written no longer counts as buffered.
@@ -361,6 +415,7 @@ impl TcpSocket {
         if self.queue.is_ready() && self.machine.can_write() {
             self.write(&[], WRITE_BOUND, id, context);
         }
+        self.begin_when_flushed(id, context);
         // Once closed, bufferedAmount keeps its count (R-reset, R-tcp-full).
         if !self.machine.is_link_gone() {
             self.machine.ledger.settle();
@@ -385,6 +440,9 @@ impl TcpSocket {
     /// Writes what waits, then `extra`, until the system takes no more or `bound` is passed. Returns how much of
     /// `extra` is written.
     fn write(&mut self, extra: &[u8], bound: usize, id: Id, context: &mut Context) -> usize {
+        if self.secure.is_some() && self.write_session() {
+            return 0;
+        }
         let (mut of_extra, mut total) = (0, 0);
         while self.writable && self.machine.can_write() && total < bound {
             let rest = &extra[of_extra..];
@@ -434,12 +492,20 @@ impl TcpSocket {
 
     /// Everything is written: FIN. Where the peer has ended too, and that is told now, closing the descriptor sends it.
     fn end_output(&mut self, id: Id, context: &mut Context) {
+        if self.finish_session() {
+            return;
+        }
         if (self.machine.peer_may_send() || self.machine.is_suspended() || self.relay.is_some())
             && let Some(stream) = &self.stream
         {
             // Not connected any more: the loss comes as an error of its own.
             let _ = stream.shutdown(Shutdown::Write);
         }
+        self.end_sent(id, context);
+    }
+
+    /// Our FIN is on its way.
+    fn end_sent(&mut self, id: Id, context: &mut Context) {
         self.machine.fin_sent();
         self.tell_end_passed(context);
         self.start_linger(id, context);
@@ -485,6 +551,7 @@ impl TcpSocket {
             // Failing that, the peer sees FIN: the connection ends all the same.
             let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
         }
+        self.drop_session(reset, context);
         self.queue.clear(&mut context.pool);
         self.drop_held(context);
         self.linger = None;

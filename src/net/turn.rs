@@ -16,6 +16,7 @@ use super::options::{ServerOptions, TcpOptions, UdpOptions};
 use super::seats::Seat;
 use super::tcp_server_socket::TcpServerSocket;
 use super::tcp_socket::TcpSocket;
+use super::tls::Arrival;
 use super::udp_socket::UdpSocket;
 use super::{Id, SocketError, runtime};
 use crate::proto::Intake;
@@ -61,6 +62,8 @@ pub enum Step {
     Accepted(mio::net::TcpStream, SocketAddr, Seat),
     /// A read for the other socket of a relay: this one's share of the turn.
     Relayed(Place, Id),
+    /// A client has come through the TLS handshake; the server may have more.
+    Arrived(Box<Arrival>),
     /// A large read is due: lend so many blocks.
     NeedsBlocks(usize),
     /// Nothing now.
@@ -272,7 +275,7 @@ impl Net {
         match self.sockets.get(id.index()).filter(|entry| entry.id == id).map(|entry| &entry.socket) {
             Some(AnySocket::Tcp(tcp)) => tcp.machine.state(),
             Some(AnySocket::Udp(udp)) if !udp.is_closed() => ReadyState::Open,
-            Some(AnySocket::Server(_)) => ReadyState::Open,
+            Some(AnySocket::Server(server)) if !server.is_closed() => ReadyState::Open,
             _ => ReadyState::Closed,
         }
     }
@@ -302,7 +305,7 @@ impl Net {
                 false
             }
             AnySocket::Udp(udp) => udp.close(id, context),
-            AnySocket::Server(_) => true,
+            AnySocket::Server(server) => server.close(id, context),
             AnySocket::Errand(errand) => {
                 errand.cancel(id, context);
                 true
@@ -413,11 +416,20 @@ impl Net {
                 socket.schedule(id, context);
             });
         }
-        for id in self.context.inbox.take() {
-            self.with(id, |socket, id, context| socket.schedule(id, context));
-        }
+        self.hear_tasks();
         self.round.extend(self.context.ready.drain(..));
         self.context.blocks.begin_turn(self.round.len());
+    }
+
+    /// What other threads have told of since the last turn.
+    fn hear_tasks(&mut self) {
+        for id in self.context.inbox.take() {
+            self.with(id, |socket, id, context| match socket {
+                AnySocket::Tcp(tcp) => tcp.on_news(id, context),
+                AnySocket::Server(server) => server.on_news(id, context),
+                _ => socket.schedule(id, context),
+            });
+        }
     }
 
     fn note(&mut self, events: &Events) {
@@ -476,6 +488,11 @@ impl Net {
                     self.end_round(id, !room);
                 }
                 Step::NeedsBlocks(count) => return Next::NeedsBlocks(count),
+                Step::Arrived(arrival) => {
+                    if let Some(kind) = self.arrive(id, owner, *arrival) {
+                        return Next::Event(Event { id, owner, kind, last: false });
+                    }
+                }
                 Step::Idle => {
                     self.end_round(id, false);
                     self.pass_notes();
@@ -513,6 +530,19 @@ impl Net {
             TcpSocket::accepted(stream, remote, local, &options, seat, accepted, context)
                 .map(|socket| AnySocket::Tcp(Box::new(socket)))
                 .map_err(|error| SocketError::system_at("accept", remote, error))
+        });
+        Some(match opened {
+            Ok(accepted) => EventKind::Connect { accepted, remote, local },
+            Err(error) => EventKind::ServerError(error),
+        })
+    }
+
+    /// Makes a socket of a connection whose handshake server `id` has made.
+    fn arrive(&mut self, id: Id, owner: u32, arrival: Arrival) -> Option<EventKind> {
+        let options = self.server(id, |server, _| server.stream_options)?;
+        let (remote, local) = (arrival.remote, arrival.local);
+        let opened = self.open(owner, |accepted, context| {
+            Ok(AnySocket::Tcp(Box::new(TcpSocket::arrived(arrival, &options, accepted, context))))
         });
         Some(match opened {
             Ok(accepted) => EventKind::Connect { accepted, remote, local },

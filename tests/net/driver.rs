@@ -39,6 +39,7 @@ pub enum Told {
     Finish,
     Relayed(u64),
     Blob,
+    Secured,
     Datagram(Vec<u8>, SocketAddr),
     UdpDrain,
     UdpError(String),
@@ -191,6 +192,7 @@ impl World {
             EventKind::Finish => Told::Finish,
             EventKind::Blob => Told::Blob,
             EventKind::Relayed(bytes) => Told::Relayed(bytes),
+            EventKind::Secured => Told::Secured,
             EventKind::Datagram(place, from) => Told::Datagram(self.received(place), from),
             EventKind::UdpDrain => Told::UdpDrain,
             EventKind::UdpError(error) => Told::UdpError(code(error)),
@@ -349,6 +351,8 @@ pub fn tcp_options(remote: SocketAddr, stream: StreamOptions) -> TcpOptions {
         shares_local_port: false,
         ipv6_only: false,
         buffers: BufferSizes::default(),
+        connect_timeout: None,
+        secure: None,
         stream,
     }
 }
@@ -361,6 +365,8 @@ pub fn server_options(stream: StreamOptions) -> ServerOptions {
         reuse_port: false,
         backlog: 511,
         max_connections: None,
+        handshake_timeout: 10_000,
+        secure: None,
         stream,
     }
 }

@@ -10,7 +10,7 @@ use crate::net::blocks::{Block, Filled, LENT};
 use crate::net::context::{Context, READ_SIZE};
 use crate::net::event::{EventKind, Place};
 use crate::net::turn::Step;
-use crate::net::{SocketError, endpoint};
+use crate::net::{Id, SocketError, endpoint};
 
 /// After close(): reads of dropped bytes in one turn.
 const DROPPED_READS: usize = 4;
@@ -31,7 +31,7 @@ pub(super) enum Reading {
 
 impl TcpSocket {
     /// What becomes of the attempt (the poll set says "writable" for either outcome).
-    pub(super) fn notice_connection(&mut self) {
+    pub(super) fn notice_connection(&mut self, id: Id, context: &mut Context) {
         if !self.writable && !self.error_hint {
             return;
         }
@@ -52,7 +52,9 @@ impl TcpSocket {
                         self.local = endpoint::canonical(local);
                     }
                     self.error_hint = false;
-                    self.machine.connected();
+                    if !self.begin_tls(id, context) {
+                        self.machine.connected();
+                    }
                 }
                 // Woken too early: the outcome is still open.
                 Err(_) => self.writable = false,
@@ -62,7 +64,7 @@ impl TcpSocket {
 
     /// A loss, and an end with no byte before it, are noticed also where nobody reads (R-tcp-message).
     pub(super) fn notice_end(&mut self) {
-        let Some(stream) = &self.stream else { return };
+        let Some(stream) = &self.stream else { return self.notice_session_end() };
         if std::mem::take(&mut self.error_hint)
             && !self.machine.is_faulty()
             && let Ok(Some(error)) = stream.take_error()
@@ -75,6 +77,7 @@ impl TcpSocket {
         if self.end_hint
             && !reading
             && self.held.is_empty()
+            && !self.is_upgrading()
             && !self.machine.is_faulty()
             && self.machine.peer_may_send()
         {
@@ -89,11 +92,14 @@ impl TcpSocket {
 
     /// Whether the system still has bytes that came before a loss and that somebody is to get.
     pub(super) fn has_unread(&mut self) -> bool {
-        if !self.machine.is_faulty() {
+        if !self.machine.is_faulty() || self.is_upgrading() {
             return false;
         }
         if !self.held.is_empty() {
             return true;
+        }
+        if self.stream.is_none() {
+            return self.has_unread_in_session();
         }
         if !self.readable {
             return false;
@@ -122,7 +128,7 @@ impl TcpSocket {
     }
 
     pub(super) fn read(&mut self, context: &mut Context) -> Reading {
-        let Some(stream) = &mut self.stream else { return Reading::Nothing };
+        let Some(stream) = &mut self.stream else { return self.read_session(context) };
         let in_blocks = self.bulk && self.relay.is_none() && !context.blocks.are_refused();
         let (read, room) = if in_blocks {
             match context.blocks.missing(self.filled) {
@@ -169,7 +175,7 @@ impl TcpSocket {
 
     /// After close(): what still comes is read and dropped. Returns whether the machine has been told something.
     pub(super) fn drop_bytes(&mut self, context: &mut Context) -> bool {
-        let Some(stream) = &mut self.stream else { return false };
+        let Some(stream) = &mut self.stream else { return self.drop_session_bytes() };
         for _ in 0..DROPPED_READS {
             match read_once(stream, &mut context.buffer[..READ_SIZE]) {
                 Ok(0) => {

@@ -1,0 +1,351 @@
+//! From options to what handshakes are made with. Equal options share one: keys are parsed once, sessions are resumed only
+//! under the same options (R-tls-verify).
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use rustls::client::{ClientSessionMemoryCache, Resumption};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{DnsName, ServerName};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, KeyLogFile, RootCertStore, ServerConfig, SupportedProtocolVersion};
+
+use super::error::{TlsError, own_key};
+use super::options::SecureOptions;
+use super::pem::{self, Material};
+use super::roots::{self, Roots};
+use super::verify::Verifier;
+
+/// Different options that are kept ready; beyond that the least recently used one is made anew.
+const KEPT: usize = 64;
+/// Addresses whose sessions one set of options remembers.
+const ADDRESSES: usize = 256;
+/// Sessions remembered for one address: different names there.
+const SESSIONS: usize = 8;
+
+/// What client handshakes with one set of options have in common.
+#[derive(Debug)]
+pub struct ClientSetup {
+    base: ClientConfig,
+    pub verifier: Arc<Verifier>,
+    /// By address, most recently used last: what one server gave is not offered to another.
+    by_address: Mutex<Vec<(SocketAddr, Arc<ClientConfig>)>>,
+}
+
+/// What server handshakes with one set of options have in common.
+#[derive(Debug)]
+pub struct ServerSetup {
+    pub config: Arc<ServerConfig>,
+    /// `None` where clients are asked for no certificate.
+    pub verifier: Option<Arc<Verifier>>,
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
+    Arc::clone(PROVIDER.get_or_init(|| Arc::new(rustls::crypto::ring::default_provider())))
+}
+
+/// The setup of clients with these options.
+pub fn client(options: &SecureOptions) -> Result<Arc<ClientSetup>, TlsError> {
+    static KNOWN: Mutex<Vec<(Digest, Arc<ClientSetup>)>> = Mutex::new(Vec::new());
+    known(&KNOWN, digest(options), || make_client(options))
+}
+
+/// The setup of servers with these options.
+pub fn server(options: &SecureOptions) -> Result<Arc<ServerSetup>, TlsError> {
+    static KNOWN: Mutex<Vec<(Digest, Arc<ServerSetup>)>> = Mutex::new(Vec::new());
+    known(&KNOWN, digest(options), || make_server(options))
+}
+
+/// The name to verify and to ask for: `sni`, else `default` (a host name or an address).
+pub fn server_name(options: &SecureOptions, default: &str) -> Result<ServerName<'static>, TlsError> {
+    let text = options.sni.as_deref().unwrap_or(default);
+    // A zone is this host's affair alone, and the root's dot no part of a certificate's name.
+    let bare = text.split_once('%').filter(|(address, _)| address.contains(':')).map_or(text, |(address, _)| address);
+    let bare = bare.strip_suffix('.').unwrap_or(bare);
+    ServerName::try_from(bare.to_owned()).map_err(|_| {
+        let hint = if text.is_ascii() { "" } else { " (international names in their ASCII form, xn--…)" };
+        TlsError::option(
+            "ERR_TLS_BAD_OPTION",
+            format!("{text:?} is no name to verify a server by: a host name or an IP address is{hint}"),
+        )
+    })
+}
+
+impl ClientSetup {
+    /// What connections to `address` are made with.
+    pub fn config(&self, address: SocketAddr) -> Arc<ClientConfig> {
+        let mut known = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = known.iter().position(|(of, _)| *of == address) {
+            let found = known.remove(at);
+            let config = Arc::clone(&found.1);
+            known.push(found);
+            return config;
+        }
+        let mut config = self.base.clone();
+        config.resumption = Resumption::store(Arc::new(ClientSessionMemoryCache::new(SESSIONS)));
+        let config = Arc::new(config);
+        if known.len() >= ADDRESSES {
+            known.remove(0);
+        }
+        known.push((address, Arc::clone(&config)));
+        config
+    }
+}
+
+type Digest = [u8; 32];
+
+/// Finds what was made of equal options, or makes it.
+fn known<T>(
+    known: &Mutex<Vec<(Digest, Arc<T>)>>,
+    digest: Digest,
+    make: impl FnOnce() -> Result<T, TlsError>,
+) -> Result<Arc<T>, TlsError> {
+    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(at) = known.iter().position(|(of, _)| *of == digest) {
+        let found = known.remove(at);
+        let setup = Arc::clone(&found.1);
+        known.push(found);
+        return Ok(setup);
+    }
+    let made = Arc::new(make()?);
+    if known.len() >= KEPT {
+        known.remove(0);
+    }
+    known.push((digest, Arc::clone(&made)));
+    Ok(made)
+}
+
+/// Of everything but `sni`, which is each connection's own, and of the environment that matters.
+fn digest(options: &SecureOptions) -> Digest {
+    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+    let mut field = |tag: u8, bytes: &[u8]| {
+        context.update(&[tag]);
+        context.update(&(bytes.len() as u64).to_le_bytes());
+        context.update(bytes);
+    };
+    let bytes_of = |material: &Material| match material {
+        Material::Text(text) => text.clone().into_bytes(),
+        Material::Bytes(bytes) => bytes.clone(),
+    };
+    for protocol in &options.alpn {
+        field(1, protocol.as_bytes());
+    }
+    match &options.ca {
+        Some(ca) => ca.iter().for_each(|material| field(2, &bytes_of(material))),
+        None => {
+            for place in roots::places() {
+                field(3, place.unwrap_or_default().as_encoded_bytes());
+            }
+        }
+    }
+    for material in options.cert.iter().flatten() {
+        field(4, &bytes_of(material));
+    }
+    if let Some(key) = &options.key {
+        field(5, &bytes_of(key));
+    }
+    for named in &options.server_certificates {
+        field(6, named.name.as_bytes());
+        named.cert.iter().for_each(|material| field(7, &bytes_of(material)));
+        field(8, &bytes_of(&named.key));
+    }
+    for pin in &options.pins {
+        field(9, pin.as_bytes());
+    }
+    field(10, &[options.reject_unauthorized.into(), options.request_cert.into(), options.only_tls13.into()]);
+    if options.key_log {
+        field(11, std::env::var_os("SSLKEYLOGFILE").unwrap_or_default().as_encoded_bytes());
+    }
+    let mut digest = [0; 32];
+    digest.copy_from_slice(context.finish().as_ref());
+    digest
+}
+
+fn versions(options: &SecureOptions) -> &'static [&'static SupportedProtocolVersion] {
+    static NEWEST: [&SupportedProtocolVersion; 1] = [&TLS13];
+    static BOTH: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
+    if options.only_tls13 { &NEWEST } else { &BOTH }
+}
+
+/// What rustls refuses of options that were checked: nothing that is known.
+fn refused(error: impl std::fmt::Display) -> TlsError {
+    TlsError::option("ERR_TLS_BAD_OPTION", format!("the options cannot be used together: {error}"))
+}
+
+fn make_client(options: &SecureOptions) -> Result<ClientSetup, TlsError> {
+    let verifier = Arc::new(verifier(options)?);
+    let builder = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(versions(options))
+        .map_err(refused)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::clone(&verifier) as _);
+    let mut base = match own_certificate(options)? {
+        Some(own) => builder.with_client_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(own))),
+        None => builder.with_no_client_auth(),
+    };
+    base.alpn_protocols = alpn(options)?;
+    if options.key_log {
+        base.key_log = Arc::new(KeyLogFile::new());
+    }
+    Ok(ClientSetup { base, verifier, by_address: Mutex::new(Vec::new()) })
+}
+
+fn make_server(options: &SecureOptions) -> Result<ServerSetup, TlsError> {
+    let default = own_certificate(options)?;
+    let mut by_name = HashMap::new();
+    for named in &options.server_certificates {
+        let what = format!("serverCertificates[{:?}]", named.name);
+        let name = named.name.to_ascii_lowercase();
+        let bare = name.strip_prefix("*.").unwrap_or(&name);
+        if DnsName::try_from(bare).is_err() {
+            return Err(TlsError::option(
+                "ERR_TLS_BAD_OPTION",
+                format!("{what} is for no host name: \"a.example\" is one, and \"*.example\" any one label before it"),
+            ));
+        }
+        let key = certified(&what, &named.cert, &named.key)?;
+        by_name.insert(name, Arc::new(key));
+    }
+    if default.is_none() && by_name.is_empty() {
+        return Err(TlsError::option(
+            "ERR_TLS_BAD_OPTION",
+            "a TLS server needs a certificate and its key: give secureTransport: { cert, key }, or serverCertificates",
+        ));
+    }
+    if options.request_cert && options.ca.is_none() && options.reject_unauthorized {
+        return Err(TlsError::option(
+            "ERR_TLS_BAD_OPTION",
+            "requestCert needs `ca`, the authority that issued the clients' certificates (or rejectUnauthorized: false)",
+        ));
+    }
+    if !options.pins.is_empty() && !options.request_cert {
+        return Err(TlsError::option(
+            "ERR_TLS_BAD_OPTION",
+            "pinnedCertificates on a server are clients' certificates, which are asked for only with requestCert: true",
+        ));
+    }
+    // Checked also where it goes unused, so that no mistake waits for the day that requestCert is set.
+    let verifier = Arc::new(verifier(options)?);
+    let builder =
+        ServerConfig::builder_with_provider(provider()).with_protocol_versions(versions(options)).map_err(refused)?;
+    let builder = if options.request_cert {
+        builder.with_client_cert_verifier(Arc::clone(&verifier) as _)
+    } else {
+        builder.with_no_client_auth()
+    };
+    let mut config = builder.with_cert_resolver(Arc::new(Certificates { by_name, default: default.map(Arc::new) }));
+    config.alpn_protocols = alpn(options)?;
+    config.ticketer = rustls::crypto::ring::Ticketer::new().map_err(refused)?;
+    if options.key_log {
+        config.key_log = Arc::new(KeyLogFile::new());
+    }
+    Ok(ServerSetup { config: Arc::new(config), verifier: options.request_cert.then_some(verifier) })
+}
+
+fn verifier(options: &SecureOptions) -> Result<Verifier, TlsError> {
+    let mut exact = Vec::new();
+    let roots = match &options.ca {
+        Some(materials) => {
+            let mut store = RootCertStore::empty();
+            for certificate in pem::certificates("ca", materials)? {
+                store.add(certificate.clone()).map_err(|error| {
+                    TlsError::option("ERR_TLS_BAD_CERTIFICATE", format!("a certificate in ca cannot be used: {error}"))
+                })?;
+                exact.push(certificate);
+            }
+            Roots::Given(Arc::new(store))
+        }
+        None => Roots::System(roots::places()),
+    };
+    Ok(Verifier::new(roots, exact, pins(options)?, options.reject_unauthorized, provider()))
+}
+
+/// `cert` and `key`, where they are given: both or none.
+fn own_certificate(options: &SecureOptions) -> Result<Option<CertifiedKey>, TlsError> {
+    match (&options.cert, &options.key) {
+        (Some(cert), Some(key)) => certified("secureTransport", cert, key).map(Some),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(TlsError::option("ERR_TLS_BAD_OPTION", "`cert` is given without its `key`")),
+        (None, Some(_)) => Err(TlsError::option("ERR_TLS_BAD_OPTION", "`key` is given without its `cert`")),
+    }
+}
+
+fn certified(what: &str, cert: &[Material], key: &Material) -> Result<CertifiedKey, TlsError> {
+    let chain = pem::certificates(&format!("{what}.cert"), cert)?;
+    let key = pem::private_key(&format!("{what}.key"), key)?;
+    CertifiedKey::from_der(chain, key, &provider()).map_err(|error| own_key(&error, what))
+}
+
+fn alpn(options: &SecureOptions) -> Result<Vec<Vec<u8>>, TlsError> {
+    let bad = |why: &str| {
+        TlsError::option(
+            "ERR_TLS_BAD_OPTION",
+            format!("alpn has a protocol name {why}; \"h2\" and \"http/1.1\" are such names"),
+        )
+    };
+    for protocol in &options.alpn {
+        match protocol.len() {
+            0 => return Err(bad("that is empty")),
+            1..=255 => {}
+            _ => return Err(bad("of more than 255 bytes")),
+        }
+    }
+    Ok(options.alpn.iter().map(|protocol| protocol.clone().into_bytes()).collect())
+}
+
+fn pins(options: &SecureOptions) -> Result<Vec<[u8; 32]>, TlsError> {
+    options.pins.iter().map(|text| pin(text)).collect()
+}
+
+fn pin(text: &str) -> Result<[u8; 32], TlsError> {
+    let digits: Vec<u32> =
+        text.chars().filter(|&character| character != ':').filter_map(|digit| digit.to_digit(16)).collect();
+    let others = text.chars().filter(|&character| character != ':' && !character.is_ascii_hexdigit()).count();
+    let mut bytes = [0; 32];
+    if digits.len() != 64 || others > 0 {
+        return Err(TlsError::option(
+            "ERR_TLS_BAD_OPTION",
+            format!(
+                "pinnedCertificates has {text:?}, which is no SHA-256 in hexadecimal (64 digits). Print one: openssl x509 -in cert.pem -noout -fingerprint -sha256"
+            ),
+        ));
+    }
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks(2)) {
+        *byte = (pair[0] << 4 | pair[1]) as u8;
+    }
+    Ok(bytes)
+}
+
+/// A server's certificates by the name that the client asks for (R-srv-secure).
+#[derive(Debug)]
+struct Certificates {
+    by_name: HashMap<String, Arc<CertifiedKey>>,
+    default: Option<Arc<CertifiedKey>>,
+}
+
+impl Certificates {
+    /// An exact name wins over a wildcard, which stands for one label.
+    fn find(&self, name: &str) -> Option<&Arc<CertifiedKey>> {
+        let name = name.to_ascii_lowercase();
+        self.by_name.get(&name).or_else(|| {
+            let (_, parent) = name.split_once('.')?;
+            self.by_name.get(&format!("*.{parent}"))
+        })
+    }
+}
+
+impl ResolvesServerCert for Certificates {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        super::connection::note_name(hello.server_name());
+        let named = hello.server_name().and_then(|name| self.find(name));
+        named.or(self.default.as_ref()).cloned()
+    }
+}
+
+#[cfg(test)]
+#[path = "config_tests.rs"]
+mod tests;

@@ -1,0 +1,649 @@
+//! The task that moves one TLS connection: socket to session and back, whole records at a time.
+//!
+//! What it needs to read and to encrypt into belongs to the thread that it runs on: an idle connection keeps neither.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::{Future, pending, poll_fn};
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::connection::{Connection, Info, Output};
+use super::error::TlsError;
+use super::session::{CHUNK, INBOUND, Shared, State, Target, chunk, shut_down};
+use crate::net::send_queue::Piece;
+use crate::net::{SocketError, panic_message};
+
+/// One read. Whole records are cheapest, and it still fits a second-level cache.
+const READ: usize = 64 * 1024;
+/// What a read may follow: a record that is not complete yet, or a handshake message of several (64 KiB at most).
+const INCOMING: usize = READ + 128 * 1024;
+/// Plain bytes encrypted for one write: 256 KiB is where a larger write gains nothing.
+const BATCH: usize = 256 * 1024;
+/// Written bytes that the JavaScript thread is told of while more are to follow.
+const WORTH_TELLING: u64 = 128 * 1024;
+/// Rounds of reading and writing before other connections have their turn on this thread.
+const ROUNDS: usize = 8;
+/// How long a connection that failed waits for the peer to take the alert that says why: closing earlier might destroy it.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long what was sent may take to leave after the environment has ended.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// The peer's first bytes, kept to show what it speaks if not TLS.
+const FIRST: usize = 32;
+
+struct Scratch {
+    incoming: Vec<u8>,
+    out: Output,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> =
+        RefCell::new(Scratch { incoming: vec![0; INCOMING], out: Output::default() });
+}
+
+/// When a handshake has to be done.
+#[derive(Clone, Copy)]
+pub struct Limit {
+    /// The moment.
+    pub at: std::time::Instant,
+    /// As the user gave it, for the message.
+    pub milliseconds: u128,
+    /// It is connectTimeout's: "ETIMEDOUT". Otherwise the handshake's own.
+    pub is_connect: bool,
+}
+
+impl Limit {
+    /// What there is to tell once it has passed.
+    pub fn passed(self, remote: SocketAddr) -> SocketError {
+        if self.is_connect {
+            SocketError::TimedOut { address: remote, milliseconds: self.milliseconds }
+        } else {
+            SocketError::Tls { error: TlsError::timed_out(self.milliseconds), address: Some(remote) }
+        }
+    }
+}
+
+/// Moves one connection.
+pub struct Driver {
+    connection: Connection,
+    stream: Arc<TcpStream>,
+    shared: Arc<Shared>,
+    remote: SocketAddr,
+    limit: Option<Limit>,
+    /// Encrypted, and not taken by the system yet.
+    out: Vec<u8>,
+    written: usize,
+    /// Taken over, not encrypted yet.
+    batch: VecDeque<Piece>,
+    /// Plain bytes that are the system's when all that is encrypted has been written, and how many of those were Blobs'.
+    in_flight: (u64, u64),
+    spent: Vec<Vec<u8>>,
+    /// The beginning of a record.
+    partial: Vec<u8>,
+    plain: Vec<Vec<u8>>,
+    first: Vec<u8>,
+    established: bool,
+    info: Option<Box<Info>>,
+    /// Reading is over: the peer has ended, or nothing can come any more.
+    ended: bool,
+    /// Not told yet.
+    fault: Option<(SocketError, bool)>,
+    lost: bool,
+    /// The peer is owed an alert.
+    alert: bool,
+    close_notify: bool,
+    finished: bool,
+    /// Since when the socket has let go.
+    released: Option<Instant>,
+    ignores_errors: bool,
+}
+
+enum Outcome {
+    Wait,
+    Yield,
+    Linger,
+    Done,
+}
+
+/// What the session wants.
+struct Orders {
+    room: bool,
+    finish: bool,
+    released: bool,
+    reset: bool,
+}
+
+impl Driver {
+    /// A driver for a connection that is about to begin its handshake.
+    pub fn new(
+        connection: Connection,
+        stream: Arc<TcpStream>,
+        shared: Arc<Shared>,
+        remote: SocketAddr,
+        received: Vec<u8>,
+        limit: Option<Limit>,
+    ) -> Self {
+        Self {
+            connection,
+            stream,
+            shared,
+            remote,
+            limit,
+            out: Vec::new(),
+            written: 0,
+            batch: VecDeque::new(),
+            in_flight: (0, 0),
+            spent: Vec::new(),
+            partial: received,
+            plain: Vec::new(),
+            first: Vec::new(),
+            established: false,
+            info: None,
+            ended: false,
+            fault: None,
+            lost: false,
+            alert: false,
+            close_notify: false,
+            finished: false,
+            released: None,
+            ignores_errors: false,
+        }
+    }
+
+    /// Runs until both directions have ended, or the socket lets go.
+    pub async fn run(mut self) {
+        let mut outcome = self.guarded(Self::greet);
+        loop {
+            match outcome {
+                Outcome::Wait => {
+                    self.rest();
+                    if self.wait().await {
+                        self.time_is_up();
+                    }
+                }
+                Outcome::Yield => tokio::task::yield_now().await,
+                Outcome::Linger => return self.linger().await,
+                Outcome::Done => return,
+            }
+            outcome = self.guarded(Self::pump);
+        }
+    }
+
+    /// A panic becomes the socket's error, as everywhere.
+    fn guarded(&mut self, work: fn(&mut Self, &mut Scratch) -> Outcome) -> Outcome {
+        let worked = SCRATCH.with_borrow_mut(|scratch| catch_unwind(AssertUnwindSafe(|| work(self, scratch))));
+        worked.unwrap_or_else(|panic| {
+            self.lost = true;
+            self.ended = true;
+            self.fault = Some((SocketError::Panic { message: panic_message(&*panic) }, false));
+            self.plain.clear();
+            self.exchange();
+            Outcome::Done
+        })
+    }
+
+    /// A client speaks first. A server may have been spoken to already; more than fits is no handshake.
+    fn greet(&mut self, scratch: &mut Scratch) -> Outcome {
+        let length = self.partial.len().min(scratch.incoming.len());
+        scratch.incoming[..length].copy_from_slice(&self.partial[..length]);
+        self.partial.clear();
+        self.process(scratch, length);
+        self.pump(scratch)
+    }
+
+    fn pump(&mut self, scratch: &mut Scratch) -> Outcome {
+        for _ in 0..ROUNDS {
+            let orders = self.exchange();
+            if orders.reset {
+                return Outcome::Done;
+            }
+            if orders.released && self.released.is_none() {
+                self.released = Some(Instant::now());
+            }
+            if self.lost && self.ended {
+                return if self.alert { Outcome::Linger } else { Outcome::Done };
+            }
+            let mut busy = self.write(scratch, &orders);
+            if self.released.is_some() {
+                if self.lost || (self.is_idle() && (self.finished || !orders.finish)) {
+                    return Outcome::Done;
+                }
+            } else if orders.room && !self.ended {
+                busy |= self.read(scratch);
+            }
+            let settled = self.finished && self.ended && !self.has_news();
+            if settled {
+                return Outcome::Done;
+            }
+            if !busy && !self.has_news() {
+                return Outcome::Wait;
+            }
+        }
+        Outcome::Yield
+    }
+
+    /// Nothing waits to be encrypted or written.
+    fn is_idle(&self) -> bool {
+        self.out.is_empty() && self.batch.is_empty()
+    }
+
+    fn has_news(&self) -> bool {
+        !self.plain.is_empty()
+            || self.fault.is_some()
+            || self.info.is_some()
+            || (self.is_idle() && self.in_flight.0 > 0)
+    }
+
+    /// Tells the session what has happened, and asks what it wants.
+    fn exchange(&mut self) -> Orders {
+        let mut state = self.shared.state();
+        let mut news = false;
+        if let Some(info) = self.info.take() {
+            state.info = Some(info);
+            news = true;
+        }
+        if self.established && !self.plain.is_empty() {
+            news |= state.inbound_len == 0;
+            for piece in self.plain.drain(..) {
+                state.inbound_len += piece.len();
+                append(&mut state.inbound, piece);
+            }
+        }
+        if let Some((fault, truncated)) = self.fault.take() {
+            state.fault = Some(fault);
+            state.truncated = truncated;
+            news = true;
+        }
+        news |= self.ended && !std::mem::replace(&mut state.ended, self.ended);
+        if self.is_idle() && self.in_flight.0 > 0 {
+            let (bytes, of_blobs) = std::mem::take(&mut self.in_flight);
+            state.written += bytes;
+            state.written_of_blobs += of_blobs;
+            state.spent.append(&mut self.spent);
+        }
+        news |= self.finished && !std::mem::replace(&mut state.finished, self.finished);
+        if self.established && self.is_idle() && !self.lost {
+            std::mem::swap(&mut self.batch, &mut state.outbound);
+            state.outbound_len = 0;
+        }
+        news |= state.written >= WORTH_TELLING || (state.written > 0 && self.batch.is_empty());
+        news |= !self.batch.is_empty() && std::mem::take(&mut state.wants_room);
+        let room = state.inbound_len + READ <= INBOUND;
+        state.full = !room;
+        let orders = Orders { room, finish: state.finish, released: state.released, reset: state.reset };
+        if news {
+            announce(state);
+        }
+        orders
+    }
+
+    /// Encrypts and writes. Returns whether there may be more to do at once.
+    fn write(&mut self, scratch: &mut Scratch, orders: &Orders) -> bool {
+        if !self.out.is_empty() && !self.write_rest() {
+            return false;
+        }
+        scratch.out.clear();
+        let mut failed = None;
+        let mut room = BATCH;
+        while room > 0
+            && failed.is_none()
+            && let Some(piece) = self.batch.front_mut()
+        {
+            let part = piece.bytes();
+            let length = part.len().min(room);
+            failed = self.connection.encrypt(&mut self.partial, &part[..length], &mut scratch.out).err();
+            room -= length;
+            self.in_flight.0 += length as u64;
+            self.in_flight.1 += if piece.from_blob { length as u64 } else { 0 };
+            piece.advance(length);
+            if piece.bytes().is_empty()
+                && let Some(piece) = self.batch.pop_front()
+            {
+                self.spent.extend(piece.into_memory());
+            }
+        }
+        if orders.finish && self.established && self.batch.is_empty() && !self.close_notify && !self.lost {
+            self.close_notify = true;
+            failed = failed.or(self.connection.close_notify(&mut self.partial, &mut scratch.out).err());
+        }
+        if let Some(error) = failed {
+            self.fail(error, true);
+        }
+        self.write_out(scratch)
+    }
+
+    /// Writes what `scratch` holds. Returns whether there may be more to do at once.
+    fn write_out(&mut self, scratch: &mut Scratch) -> bool {
+        let out = scratch.out.as_slice();
+        let had = !out.is_empty();
+        if had {
+            let written = self.write_to_system(out);
+            if !self.lost && written < out.len() {
+                self.out = out[written..].to_vec();
+                self.written = 0;
+                scratch.out.clear();
+                return false;
+            }
+            scratch.out.clear();
+        }
+        if self.close_notify && !self.finished && !self.lost && self.is_idle() {
+            shut_down(&self.stream);
+            self.finished = true;
+            return true;
+        }
+        had
+    }
+
+    /// Writes what was left over. Returns whether all of it is written.
+    fn write_rest(&mut self) -> bool {
+        let out = std::mem::take(&mut self.out);
+        self.written += self.write_to_system(&out[self.written..]);
+        if self.lost || self.written == out.len() {
+            return true;
+        }
+        self.out = out;
+        false
+    }
+
+    fn write_to_system(&mut self, bytes: &[u8]) -> usize {
+        let mut written = 0;
+        while written < bytes.len() {
+            match self.stream.try_write(&bytes[written..]) {
+                Ok(more) => written += more,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.break_off("write", error);
+                    break;
+                }
+            }
+        }
+        written
+    }
+
+    /// Reads once and decrypts. Returns whether there may be more.
+    fn read(&mut self, scratch: &mut Scratch) -> bool {
+        let start = self.partial.len();
+        let room = (scratch.incoming.len() - start.min(scratch.incoming.len())).min(READ);
+        if room == 0 {
+            self.fail(
+                TlsError::new("ERR_TLS_PROTOCOL", "the peer sent a TLS message longer than the protocol allows"),
+                true,
+            );
+            return true;
+        }
+        match self.stream.try_read(&mut scratch.incoming[start..start + room]) {
+            Ok(0) => self.stream_ended(),
+            Ok(length) => {
+                scratch.incoming[..start].copy_from_slice(&self.partial);
+                self.partial.clear();
+                self.process(scratch, start + length);
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                // What came before a loss has been read.
+                self.ended |= self.lost;
+                return self.lost;
+            }
+            Err(error) => {
+                self.break_off("read", error);
+                self.ended = true;
+            }
+        }
+        true
+    }
+
+    /// Has rustls look at the first `length` bytes of the buffer, and answers what is to be answered.
+    fn process(&mut self, scratch: &mut Scratch, length: usize) {
+        let incoming = &mut scratch.incoming[..length];
+        if !self.established && self.first.len() < FIRST {
+            let more = incoming.len().min(FIRST - self.first.len());
+            self.first.extend_from_slice(&incoming[..more]);
+        }
+        let plain = &mut self.plain;
+        let (done, result) =
+            self.connection.process(incoming, &mut scratch.out, &mut |bytes| collect(plain, bytes, length));
+        self.partial.extend_from_slice(&incoming[done..]);
+        match result {
+            Ok(()) => {
+                if !self.established && !self.connection.is_handshaking() {
+                    self.establish();
+                }
+                if self.connection.has_peer_closed {
+                    self.ended = true;
+                }
+            }
+            Err(error) if !self.established && !looks_like_tls(&self.first) => {
+                self.fail(TlsError { argument: error.argument, ..TlsError::not_tls(&self.first) }, false);
+            }
+            Err(error) => self.fail(error, true),
+        }
+        if self.alert {
+            self.connection.last_words(&mut self.partial, &mut scratch.out);
+        }
+        if self.out.is_empty() {
+            self.write_out(scratch);
+        } else {
+            // In order, behind what waits already.
+            self.out.extend_from_slice(scratch.out.as_slice());
+            scratch.out.clear();
+        }
+    }
+
+    fn establish(&mut self) {
+        match self.connection.info() {
+            Ok(info) => {
+                self.established = true;
+                self.limit = None;
+                self.first = Vec::new();
+                self.info = Some(Box::new(info));
+            }
+            Err(error) => self.fail(error, true),
+        }
+    }
+
+    /// FIN. After close_notify nothing is read any more, so this one comes without.
+    fn stream_ended(&mut self) {
+        self.ended = true;
+        if self.lost {
+            return;
+        }
+        if !self.established {
+            let plain_text = !self.first.is_empty() && !looks_like_tls(&self.first);
+            let error = if plain_text { TlsError::not_tls(&self.first) } else { TlsError::handshake_ended() };
+            return self.fail(error, false);
+        }
+        self.lost = true;
+        self.fault = Some((self.fault_of(TlsError::truncated()), true));
+    }
+
+    fn fault_of(&self, error: TlsError) -> SocketError {
+        SocketError::Tls { error, address: Some(self.remote) }
+    }
+
+    /// TLS has failed: nothing that comes now is to be believed.
+    fn fail(&mut self, error: TlsError, alert: bool) {
+        self.ended = true;
+        self.alert |= alert;
+        if !std::mem::replace(&mut self.lost, true) {
+            self.fault = Some((self.fault_of(error), false));
+        }
+    }
+
+    /// The system says that the connection is lost. What it received before can still be read.
+    fn break_off(&mut self, syscall: &'static str, error: io::Error) {
+        if !std::mem::replace(&mut self.lost, true) {
+            self.fault = Some((SocketError::system_at(syscall, self.remote, error), false));
+        }
+        self.out = Vec::new();
+        // Before it is established there is nothing to be read first.
+        self.ended |= !self.established;
+    }
+
+    /// Lets go of what only a busy connection needs.
+    fn rest(&mut self) {
+        if self.partial.is_empty() {
+            self.partial = Vec::new();
+        }
+        if self.plain.is_empty() {
+            self.plain = Vec::new();
+        }
+    }
+
+    /// Waits until the socket, the session or the clock has something. Returns whether it was the clock.
+    async fn wait(&mut self) -> bool {
+        let shared = Arc::clone(&self.shared);
+        let stream = Arc::clone(&self.stream);
+        let mut interest: Option<Interest> = None;
+        let mut add = |more: Interest| interest = Some(interest.map_or(more, |interest| interest | more));
+        let full = shared.state().full;
+        if !self.ended && !full && self.released.is_none() {
+            add(Interest::READABLE);
+        }
+        if !self.out.is_empty() {
+            add(Interest::WRITABLE);
+        }
+        if !self.lost && !self.ignores_errors {
+            add(Interest::ERROR);
+        }
+        let deadline = match self.released {
+            Some(since) => Some(since + FAREWELL),
+            None => self.limit.map(|limit| limit.at.into()),
+        };
+        let mut notified = pin!(shared.notify.notified());
+        let mut ready = pin!(async {
+            match interest {
+                Some(interest) => stream.ready(interest).await.is_ok_and(|ready| ready.is_error()),
+                None => pending().await,
+            }
+        });
+        let mut late = pin!(async {
+            match deadline {
+                Some(deadline) => sleep_until(deadline).await,
+                None => pending().await,
+            }
+        });
+        let (is_late, is_error) = poll_fn(|context| {
+            let is_notified = notified.as_mut().poll(context).is_ready();
+            match ready.as_mut().poll(context) {
+                Poll::Ready(is_error) => Poll::Ready((false, is_error)),
+                Poll::Pending if is_notified => Poll::Ready((false, false)),
+                Poll::Pending => late.as_mut().poll(context).map(|()| (true, false)),
+            }
+        })
+        .await;
+        // Where nothing is read for want of room, a loss shows only so.
+        if is_error && full {
+            match stream.take_error() {
+                Ok(Some(error)) => self.break_off("read", error),
+                _ => self.ignores_errors = true,
+            }
+        }
+        is_late
+    }
+
+    fn time_is_up(&mut self) {
+        if self.released.is_some() {
+            // What is left will not leave any more.
+            self.lost = true;
+            self.ended = true;
+        } else if let Some(limit) = self.limit.take() {
+            self.lost = true;
+            self.ended = true;
+            self.fault = Some((limit.passed(self.remote), false));
+        }
+    }
+
+    /// The alert has been written. It would be lost if the connection were closed with unread bytes.
+    async fn linger(self) {
+        shut_down(&self.stream);
+        let stream = Arc::clone(&self.stream);
+        drop(self);
+        let drain = async {
+            let mut bytes = [0; 1024];
+            loop {
+                match stream.try_read(&mut bytes) {
+                    Ok(0) => return,
+                    Ok(_) => {}
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                        if stream.readable().await.is_err() {
+                            return;
+                        }
+                    }
+                    Err(_) => return,
+                }
+            }
+        };
+        // Whether it was taken or not: that is all.
+        let _ = timeout(LAST_WORDS, drain).await;
+    }
+}
+
+/// Notes for the target that there is news, unless it is about to look anyway.
+fn announce(mut state: std::sync::MutexGuard<'_, State>) {
+    if state.announced {
+        return;
+    }
+    match &state.target {
+        Target::None => {}
+        Target::Socket(id, inbox) => {
+            let (id, inbox) = (*id, Arc::clone(inbox));
+            state.announced = true;
+            drop(state);
+            inbox.post(id);
+        }
+        Target::Server(id, inbox, done, key) => {
+            if state.info.is_none() && state.fault.is_none() {
+                return;
+            }
+            let (id, inbox, done, key) = (*id, Arc::clone(inbox), Arc::clone(done), *key);
+            state.announced = true;
+            drop(state);
+            done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(key);
+            inbox.post(id);
+        }
+    }
+}
+
+/// Appends plain bytes; `expected` is about how many will come.
+fn collect(plain: &mut Vec<Vec<u8>>, mut bytes: &[u8], expected: usize) {
+    while !bytes.is_empty() {
+        let fits = plain.last().is_some_and(|last| last.len() < last.capacity());
+        if !fits {
+            plain.push(chunk(expected.max(bytes.len()).min(CHUNK)));
+        }
+        let Some(last) = plain.last_mut() else { return };
+        let length = bytes.len().min(last.capacity() - last.len());
+        last.extend_from_slice(&bytes[..length]);
+        bytes = &bytes[length..];
+    }
+}
+
+/// Puts a chunk behind the others, or a small one into the last.
+fn append(inbound: &mut VecDeque<Vec<u8>>, chunk: Vec<u8>) {
+    match inbound.back_mut() {
+        Some(last) if chunk.len() <= CHUNK / 16 && last.capacity() - last.len() >= chunk.len() => {
+            last.extend_from_slice(&chunk);
+            super::session::put_back(chunk);
+        }
+        _ => inbound.push_back(chunk),
+    }
+}
+
+/// Whether a peer's first bytes are a TLS record's: its type, and a version of 3.something.
+fn looks_like_tls(first: &[u8]) -> bool {
+    match first {
+        [kind, major, ..] => (20..=23).contains(kind) && *major == 3,
+        [kind] => (20..=23).contains(kind),
+        [] => true,
+    }
+}

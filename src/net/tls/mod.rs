@@ -1,0 +1,31 @@
+//! TLS, beside the JavaScript thread: rustls with ring, one task of the shared runtime for each connection.
+//!
+//! - [`options`](SecureOptions), [`pem`], [`config`]: from what users give to what handshakes are made with.
+//! - [`verify`], [`roots`], [`x509`]: whether the peer's certificate is good.
+//! - [`connection`], [`driver`], [`session`]: records; the task that moves them; the stream that the socket sees.
+//! - [`reception`]: a server's handshakes that are under way.
+//! - [`error`]: the codes and sentences, for all of it.
+//!
+//! What it does NOT do: readyState, bufferedAmount, events. Those are the socket's, the same for plain and for TLS.
+
+mod config;
+mod connection;
+mod driver;
+mod error;
+mod options;
+mod pem;
+mod reception;
+mod roots;
+mod session;
+mod start;
+mod verify;
+mod x509;
+
+pub use connection::Info;
+pub use driver::Limit;
+pub use error::TlsError;
+pub use options::{NamedCertificate, SecureOptions};
+pub use pem::Material;
+pub use reception::{Arrival, Reception};
+pub use session::{Session, Taken, Target};
+pub use start::{Role, ServerContext, client_role, server_context, start};

@@ -1,0 +1,295 @@
+//! Certificates and keys as users give them: PEM or DER, in a string or in bytes. What is wrong with them is told with what
+//! was found and what would be right.
+
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::error::TlsError;
+use super::x509;
+
+/// `PEMOrDER`, copied at the call.
+#[derive(Clone, Debug)]
+pub enum Material {
+    /// A string: PEM.
+    Text(String),
+    /// Bytes: PEM or DER.
+    Bytes(Vec<u8>),
+}
+
+/// One "-----BEGIN …-----" with what it holds.
+struct Section {
+    label: String,
+    der: Vec<u8>,
+    /// It has an RFC 1421 header that says so ("Proc-Type: 4,ENCRYPTED").
+    encrypted: bool,
+}
+
+/// The certificates in all of `materials`, in order; at least one in each.
+pub fn certificates(what: &str, materials: &[Material]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let mut certificates = Vec::new();
+    for material in materials {
+        match pem_of(what, material)? {
+            Ok(sections) => {
+                let before = certificates.len();
+                for section in &sections {
+                    if matches!(section.label.as_str(), "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE") {
+                        certificates.push(certificate(what, section.der.clone())?);
+                    }
+                }
+                if certificates.len() == before {
+                    let found = labels(&sections);
+                    return Err(TlsError::option(
+                        "ERR_TLS_BAD_PEM",
+                        format!("{what} holds no certificate: found {found}, wanted \"-----BEGIN CERTIFICATE-----\""),
+                    ));
+                }
+            }
+            Err(der) => certificates.push(certificate(what, der.to_vec())?),
+        }
+    }
+    if certificates.is_empty() {
+        return Err(TlsError::option(
+            "ERR_TLS_BAD_PEM",
+            format!("{what} is an empty list: at least one certificate is needed"),
+        ));
+    }
+    Ok(certificates)
+}
+
+fn certificate(what: &str, der: Vec<u8>) -> Result<CertificateDer<'static>, TlsError> {
+    if x509::Certificate::read(&der).is_some() {
+        return Ok(CertificateDer::from(der));
+    }
+    if x509::is_pkcs12(&der) {
+        return Err(pkcs12(what));
+    }
+    let found = if PrivateKeyDer::try_from(der.as_slice()).is_ok() {
+        "a private key"
+    } else if x509::is_sequence(&der) {
+        "some other DER"
+    } else {
+        "bytes that are no DER"
+    };
+    Err(TlsError::option(
+        "ERR_TLS_BAD_CERTIFICATE",
+        format!("{what} holds no X.509 certificate: found {found} ({} bytes)", der.len()),
+    ))
+}
+
+/// The private key in `material`.
+pub fn private_key(what: &str, material: &Material) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let der = match pem_of(what, material)? {
+        Ok(sections) => {
+            let is_key = |section: &&Section| section.label.ends_with("PRIVATE KEY");
+            let Some(section) = sections.iter().find(is_key) else {
+                let found = labels(&sections);
+                return Err(TlsError::option(
+                    "ERR_TLS_BAD_PEM",
+                    format!(
+                        "{what} holds no private key: found {found}, wanted \"-----BEGIN PRIVATE KEY-----\" or the like"
+                    ),
+                ));
+            };
+            if section.encrypted || section.label == "ENCRYPTED PRIVATE KEY" {
+                return Err(encrypted(what));
+            }
+            if !matches!(section.label.as_str(), "PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY") {
+                return Err(TlsError::option(
+                    "ERR_TLS_BAD_KEY",
+                    format!(
+                        "{what} is a \"{}\", wanted is PKCS#8, PKCS#1 or SEC1. Convert it: openssl pkcs8 -topk8 -nocrypt -in key.pem",
+                        section.label
+                    ),
+                ));
+            }
+            section.der.clone()
+        }
+        Err(der) => der.to_vec(),
+    };
+    if x509::is_encrypted_key(&der) {
+        return Err(encrypted(what));
+    }
+    if x509::is_pkcs12(&der) {
+        return Err(pkcs12(what));
+    }
+    let found = if x509::Certificate::read(&der).is_some() { "a certificate" } else { "something else" };
+    let length = der.len();
+    PrivateKeyDer::try_from(der).map_err(|_| {
+        TlsError::option(
+            "ERR_TLS_BAD_KEY",
+            format!("{what} is no PKCS#8, PKCS#1 or SEC1 private key: found {found} ({length} bytes)"),
+        )
+    })
+}
+
+fn encrypted(what: &str) -> TlsError {
+    TlsError::option(
+        "ERR_TLS_ENCRYPTED_KEY",
+        format!("{what} is an encrypted private key. Decrypt it first: openssl pkey -in key.pem -out plain.pem"),
+    )
+}
+
+fn pkcs12(what: &str) -> TlsError {
+    TlsError::option(
+        "ERR_TLS_PKCS12",
+        format!(
+            "{what} is a PKCS#12 file (.p12, .pfx), not a certificate or key. Take them out first: openssl pkcs12 -in file.p12 -nodes -out both.pem, and give both.pem as `cert` and as `key`"
+        ),
+    )
+}
+
+/// The sections of PEM, or else the bytes, which are taken for DER.
+fn pem_of<'a>(what: &str, material: &'a Material) -> Result<Result<Vec<Section>, &'a [u8]>, TlsError> {
+    match material {
+        Material::Text(text) => sections(what, text.as_bytes()).map(Ok),
+        Material::Bytes(bytes) if find(bytes, b"-----BEGIN ").is_some() => sections(what, bytes).map(Ok),
+        Material::Bytes(bytes) => Ok(Err(bytes)),
+    }
+}
+
+fn labels(sections: &[Section]) -> String {
+    let labels: Vec<String> = sections.iter().map(|section| format!("\"-----BEGIN {}-----\"", section.label)).collect();
+    labels.join(", ")
+}
+
+fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes.windows(wanted.len()).position(|window| window == wanted)
+}
+
+fn sections(what: &str, bytes: &[u8]) -> Result<Vec<Section>, TlsError> {
+    let bad = |why: String| TlsError::option("ERR_TLS_BAD_PEM", format!("{what} is no PEM: {why}"));
+    let text = String::from_utf8_lossy(bytes);
+    let mut sections = Vec::new();
+    let mut rest: &str = &text;
+    while let Some(start) = rest.find("-----BEGIN ") {
+        let after = &rest[start + "-----BEGIN ".len()..];
+        let Some((label, after)) = after.split_once("-----").filter(|(label, _)| !label.contains('\n')) else {
+            return Err(bad("a line begins with \"-----BEGIN \" but does not end with \"-----\"".into()));
+        };
+        let end = format!("-----END {label}-----");
+        let Some((body, after)) = after.split_once(&end) else {
+            return Err(bad(format!("\"-----BEGIN {label}-----\" is there, but not its \"{end}\": it was cut short")));
+        };
+        // RFC 1421 headers (of keys in OpenSSL's old form) end with an empty line.
+        let encrypted = body.contains("Proc-Type:") && body.contains("ENCRYPTED");
+        let mut der = Vec::new();
+        if !encrypted {
+            let data = body.lines().filter(|line| !line.contains(':')).flat_map(str::bytes);
+            der = base64(data).ok_or_else(|| bad(format!("the base64 of \"-----BEGIN {label}-----\" is damaged")))?;
+        }
+        sections.push(Section { label: label.to_owned(), der, encrypted });
+        rest = after;
+    }
+    if sections.is_empty() {
+        let shown: String = text.chars().take(40).collect();
+        return Err(bad(if text.trim().is_empty() {
+            "it is empty".into()
+        } else if shown.contains("BEGIN") {
+            format!("it begins with {shown:?}, wanted is \"-----BEGIN …-----\" with five dashes on each side")
+        } else {
+            format!(
+                "it begins with {shown:?}, wanted is \"-----BEGIN …-----\" (the contents, not the name, of a file; DER goes in a Uint8Array)"
+            )
+        }));
+    }
+    Ok(sections)
+}
+
+/// Base64, white space aside; `None` where it is damaged.
+fn base64(data: impl Iterator<Item = u8>) -> Option<Vec<u8>> {
+    let (mut out, mut bits, mut held, mut padding) = (Vec::new(), 0u32, 0u32, 0);
+    for byte in data {
+        let value = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            b'=' => {
+                padding += 1;
+                continue;
+            }
+            b' ' | b'\t' | b'\r' | b'\n' => continue,
+            _ => return None,
+        };
+        if padding > 0 {
+            return None;
+        }
+        held = held << 6 | u32::from(value);
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            out.push((held >> bits) as u8);
+            held &= (1 << bits) - 1;
+        }
+    }
+    // What is left over must be no whole character (6 bits), and the padding what it takes.
+    let missing = match bits {
+        0 => 0,
+        2 => 1,
+        4 => 2,
+        _ => return None,
+    };
+    (padding == missing || padding == 0).then_some(out).filter(|out| !out.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code<T>(result: Result<T, TlsError>) -> &'static str {
+        result.err().map_or("none", |error| error.code)
+    }
+
+    fn text(pem: &str) -> Material {
+        Material::Text(pem.to_owned())
+    }
+
+    #[test]
+    fn base64_is_read_and_damage_noticed() {
+        assert_eq!(base64("aGVs bG8=\r\n".bytes()).as_deref(), Some(&b"hello"[..]));
+        assert_eq!(base64("aGVsbA==".bytes()).as_deref(), Some(&b"hell"[..]));
+        for bad in ["aGVsbG8=x", "aGVs*G8=", "a", "", "aGVsbG8=="] {
+            assert_eq!(base64(bad.bytes()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_pem_is_told_with_what_was_found() {
+        for (bad, found) in [
+            ("", "it is empty"),
+            ("/etc/ssl/key.pem", "not the name, of a file"),
+            ("--BEGIN CERTIFICATE--", "five dashes"),
+            ("-----BEGIN CERTIFICATE-----\nAAAA", "cut short"),
+            ("-----BEGIN CERTIFICATE-----\nA*AA\n-----END CERTIFICATE-----", "damaged"),
+            ("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", "BEGIN PUBLIC KEY"),
+        ] {
+            let error = certificates("ca", &[text(bad)]).unwrap_err();
+            assert_eq!(error.code, "ERR_TLS_BAD_PEM");
+            assert!(error.argument && error.reason.contains(found), "{bad}: {}", error.reason);
+        }
+        assert_eq!(code(certificates("ca", &[])), "ERR_TLS_BAD_PEM");
+        assert_eq!(code(certificates("ca", &[Material::Bytes(vec![1, 2, 3])])), "ERR_TLS_BAD_CERTIFICATE");
+    }
+
+    #[test]
+    fn encrypted_keys_and_pkcs12_are_told_apart_with_the_command_that_helps() {
+        let pem = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+        let error = private_key("key", &text(pem)).unwrap_err();
+        assert_eq!(error.code, "ERR_TLS_ENCRYPTED_KEY");
+        assert!(error.reason.contains("openssl pkey"), "{}", error.reason);
+        let old = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----";
+        assert_eq!(code(private_key("key", &text(old))), "ERR_TLS_ENCRYPTED_KEY");
+        let mut pkcs12 = vec![0x30, 0x82, 0x09, 0x00, 0x02, 0x01, 0x03, 0x30, 0x82, 0x08, 0x00, 0x06, 0x09];
+        pkcs12.extend_from_slice(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x01]);
+        assert_eq!(code(private_key("key", &Material::Bytes(pkcs12.clone()))), "ERR_TLS_PKCS12");
+        assert_eq!(code(certificates("cert", &[Material::Bytes(pkcs12)])), "ERR_TLS_PKCS12");
+    }
+
+    #[test]
+    fn keys_of_another_kind_are_refused() {
+        let dsa = "-----BEGIN DSA PRIVATE KEY-----\nMAAA\n-----END DSA PRIVATE KEY-----";
+        assert_eq!(code(private_key("key", &text(dsa))), "ERR_TLS_BAD_KEY");
+        let certificate = "-----BEGIN CERTIFICATE-----\nMAAA\n-----END CERTIFICATE-----";
+        assert_eq!(code(private_key("key", &text(certificate))), "ERR_TLS_BAD_PEM");
+    }
+}

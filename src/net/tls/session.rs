@@ -1,0 +1,301 @@
+//! One TLS connection as the JavaScript thread sees it: a stream of plain bytes that never blocks. A task of the shared
+//! runtime (`driver`) does the rest; both meet in [`Shared`], under a lock that is held over neither cryptography nor I/O.
+
+use std::collections::VecDeque;
+use std::net::{Shutdown, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+
+use super::connection::Info;
+use crate::net::inbox::Inbox;
+use crate::net::send_queue::{Piece, Pool, SendQueue};
+use crate::net::{Id, SocketError};
+
+/// Decrypted bytes that wait for a reader: beyond that nothing is read, and TCP pushes back (R-listen).
+pub const INBOUND: usize = 256 * 1024;
+/// Bytes handed over to be encrypted. The rest waits in the socket's own queue, where a Blob's next piece is asked for.
+const OUTBOUND: usize = 256 * 1024;
+/// Plain bytes are collected in chunks of this size, and one chunk is one message.
+pub const CHUNK: usize = 64 * 1024;
+/// Free chunks kept for all connections of the process: 4 MiB.
+const FREE_CHUNKS: usize = 64;
+
+/// Whom a task tells that there is news.
+pub enum Target {
+    /// Nobody yet.
+    None,
+    /// A socket.
+    Socket(Id, Arc<Inbox>),
+    /// A server, under this number of the handshake.
+    Server(Id, Arc<Inbox>, Arc<Mutex<Vec<usize>>>, usize),
+}
+
+/// What both sides know.
+pub struct State {
+    pub target: Target,
+    /// The target has been told, and has not looked yet.
+    pub announced: bool,
+    /// The handshake is done: what there is to tell, until it is taken.
+    pub info: Option<Box<Info>>,
+    /// Failed or lost.
+    pub fault: Option<SocketError>,
+    /// The fault is a FIN without close_notify.
+    pub truncated: bool,
+    /// Nothing will follow what is in `inbound`: close_notify, or a fault.
+    pub ended: bool,
+    pub inbound: VecDeque<Vec<u8>>,
+    pub inbound_len: usize,
+    /// The task has stopped reading for want of room.
+    pub full: bool,
+    pub outbound: VecDeque<Piece>,
+    pub outbound_len: usize,
+    /// Bytes of `outbound` that the system has since the last look, and how many of those were Blobs'.
+    pub written: u64,
+    pub written_of_blobs: u64,
+    /// Emptied memory of `outbound`, to go back where it came from.
+    pub spent: Vec<Vec<u8>>,
+    /// close_notify and FIN are to follow the last byte; they have.
+    pub finish: bool,
+    pub finished: bool,
+    /// More waits in the socket's queue.
+    pub wants_room: bool,
+    /// The socket has let go; with RST.
+    pub released: bool,
+    pub reset: bool,
+}
+
+/// Where the two sides meet.
+pub struct Shared {
+    state: Mutex<State>,
+    /// Wakes the task.
+    pub notify: Notify,
+}
+
+impl Shared {
+    /// The state. A panic under the lock leaves it as it was: every step in it is whole.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The JavaScript thread's end of a TLS connection. Dropped, it lets the connection go.
+pub struct Session {
+    shared: Arc<Shared>,
+    stream: Arc<TcpStream>,
+}
+
+/// What has happened since the last look.
+pub struct News {
+    /// The handshake is done.
+    pub info: Option<Box<Info>>,
+    /// Failed or lost; the flag says that it is a FIN without close_notify.
+    pub fault: Option<(SocketError, bool)>,
+    /// Bytes that the system has got, and how many of those were Blobs'.
+    pub written: (u64, u64),
+    /// More can be handed over.
+    pub has_room: bool,
+    /// There are bytes, or their end.
+    pub readable: bool,
+    /// close_notify and FIN are on their way.
+    pub finished: bool,
+}
+
+/// What a read gave.
+pub enum Taken {
+    /// Bytes, in the vector; more follow at once, or not.
+    Bytes,
+    /// None now.
+    Nothing,
+    /// There will be no more: the peer has ended, or (told as news) there is a fault.
+    End,
+}
+
+impl Session {
+    /// A connection whose task is about to start.
+    pub fn new(stream: TcpStream, target: Target) -> (Self, Arc<Shared>, Arc<TcpStream>) {
+        let state = State {
+            target,
+            announced: false,
+            info: None,
+            fault: None,
+            truncated: false,
+            ended: false,
+            inbound: VecDeque::new(),
+            inbound_len: 0,
+            full: false,
+            outbound: VecDeque::new(),
+            outbound_len: 0,
+            written: 0,
+            written_of_blobs: 0,
+            spent: Vec::new(),
+            finish: false,
+            finished: false,
+            wants_room: false,
+            released: false,
+            reset: false,
+        };
+        let shared = Arc::new(Shared { state: Mutex::new(state), notify: Notify::new() });
+        let stream = Arc::new(stream);
+        (Self { shared: Arc::clone(&shared), stream: Arc::clone(&stream) }, shared, stream)
+    }
+
+    /// From now on the news is for this socket. It has to look at once.
+    pub fn assign(&self, id: Id, inbox: Arc<Inbox>) {
+        self.shared.state().target = Target::Socket(id, inbox);
+    }
+
+    /// Looks.
+    pub fn news(&self, pool: &mut Pool) -> News {
+        let mut state = self.shared.state();
+        state.announced = false;
+        if matches!(state.target, Target::Server(..)) {
+            // Its number may soon be another handshake's.
+            state.target = Target::None;
+        }
+        for memory in state.spent.drain(..) {
+            pool.put_back(memory);
+        }
+        let truncated = state.truncated;
+        News {
+            info: state.info.take(),
+            fault: state.fault.take().map(|fault| (fault, truncated)),
+            written: (std::mem::take(&mut state.written), std::mem::take(&mut state.written_of_blobs)),
+            has_room: state.outbound_len < OUTBOUND,
+            readable: state.inbound_len > 0 || state.ended,
+            finished: state.finished,
+        }
+    }
+
+    /// Whether there are bytes that can be taken, and whether nothing will follow them.
+    pub fn waiting(&self) -> (bool, bool) {
+        let state = self.shared.state();
+        (state.inbound_len > 0, state.ended && state.fault.is_none())
+    }
+
+    /// Takes the next bytes into `held`, whose memory is used again.
+    pub fn read(&self, held: &mut Vec<u8>) -> (Taken, bool) {
+        let mut state = self.shared.state();
+        let Some(chunk) = state.inbound.pop_front() else {
+            // A fault that is still to be told is no end.
+            return (if state.ended && state.fault.is_none() { Taken::End } else { Taken::Nothing }, false);
+        };
+        state.inbound_len -= chunk.len();
+        let more = state.inbound_len > 0 || state.ended;
+        let wake = state.full && state.inbound_len <= INBOUND / 2;
+        state.full &= !wake;
+        drop(state);
+        if wake {
+            self.shared.notify.notify_one();
+        }
+        put_back(std::mem::replace(held, chunk));
+        (Taken::Bytes, more)
+    }
+
+    /// Drops the bytes that wait. Returns whether there were any, and whether nothing will follow them.
+    pub fn discard(&self) -> (bool, bool) {
+        let mut state = self.shared.state();
+        let any = state.inbound_len > 0;
+        state.inbound_len = 0;
+        let chunks = std::mem::take(&mut state.inbound);
+        let (wake, ended) = (std::mem::take(&mut state.full), state.ended && state.fault.is_none());
+        drop(state);
+        if wake {
+            self.shared.notify.notify_one();
+        }
+        chunks.into_iter().for_each(put_back);
+        (any, ended)
+    }
+
+    /// Hands over what can be written of `queue`. Returns whether there is room for more.
+    pub fn write(&self, queue: &mut SendQueue) -> bool {
+        let mut state = self.shared.state();
+        let before = state.outbound_len;
+        while state.outbound_len < OUTBOUND {
+            let Some(piece) = queue.take() else { break };
+            state.outbound_len += piece.bytes().len();
+            state.outbound.push_back(piece);
+        }
+        let (wrote, room) = (state.outbound_len > before, state.outbound_len < OUTBOUND);
+        state.wants_room = queue.is_ready();
+        drop(state);
+        if wrote {
+            self.shared.notify.notify_one();
+        }
+        room
+    }
+
+    /// close_notify and FIN are to follow the last byte.
+    pub fn finish(&self) {
+        self.shared.state().finish = true;
+        self.shared.notify.notify_one();
+    }
+
+    /// Lets go with RST.
+    pub fn reset(self) {
+        // Here, since the task may be busy: failing that, the peer sees FIN.
+        let _ = SockRef::from(&*self.stream).set_linger(Some(Duration::ZERO));
+        self.shared.state().reset = true;
+    }
+
+    /// RST, whenever it is let go.
+    pub fn reset_at_end(&self) {
+        let _ = SockRef::from(&*self.stream).set_linger(Some(Duration::ZERO));
+    }
+
+    /// Our end of the connection, and the peer's.
+    pub fn local_address(&self) -> Option<SocketAddr> {
+        self.stream.local_addr().ok()
+    }
+
+    /// Something is handed over that the system does not have yet.
+    pub fn is_busy(&self) -> bool {
+        let state = self.shared.state();
+        state.fault.is_none() && !state.ended && (state.outbound_len > 0 || (state.finish && !state.finished))
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let mut state = self.shared.state();
+        state.released = true;
+        state.target = Target::None;
+        let chunks = std::mem::take(&mut state.inbound);
+        state.inbound_len = 0;
+        drop(state);
+        chunks.into_iter().for_each(put_back);
+        self.shared.notify.notify_one();
+    }
+}
+
+/// Ends our direction of a connection.
+pub fn shut_down(stream: &TcpStream) {
+    // Not connected any more: there is nothing to end.
+    let _ = SockRef::from(stream).shutdown(Shutdown::Write);
+}
+
+static FREE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+
+/// An empty chunk for `length` bytes at least, if they fit one.
+pub fn chunk(length: usize) -> Vec<u8> {
+    if length < CHUNK / 16 {
+        return Vec::with_capacity(length);
+    }
+    let free = FREE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    free.unwrap_or_else(|| Vec::with_capacity(CHUNK))
+}
+
+/// A chunk that is not needed any more.
+pub fn put_back(mut chunk: Vec<u8>) {
+    if chunk.capacity() != CHUNK {
+        return;
+    }
+    chunk.clear();
+    let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
+    if free.len() < FREE_CHUNKS {
+        free.push(chunk);
+    }
+}
