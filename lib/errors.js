@@ -108,9 +108,15 @@ function fromFailure(failure, where, cause) {
  */
 function sentence({ code, syscall, address, port, reason }) {
   if (syscall === undefined) {
-    // A reason of the package's own is a whole sentence; only what it happened to is to be added.
-    const at = address === undefined || reason.includes(address) ? "" : ` (${endpoint(address, port)})`;
-    return reason + at;
+    // A reason of the package's own is a whole sentence; only what it happened to is to be added, and a code to look up.
+    const added = [];
+    if (code !== undefined && code.startsWith("ERR_")) {
+      added.push(code);
+    }
+    if (address !== undefined && !reason.includes(address)) {
+      added.push(endpoint(address, port));
+    }
+    return added.length === 0 ? reason : `${reason} (${added.join(", ")})`;
   }
   return `cannot ${ATTEMPTS.get(syscall) ?? `${syscall}:`} ${endpoint(address, port)}: ${because(reason, code)}`;
 }

@@ -63,8 +63,8 @@ class TCPServerSocket extends EventTarget {
   #localPort;
   /** `connections` once closed: attributes keep their last values (R-task). */
   #lastConnections = 0;
-  /** Whether clients come in by TLS. */
-  #isSecure;
+  /** What its options ask for: "on" where clients come in by TLS. */
+  #secureTransport;
 
   /** @param {unknown} [options] */
   constructor(options = undefined) {
@@ -78,8 +78,8 @@ class TCPServerSocket extends EventTarget {
       checkPort(settings.localPort, 0, `${where}: options.localPort`);
     }
     refuseZero(settings, ["backlog"], where);
-    const { secure } = chooseSecureTransport(secureTransport, useSecureTransport, where);
-    this.#isSecure = secure !== undefined;
+    const { kind, secure } = chooseSecureTransport(secureTransport, useSecureTransport, where);
+    this.#secureTransport = kind;
     throwIfAborted(signal);
     // Steps 1 to 5, R-srv-bind.
     const opened = openServer(native.host(), { ...settings, secure });
@@ -147,7 +147,7 @@ class TCPServerSocket extends EventTarget {
     if (record.closed) {
       throw invalidState(`${where}: the server is closed`);
     }
-    if (!this.#isSecure) {
+    if (this.#secureTransport !== "on") {
       throw invalidState(`${where}: the server is a plain one; TLS is asked for when it is made`);
     }
     const failure = setSecureContext(record.id, secure);
@@ -233,8 +233,8 @@ class TCPServerSocket extends EventTarget {
     // "Upon a new successful connection to the TCP server socket".
     native.handle(Kind.SERVER_CONNECT, (record, id, remoteAddress, remotePort, localAddress) => {
       const server = /** @type {TCPServerSocket} */ (record.socket);
-      const [localPort, secure] = [server.#localPort, server.#isSecure];
-      const connectedSocket = establish({ id, remoteAddress, remotePort, localAddress, localPort, secure });
+      const [localPort, secureTransport] = [server.#localPort, server.#secureTransport];
+      const connectedSocket = establish({ id, remoteAddress, remotePort, localAddress, localPort, secureTransport });
       const { intake, iteration } = record;
       const taker = iteration?.isAwaited ? iteration : intake;
       if (taker === null) {

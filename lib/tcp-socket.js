@@ -64,7 +64,7 @@ const ESTABLISHED = Object.freeze({});
 /**
  * A connection that is established already. `record`: what connect() has made for its socket; `signal`: what it was given.
  *
- * @typedef {{ id: number, remoteAddress: number | string, remotePort: number, localAddress: number | string, localPort: number, record?: SocketRecord, signal?: AbortSignal | undefined, secure?: boolean, secureTransport?: import("./secure-transport.js").SecureTransportKind, connectTimeout?: number | undefined }} Established
+ * @typedef {{ id: number, remoteAddress: number | string, remotePort: number, localAddress: number | string, localPort: number, record?: SocketRecord, signal?: AbortSignal | undefined, secureTransport?: import("./secure-transport.js").SecureTransportKind, connectTimeout?: number | undefined }} Established
  */
 
 /** What the package keeps of a TCPSocket; undefined for anything else. @type {(socket: any) => SocketRecord | undefined} */
@@ -104,12 +104,10 @@ class TCPSocket extends EventTarget {
       this.#localAddress = established.localAddress;
       this.#localPort = established.localPort;
       this.#record.opened = true;
-      if (established.secure === true) {
-        this.#secureTransport = "on";
+      this.#secureTransport = established.secureTransport ?? "off";
+      this.#connectTimeout = established.connectTimeout;
+      if (this.#secureTransport === "on") {
         this.#secureInfo = takeSecureInfo(established.id);
-      } else {
-        this.#secureTransport = established.secureTransport ?? "off";
-        this.#connectTimeout = established.connectTimeout;
       }
       native.enlist(this.#record, established.id);
       this.#follow(established.signal);

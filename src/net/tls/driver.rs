@@ -102,6 +102,8 @@ pub struct Driver {
     alert: bool,
     close_notify: bool,
     finished: bool,
+    /// Whether the session knows of these two.
+    told: (bool, bool),
     /// Since when the socket has let go.
     released: Option<Instant>,
     ignores_errors: bool,
@@ -154,6 +156,7 @@ impl Driver {
             alert: false,
             close_notify: false,
             finished: false,
+            told: (false, false),
             released: None,
             ignores_errors: false,
         }
@@ -237,7 +240,8 @@ impl Driver {
     }
 
     fn has_news(&self) -> bool {
-        !self.plain.is_empty()
+        (self.ended, self.finished) != self.told
+            || !self.plain.is_empty()
             || self.fault.is_some()
             || self.info.is_some()
             || (self.is_idle() && self.in_flight.0 > 0)
@@ -263,14 +267,14 @@ impl Driver {
             state.truncated = truncated;
             news = true;
         }
-        news |= self.ended && !std::mem::replace(&mut state.ended, self.ended);
+        (state.ended, state.finished) = (self.ended, self.finished);
+        news |= std::mem::replace(&mut self.told, (self.ended, self.finished)) != self.told;
         if self.is_idle() && self.in_flight.0 > 0 {
             let (bytes, of_blobs) = std::mem::take(&mut self.in_flight);
             state.written += bytes;
             state.written_of_blobs += of_blobs;
             state.spent.append(&mut self.spent);
         }
-        news |= self.finished && !std::mem::replace(&mut state.finished, self.finished);
         if self.established && self.is_idle() && !self.lost {
             std::mem::swap(&mut self.batch, &mut state.outbound);
             state.outbound_len = 0;
