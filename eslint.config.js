@@ -47,7 +47,7 @@ const strict = {
 const globals = Object.fromEntries(
   [
     "AbortController", "AbortSignal", "Blob", "Buffer", "DOMException", "Event", "EventTarget", "MessageChannel",
-    "MessageEvent", "MessagePort", "ReadableStream", "SharedArrayBuffer", "TextDecoder", "TextEncoder", "TransformStream",
+    "MessageEvent", "MessagePort", "ReadableStream", "SharedArrayBuffer", "TextDecoder", "TextDecoderStream", "TextEncoder", "TransformStream",
     "URL", "WebAssembly", "WritableStream", "console", "performance", "process", "queueMicrotask", "structuredClone",
   ].map((name) => [name, "readonly"]),
 );

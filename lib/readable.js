@@ -122,6 +122,11 @@ class Readable {
     this.#letGo();
   }
 
+  /** Whether it has something that nobody has read yet. */
+  get isHolding() {
+    return !this.#isOver && !this.#isEmpty();
+  }
+
   #isEmpty() {
     return this.controller.desiredSize >= this.#highWaterMark;
   }

@@ -229,7 +229,9 @@ class TCPSocket extends EventTarget {
     if (this.#secureTransport === "on" || record.upgrade !== null) {
       throw invalidState(`${where}: TLS is ${this.#secureInfo === null ? "under way" : "established"} already`);
     }
-    const failure = startTls(record.id, secure, record.hostName ?? this.remoteAddress, this.#connectTimeout);
+    // What the stream holds unread was slipped in before the handshake, for all that anybody knows.
+    const isEarly = record.intake?.isHolding ?? false;
+    const failure = startTls(record.id, secure, record.hostName ?? this.remoteAddress, this.#connectTimeout, isEarly);
     if (failure !== undefined) {
       throw fromFailure(failure, where);
     }

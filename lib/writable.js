@@ -16,6 +16,8 @@ class Writable {
   controller;
   /** Of a TCPSocket's: the program has closed it. */
   isClosed = false;
+  /** The program has aborted the stream, which so fails by itself. */
+  #isAborted = false;
   /** The write() that waits for `open` or `drain`. @type {Waiting | null} */
   #writing = null;
   /** What is to be sent once the socket is open. */
@@ -35,12 +37,17 @@ class Writable {
       start: (controller) => {
         this.controller = controller;
         // abort() reaches the sink only when what is under way has ended, which may take for ever.
-        controller.signal?.addEventListener("abort", () => this.abort(), { once: true });
+        controller.signal?.addEventListener("abort", () => this.#onAbort(), { once: true });
       },
       write: (chunk) => this.#write(chunk),
       close: () => this.close(),
-      abort: () => this.abort(),
+      abort: () => this.#onAbort(),
     });
+  }
+
+  #onAbort() {
+    this.#isAborted = true;
+    this.abort();
   }
 
   /** @returns {Promise<void> | undefined} */
@@ -102,7 +109,9 @@ class Writable {
    * @param {unknown} error
    */
   fail(error) {
-    this.controller.error(error);
+    if (!this.#isAborted) {
+      this.controller.error(error);
+    }
     this.#takeWriting()?.reject(error);
   }
 

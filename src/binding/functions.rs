@@ -43,7 +43,8 @@ impl Call<'_> {
         to_u32(self.raw, self.arguments[index]).unwrap_or(0)
     }
 
-    fn flag(&self, index: usize) -> bool {
+    /// An argument as a boolean; false where it is none.
+    pub fn flag(&self, index: usize) -> bool {
         to_bool(self.raw, self.arguments[index]).unwrap_or(false)
     }
 

@@ -10,7 +10,7 @@ use crate::net::{Limit, Role, SecureInfo, SocketError, client_role, server_conte
 /// How long startTls() may take where nobody says (R-tls-start).
 const START_TLS: u32 = 10_000;
 
-/// `startTls(id, options, name, milliseconds)`.
+/// `startTls(id, options, name, milliseconds, isEarly)`.
 pub fn start_tls(call: &Call<'_>) -> Value {
     let options = options::secure(call.raw, call.arguments[1]);
     let name = call.text(2).unwrap_or_default();
@@ -25,7 +25,7 @@ pub fn start_tls(call: &Call<'_>) -> Value {
         net.tcp(id, |tcp, context| {
             let role =
                 if tcp.is_accepted() { Role::Server(server_context(&options)?) } else { client_role(&options, &name)? };
-            tcp.start_tls(role, limit, id, context)
+            tcp.start_tls(role, limit, call.flag(4), id, context)
         })
     });
     match started.flatten() {

@@ -25,7 +25,7 @@ use super::tcp_open::{self, Attempt};
 use super::tls::{Limit, client_role};
 use super::turn::Step;
 use super::{Id, SocketError, endpoint};
-use crate::proto::{Event, Ledger, Machine, Sent};
+use crate::proto::{Event, Intake, Ledger, Machine, Sent};
 
 /// From this size on send() hands the bytes to the system at once: the copy would cost more than the call.
 const DIRECT_WRITE: usize = 16 * 1024;
@@ -297,6 +297,15 @@ impl TcpSocket {
     pub fn finish(&mut self, id: Id, context: &mut Context) {
         self.half_close(id, context);
         self.machine.tell_finish();
+        self.schedule(id, context);
+    }
+
+    /// What the stream that takes the bytes does with them from now on (R-streams).
+    pub fn take_in(&mut self, intake: Intake, id: Id, context: &mut Context) {
+        self.machine.take_in(intake);
+        if intake == Intake::Dropped {
+            self.drop_held(context);
+        }
         self.schedule(id, context);
     }
 

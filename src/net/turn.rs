@@ -240,10 +240,7 @@ impl Net {
 
     /// What a stream does with a TCP socket's bytes (R-streams).
     pub fn take_in(&mut self, id: Id, intake: Intake) {
-        self.tcp(id, |tcp, context| {
-            tcp.machine.take_in(intake);
-            tcp.schedule(id, context);
-        });
+        self.tcp(id, |tcp, context| tcp.take_in(intake, id, context));
     }
 
     /// suspend().

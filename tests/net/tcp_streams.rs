@@ -95,6 +95,34 @@ fn dropped_bytes_hold_no_peer_back() {
     assert_eq!(got, b"still here");
 }
 
+/// R-streams: what a large read brought and was not told yet is dropped too, and keeps nobody busy.
+#[test]
+fn cancelling_in_the_middle_of_a_large_read_drops_the_rest() {
+    const MUCH: usize = 32 * 1024 * 1024;
+    let mut world = World::new();
+    let (client, mut peer) = with_peer(&mut world);
+    let writer = std::thread::spawn(move || {
+        peer.write_all(&vec![1; MUCH]).unwrap();
+        peer
+    });
+    let mut received = 0;
+    let mut cancel = |net: &mut Net, id, told: &Told| {
+        if let Told::Message(bytes) = told {
+            received += bytes.len();
+            if received > MUCH / 2 {
+                net.take_in(id, Intake::Dropped);
+                net.listen(id, false, true);
+            }
+        }
+    };
+    world.until(&mut cancel, |_| writer.is_finished());
+    world.rest();
+    let peer = writer.join().unwrap();
+    assert!(world.received_by(client).len() < MUCH / 2 + 64 * 1024);
+    drop(peer);
+    world.until_told(client, &Told::HalfClose);
+}
+
 /// R-streams: `writable` is closed when the last byte is the system's, which a slow reader can delay.
 #[test]
 fn finish_is_told_behind_the_last_byte() {

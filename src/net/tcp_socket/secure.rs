@@ -15,6 +15,9 @@ use crate::proto::{Machine, ReadyState};
 /// How long a handshake may take where nobody set connectTimeout: about what the system gives a connection attempt.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// What no TLS record begins with.
+const NO_RECORD: u8 = 0;
+
 /// What a socket with TLS has beside.
 pub(super) struct Secure {
     /// TLS is still to begin.
@@ -75,10 +78,12 @@ impl TcpSocket {
     }
 
     /// startTls(): what was sent leaves in the clear first, what was received belongs to the handshake (R-tls-start).
+    /// `early`: some of that is out of reach, in a stream that nobody has read; it was no TLS.
     pub fn start_tls(
         &mut self,
         role: Role,
         limit: Option<Limit>,
+        early: bool,
         id: Id,
         context: &mut Context,
     ) -> Result<(), SocketError> {
@@ -86,6 +91,9 @@ impl TcpSocket {
             return Err(SocketError::Closed { member: "startTls" });
         }
         let mut secure = Secure::new(Some(role), true, None);
+        if early {
+            secure.received.push(NO_RECORD);
+        }
         for mut filled in self.held.drain(..) {
             secure.received.extend_from_slice(&filled.block.as_mut_slice()[..filled.len]);
             context.blocks.hand_back(filled);
