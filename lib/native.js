@@ -14,7 +14,8 @@ const { chooseWake, microtaskDrain } = require("./runtime.js");
 
 /**
  * @typedef {object} Binding
- * @property {(dispatch: Dispatch, options: object) => number} attach
+ * @property {(serve: () => void, options: object) => number} attach
+ * @property {(host: number) => any} next
  * @property {(host: number, options: object) => { id: number, remoteAddress: string, localAddress: string, localPort: number } | Failure} openTcp
  * @property {(host: number, options: object) => { id: number, remoteAddress: string | null, localAddress: string, localPort: number } | Failure} openUdp
  * @property {(host: number, options: object) => { id: number, localAddress: string, localPort: number } | Failure} openServer
@@ -82,6 +83,12 @@ const Kind = /** @type {const} */ ({
 
 /** Added to the kind of a socket's last event: its id is gone, and may be given to another socket. */
 const LAST = 64;
+
+/** Added to the kind where an event's other values are not numbers: then the first is an array of all of them. */
+const PACKED = 128;
+
+/** The kind that says that this turn has no more events for this copy of the package. */
+const NOTHING = 0xffffffff;
 
 /** The id of a record whose socket the native half does not know, or no more. */
 const GONE = -1;
@@ -170,6 +177,8 @@ class SocketRecord extends AsyncResource {
 const binding = loadBinding();
 const wake = chooseWake();
 const scratch = new Uint8Array(new ArrayBuffer(SCRATCH_BYTES));
+/** The numbers of the event that next() has returned: id, kind, and its values after the first. */
+const slots = new Uint32Array(5);
 
 /** Living sockets by id. What is here is not garbage collected (R-keep). @type {Map<number, SocketRecord>} */
 const sockets = new Map();
@@ -220,25 +229,40 @@ function deliverErrand(id, kind, a, b, c, d) {
   }
 }
 
-const drainMicrotasks = microtaskDrain(wake);
-
-/** @type {Dispatch} */
-const dispatch =
-  drainMicrotasks === null
-    ? deliver
-    : (id, kind, a, b, c, d) => {
-        deliver(id, kind, a, b, c, d);
-        drainMicrotasks();
-      };
-
 /** @type {number | undefined} */
 let attached;
+
+const drainMicrotasks = microtaskDrain();
+const { next } = binding;
+
+/** Called in each turn that has events for this copy of the package. */
+function serve() {
+  for (;;) {
+    const a = next(/** @type {number} */ (attached));
+    const kind = /** @type {number} */ (slots[1]);
+    if (kind === NOTHING) {
+      return;
+    }
+    const id = /** @type {number} */ (slots[0]);
+    if ((kind & PACKED) === 0) {
+      deliver(id, kind, a, slots[2], slots[3], slots[4]);
+    } else {
+      deliver(id, kind & ~PACKED, a[0], a[1], a[2], a[3]);
+    }
+    // R-task: microtasks run between two events. Where they can't be run from here, serve() is called again for the next.
+    if (drainMicrotasks === null) {
+      return;
+    }
+    drainMicrotasks();
+  }
+}
 
 /** What attach() is given. Kept here: the native half holds it only while a socket is open. */
 const attachment = {
   wake,
   setImmediate,
   scratch,
+  slots,
   // A pooled Buffer would share its memory with others; this one has its ArrayBuffer for itself, uninitialised.
   /** @param {number} bytes */
   allocate: (bytes) => Buffer.allocUnsafeSlow(bytes).buffer,
@@ -247,7 +271,7 @@ const attachment = {
 /** This copy of the package as the native half knows it. Not before the first socket: a mere require() starts nothing. */
 function host() {
   if (attached === undefined) {
-    attached = binding.attach(dispatch, attachment);
+    attached = binding.attach(serve, attachment);
     // What was sent in the turn that ends the process (process.exit(), an uncaught exception) still goes out.
     // Once for all copies of the package: they share the function.
     if (!process.listeners("exit").includes(binding.flush)) {

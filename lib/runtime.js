@@ -39,16 +39,12 @@ function chooseWake() {
 
 /**
  * R-task: what runs the microtasks (and process.nextTick's callbacks) that an event has queued before the next event of
- * the same turn is dispatched, or null where that happens by itself or cannot be had.
+ * the same turn is dispatched, or null where it cannot be had (Node then runs them where its libuv is the wake source, and a turn
+ * ends after each event).
  *
- * @param {Wake} wake
  * @returns {(() => void) | null}
  */
-function microtaskDrain(wake) {
-  if (wake === "uv") {
-    // The native half calls from the bottom of the stack, so Node runs them.
-    return null;
-  }
+function microtaskDrain() {
   if (isBun) {
     // Runs both kinds; process._tickCallback does nothing there. Not by require(), which bundlers would want to resolve.
     return /** @type {any} */ (process).getBuiltinModule?.("bun:jsc")?.drainMicrotasks ?? null;

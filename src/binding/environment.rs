@@ -5,9 +5,8 @@ use std::ptr;
 use napi::sys;
 use slab::Slab;
 
-use super::events;
 use super::host::{Host, dereference};
-use super::values::{Raw, Value, array_buffer, ok, to_bytes, type_of, uint};
+use super::values::{Raw, Value, array_buffer, ok, string, to_bytes, type_of, uint};
 use super::wake::{self, Source, Wake};
 use crate::net::{Block, Event, Id, Net, Next, Place, SocketError, keep_heap};
 
@@ -26,6 +25,14 @@ pub struct Environment {
     /// The ArrayBuffers whose memory `net` has been lent, by the numbers of the blocks.
     blocks: RefCell<Slab<sys::napi_ref>>,
     in_turn: Cell<bool>,
+    /// The next event of this turn.
+    pending: RefCell<Option<Event>>,
+    /// How many events this turn has told of.
+    told: Cell<usize>,
+    /// Whose socket has had its last event.
+    ended: Cell<Option<u32>>,
+    /// Node's name for what a turn runs in, where nothing else is below it.
+    async_context: OnceCell<sys::napi_async_context>,
 }
 
 impl Environment {
@@ -39,6 +46,10 @@ impl Environment {
             wake: OnceCell::new(),
             blocks: RefCell::new(Slab::new()),
             in_turn: Cell::new(false),
+            pending: RefCell::new(None),
+            told: Cell::new(0),
+            ended: Cell::new(None),
+            async_context: OnceCell::new(),
         }
     }
 
@@ -146,24 +157,57 @@ impl Environment {
 
     fn take_turn(&self, ask: bool) -> bool {
         self.net(|net| if ask { net.begin() } else { net.begin_known() });
-        let mut told = false;
-        loop {
-            match self.net(Net::next) {
-                Some(Next::Event(event)) => {
-                    told = true;
-                    if !self.tell(&event) {
-                        break;
-                    }
-                }
-                Some(Next::NeedsBlocks(count)) => self.lend_blocks(count),
-                Some(Next::Done) | None => break,
+        self.told.set(0);
+        while let Some(owner) = self.advance() {
+            let before = self.told.get();
+            if !self.serve(owner) {
+                break;
+            }
+            if self.told.get() == before {
+                // Its JavaScript is gone: nobody is to be told.
+                self.take_event(owner);
             }
         }
+        self.settle_last();
         self.net(Net::finish);
         while let Some(block) = self.net(Net::surplus_block).flatten() {
             self.forget_block(block.number());
         }
-        told
+        self.told.get() > 0
+    }
+
+    /// Whose the next event of this turn is.
+    fn advance(&self) -> Option<u32> {
+        let mut pending = self.pending.borrow_mut();
+        while pending.is_none() {
+            match self.net(Net::next)? {
+                Next::Event(event) => *pending = Some(event),
+                Next::NeedsBlocks(count) => self.lend_blocks(count),
+                Next::Done => return None,
+            }
+        }
+        pending.as_ref().map(|event| event.owner)
+    }
+
+    /// The next event of this turn, if it is this owner's.
+    pub fn take_event(&self, owner: u32) -> Option<Event> {
+        self.settle_last();
+        if !self.in_turn.get() || self.advance() != Some(owner) {
+            return None;
+        }
+        let event = self.pending.take()?;
+        self.told.set(self.told.get() + 1);
+        if event.last {
+            self.ended.set(Some(owner));
+        }
+        Some(event)
+    }
+
+    /// After a socket's last event has been handled.
+    fn settle_last(&self) {
+        if let Some(owner) = self.ended.take() {
+            self.settle_owner(owner);
+        }
     }
 
     fn after_turn(&self) {
@@ -173,35 +217,32 @@ impl Environment {
         }
     }
 
-    /// Calls `dispatch` for one event. Returns whether JavaScript can go on.
-    fn tell(&self, event: &Event) -> bool {
-        let Some(scope) = Scope::open(self.raw) else { return false };
-        let arguments = events::arguments(self, event);
-        let dispatch = self.host(event.owner, Host::dispatch).unwrap_or(ptr::null_mut());
-        let goes_on = dispatch.is_null() || self.call(dispatch, arguments.as_slice());
-        if event.last {
-            self.settle_owner(event.owner);
-        }
-        drop(scope);
-        goes_on
-    }
-
-    fn call(&self, function: Value, arguments: &[Value]) -> bool {
-        let from_bottom = self.wake.get().is_some_and(|wake| wake.is_at_bottom());
-        let (count, first) = (arguments.len(), arguments.as_ptr());
-        let mut result = ptr::null_mut();
-        // SAFETY: function and arguments are live handles of this environment, on its thread; no borrow is held.
-        let status = unsafe {
-            if from_bottom {
-                sys::napi_make_callback(self.raw, ptr::null_mut(), function, function, count, first, &raw mut result)
-            } else {
-                sys::napi_call_function(self.raw, function, function, count, first, &raw mut result)
-            }
-        };
-        if status == sys::Status::napi_ok {
+    /// Has the owner's JavaScript take its events. Returns whether JavaScript can go on.
+    fn serve(&self, owner: u32) -> bool {
+        let Some(_scope) = Scope::open(self.raw) else { return false };
+        let serve = self.host(owner, Host::serve).unwrap_or(ptr::null_mut());
+        if serve.is_null() {
             return true;
         }
-        self.report_exception()
+        // Closed last: Node's account of async ids is cleared by the report of an exception, and checked when the scope closes.
+        let _callback = self.wake.get().is_some_and(|wake| wake.is_at_bottom()).then(|| self.callback_scope());
+        let mut result = ptr::null_mut();
+        // SAFETY: the function is a live handle of this environment, on its thread; no borrow is held.
+        let status = unsafe { sys::napi_call_function(self.raw, serve, serve, 0, ptr::null(), &raw mut result) };
+        ok(status) || self.report_exception()
+    }
+
+    /// What Node has around every callback from its event loop: calls from below it don't run microtasks, its end does.
+    fn callback_scope(&self) -> Option<CallbackScope> {
+        let context = *self.async_context.get_or_init(|| {
+            let mut context = ptr::null_mut();
+            // SAFETY: live values of this environment, in an open handle scope.
+            unsafe {
+                sys::napi_async_init(self.raw, ptr::null_mut(), string(self.raw, "SOCKETTURN"), &raw mut context)
+            };
+            context
+        });
+        CallbackScope::open(self.raw, context)
     }
 
     /// A handler's exception that came through is reported as an uncaught one, never swallowed (R-handler). Returns
@@ -307,6 +348,28 @@ impl Environment {
 /// There are no sockets any more: the environment is ending.
 fn ended() -> SocketError {
     SocketError::system("socket", std::io::Error::other("the environment is ending"))
+}
+
+/// A callback scope, closed when dropped.
+struct CallbackScope {
+    env: Raw,
+    scope: sys::napi_callback_scope,
+}
+
+impl CallbackScope {
+    fn open(env: Raw, context: sys::napi_async_context) -> Option<Self> {
+        let mut scope = ptr::null_mut();
+        // SAFETY: `env` is live, this is its thread, and the context is of `napi_async_init`.
+        let opened = unsafe { sys::napi_open_callback_scope(env, ptr::null_mut(), context, &raw mut scope) };
+        ok(opened).then_some(Self { env, scope })
+    }
+}
+
+impl Drop for CallbackScope {
+    fn drop(&mut self) {
+        // SAFETY: opened in `open`, closed once, innermost first.
+        unsafe { sys::napi_close_callback_scope(self.env, self.scope) };
+    }
 }
 
 /// A handle scope, closed when dropped.

@@ -1,77 +1,68 @@
-//! One event, as the arguments of `dispatch(id, kind, a, b, c, d)`.
+//! One event, as what `next()` returns and leaves in the slots.
 
 use std::net::{IpAddr, SocketAddr};
 
 use super::environment::Environment;
-use super::values::{Raw, Value, array, failure, float, string, uint};
+use super::values::{Raw, Value, array, failure, float, string, uint, undefined};
 use crate::net::{Event, EventKind, address_text};
 
 /// Added to the kind of a socket's last event.
 const LAST: u32 = 64;
 
-/// Up to six arguments.
-pub struct Arguments {
-    values: [Value; 6],
-    count: usize,
-}
+/// Added where the event has values that are no numbers beyond the first: then the first is an array of all of them.
+const PACKED: u32 = 128;
 
-impl Arguments {
-    fn push(&mut self, value: Value) {
-        self.values[self.count] = value;
-        self.count += 1;
-    }
+/// Numbers that `next()` leaves beside the value that it returns: id, kind, and the event's values after the first.
+pub const SLOTS: usize = 5;
 
-    /// The arguments, in order.
-    pub fn as_slice(&self) -> &[Value] {
-        &self.values[..self.count]
-    }
-}
-
-/// Makes the arguments that tell of `event`.
-pub fn arguments(environment: &Environment, event: &Event) -> Arguments {
+/// The value that tells of `event`, and the numbers beside it.
+pub fn describe(environment: &Environment, event: &Event, slots: &mut [u32; SLOTS]) -> Value {
     let env = environment.raw();
-    let mut arguments = Arguments { values: [std::ptr::null_mut(); 6], count: 0 };
     let last = if event.last { LAST } else { 0 };
-    arguments.push(uint(env, event.id.number()));
-    arguments.push(uint(env, number(&event.kind) | last));
+    *slots = [event.id.number(), number(&event.kind) | last, 0, 0, 0];
     match &event.kind {
         EventKind::End
         | EventKind::HalfClose
         | EventKind::Drain
-        | EventKind::Blob
         | EventKind::Finish
         | EventKind::Secured
+        | EventKind::Blob
         | EventKind::UdpDrain
         | EventKind::UdpBlob
-        | EventKind::Timer => {}
+        | EventKind::Timer => undefined(env),
         EventKind::Open(local) => {
-            arguments.push(address(env, local));
-            arguments.push(uint(env, local.port().into()));
+            slots[2] = local.port().into();
+            address(env, local)
         }
-        EventKind::Message(place) => arguments.push(environment.data(*place)),
-        EventKind::Error(error) | EventKind::UdpError(error) | EventKind::ServerError(error) => {
-            arguments.push(failure(env, error));
-        }
-        EventKind::Relayed(bytes) => arguments.push(float(env, *bytes)),
-        EventKind::Close(buffered) => arguments.push(uint(env, *buffered)),
+        EventKind::Message(place) => environment.data(*place),
+        EventKind::Error(error) | EventKind::UdpError(error) | EventKind::ServerError(error) => failure(env, error),
+        EventKind::Relayed(bytes) => float(env, *bytes),
+        EventKind::Close(buffered) => uint(env, *buffered),
         EventKind::Datagram(place, from) => {
-            arguments.push(environment.data(*place));
-            arguments.push(address(env, from));
-            arguments.push(uint(env, from.port().into()));
+            let data = environment.data(*place);
+            let port = from.port().into();
+            if let IpAddr::V4(ip) = from.ip() {
+                [slots[2], slots[3]] = [ip.to_bits(), port];
+                return data;
+            }
+            slots[1] |= PACKED;
+            array(env, &[data, address(env, from), uint(env, port)])
         }
         EventKind::Connect { accepted, remote, local } => {
-            arguments.push(uint(env, accepted.number()));
-            arguments.push(address(env, remote));
-            arguments.push(uint(env, remote.port().into()));
-            arguments.push(address(env, local));
+            let port = remote.port().into();
+            if let (IpAddr::V4(remote), IpAddr::V4(local)) = (remote.ip(), local.ip()) {
+                [slots[2], slots[3], slots[4]] = [remote.to_bits(), port, local.to_bits()];
+                return uint(env, accepted.number());
+            }
+            slots[1] |= PACKED;
+            array(env, &[uint(env, accepted.number()), address(env, remote), uint(env, port), address(env, local)])
         }
         EventKind::Lookup(Ok(addresses)) => {
             let texts: Vec<Value> = addresses.iter().map(|address| string(env, &address_text(address))).collect();
-            arguments.push(array(env, &texts));
+            array(env, &texts)
         }
-        EventKind::Lookup(Err(error)) => arguments.push(failure(env, error)),
+        EventKind::Lookup(Err(error)) => failure(env, error),
     }
-    arguments
 }
 
 fn number(kind: &EventKind) -> u32 {

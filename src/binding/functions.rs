@@ -9,6 +9,7 @@ use napi::bindgen_prelude::{Error, Result};
 use napi::sys;
 
 use super::environment::Environment;
+use super::events;
 use super::host::Host;
 use super::values::{
     Raw, Value, boolean, failure, get, int, null, object, ok, set, string, to_bool, to_bytes, to_string, to_u32,
@@ -18,6 +19,9 @@ use super::wake::Source;
 use super::{options, secure};
 use crate::net::{Destination, Family, GroupRequest, Id, Net, SocketError, UdpSent, address_text, panic_message};
 use crate::proto::{Intake, Sent};
+
+/// The kind that says that this turn has no more events for a host.
+const NOTHING: u32 = u32::MAX;
 
 /// The most arguments that a function takes.
 const ARGUMENTS: usize = 5;
@@ -107,6 +111,7 @@ pub fn define(env: Raw, exports: Value) -> Result<()> {
     }
     define! {
         c"attach" => attach,
+        c"next" => next,
         c"openTcp" => open_tcp,
         c"openUdp" => open_udp,
         c"openServer" => open_server,
@@ -177,10 +182,22 @@ fn attach(call: &Call<'_>) -> Value {
     match (Host::new(call.raw, call.arguments[0], options), source) {
         (Some(host), Some(source)) => uint(call.raw, call.environment.attach(host, source)),
         _ => {
-            let reason = "attach() takes dispatch and { wake, setImmediate, allocate, scratch }".to_owned();
+            let reason = "attach() takes serve and { wake, setImmediate, allocate, scratch, slots }".to_owned();
             failure(call.raw, &SocketError::BadOption { reason })
         }
     }
+}
+
+/// The next event of this turn that is this host's: its first value; the numbers lie in the slots.
+fn next(call: &Call<'_>) -> Value {
+    let host = call.number(0);
+    let mut numbers = [0, NOTHING, 0, 0, 0];
+    let event = call.environment.take_event(host);
+    let value =
+        event.map_or_else(|| undefined(call.raw), |event| events::describe(call.environment, &event, &mut numbers));
+    // SAFETY: this is a call from its JavaScript.
+    call.environment.host(host, |host| unsafe { host.leave(numbers) });
+    value
 }
 
 fn opened(call: &Call<'_>, result: std::result::Result<Id, SocketError>, describe: impl FnOnce(Id, Value)) -> Value {

@@ -2,33 +2,42 @@ use std::ptr;
 
 use napi::sys;
 
+use super::events::SLOTS;
 use super::values::{Raw, Value, get, ok, set, to_bytes};
 
-/// One copy of the package: its `dispatch` function and what else `attach()` gave.
+/// One copy of the package: its `serve` function and what else `attach()` gave.
 ///
 /// Held strongly only while one of its sockets is open, so that a copy nobody uses any more (a jest test file's) can
 /// be collected with its realm.
 pub struct Host {
     env: Raw,
-    dispatch: sys::napi_ref,
+    serve: sys::napi_ref,
     options: sys::napi_ref,
     /// The scratch buffer's memory. Read only in calls that this host's JavaScript makes: then it is alive.
     scratch: (*const u8, usize),
+    /// Where `next()` leaves an event's numbers. Written only in calls that this host's JavaScript makes.
+    slots: *mut [u32; SLOTS],
     held: bool,
 }
 
 impl Host {
-    /// Takes what `attach(dispatch, options)` was given; `None` where it is not what docs/binding.md says.
-    pub fn new(env: Raw, dispatch: Value, options: Value) -> Option<Self> {
+    /// Takes what `attach(serve, options)` was given; `None` where it is not what docs/binding.md says.
+    pub fn new(env: Raw, serve: Value, options: Value) -> Option<Self> {
         // SAFETY: the slice is not read here, only its place kept; the engine does not move an ArrayBuffer's memory.
         let scratch = unsafe { to_bytes(env, get(env, options, c"scratch")) }?;
-        // What dispatch() hangs on must not die before it: the options hold it.
-        set(env, options, c"dispatch", dispatch);
+        // SAFETY: as above.
+        let slots = unsafe { to_bytes(env, get(env, options, c"slots")) }?;
+        if slots.len() != size_of::<[u32; SLOTS]>() || !slots.as_ptr().cast::<u32>().is_aligned() {
+            return None;
+        }
+        // What serve() hangs on must not die before it: the options hold it.
+        set(env, options, c"serve", serve);
         Some(Self {
             env,
-            dispatch: weak_reference(env, dispatch)?,
+            serve: weak_reference(env, serve)?,
             options: weak_reference(env, options)?,
             scratch: (scratch.as_ptr(), scratch.len()),
+            slots: slots.as_ptr().cast_mut().cast(),
             held: false,
         })
     }
@@ -39,7 +48,7 @@ impl Host {
             return;
         }
         self.held = hold;
-        for reference in [self.dispatch, self.options] {
+        for reference in [self.serve, self.options] {
             let mut count = 0;
             // SAFETY: the references are live until the environment ends; the count goes 0 -> 1 -> 0.
             unsafe {
@@ -57,9 +66,18 @@ impl Host {
         self.held
     }
 
-    /// The `dispatch` function.
-    pub fn dispatch(&self) -> Value {
-        dereference(self.env, self.dispatch)
+    /// The `serve` function.
+    pub fn serve(&self) -> Value {
+        dereference(self.env, self.serve)
+    }
+
+    /// Leaves an event's numbers where this host's JavaScript reads them.
+    ///
+    /// # Safety
+    /// Only in a call from this host's JavaScript.
+    pub unsafe fn leave(&self, numbers: [u32; SLOTS]) {
+        // SAFETY: the memory is alive while its JavaScript calls, of that size and aligned (`new`); nobody else has it.
+        unsafe { self.slots.write(numbers) };
     }
 
     /// A member of the options.
