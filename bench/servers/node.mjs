@@ -3,7 +3,7 @@
 import dgram from "node:dgram";
 import { once } from "node:events";
 import net from "node:net";
-import { BEGIN, DATAGRAMS_PER_TICK, SENDS_PER_TICK, numbered, payload, start } from "./shared.mjs";
+import { BEGIN, DATAGRAMS_PER_TICK, SENDS_PER_TICK, backend, numbered, payload, start } from "./shared.mjs";
 
 const host = "127.0.0.1";
 
@@ -43,6 +43,17 @@ function small(before, after) {
   });
 }
 
+/** @param {string} kind of what it passes on to */
+async function pipeTo(kind) {
+  const port = await backend(kind);
+  return listen((socket) => {
+    const target = net.connect({ port, host, noDelay: true });
+    target.on("error", () => socket.destroy());
+    socket.on("error", () => target.destroy());
+    socket.pipe(target).pipe(socket);
+  });
+}
+
 await start({
   "tcp-echo": () =>
     listen((socket) => {
@@ -79,6 +90,10 @@ await start({
       (socket) => socket.cork(),
       (socket) => socket.uncork(),
     ),
+
+  "relay-discard": () => pipeTo("tcp-discard"),
+
+  "relay-echo": () => pipeTo("tcp-echo"),
 
   "udp-echo": async () => {
     const socket = await bind();

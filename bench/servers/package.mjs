@@ -1,7 +1,7 @@
 // The servers, written with this package. Under Node, Bun and Deno.
 
-import { TCPServerSocket, UDPSocket } from "../../index.mjs";
-import { BEGIN, DATAGRAMS_PER_TICK, SENDS_PER_TICK, numbered, payload, start } from "./shared.mjs";
+import { TCPServerSocket, UDPSocket, connect, relay } from "../../index.mjs";
+import { BEGIN, DATAGRAMS_PER_TICK, SENDS_PER_TICK, backend, numbered, payload, start } from "./shared.mjs";
 
 const localAddress = "127.0.0.1";
 
@@ -14,6 +14,15 @@ function listen(serve) {
     serve(connectedSocket);
   };
   return server.localPort;
+}
+
+/** @param {string} kind of what it passes on to */
+async function relayTo(kind) {
+  const port = await backend(kind);
+  return listen(async (socket) => {
+    // The load generator just goes when it is done: that is a loss.
+    await relay(socket, await connect(localAddress, port)).catch(() => {});
+  });
 }
 
 await start({
@@ -55,6 +64,10 @@ await start({
       socket.ondrain = burst;
       burst();
     }),
+
+  "relay-discard": () => relayTo("tcp-discard"),
+
+  "relay-echo": () => relayTo("tcp-echo"),
 
   "udp-echo": () => {
     const socket = new UDPSocket({ localAddress });

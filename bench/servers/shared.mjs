@@ -1,7 +1,11 @@
 // What the small servers have in common: how they are started and ended, and the figures of the sending ones, which are
 // the same for every API. Runs under Node, Bun and Deno.
 
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import process from "node:process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 
 /** The scenario, and the size of what is sent. */
 export const [kind, size] = [process.argv[2], Number(process.argv[3] ?? 0)];
@@ -38,4 +42,18 @@ export async function start(servers) {
   const port = await servers[kind]();
   console.log(JSON.stringify({ port }));
   process.stdin.on("end", () => process.exit()).resume();
+}
+
+/**
+ * What a relay passes its bytes on to: a raw server of the load generator, in a process of its own, on the load's core.
+ *
+ * @param {string} ofKind
+ */
+export async function backend(ofKind) {
+  const loadgen = fileURLToPath(new URL("../loadgen/target/release/loadgen", import.meta.url));
+  // Where there is no taskset, nothing is pinned.
+  const command = 'if command -v taskset >/dev/null && taskset --cpu-list 1 true 2>/dev/null; then exec taskset --cpu-list 1 "$@"; else exec "$@"; fi';
+  const child = spawn("sh", ["-c", command, "sh", loadgen, "serve", ofKind], { stdio: ["pipe", "pipe", "inherit"] });
+  const [line] = await once(createInterface(child.stdout), "line");
+  return /** @type {number} */ (JSON.parse(line).port);
 }
