@@ -16,6 +16,7 @@ mod interfaces;
 mod mmsg;
 mod multicast;
 mod options;
+mod relay_task;
 mod resolver;
 mod runtime;
 mod seats;

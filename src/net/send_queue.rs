@@ -54,6 +54,15 @@ impl SendQueue {
         self.segments.is_empty()
     }
 
+    /// How many bytes wait, those of Blobs that have not been read aside.
+    pub fn bytes(&self) -> u64 {
+        let bytes_of = |segment: &Segment| match segment {
+            Segment::Bytes { data, start, .. } => (data.len() - start) as u64,
+            Segment::Blob { .. } => 0,
+        };
+        self.segments.iter().map(bytes_of).sum()
+    }
+
     /// Whether bytes can be written now.
     pub fn is_ready(&self) -> bool {
         matches!(self.segments.front(), Some(Segment::Bytes { .. }))

@@ -313,6 +313,7 @@ impl TcpSocket {
     pub fn close(&mut self, id: Id, context: &mut Context) {
         let address = self.remote;
         self.end_relay(Note::Closed, context);
+        self.call_back(Note::Closed);
         self.machine.close(|| SocketError::Abandoned { address });
         self.drop_held(context);
         self.start_linger(id, context);
@@ -327,6 +328,7 @@ impl TcpSocket {
     pub fn reset(&mut self, id: Id, context: &mut Context) {
         let address = self.remote;
         self.end_relay(Note::Reset, context);
+        self.call_back(Note::Reset);
         self.machine.reset(|| SocketError::Abandoned { address });
         self.drop_stream(true, context);
         self.schedule(id, context);
@@ -366,6 +368,7 @@ impl TcpSocket {
         if let Some(kind) = self.last_event.take() {
             return Step::Event(kind, true);
         }
+        self.hear_task(id, context);
         loop {
             if self.machine.is_connecting() {
                 self.notice_connection(id, context);
@@ -381,7 +384,7 @@ impl TcpSocket {
             }
             self.pass_end_on(context);
             let may_end = self.machine.wants_fin() && self.queue.is_empty() && self.machine.ledger.is_settled();
-            if may_end && !self.is_finishing() {
+            if may_end && !self.is_finishing() && !self.is_lent() {
                 self.end_output(id, context);
                 continue;
             }

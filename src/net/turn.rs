@@ -18,7 +18,7 @@ use super::tcp_server_socket::TcpServerSocket;
 use super::tcp_socket::TcpSocket;
 use super::tls::Arrival;
 use super::udp_socket::UdpSocket;
-use super::{Id, SocketError, runtime};
+use super::{Id, SocketError, relay_task, runtime};
 use crate::proto::Intake;
 
 /// Readiness reports taken from the poll set at once; what is left is reported in the next turn.
@@ -339,7 +339,28 @@ impl Net {
                 self.tcp(from, |tcp, _| tcp.hold_up());
             }
         }
+        self.lend_to_task(a, b);
         Ok(())
+    }
+
+    /// Has a task move the bytes of a relay, where it can.
+    fn lend_to_task(&mut self, a: Id, b: Id) {
+        let can = |net: &mut Self, id| net.tcp(id, |tcp, _| tcp.can_lend()) == Some(true);
+        if !can(self, a) || !can(self, b) {
+            return;
+        }
+        let lent = [a, b].map(|id| self.tcp(id, |tcp, context| tcp.lend(id, context)).flatten());
+        let [Some(of_a), Some(of_b)] = lent else { return };
+        let (of_a, of_b) = match relay_task::start([of_a, of_b], &self.context.inbox) {
+            Ok([of_a, of_b]) => (Ok(of_a), Ok(of_b)),
+            Err(error) => {
+                let again = SocketError::system("epoll_ctl", io::Error::from(io::ErrorKind::OutOfMemory));
+                (Err(error), Err(again))
+            }
+        };
+        for (id, task) in [(a, of_a), (b, of_b)] {
+            self.tcp(id, |tcp, context| tcp.lent(task, id, context));
+        }
     }
 
     /// Hands what was read from one socket of a relay to the other. Returns whether that has room for more.
@@ -422,7 +443,11 @@ impl Net {
     fn hear_tasks(&mut self) {
         for id in self.context.inbox.take() {
             self.with(id, |socket, id, context| match socket {
-                AnySocket::Tcp(tcp) => tcp.on_news(id, context),
+                AnySocket::Tcp(tcp) => {
+                    tcp.on_news(id, context);
+                    // A relay's task has news for a socket without TLS.
+                    tcp.schedule(id, context);
+                }
                 AnySocket::Server(server) => server.on_news(id, context),
                 _ => socket.schedule(id, context),
             });

@@ -1,8 +1,12 @@
 //! relay() below one of its two sockets: what comes in is read for the other, what comes from the other is written (R-relay).
 
+use mio::Interest;
+use mio::net::TcpStream;
+
 use super::{DIRECT_WRITE, TcpSocket};
-use crate::net::Id;
 use crate::net::context::Context;
+use crate::net::relay_task::{End, Handle, Lent};
+use crate::net::{Id, SocketError};
 
 /// With this much waiting to be written, nothing more is read from the other socket.
 const BOUND: u64 = 256 * 1024;
@@ -35,6 +39,10 @@ pub(super) struct Relay {
     over: bool,
     /// Bytes that came from the other socket.
     taken: u64,
+    /// The connection is a task's.
+    task: Option<Handle>,
+    /// Bytes that the task has passed on.
+    passed: u64,
 }
 
 impl TcpSocket {
@@ -47,8 +55,16 @@ impl TcpSocket {
             held.extend_from_slice(&filled.block.as_mut_slice()[..filled.len]);
             context.blocks.hand_back(filled);
         }
-        self.relay =
-            Some(Box::new(Relay { other, held_up: false, full: false, end_passed: false, over: false, taken: 0 }));
+        self.relay = Some(Box::new(Relay {
+            other,
+            held_up: false,
+            full: false,
+            end_passed: false,
+            over: false,
+            taken: 0,
+            task: None,
+            passed: 0,
+        }));
         self.schedule(id, context);
         held
     }
@@ -71,10 +87,10 @@ impl TcpSocket {
         }
         self.machine.ledger.accept(data.len() as u64);
         let mut rest = data;
-        if data.len() >= DIRECT_WRITE && !self.queue.has_blob() {
+        if data.len() >= DIRECT_WRITE && self.secure.is_none() && !self.queue.has_blob() {
             rest = &data[self.write(data, usize::MAX, id, context)..];
         }
-        self.queue.push(rest, &mut context.pool);
+        self.sending().push(rest, &mut context.pool);
         self.mark_dirty(id, context);
         let Some(relay) = &mut self.relay else { return true };
         relay.taken += data.len() as u64;
@@ -152,6 +168,108 @@ impl TcpSocket {
     /// Bytes from the other socket that the system has got: for the last event but one.
     pub(super) fn relayed(&mut self) -> Option<u64> {
         let relay = self.relay.take()?;
-        Some(relay.taken.saturating_sub(self.machine.ledger.unwritten()))
+        let passed = relay.task.as_ref().map_or(relay.passed, Handle::passed);
+        Some(passed + relay.taken.saturating_sub(self.machine.ledger.unwritten()))
+    }
+
+    // --- the task ---
+
+    /// Whether the connection is a task's.
+    pub(super) fn is_lent(&self) -> bool {
+        self.relay.as_ref().is_some_and(|relay| relay.task.is_some())
+    }
+
+    /// Whether a task could move the bytes: those of TLS are another task's, a Blob's have to be asked for here.
+    pub fn can_lend(&self) -> bool {
+        cfg!(target_os = "linux")
+            && self.stream.is_some()
+            && self.secure.is_none()
+            && !self.queue.has_blob()
+            && self.machine.can_write()
+    }
+
+    /// Gives the connection to a task.
+    pub fn lend(&mut self, id: Id, context: &mut Context) -> Option<Lent> {
+        let mut stream = self.stream.take()?;
+        // It is closed with the connection otherwise.
+        let _ = context.registry.deregister(&mut stream);
+        self.readable = false;
+        self.writable = false;
+        let first = std::mem::take(&mut self.queue);
+        Some(Lent { stream: stream.into(), first, id, remote: self.remote })
+    }
+
+    /// The task has it; or there is none, and the connection is lost.
+    pub fn lent(&mut self, task: Result<Handle, SocketError>, id: Id, context: &mut Context) {
+        match (task, &mut self.relay) {
+            (Ok(task), Some(relay)) => relay.task = Some(task),
+            (Ok(_), None) => {}
+            (Err(error), _) => self.machine.lost(error),
+        }
+        self.schedule(id, context);
+    }
+
+    /// What the task has to tell.
+    pub(super) fn hear_task(&mut self, id: Id, context: &mut Context) {
+        let Some(relay) = &mut self.relay else { return };
+        let Some(task) = &relay.task else { return };
+        // The task may end between two looks: the end is asked for first.
+        let end = task.take_end();
+        let written = task.take_first_written();
+        self.machine.ledger.wrote(written, 0);
+        self.machine.ledger.settle();
+        let Some(end) = end else { return };
+        relay.passed = task.passed();
+        relay.task = None;
+        match end {
+            End::Ended => {
+                relay.end_passed = true;
+                self.machine.peer_ended();
+                self.machine.pass_end();
+                self.machine.fin_sent();
+                self.machine.end_passed();
+            }
+            End::Lost(error) => self.machine.lost(error),
+            // The other one's loss is about to reset this one.
+            End::OtherLost => {}
+            End::Stopped(stream, left) => self.take_back(stream, &left, id, context),
+        }
+    }
+
+    /// close(): the connection ends here, after what is still to be written to it.
+    fn take_back(&mut self, stream: std::net::TcpStream, left: &[u8], id: Id, context: &mut Context) {
+        let mut stream = TcpStream::from_std(stream);
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        if let Err(error) = context.registry.register(&mut stream, id.token(), interest) {
+            self.machine.lost(SocketError::system("epoll_ctl", error));
+            return;
+        }
+        self.stream = Some(stream);
+        self.watches_writes = true;
+        self.readable = true;
+        self.writable = true;
+        // What was sent before relay() is counted already.
+        let counted = self.machine.ledger.unwritten();
+        let added = (left.len() as u64).saturating_sub(counted);
+        self.machine.ledger.accept(added);
+        if let Some(relay) = &mut self.relay {
+            relay.taken += added;
+        }
+        self.queue.push(left, &mut context.pool);
+        self.mark_dirty(id, context);
+    }
+
+    /// close() and reset() while a task has the connection.
+    pub(super) fn call_back(&mut self, note: Note) {
+        let Some(relay) = &mut self.relay else { return };
+        let Some(task) = &relay.task else { return };
+        match note {
+            Note::Closed => task.stop(),
+            _ => {
+                task.reset();
+                relay.passed = task.passed();
+                relay.task = None;
+            }
+        }
     }
 }

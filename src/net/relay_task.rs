@@ -1,0 +1,312 @@
+//! relay() of two plain connections on Linux, in a task of the shared runtime: their bytes touch neither JavaScript nor its
+//! thread. In bulk they don't even enter the process: the kernel moves them through a pipe (splice(2)).
+
+mod direction;
+#[cfg(target_os = "linux")]
+mod pipe;
+#[cfg(not(target_os = "linux"))]
+#[path = "relay_task/no_pipe.rs"]
+mod pipe;
+
+use std::future::{Future, pending, poll_fn};
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+
+use self::direction::{Direction, Loss, Pumped};
+use super::inbox::Inbox;
+use super::send_queue::SendQueue;
+use super::{Id, SocketError, runtime};
+
+/// What a socket gives to the task.
+pub struct Lent {
+    /// The connection, of no poll set any more.
+    pub stream: std::net::TcpStream,
+    /// What was sent before, and is not the system's yet: it leaves first.
+    pub first: SendQueue,
+    /// The socket, to be told of the end.
+    pub id: Id,
+    /// Its peer, for errors.
+    pub remote: std::net::SocketAddr,
+}
+
+/// How it ended for one of the two.
+pub enum End {
+    /// Both peers have ended.
+    Ended,
+    /// The connection is lost.
+    Lost(SocketError),
+    /// The other one is.
+    OtherLost,
+    /// The task was stopped: the connection, and what is still to be written to it.
+    Stopped(std::net::TcpStream, Vec<u8>),
+}
+
+/// What both sides know.
+struct Shared {
+    state: Mutex<State>,
+    /// Bytes that went out to each, and came from the other.
+    passed: [AtomicU64; 2],
+    /// Bytes of what was sent before that are the system's.
+    first_written: [AtomicU64; 2],
+    stop: Notify,
+}
+
+struct State {
+    ends: [Option<End>; 2],
+    order: Order,
+    /// Taken by the task when it gives them back.
+    streams: Option<[Arc<TcpStream>; 2]>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    GoOn,
+    /// Give the connections back.
+    Stop,
+    /// Let them go.
+    Drop,
+}
+
+impl Shared {
+    /// A panic under the lock leaves the state as it was: every step in it is whole.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn order(&self, order: Order) {
+        self.state().order = order;
+        self.stop.notify_one();
+    }
+}
+
+/// One socket's end of the task. Dropped, it lets both connections go.
+pub struct Handle {
+    shared: Arc<Shared>,
+    side: usize,
+}
+
+impl Handle {
+    /// How it ended, once.
+    pub fn take_end(&self) -> Option<End> {
+        self.shared.state().ends[self.side].take()
+    }
+
+    /// Bytes that went out, and came from the other socket.
+    pub fn passed(&self) -> u64 {
+        self.shared.passed[self.side].load(Ordering::Relaxed)
+    }
+
+    /// Bytes of what was sent before that have become the system's since the last look.
+    pub fn take_first_written(&self) -> u64 {
+        self.shared.first_written[self.side].swap(0, Ordering::Relaxed)
+    }
+
+    /// The connections are to be given back.
+    pub fn stop(&self) {
+        self.shared.order(Order::Stop);
+    }
+
+    /// Both are to be reset, as soon as they are let go.
+    pub fn reset(&self) {
+        if let Some(streams) = &self.shared.state().streams {
+            streams.iter().for_each(|stream| reset_when_dropped(stream));
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.order(Order::Drop);
+    }
+}
+
+/// Starts the task. Where there is no runtime to be had, the sockets are lost.
+pub fn start(lent: [Lent; 2], inbox: &Arc<Inbox>) -> Result<[Handle; 2], SocketError> {
+    let failed = |error| SocketError::system("epoll_ctl", error);
+    let runtime = runtime().map_err(failed)?;
+    let _guard = runtime.enter();
+    let [a, b] = lent;
+    let remotes = [a.remote, b.remote];
+    let ids = [a.id, b.id];
+    let firsts = [a.first, b.first];
+    let streams = [
+        Arc::new(TcpStream::from_std(a.stream).map_err(failed)?),
+        Arc::new(TcpStream::from_std(b.stream).map_err(failed)?),
+    ];
+    let shared = Arc::new(Shared {
+        state: Mutex::new(State { ends: [None, None], order: Order::GoOn, streams: Some(streams.clone()) }),
+        passed: Default::default(),
+        first_written: Default::default(),
+        stop: Notify::new(),
+    });
+    let [to_a, to_b] = firsts;
+    let directions = [Direction::new(0, 1, to_b), Direction::new(1, 0, to_a)];
+    let task = Task {
+        shared: Arc::clone(&shared),
+        streams: streams.into(),
+        directions,
+        remotes,
+        ids,
+        inbox: Arc::clone(inbox),
+        told: false,
+    };
+    runtime.spawn(task.run());
+    Ok([Handle { shared: Arc::clone(&shared), side: 0 }, Handle { shared, side: 1 }])
+}
+
+struct Task {
+    shared: Arc<Shared>,
+    /// Two; none once they are given back.
+    streams: Vec<Arc<TcpStream>>,
+    directions: [Direction; 2],
+    remotes: [std::net::SocketAddr; 2],
+    ids: [Id; 2],
+    inbox: Arc<Inbox>,
+    told: bool,
+}
+
+impl Task {
+    async fn run(mut self) {
+        // Streams on which an error was reported that turned out to be none.
+        let mut quiet = [false; 2];
+        loop {
+            let order = self.shared.state().order;
+            match order {
+                Order::GoOn => {}
+                Order::Stop => return self.give_back(),
+                Order::Drop => return self.told = true,
+            }
+            match self.pump() {
+                Err(loss) => return self.lose(loss),
+                Ok(true) => {
+                    tokio::task::yield_now().await;
+                    continue;
+                }
+                Ok(false) => {}
+            }
+            if self.directions.iter().all(Direction::is_done) {
+                return self.tell([End::Ended, End::Ended]);
+            }
+            if let Some(side) = self.wait(quiet).await {
+                match self.streams[side].take_error() {
+                    Ok(Some(error)) => return self.lose(Loss { side, syscall: "read", error }),
+                    _ => quiet[side] = true,
+                }
+            }
+        }
+    }
+
+    /// Moves what can be moved. Returns whether there is more at once.
+    fn pump(&mut self) -> Result<bool, Loss> {
+        let mut more = false;
+        for direction in &mut self.directions {
+            let (to, before) = (direction.to, direction.first_left());
+            let pumped = direction.pump(&self.streams, &self.shared.passed[to]);
+            let written = before - direction.first_left();
+            if written > 0 {
+                self.shared.first_written[to].fetch_add(written, Ordering::Relaxed);
+                if direction.first_left() == 0 {
+                    self.inbox.post(self.ids[to]);
+                }
+            }
+            more |= pumped? == Pumped::More;
+        }
+        Ok(more)
+    }
+
+    /// Waits until something can be moved, or an order has come. Returns the side of a reported error.
+    async fn wait(&self, quiet: [bool; 2]) -> Option<usize> {
+        let reads = |side: usize| self.directions[side].awaits_bytes();
+        // Where nothing is read, a loss shows only so.
+        let watch = |side: usize| {
+            let stream = (!quiet[side] && !reads(side)).then(|| &self.streams[side]);
+            async move {
+                match stream {
+                    Some(stream) => drop(stream.ready(Interest::ERROR).await),
+                    None => pending().await,
+                }
+            }
+        };
+        let (mut error_a, mut error_b) = (pin!(watch(0)), pin!(watch(1)));
+        let mut stop = pin!(self.shared.stop.notified());
+        poll_fn(|context| {
+            if stop.as_mut().poll(context).is_ready() {
+                return Poll::Ready(None);
+            }
+            for direction in &self.directions {
+                let ready = if direction.awaits_bytes() {
+                    self.streams[direction.from].poll_read_ready(context).is_ready()
+                } else if direction.awaits_room() {
+                    self.streams[direction.to].poll_write_ready(context).is_ready()
+                } else {
+                    false
+                };
+                if ready {
+                    return Poll::Ready(None);
+                }
+            }
+            if error_a.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Some(0));
+            }
+            error_b.as_mut().poll(context).map(|()| Some(1))
+        })
+        .await
+    }
+
+    /// A connection is lost: the other one is reset.
+    fn lose(&mut self, Loss { side, syscall, error }: Loss) {
+        reset_when_dropped(&self.streams[1 - side]);
+        let lost = End::Lost(SocketError::system_at(syscall, self.remotes[side], error));
+        self.tell(if side == 0 { [lost, End::OtherLost] } else { [End::OtherLost, lost] });
+    }
+
+    fn give_back(&mut self) {
+        // Nobody else holds them from now on.
+        drop(self.shared.state().streams.take());
+        // What goes to A is the second direction's.
+        let left = [1, 0].map(|direction: usize| self.directions[direction].take_left());
+        let mut streams = std::mem::take(&mut self.streams).into_iter();
+        let mut end = |left| match streams.next().and_then(Arc::into_inner).map(TcpStream::into_std) {
+            Some(Ok(stream)) => End::Stopped(stream, left),
+            Some(Err(error)) => End::Lost(SocketError::system("epoll_ctl", error)),
+            None => End::OtherLost,
+        };
+        let [left_a, left_b] = left;
+        let ends = [end(left_a), end(left_b)];
+        self.tell(ends);
+    }
+
+    fn tell(&mut self, [a, b]: [End; 2]) {
+        self.told = true;
+        let mut state = self.shared.state();
+        state.ends = [Some(a), Some(b)];
+        state.streams = None;
+        drop(state);
+        for id in self.ids {
+            self.inbox.post(id);
+        }
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        // A panic in a task becomes its socket's error, as everywhere.
+        if !self.told {
+            let message = "the relay's task has panicked".to_owned();
+            self.tell([End::Lost(SocketError::Panic { message }), End::OtherLost]);
+        }
+    }
+}
+
+fn reset_when_dropped(stream: &TcpStream) {
+    // Failing that, the peer sees FIN: the connection ends all the same.
+    let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+}

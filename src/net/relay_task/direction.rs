@@ -1,0 +1,240 @@
+//! One direction of a relay: bytes from one connection to the other.
+
+use std::cell::RefCell;
+use std::io::{self, ErrorKind, IoSlice};
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use socket2::SockRef;
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+
+use super::pipe::{self, Pipe};
+use crate::net::send_queue::{Pool, SendQueue};
+
+/// One direction moves at most this much before other tasks have their turn.
+const BOUND: usize = 1024 * 1024;
+/// What is copied goes through a buffer of this size, one for each thread.
+const BUFFER: usize = 128 * 1024;
+/// A read this large is likely followed by another: then the kernel moves the bytes by itself.
+const BULK: usize = 16 * 1024;
+
+thread_local! {
+    static COPIED: RefCell<Vec<u8>> = RefCell::new(vec![0; BUFFER]);
+}
+
+pub struct Direction {
+    pub from: usize,
+    pub to: usize,
+    /// What was sent before.
+    first: SendQueue,
+    first_left: u64,
+    pool: Pool,
+    /// Read and not yet written.
+    left: Vec<u8>,
+    start: usize,
+    pipe: Option<Pipe>,
+    in_pipe: usize,
+    bulk: bool,
+    /// The sender has ended.
+    ended: bool,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    AwaitsBytes,
+    AwaitsRoom,
+    /// The end is passed on.
+    Done,
+}
+
+/// Whether there is more to move at once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Pumped {
+    More,
+    Waits,
+}
+
+/// A connection that broke.
+pub struct Loss {
+    pub side: usize,
+    pub syscall: &'static str,
+    pub error: io::Error,
+}
+
+impl Direction {
+    pub fn new(from: usize, to: usize, first: SendQueue) -> Self {
+        let first_left = first.bytes();
+        Self {
+            from,
+            to,
+            first,
+            first_left,
+            pool: Pool::default(),
+            left: Vec::new(),
+            start: 0,
+            pipe: None,
+            in_pipe: 0,
+            bulk: false,
+            ended: false,
+            state: State::AwaitsBytes,
+        }
+    }
+
+    /// Bytes of what was sent before that are not the system's yet.
+    pub fn first_left(&self) -> u64 {
+        self.first_left
+    }
+
+    pub fn is_done(&self) -> bool {
+        self.state == State::Done
+    }
+
+    pub fn awaits_bytes(&self) -> bool {
+        self.state == State::AwaitsBytes
+    }
+
+    pub fn awaits_room(&self) -> bool {
+        self.state == State::AwaitsRoom
+    }
+
+    /// What is still to be written, when the relay is over.
+    pub fn take_left(&mut self) -> Vec<u8> {
+        let mut left = Vec::new();
+        while self.first.is_ready() {
+            let mut slices = Vec::new();
+            self.first.slices(&[], &mut slices);
+            let before = left.len();
+            slices.iter().for_each(|slice| left.extend_from_slice(slice));
+            self.first.consume(left.len() - before, &mut self.pool);
+        }
+        left.extend_from_slice(&self.left[self.start..]);
+        if let Some(pipe) = &self.pipe {
+            pipe.read_rest(self.in_pipe, &mut left);
+        }
+        self.in_pipe = 0;
+        left
+    }
+
+    /// Moves what can be moved. `passed` counts what went out.
+    pub fn pump(&mut self, streams: &[Arc<TcpStream>], passed: &AtomicU64) -> Result<Pumped, Loss> {
+        if self.is_done() {
+            return Ok(Pumped::Waits);
+        }
+        let [Some(from), Some(to)] = [streams.get(self.from), streams.get(self.to)] else { return Ok(Pumped::Waits) };
+        let mut moved = 0;
+        loop {
+            match self.write(to) {
+                Ok(written) => {
+                    moved += written;
+                    passed.fetch_add(written as u64, Ordering::Relaxed);
+                }
+                Err(error) => return self.waits_or_broke(State::AwaitsRoom, self.to, "write", error),
+            }
+            if self.has_left() {
+                continue;
+            }
+            if self.ended {
+                self.state = State::Done;
+                self.release_pipe();
+                // Where it is not connected any more, that is told as its loss.
+                let _ = SockRef::from(&**to).shutdown(Shutdown::Write);
+                return Ok(Pumped::Waits);
+            }
+            if moved >= BOUND {
+                return Ok(Pumped::More);
+            }
+            match self.read(from, to, passed) {
+                Ok(0) => self.ended = true,
+                Ok(read) => {
+                    self.bulk = read >= BULK;
+                    moved += 1;
+                }
+                Err(error) => return self.waits_or_broke(State::AwaitsBytes, self.from, "read", error),
+            }
+        }
+    }
+
+    fn waits_or_broke(
+        &mut self,
+        state: State,
+        side: usize,
+        syscall: &'static str,
+        error: io::Error,
+    ) -> Result<Pumped, Loss> {
+        match error.kind() {
+            ErrorKind::WouldBlock => {
+                self.state = state;
+                if !self.has_left() {
+                    self.release_pipe();
+                }
+                Ok(Pumped::Waits)
+            }
+            ErrorKind::Interrupted => Ok(Pumped::More),
+            _ => Err(Loss { side, syscall, error }),
+        }
+    }
+
+    fn has_left(&self) -> bool {
+        self.first_left > 0 || self.start < self.left.len() || self.in_pipe > 0
+    }
+
+    /// Writes some of what is left. Returns how much of it came from the other side.
+    fn write(&mut self, to: &TcpStream) -> io::Result<usize> {
+        if self.first_left > 0 {
+            let mut slices: Vec<IoSlice<'_>> = Vec::new();
+            self.first.slices(&[], &mut slices);
+            let written = to.try_write_vectored(&slices)?;
+            drop(slices);
+            self.first.consume(written, &mut self.pool);
+            self.first_left -= written as u64;
+            return Ok(0);
+        }
+        if self.start < self.left.len() {
+            let written = to.try_write(&self.left[self.start..])?;
+            self.start += written;
+            if self.start == self.left.len() {
+                (self.left, self.start) = (Vec::new(), 0);
+            }
+            return Ok(written);
+        }
+        match &self.pipe {
+            Some(pipe) if self.in_pipe > 0 => {
+                let written = to.try_io(Interest::WRITABLE, || pipe.empty_into(to, self.in_pipe))?;
+                self.in_pipe -= written;
+                Ok(written)
+            }
+            _ => Ok(0),
+        }
+    }
+
+    /// Reads once, into the pipe in bulk, else through the buffer and right on.
+    fn read(&mut self, from: &TcpStream, to: &TcpStream, passed: &AtomicU64) -> io::Result<usize> {
+        if self.bulk && self.pipe.is_none() {
+            self.pipe = pipe::take();
+        }
+        if let Some(pipe) = &self.pipe {
+            let read = from.try_io(Interest::READABLE, || pipe.fill_from(from))?;
+            self.in_pipe = read;
+            return Ok(read);
+        }
+        COPIED.with_borrow_mut(|buffer| {
+            let read = from.try_read(buffer)?;
+            // What does not fit now waits; a loss shows with the next write.
+            let written = if read > 0 { to.try_write(&buffer[..read]).unwrap_or(0) } else { 0 };
+            passed.fetch_add(written as u64, Ordering::Relaxed);
+            self.left.extend_from_slice(&buffer[written..read]);
+            Ok(read)
+        })
+    }
+
+    fn release_pipe(&mut self) {
+        if self.in_pipe == 0
+            && let Some(pipe) = self.pipe.take()
+        {
+            pipe::put_back(pipe);
+        }
+    }
+}
