@@ -315,6 +315,7 @@ impl TcpSocket {
         self.end_relay(Note::Closed, context);
         self.call_back(Note::Closed);
         self.machine.close(|| SocketError::Abandoned { address });
+        self.give_up_handshake();
         self.drop_held(context);
         self.start_linger(id, context);
         if self.machine.is_link_gone() {
@@ -575,6 +576,7 @@ impl TcpSocket {
         if self.queue.is_ready() {
             self.write(&[], usize::MAX, id, context);
         }
+        self.say_farewell();
     }
 }
 

@@ -282,6 +282,20 @@ impl TcpSocket {
         true
     }
 
+    /// close(): a handshake that nothing waits for is not waited for.
+    pub(super) fn give_up_handshake(&mut self) {
+        if self.machine.ledger.buffered() > 0 || self.machine.is_link_gone() {
+            return;
+        }
+        let Some(secure) = &mut self.secure else { return };
+        if secure.upgrade && secure.role.is_some() {
+            // It has not begun: this is still a plain connection.
+            self.secure = None;
+        } else if let Some(session) = &secure.session {
+            session.give_up();
+        }
+    }
+
     /// Whether our end is on its way already, or has to wait for TLS to begin.
     pub(super) fn is_finishing(&self) -> bool {
         self.secure.as_ref().is_some_and(|secure| secure.finishing || secure.role.is_some())
@@ -302,6 +316,13 @@ impl TcpSocket {
         match secure.session.take() {
             Some(session) if reset => session.reset(),
             _ => {}
+        }
+    }
+
+    /// The environment ends: what was sent is to leave all the same.
+    pub(super) fn say_farewell(&mut self) {
+        if let Some(session) = self.session() {
+            session.farewell();
         }
     }
 

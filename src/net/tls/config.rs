@@ -67,10 +67,11 @@ pub fn server_name(options: &SecureOptions, default: &str) -> Result<ServerName<
     let bare = text.split_once('%').filter(|(address, _)| address.contains(':')).map_or(text, |(address, _)| address);
     let bare = bare.strip_suffix('.').unwrap_or(bare);
     ServerName::try_from(bare.to_owned()).map_err(|_| {
-        let hint = if text.is_ascii() { "" } else { " (international names in their ASCII form, xn--…)" };
+        let what = if options.sni.is_some() { "sni " } else { "" };
+        let hint = if text.is_ascii() { "" } else { ", international names in their ASCII form (xn--…)" };
         TlsError::option(
             "ERR_TLS_BAD_OPTION",
-            format!("{text:?} is no name to verify a server by: a host name or an IP address is{hint}"),
+            format!("{what}{text:?} is no name to verify a server by; a host name or an IP address is{hint}"),
         )
     })
 }
@@ -249,6 +250,12 @@ fn make_server(options: &SecureOptions) -> Result<ServerSetup, TlsError> {
 fn verifier(options: &SecureOptions) -> Result<Verifier, TlsError> {
     let mut exact = Vec::new();
     let roots = match &options.ca {
+        Some(materials) if materials.is_empty() => {
+            return Err(TlsError::option(
+                "ERR_TLS_BAD_OPTION",
+                "ca is an empty list, which would trust nobody; leave it out for the system's roots",
+            ));
+        }
         Some(materials) => {
             let mut store = RootCertStore::empty();
             for certificate in pem::certificates("ca", materials)? {
@@ -282,17 +289,18 @@ fn certified(what: &str, cert: &[Material], key: &Material) -> Result<CertifiedK
 
 fn alpn(options: &SecureOptions) -> Result<Vec<Vec<u8>>, TlsError> {
     let bad = |why: &str| {
-        TlsError::option(
-            "ERR_TLS_BAD_OPTION",
-            format!("alpn has a protocol name {why}; \"h2\" and \"http/1.1\" are such names"),
-        )
+        TlsError::option("ERR_TLS_BAD_OPTION", format!("alpn {why}; \"h2\" and \"http/1.1\" are names of protocols"))
     };
     for protocol in &options.alpn {
         match protocol.len() {
-            0 => return Err(bad("that is empty")),
+            0 => return Err(bad("has a name that is empty")),
             1..=255 => {}
-            _ => return Err(bad("of more than 255 bytes")),
+            _ => return Err(bad("has a name of more than 255 bytes")),
         }
+    }
+    // Each with its length, all of them in one list of at most 65,535 bytes.
+    if options.alpn.iter().map(|protocol| protocol.len() + 1).sum::<usize>() > 65_535 - 2 {
+        return Err(bad("has more names than TLS can carry (65,535 bytes)"));
     }
     Ok(options.alpn.iter().map(|protocol| protocol.clone().into_bytes()).collect())
 }

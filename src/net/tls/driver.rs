@@ -102,6 +102,8 @@ pub struct Driver {
     alert: bool,
     close_notify: bool,
     finished: bool,
+    /// The handshake is not to be done any more: what still comes is dropped.
+    given_up: bool,
     /// Whether the session knows of these two.
     told: (bool, bool),
     /// Since when the socket has let go.
@@ -120,7 +122,9 @@ enum Outcome {
 struct Orders {
     room: bool,
     finish: bool,
+    gives_up: bool,
     released: bool,
+    farewell: bool,
     reset: bool,
 }
 
@@ -156,6 +160,7 @@ impl Driver {
             alert: false,
             close_notify: false,
             finished: false,
+            given_up: false,
             told: (false, false),
             released: None,
             ignores_errors: false,
@@ -215,9 +220,14 @@ impl Driver {
             if self.lost && self.ended {
                 return if self.alert { Outcome::Linger } else { Outcome::Done };
             }
+            if orders.gives_up && !self.established && !self.lost && !std::mem::replace(&mut self.given_up, true) {
+                shut_down(&self.stream);
+                self.finished = true;
+                self.limit = None;
+            }
             let mut busy = self.write(scratch, &orders);
             if self.released.is_some() {
-                if self.lost || (self.is_idle() && (self.finished || !orders.finish)) {
+                if self.lost || !orders.farewell || (self.is_idle() && (self.finished || !orders.finish)) {
                     return Outcome::Done;
                 }
             } else if orders.room && !self.ended {
@@ -283,7 +293,14 @@ impl Driver {
         news |= !self.batch.is_empty() && std::mem::take(&mut state.wants_room);
         let room = state.inbound_len + READ <= INBOUND;
         state.full = !room;
-        let orders = Orders { room, finish: state.finish, released: state.released, reset: state.reset };
+        let orders = Orders {
+            room,
+            finish: state.finish,
+            gives_up: state.gives_up,
+            released: state.released,
+            farewell: state.farewell,
+            reset: state.reset,
+        };
         if news {
             announce(state);
         }
@@ -387,6 +404,7 @@ impl Driver {
         }
         match self.stream.try_read(&mut scratch.incoming[start..start + room]) {
             Ok(0) => self.stream_ended(),
+            Ok(_) if self.given_up => {}
             Ok(length) => {
                 scratch.incoming[..start].copy_from_slice(&self.partial);
                 self.partial.clear();
@@ -458,7 +476,7 @@ impl Driver {
     /// FIN. After close_notify nothing is read any more, so this one comes without.
     fn stream_ended(&mut self) {
         self.ended = true;
-        if self.lost {
+        if self.lost || self.given_up {
             return;
         }
         if !self.established {
@@ -466,7 +484,7 @@ impl Driver {
             let error = if plain_text { TlsError::not_tls(&self.first) } else { TlsError::handshake_ended() };
             return self.fail(error, false);
         }
-        self.lost = true;
+        // What is still to be sent can be: the socket decides (while "closing" it is an end like any other).
         self.fault = Some((self.fault_of(TlsError::truncated()), true));
     }
 

@@ -221,6 +221,8 @@ fn incompatible(why: &PeerIncompatible) -> TlsError {
         PeerIncompatible::ServerDoesNotSupportTls12Or13
         | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
         | PeerIncompatible::SupportedVersionsExtensionRequired
+        // What every client from TLS 1.2 on sends.
+        | PeerIncompatible::SignatureAlgorithmsExtensionRequired
         | PeerIncompatible::Tls12NotOffered
         | PeerIncompatible::Tls12NotOfferedOrEnabled => TlsError::new(
             "ERR_TLS_NO_COMMON_PROTOCOL",

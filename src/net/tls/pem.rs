@@ -27,7 +27,7 @@ struct Section {
 pub fn certificates(what: &str, materials: &[Material]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let mut certificates = Vec::new();
     for material in materials {
-        match pem_of(what, material)? {
+        match pem_of(what, material, "CERTIFICATE")? {
             Ok(sections) => {
                 let before = certificates.len();
                 for section in &sections {
@@ -77,7 +77,7 @@ fn certificate(what: &str, der: Vec<u8>) -> Result<CertificateDer<'static>, TlsE
 
 /// The private key in `material`.
 pub fn private_key(what: &str, material: &Material) -> Result<PrivateKeyDer<'static>, TlsError> {
-    let der = match pem_of(what, material)? {
+    let der = match pem_of(what, material, "PRIVATE KEY")? {
         Ok(sections) => {
             let is_key = |section: &&Section| section.label.ends_with("PRIVATE KEY");
             let Some(section) = sections.iter().find(is_key) else {
@@ -138,10 +138,10 @@ fn pkcs12(what: &str) -> TlsError {
 }
 
 /// The sections of PEM, or else the bytes, which are taken for DER.
-fn pem_of<'a>(what: &str, material: &'a Material) -> Result<Result<Vec<Section>, &'a [u8]>, TlsError> {
+fn pem_of<'a>(what: &str, material: &'a Material, wanted: &str) -> Result<Result<Vec<Section>, &'a [u8]>, TlsError> {
     match material {
-        Material::Text(text) => sections(what, text.as_bytes()).map(Ok),
-        Material::Bytes(bytes) if find(bytes, b"-----BEGIN ").is_some() => sections(what, bytes).map(Ok),
+        Material::Text(text) => sections(what, text.as_bytes(), wanted).map(Ok),
+        Material::Bytes(bytes) if find(bytes, b"-----BEGIN ").is_some() => sections(what, bytes, wanted).map(Ok),
         Material::Bytes(bytes) => Ok(Err(bytes)),
     }
 }
@@ -155,7 +155,7 @@ fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
     bytes.windows(wanted.len()).position(|window| window == wanted)
 }
 
-fn sections(what: &str, bytes: &[u8]) -> Result<Vec<Section>, TlsError> {
+fn sections(what: &str, bytes: &[u8], wanted: &str) -> Result<Vec<Section>, TlsError> {
     let bad = |why: String| TlsError::option("ERR_TLS_BAD_PEM", format!("{what} is no PEM: {why}"));
     let text = String::from_utf8_lossy(bytes);
     let mut sections = Vec::new();
@@ -184,10 +184,10 @@ fn sections(what: &str, bytes: &[u8]) -> Result<Vec<Section>, TlsError> {
         return Err(bad(if text.trim().is_empty() {
             "it is empty".into()
         } else if shown.contains("BEGIN") {
-            format!("it begins with {shown:?}, wanted is \"-----BEGIN …-----\" with five dashes on each side")
+            format!("it begins with {shown:?}, wanted is \"-----BEGIN {wanted}-----\" with five dashes on each side")
         } else {
             format!(
-                "it begins with {shown:?}, wanted is \"-----BEGIN …-----\" (the contents, not the name, of a file; DER goes in a Uint8Array)"
+                "it begins with {shown:?}, wanted is \"-----BEGIN {wanted}-----\" (the contents, not the name, of a file; DER goes in a Uint8Array)"
             )
         }));
     }

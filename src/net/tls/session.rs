@@ -63,8 +63,11 @@ pub struct State {
     pub finished: bool,
     /// More waits in the socket's queue.
     pub wants_room: bool,
-    /// The socket has let go; with RST.
+    /// close_notify cannot be waited for: where the handshake is not done, FIN is enough.
+    pub gives_up: bool,
+    /// The socket has let go; what was handed over is to leave all the same; with RST.
     pub released: bool,
+    pub farewell: bool,
     pub reset: bool,
 }
 
@@ -135,7 +138,9 @@ impl Session {
             finish: false,
             finished: false,
             wants_room: false,
+            gives_up: false,
             released: false,
+            farewell: false,
             reset: false,
         };
         let shared = Arc::new(Shared { state: Mutex::new(state), notify: Notify::new() });
@@ -234,11 +239,22 @@ impl Session {
         self.shared.notify.notify_one();
     }
 
+    /// Where the handshake is not done it need not be any more: the end is a plain FIN.
+    pub fn give_up(&self) {
+        self.shared.state().gives_up = true;
+        self.shared.notify.notify_one();
+    }
+
     /// Lets go with RST.
     pub fn reset(self) {
         // Here, since the task may be busy: failing that, the peer sees FIN.
         let _ = SockRef::from(&*self.stream).set_linger(Some(Duration::ZERO));
         self.shared.state().reset = true;
+    }
+
+    /// The environment ends: what was handed over is to leave all the same.
+    pub fn farewell(&self) {
+        self.shared.state().farewell = true;
     }
 
     /// RST, whenever it is let go.
