@@ -9,14 +9,19 @@ const { shown } = require("./webidl.js");
 
 /** @typedef {{ address: string, family: 4 | 6 }} Address an address in canonical form */
 
+/**
+ * The host as messages name it, as it is looked up and verified, and its address if it is one.
+ *
+ * @typedef {{ text: string, name: string, address: Address | undefined }} Host
+ */
+
 /** Of a whole name, without a dot at its end (RFC 1035). */
 const LONGEST = 253;
 
 /**
  * @param {string} text
  * @param {string} where
- * @returns {{ text: string, name: string, address: Address | undefined }} the host as messages name it, as it is looked up and
- *   verified, and its address if it is one
+ * @returns {Host}
  */
 function parseHost(text, where) {
   if (text === "") {
@@ -59,13 +64,13 @@ function findFlaw(text, bare, name, reason) {
   if (name === "") {
     return "is not a name that IDNA allows";
   }
-  if (/[/?#@\\]/.test(text)) {
+  if (/[/?#@\\]/.test(text + name)) {
     return "is not a host name; of a URL give the hostname alone";
   }
   if (/^\[?[0-9a-f:.]*:[0-9a-f:.]*(%.*)?\]?$/i.test(text) && bare.split(":").length > 2) {
     return `is no IPv6 address: ${reason}`;
   }
-  if (text.includes(":")) {
+  if ((text + name).includes(":")) {
     return "is not a host name; the port is an argument of its own";
   }
    
@@ -90,7 +95,7 @@ function parseAddress(text, where) {
   if ("address" in parsed && "family" in parsed) {
     return usable(parsed);
   }
-  throw invalidAccess(`${where}: lookup gave ${shown(text)}, which is no IPv4 or IPv6 address`);
+  throw invalidAccess(`${where}: lookup gave ${shown(text)}, which is no address: ${parsed.reason}`);
 }
 
 /**

@@ -40,6 +40,7 @@ const { chooseWake, microtaskDrain } = require("./runtime.js");
  * @property {(id: number, data: string) => number} sendString
  * @property {(id: number, bytes: number) => number} sendScratch
  * @property {(id: number, size: number) => number} sendBlob
+ * @property {(options: object, name: string) => Failure | undefined} checkSecure
  * @property {(id: number, options: object, name: string, milliseconds: number | undefined, isEarly: boolean) => Failure | undefined} startTls
  * @property {(id: number) => import("./secure-transport.js").SecureTransportInfo | null} secureInfo
  * @property {(id: number, options: object) => Failure | undefined} setSecureContext

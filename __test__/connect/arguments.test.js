@@ -33,6 +33,7 @@ async function expectNoConnection() {
 describe("connect() has the shape of a Web IDL operation (R-shape, R-connect)", () => {
   test("its name and length, and that it is no constructor", () => {
     expect([connect.name, connect.length]).toEqual(["connect", 2]);
+    expect(() => new connect("127.0.0.1", server.port)).toThrow(TypeError);
     expect(Object.keys(require("../..")).sort()).toEqual(expect.arrayContaining(["connect"]));
   });
 

@@ -136,6 +136,7 @@ pub fn define(env: Raw, exports: Value) -> Result<()> {
         c"sendString" => send_string,
         c"sendScratch" => send_scratch,
         c"sendBlob" => send_blob,
+        c"checkSecure" => secure::check,
         c"startTls" => secure::start_tls,
         c"secureInfo" => secure::secure_info,
         c"setSecureContext" => secure::set_secure_context,
@@ -276,7 +277,7 @@ fn parse_address(call: &Call<'_>) -> Value {
             set(call.raw, parsed, c"family", uint(call.raw, if address.is_ipv4() { 4 } else { 6 }));
             parsed
         }
-        Err(error) => failure(call.raw, &error),
+        Err(error) => failure(call.raw, &SocketError::BadOption { reason: error.why_no_address() }),
     }
 }
 

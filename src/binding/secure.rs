@@ -10,6 +10,14 @@ use crate::net::{Limit, Role, SecureInfo, SocketError, client_role, server_conte
 /// How long startTls() may take where nobody says (R-tls-start).
 const START_TLS: u32 = 10_000;
 
+/// `checkSecure(options, name)`.
+pub fn check(call: &Call<'_>) -> Value {
+    match client_role(&options::secure(call.raw, call.arguments[0]), &call.text(1).unwrap_or_default()) {
+        Ok(_) => undefined(call.raw),
+        Err(error) => failure(call.raw, &error),
+    }
+}
+
 /// `startTls(id, options, name, milliseconds, isEarly)`.
 pub fn start_tls(call: &Call<'_>) -> Value {
     let options = options::secure(call.raw, call.arguments[1]);

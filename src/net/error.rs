@@ -252,6 +252,15 @@ impl SocketError {
         }
     }
 
+    /// Why a text is no address, without the text.
+    pub fn why_no_address(&self) -> String {
+        match self {
+            Self::BadAddress { why, .. } => why.to_string(),
+            Self::NoSuchZone { .. } => "its zone names an interface that this host does not have".to_owned(),
+            _ => self.reason(),
+        }
+    }
+
     /// A sentence: what was wrong, and what would be right.
     pub fn reason(&self) -> String {
         match self {

@@ -1,0 +1,474 @@
+"use strict";
+
+// What connect() does: the addresses that the look-up gives are raced as RFC 8305 (Happy Eyeballs) says, and TLS, where it is asked
+// for, is made on the connection that won (R-connect).
+
+const { follow } = require("./abort.js");
+const { fromFailure } = require("./errors.js");
+const { parseAddress } = require("./host.js");
+const native = require("./native.js");
+const { allFailed, blocked, handshakeFailed, lookupFailed, lookupTimedOut, notFound, ownLookupFailed } = require("./race-errors.js");
+const { establish, newRecord } = require("./tcp-socket.js");
+const { shown, toDOMString } = require("./webidl.js");
+
+const { GONE, Kind } = native;
+const { close, openLookup, openTcp, openTimer, reset, startTls } = native.binding;
+
+/** @typedef {import("./errors.js").Failure} Failure */
+/** @typedef {import("./host.js").Address} Address */
+/** @typedef {InstanceType<typeof import("./tcp-socket.js").TCPSocket>} TCPSocket */
+
+const WHERE = "connect()";
+
+/** ms; RFC 8305 recommends it, and no less than 10. */
+const ATTEMPT_DELAY = 250;
+const LEAST_ATTEMPT_DELAY = 10;
+
+/** ms; the longest timer that there is, which only keeps the process alive. */
+const FOREVER = 0xffffffff;
+
+/** ms that a handshake may take where there is no connectTimeout: about what the system gives a connection attempt. */
+const PATIENCE = 120_000;
+
+/**
+ * One address that it was or is tried to connect to.
+ *
+ * @typedef {object} Attempt
+ * @property {string} address
+ * @property {number} id the native socket's while it is under way
+ * @property {Error | undefined} error why it failed
+ * @property {string} why the same, short
+ */
+
+/**
+ * @typedef {object} Options
+ * @property {Record<string, unknown>} settings what each attempt's socket is opened with
+ * @property {4 | 6 | undefined} family
+ * @property {Function} [allowAddress]
+ * @property {number} [attemptDelay]
+ * @property {number} [connectTimeout]
+ * @property {"ipv4" | "ipv6"} [dnsQueryType]
+ * @property {Function} [lookup]
+ * @property {AbortSignal | undefined} signal not aborted yet
+ * @property {import("./secure-transport.js").SecureTransportKind} kind what it told of TLS
+ * @property {import("./secure-transport.js").SecureOptions | undefined} secure TLS is asked for
+ */
+
+/** One connect(), from its call until its promise is settled. */
+class Race {
+  /** The async resource of the socket to be, made in the context of the call (R-context). */
+  #record = newRecord(undefined);
+  /** As it is looked up. */
+  #name;
+  /** As messages tell it. */
+  #host;
+  #port;
+  #options;
+  #settle;
+  #isOver = false;
+
+  /** Errands under way beside the attempts. */
+  #lookup = GONE;
+  #timeout = GONE;
+  #delay = GONE;
+  /** The connection that has won, while TLS is being made on it. */
+  #handshake = GONE;
+
+  /** Several attempts are to be made from one port. */
+  #sharesLocalPort = false;
+  /** Still to be tried, in order. @type {Address[]} */
+  #waiting = [];
+  /** In order. @type {Attempt[]} */
+  #attempts = [];
+  /** Those that failed at connecting, the last one last in time. @type {Attempt | undefined} */
+  #lastFailed;
+
+  /**
+   * @param {import("./host.js").Host} target
+   * @param {number} port
+   * @param {Options} options
+   * @param {{ resolve: (socket: TCPSocket) => void, reject: (reason: unknown) => void }} settle
+   */
+  constructor({ name, text, address }, port, options, settle) {
+    this.#name = name;
+    this.#host = text;
+    this.#port = port;
+    this.#options = options;
+    this.#settle = settle;
+    this.#record.pending = true;
+    // For startTls() later. An address is verified as the socket has it.
+    this.#record.hostName = address === undefined ? name : null;
+  }
+
+  /** @param {Address | undefined} address what the host is, if it is no name */
+  start(address) {
+    const { connectTimeout = 0, signal } = this.#options;
+    if (signal !== undefined) {
+      // R-abort; from its winning on the socket follows it.
+      follow(signal, this.#record, (reason) => this.#fail(reason));
+    }
+    if (connectTimeout > 0) {
+      this.#timeout = this.#openTimer(connectTimeout, () => this.#timedOut(connectTimeout));
+    }
+    if (this.#isOver) {
+      return;
+    }
+    if (address !== undefined) {
+      this.#found([address]);
+    } else if (this.#options.lookup !== undefined) {
+      this.#ask(this.#options.lookup);
+    } else {
+      this.#lookUp();
+    }
+  }
+
+  // --- the look-up ---
+
+  /** Asks the system's resolver. */
+  #lookUp() {
+    const opened = openLookup(native.host(), this.#name, this.#family() ?? 0);
+    if (!("id" in opened)) {
+      this.#fail(fromFailure(opened, WHERE));
+      return;
+    }
+    this.#lookup = opened.id;
+    native.entrust(this.#record, opened.id, (_kind, answer) => {
+      this.#lookup = GONE;
+      if (Array.isArray(answer)) {
+        this.#found(answer.map((text) => parseAddress(text, WHERE)));
+      } else {
+        this.#fail(lookupFailed(this.#host, answer));
+      }
+    });
+  }
+
+  /** @param {Function} lookup the caller's own, which may answer late, badly or never */
+  #ask(lookup) {
+    this.#lookup = this.#openTimer(FOREVER, () => {});
+    new Promise((resolve) => {
+      resolve(Reflect.apply(lookup, undefined, [this.#name]));
+    }).then(
+      (answer) => this.#answered(() => this.#found(toAddresses(answer))),
+      (reason) => this.#answered(() => this.#fail(ownLookupFailed(this.#host, reason))),
+    );
+  }
+
+  /** @param {() => void} act on what the caller's lookup came to, which may throw when it is looked at */
+  #answered(act) {
+    if (this.#isOver) {
+      return;
+    }
+    this.#cancel(this.#lookup);
+    this.#lookup = GONE;
+    this.#record.runInAsyncScope(() => {
+      try {
+        act();
+      } catch (error) {
+        this.#fail(error);
+      }
+    });
+  }
+
+  /** The family that options leave. */
+  #family() {
+    const { dnsQueryType, family } = this.#options;
+    return dnsQueryType === undefined ? family : dnsQueryType === "ipv4" ? 4 : 6;
+  }
+
+  /** @param {Address[]} addresses preferred first */
+  #found(addresses) {
+    const { dnsQueryType, family } = this.#options;
+    const asked = { ipv4: 4, ipv6: 6 }[String(dnsQueryType)];
+    const usable = addresses.filter((one) => (asked ?? one.family) === one.family && (family ?? one.family) === one.family);
+    if (usable.length === 0) {
+      this.#fail(notFound(this.#host, addresses.length, asked, family));
+      return;
+    }
+    this.#waiting = alternating(usable);
+    this.#sharesLocalPort = usable.length > 1 && Boolean(this.#options.settings.localPort);
+    this.#next();
+  }
+
+  // --- the attempts ---
+
+  /** Starts the next attempt, or fails where there is none left to start or to wait for. */
+  #next() {
+    this.#cancel(this.#delay);
+    this.#delay = GONE;
+    while (this.#waiting.length > 0) {
+      const { address } = /** @type {Address} */ (this.#waiting.shift());
+      const isAllowed = this.#isAllowed(address);
+      if (this.#isOver) {
+        return;
+      }
+      /** @type {Attempt} */
+      const attempt = { address, id: GONE, error: undefined, why: "" };
+      this.#attempts.push(attempt);
+      if (!isAllowed) {
+        attempt.error = blocked(address, this.#port);
+        attempt.why = "not allowed";
+      } else if (this.#begin(attempt)) {
+        if (this.#waiting.length > 0) {
+          const { attemptDelay = ATTEMPT_DELAY } = this.#options;
+          this.#delay = this.#openTimer(Math.max(attemptDelay, LEAST_ATTEMPT_DELAY), () => this.#next());
+        }
+        return;
+      }
+    }
+    this.#failIfAllHave();
+  }
+
+  /**
+   * Asks the caller about what is about to be connected to.
+   *
+   * @param {string} address
+   */
+  #isAllowed(address) {
+    const { allowAddress } = this.#options;
+    if (allowAddress === undefined) {
+      return true;
+    }
+    try {
+      const answer = Reflect.apply(allowAddress, undefined, [address]);
+      if (typeof answer?.then === "function") {
+        // It would count as true, whatever it comes to.
+        throw new TypeError(`${WHERE}: options.allowAddress returned a promise; it has to answer at once`);
+      }
+      return Boolean(answer);
+    } catch (error) {
+      this.#fail(error);
+      return false;
+    }
+  }
+
+  /**
+   * Returns whether the attempt is under way.
+   *
+   * @param {Attempt} attempt
+   */
+  #begin(attempt) {
+    const opened = openTcp(native.host(), {
+      ...this.#options.settings,
+      remoteAddress: attempt.address,
+      remotePort: this.#port,
+      sharesLocalPort: this.#sharesLocalPort,
+    });
+    if (!("id" in opened)) {
+      this.#failed(attempt, opened);
+      return false;
+    }
+    attempt.id = opened.id;
+    native.entrust(this.#record, opened.id, (kind, a, b) => {
+      if (kind === Kind.TCP_OPEN) {
+        this.#won(attempt, a, b);
+      } else if (kind === Kind.TCP_ERROR) {
+        attempt.id = GONE;
+        this.#failed(attempt, a);
+        // The delay runs from the newest attempt, and that one's failure ends it.
+        if (attempt === this.#attempts.at(-1)) {
+          this.#next();
+        } else {
+          this.#failIfAllHave();
+        }
+      }
+    });
+    return true;
+  }
+
+  /**
+   * @param {Attempt} attempt
+   * @param {Failure} failure
+   */
+  #failed(attempt, failure) {
+    attempt.error = fromFailure(failure, WHERE);
+    attempt.why = `${failure.reason} (${failure.code})`;
+    this.#lastFailed = attempt;
+  }
+
+  #failIfAllHave() {
+    if (this.#waiting.length === 0 && this.#attempts.every(({ error }) => error !== undefined)) {
+      this.#failAll();
+    }
+  }
+
+  /**
+   * @param {Attempt} attempt
+   * @param {number | string} localAddress
+   * @param {number} localPort
+   */
+  #won(attempt, localAddress, localPort) {
+    const { address: remoteAddress, id } = attempt;
+    native.dismiss(id);
+    attempt.id = GONE;
+    this.#endAttempts();
+    const { connectTimeout, kind, secure, signal } = this.#options;
+    const record = this.#record;
+    const succeed = () => {
+      this.#end();
+      const ends = { remoteAddress, remotePort: this.#port, localAddress, localPort };
+      const isSecure = secure !== undefined;
+      this.#settle.resolve(establish({ id, ...ends, record, signal, connectTimeout, secure: isSecure, secureTransport: kind }));
+    };
+    if (secure === undefined) {
+      succeed();
+    } else {
+      this.#secure(id, secure, remoteAddress, succeed);
+    }
+  }
+
+  /**
+   * TLS on the connection that won: no other address is tried where it fails.
+   *
+   * @param {number} id
+   * @param {import("./secure-transport.js").SecureOptions} secure
+   * @param {string} address
+   * @param {() => void} succeed
+   */
+  #secure(id, secure, address, succeed) {
+    const { connectTimeout } = this.#options;
+    /** @param {Failure} failure */
+    const failed = (failure) => this.#fail(handshakeFailed(this.#host, address, this.#port, failure));
+    this.#handshake = id;
+    // connectTimeout's own timer covers this, too.
+    const failure = startTls(id, secure, this.#name, connectTimeout === undefined ? PATIENCE : 0);
+    if (failure !== undefined) {
+      failed(failure);
+      return;
+    }
+    native.entrust(this.#record, id, (kind, what) => {
+      switch (kind) {
+        case Kind.TCP_SECURED:
+          native.dismiss(id);
+          this.#handshake = GONE;
+          succeed();
+          break;
+        case Kind.TCP_ERROR:
+          failed(what);
+          break;
+        case Kind.TCP_CLOSE:
+          failed({ name: "NetworkError", code: "ECONNRESET", reason: "the peer has ended the connection" });
+          break;
+      }
+    });
+  }
+
+  // --- the end ---
+
+  /** @param {number} after ms */
+  #timedOut(after) {
+    const reason = `it took longer than connectTimeout (${after} ms)`;
+    if (this.#handshake !== GONE) {
+      const { address } = /** @type {Attempt} */ (this.#attempts.find(({ error }) => error === undefined));
+      this.#fail(handshakeFailed(this.#host, address, this.#port, { name: "NetworkError", code: "ETIMEDOUT", reason }));
+      return;
+    }
+    if (this.#attempts.length === 0) {
+      this.#fail(lookupTimedOut(this.#host, this.#port, reason));
+      return;
+    }
+    for (const attempt of this.#attempts) {
+      if (attempt.error === undefined) {
+        const { address } = attempt;
+        this.#failed(attempt, { name: "NetworkError", code: "ETIMEDOUT", syscall: "connect", address, port: this.#port, reason });
+      }
+    }
+    this.#failAll();
+  }
+
+  #failAll() {
+    this.#fail(allFailed(this.#host, this.#port, this.#attempts, this.#lastFailed));
+  }
+
+  /** @param {unknown} reason */
+  #fail(reason) {
+    if (!this.#isOver) {
+      this.#end();
+      this.#record.closed = true;
+      this.#record.emitDestroy();
+      this.#settle.reject(reason);
+    }
+  }
+
+  /** Nothing that is still under way is wanted any more: closed without a word. */
+  #end() {
+    this.#isOver = true;
+    this.#record.pending = false;
+    this.#record.release?.();
+    this.#record.release = null;
+    this.#endAttempts();
+    this.#cancel(this.#lookup);
+    this.#cancel(this.#timeout);
+    if (this.#handshake !== GONE) {
+      native.dismiss(this.#handshake);
+      reset(this.#handshake);
+    }
+  }
+
+  #endAttempts() {
+    this.#waiting = [];
+    this.#cancel(this.#delay);
+    this.#delay = GONE;
+    for (const attempt of this.#attempts) {
+      this.#cancel(attempt.id);
+      attempt.id = GONE;
+    }
+  }
+
+  /** @param {number} id */
+  #cancel(id) {
+    if (id !== GONE) {
+      native.dismiss(id);
+      close(id);
+    }
+  }
+
+  /**
+   * @param {number} after ms
+   * @param {() => void} handler
+   */
+  #openTimer(after, handler) {
+    const opened = openTimer(native.host(), after);
+    if (!("id" in opened)) {
+      this.#fail(fromFailure(opened, WHERE));
+      return GONE;
+    }
+    native.entrust(this.#record, opened.id, handler);
+    return opened.id;
+  }
+}
+
+/**
+ * sequence<DOMString> of IP literals.
+ *
+ * @param {unknown} answer
+ */
+function toAddresses(answer) {
+  if ((typeof answer !== "object" && typeof answer !== "function") || answer === null) {
+    throw new TypeError(`${WHERE}: options.lookup must give a sequence of addresses, not ${shown(answer)}`);
+  }
+  const iterator = /** @type {any} */ (answer)[Symbol.iterator];
+  if (typeof iterator !== "function") {
+    throw new TypeError(`${WHERE}: options.lookup must give a sequence of addresses, and what it gave is not iterable`);
+  }
+  return Array.from({ [Symbol.iterator]: () => Reflect.apply(iterator, answer, []) }, (text) =>
+    parseAddress(toDOMString(text, "an address that options.lookup gave"), WHERE),
+  );
+}
+
+/**
+ * The order of the addresses, but for the families taking turns, the first one's first (RFC 8305, section 4).
+ *
+ * @param {Address[]} addresses
+ */
+function alternating(addresses) {
+  const [first] = addresses;
+  const ours = addresses.filter(({ family }) => family === first.family);
+  const others = addresses.filter(({ family }) => family !== first.family);
+  const result = [];
+  for (let index = 0; result.length < addresses.length; index++) {
+    result.push(...ours.slice(index, index + 1), ...others.slice(index, index + 1));
+  }
+  return result;
+}
+
+module.exports = { Race };
