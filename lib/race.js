@@ -9,7 +9,7 @@ const { parseAddress } = require("./host.js");
 const native = require("./native.js");
 const { allFailed, blocked, handshakeFailed, lookupFailed, lookupTimedOut, notFound, ownLookupFailed } = require("./race-errors.js");
 const { establish, newRecord } = require("./tcp-socket.js");
-const { shown, toDOMString } = require("./webidl.js");
+const { sequence, toDOMString } = require("./webidl.js");
 
 const { GONE, Kind } = native;
 const { close, openLookup, openTcp, openTimer, reset, startTls } = native.binding;
@@ -19,6 +19,10 @@ const { close, openLookup, openTcp, openTimer, reset, startTls } = native.bindin
 /** @typedef {InstanceType<typeof import("./tcp-socket.js").TCPSocket>} TCPSocket */
 
 const WHERE = "connect()";
+
+const toTexts = sequence(toDOMString);
+/** @param {string} text */
+const literal = (text) => parseAddress(text, WHERE);
 
 /** ms; RFC 8305 recommends it, and no less than 10. */
 const ATTEMPT_DELAY = 250;
@@ -135,7 +139,7 @@ class Race {
     native.entrust(this.#record, opened.id, (_kind, answer) => {
       this.#lookup = GONE;
       if (Array.isArray(answer)) {
-        this.#found(answer.map((text) => parseAddress(text, WHERE)));
+        this.#found(answer.map(literal));
       } else {
         this.#fail(lookupFailed(this.#host, answer));
       }
@@ -148,7 +152,7 @@ class Race {
     new Promise((resolve) => {
       resolve(Reflect.apply(lookup, undefined, [this.#name]));
     }).then(
-      (answer) => this.#answered(() => this.#found(toAddresses(answer))),
+      (answer) => this.#answered(() => this.#found(toTexts(answer, `${WHERE}: what lookup gave`).map(literal))),
       (reason) => this.#answered(() => this.#fail(ownLookupFailed(this.#host, reason))),
     );
   }
@@ -435,24 +439,6 @@ class Race {
     native.entrust(this.#record, opened.id, handler);
     return opened.id;
   }
-}
-
-/**
- * sequence<DOMString> of IP literals.
- *
- * @param {unknown} answer
- */
-function toAddresses(answer) {
-  if ((typeof answer !== "object" && typeof answer !== "function") || answer === null) {
-    throw new TypeError(`${WHERE}: options.lookup must give a sequence of addresses, not ${shown(answer)}`);
-  }
-  const iterator = /** @type {any} */ (answer)[Symbol.iterator];
-  if (typeof iterator !== "function") {
-    throw new TypeError(`${WHERE}: options.lookup must give a sequence of addresses, and what it gave is not iterable`);
-  }
-  return Array.from({ [Symbol.iterator]: () => Reflect.apply(iterator, answer, []) }, (text) =>
-    parseAddress(toDOMString(text, "an address that options.lookup gave"), WHERE),
-  );
 }
 
 /**
