@@ -755,7 +755,7 @@ export interface ConnectOptions extends TCPOptions {
    */
   allowAddress?: ((address: string) => boolean) | undefined;
   /**
-   * Milliseconds that all of it may take from the call on: the look-up and every attempt. Then connect() rejects with
+   * Milliseconds that all of it may take from the call on: the look-up, every attempt, TLS. Then connect() rejects with
    * `code` `"ETIMEDOUT"`. 0 to 4294967295, else TypeError. Default, and 0: as long as the system tries.
    */
   connectTimeout?: number | undefined;
@@ -765,6 +765,10 @@ export interface ConnectOptions extends TCPOptions {
  * Connects to a host by name. The addresses that the system's resolver gives are tried in its order, IPv6 and IPv4
  * taking turns, each `attemptDelay` after the one before or as soon as that has failed; the first that
  * answers wins and the others are closed (RFC 8305, "Happy Eyeballs"). No attempt is cut off while it may still win.
+ *
+ * With TLS (`secureTransport`, `useSecureTransport`) the handshake follows on the connection that won, and the host's name is
+ * verified unless `secureTransport.sni` gives another; no other address is tried where it fails. startTls() on
+ * the socket verifies the host's name, too.
  *
  * It keeps the process alive until it is settled. R-connect.
  *
@@ -776,15 +780,16 @@ export interface ConnectOptions extends TCPOptions {
  *
  *   - NetworkError: no address could be connected to. `code` is that of the attempt that failed last, `cause` an
  *     AggregateError of all, in the order of the attempts. `"ENOTFOUND"`, `"EAI_AGAIN"` …: the look-up gave no
- *     address, or the options leave none of them. `"ETIMEDOUT"`: `connectTimeout` has passed.
- *   - InvalidAccessError: the host or a port is not one; the local ones cannot be had; `lookup` gave what is no address.
- *   - NotSupportedError: `useSecureTransport` is true.
+ *     address, or the options leave none of them. `"ETIMEDOUT"`: `connectTimeout` has passed. `"ERR_TLS_…"`: the
+ *     handshake failed.
+ *   - InvalidAccessError: the host or a port is not one; the local ones cannot be had; `lookup` gave what is no address;
+ *     what `secureTransport` has cannot be used.
  *   - SecurityError: Node's permission model denies network access (R-trust).
  *   - TypeError: a number is out of range (R-range), `lookup` or `allowAddress` is no function.
  *   - What `allowAddress` throws, and the reason with which `signal` is aborted.
  *
  * @example
- * const socket = await connect("example.com", 80, { connectTimeout: 10_000 });
+ * const socket = await connect("example.com", 443, { connectTimeout: 10_000, secureTransport: "on" });
  * socket.onmessage = ({ data }) => console.log(new TextDecoder().decode(data));
  * socket.send("HEAD / HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n\r\n");
  */

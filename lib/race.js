@@ -310,8 +310,7 @@ class Race {
     const succeed = () => {
       this.#end();
       const ends = { remoteAddress, remotePort: this.#port, localAddress, localPort };
-      const isSecure = secure !== undefined;
-      this.#settle.resolve(establish({ id, ...ends, record, signal, connectTimeout, secure: isSecure, secureTransport: kind }));
+      this.#settle.resolve(establish({ id, ...ends, record, signal, connectTimeout, secureTransport: kind }));
     };
     if (secure === undefined) {
       succeed();
@@ -334,7 +333,7 @@ class Race {
     const failed = (failure) => this.#fail(handshakeFailed(this.#host, address, this.#port, failure));
     this.#handshake = id;
     // connectTimeout's own timer covers this, too.
-    const failure = startTls(id, secure, this.#name, connectTimeout === undefined ? PATIENCE : 0);
+    const failure = startTls(id, secure, this.#name, connectTimeout === undefined ? PATIENCE : 0, false);
     if (failure !== undefined) {
       failed(failure);
       return;
