@@ -3,7 +3,8 @@
 import dgram from "node:dgram";
 import { once } from "node:events";
 import net from "node:net";
-import { BEGIN, DATAGRAMS_PER_TICK, SENDS_PER_TICK, backend, numbered, payload, start } from "./shared.mjs";
+import { Duplex } from "node:stream";
+import { BEGIN, DATAGRAMS_PER_TICK, SENDS_PER_TICK, backend, endless, numbered, payload, start } from "./shared.mjs";
 
 const host = "127.0.0.1";
 
@@ -63,6 +64,22 @@ await start({
   "tcp-discard": () =>
     listen((socket) => {
       socket.on("data", (data) => void data.byteLength);
+    }),
+
+  "tcp-discard-streams": () =>
+    listen(async (socket) => {
+      for await (const chunk of Duplex.toWeb(socket).readable) void chunk.byteLength;
+    }),
+
+  "tcp-send-streams": () =>
+    listen((socket) => {
+      endless().pipeTo(Duplex.toWeb(socket).writable).catch(() => {});
+    }),
+
+  "tcp-echo-streams": () =>
+    listen((socket) => {
+      const { readable, writable } = Duplex.toWeb(socket);
+      readable.pipeTo(writable).catch(() => {});
     }),
 
   "tcp-once": () =>

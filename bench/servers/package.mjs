@@ -1,7 +1,7 @@
 // The servers, written with this package. Under Node, Bun and Deno.
 
 import { TCPServerSocket, UDPSocket, connect, relay } from "../../index.mjs";
-import { BEGIN, DATAGRAMS_PER_TICK, SENDS_PER_TICK, backend, numbered, payload, start } from "./shared.mjs";
+import { BEGIN, DATAGRAMS_PER_TICK, SENDS_PER_TICK, backend, endless, numbered, payload, start } from "./shared.mjs";
 
 const localAddress = "127.0.0.1";
 
@@ -34,6 +34,21 @@ await start({
   "tcp-discard": () =>
     listen((socket) => {
       socket.onmessage = (event) => void event.data.byteLength;
+    }),
+
+  "tcp-discard-streams": () =>
+    listen(async (socket) => {
+      for await (const chunk of socket.readable) void chunk.byteLength;
+    }),
+
+  "tcp-send-streams": () =>
+    listen((socket) => {
+      endless().pipeTo(socket.writable).catch(() => {});
+    }),
+
+  "tcp-echo-streams": () =>
+    listen((socket) => {
+      socket.readable.pipeTo(socket.writable).catch(() => {});
     }),
 
   "tcp-once": () =>

@@ -23,6 +23,11 @@ export const payload = new Uint8Array(size).fill("x".charCodeAt(0));
 const header = size >= 4 ? new DataView(payload.buffer) : null;
 let number = 0;
 
+/** An endless ReadableStream of the payload. */
+export function endless() {
+  return new ReadableStream({ pull: (controller) => controller.enqueue(payload) }, { highWaterMark: 1 });
+}
+
 /** The payload with the next number in it: by it the receiver knows how many were sent, received or not. */
 export function numbered() {
   header.setUint32(0, (number = (number + 1) >>> 0));
