@@ -1,0 +1,246 @@
+// Writes docs/api.md, the whole API on one page, from index.d.ts and its comments, so that it cannot drift.
+//
+//   node scripts/api.mjs            writes it
+//   node scripts/api.mjs --check    fails where it is not what index.d.ts makes of it
+
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import process from "node:process";
+import { root } from "./build.mjs";
+
+const SOURCE = "index.d.ts";
+const PAGE = "docs/api.md";
+
+/** What a class has from EventTarget is not listed for each. */
+const INHERITED = new Set(["addEventListener", "removeEventListener"]);
+
+/** @typedef {{ name: string, kind: string, extendsWhat: string, signature: string, comment: Comment, members: Member[], section: string }} Declaration */
+/** @typedef {{ name: string, signature: string, comment: Comment, type: string, isMethod: boolean }} Member */
+/** @typedef {{ text: string[], tags: { tag: string, text: string[] }[] }} Comment */
+
+/** A comment's lines, without its stars, as text and tags. @param {string[]} lines @returns {Comment} */
+function readComment(lines) {
+  const bare = lines
+    .join("\n")
+    .replace(/^\s*\/\*\*/, "")
+    .replace(/\*\/\s*$/, "")
+    .split("\n")
+    .map((line) => line.replace(/^\s*\* ?/, "").trimEnd());
+  const comment = { text: [], tags: [] };
+  let into = comment.text;
+  for (const line of bare) {
+    const [, tag, rest] = /^\s*@(\w+)\s?(.*)$/.exec(line) ?? [];
+    if (tag === undefined) {
+      into.push(line);
+    } else {
+      into = [rest];
+      comment.tags.push({ tag, text: into });
+    }
+  }
+  return comment;
+}
+
+/** Lines as one piece of text. @param {string[]} lines */
+const joined = (lines) => lines.map((line) => line.trim()).filter((line) => line !== "").join(" ");
+
+/** @param {string} text */
+const linked = (text) => text.replaceAll(/\{@link (\w+)\}/g, "`$1`");
+
+/** Prose as Markdown: what stands on lines of its own, stays so. @param {string[]} lines */
+function prose(lines) {
+  return linked(lines.join("\n").trim());
+}
+
+/** Text for one cell of a table. @param {string[]} lines */
+const cell = (lines) => linked(joined(lines)).replaceAll("|", "\\|");
+
+/** A declaration's own lines end where its brackets are closed and a `;` or `{` stands. @param {string[]} lines @param {number} start */
+function declarationEnd(lines, start) {
+  let depth = 0;
+  for (let at = start; at < lines.length; at++) {
+    for (const sign of lines[at].replaceAll(/=>/g, "").replaceAll(/"[^"]*"/g, "")) {
+      if ("({[<".includes(sign)) depth += 1;
+      else if (")}]>".includes(sign)) depth -= 1;
+    }
+    if (depth === 0 && /[;{}]\s*$/.test(lines[at])) return at;
+  }
+  throw new Error(`${SOURCE}:${start + 1}: a declaration without an end`);
+}
+
+/** @param {string} signature */
+const flat = (signature) => signature.replaceAll(/\s+/g, " ").replaceAll("( ", "(").replaceAll(/,? \)/g, ")").trim();
+
+/** @param {string[]} lines @param {number} offset @returns {Member[]} */
+function readMembers(lines, offset) {
+  const members = [];
+  /** @type {string[]} */
+  let comment = [];
+  for (let at = 0; at < lines.length; at++) {
+    const line = lines[at].trim();
+    if (line === "" || line.startsWith("//")) continue;
+    if (line.startsWith("/**")) {
+      const start = at;
+      while (!lines[at].includes("*/")) at += 1;
+      comment = lines.slice(start, at + 1);
+      continue;
+    }
+    const end = declarationEnd(lines, at);
+    const signature = flat(lines.slice(at, end + 1).join("\n")).replace(/;$/, "");
+    const [, name] = /^(?:readonly )?(\[[\w.]+\]|\w+)/.exec(signature) ?? [];
+    if (name === undefined) throw new Error(`${SOURCE}:${offset + at + 1}: a member without a name`);
+    // Further overloads have no comment of their own.
+    if (comment.length > 0 || !members.some((member) => member.name === name)) {
+      const [, type = ""] = /^(?:readonly )?(?:\[[\w.]+\]|\w+)\??: (.*)$/.exec(signature) ?? [];
+      members.push({ name, signature, comment: readComment(comment), type, isMethod: type === "" });
+    }
+    comment = [];
+    at = end;
+  }
+  return members;
+}
+
+/** What the `on…` attributes say already. @param {string} name */
+const isEventMap = (name) => name.endsWith("EventMap");
+
+/** @param {string} source */
+function read(source) {
+  const lines = source.split("\n");
+  /** @type {Declaration[]} */
+  const declarations = [];
+  /** @type {Comment | undefined} */
+  let overview;
+  /** @type {string[]} */
+  let comment = [];
+  let section = "";
+  for (let at = 0; at < lines.length; at++) {
+    const line = lines[at];
+    const [, heading] = /^\/\/ --- (.*?) -*$/.exec(line) ?? [];
+    if (heading !== undefined) section = heading.split(":")[0];
+    if (line.startsWith("/**")) {
+      const start = at;
+      while (!lines[at].includes("*/")) at += 1;
+      comment = lines.slice(start, at + 1);
+      const told = readComment(comment);
+      if (told.tags.some(({ tag }) => tag === "packageDocumentation")) overview = told;
+      continue;
+    }
+    const [, kind, name, rest] = /^export (?:declare )?(type|interface|class|function) (\w+)(.*)$/.exec(line) ?? [];
+    if (kind === undefined) continue;
+    if (comment.length === 0) throw new Error(`${SOURCE}:${at + 1}: ${name} has no comment`);
+    const hasBody = kind === "interface" || kind === "class";
+    const end = hasBody ? lines.indexOf("}", at) : declarationEnd(lines, at);
+    const [, extendsWhat = ""] = /extends (\w+)/.exec(hasBody ? rest : "") ?? [];
+    declarations.push({
+      name,
+      kind,
+      extendsWhat,
+      section,
+      signature: hasBody ? "" : lines.slice(at, end + 1).join("\n").replace(/^export (declare )?/, ""),
+      comment: readComment(comment),
+      members: hasBody && !isEventMap(name) ? readMembers(lines.slice(at + 1, end), at + 1) : [],
+    });
+    comment = [];
+    at = end;
+  }
+  if (overview === undefined) throw new Error(`${SOURCE}: no @packageDocumentation`);
+  return { overview, declarations };
+}
+
+/** Parameters, result, exceptions and examples. @param {Comment} comment */
+function details({ tags }) {
+  const parts = [];
+  const items = [];
+  for (const { tag, text } of tags) {
+    if (tag === "param") {
+      const [, name, rest] = /^(\w+)\s*([^]*)$/.exec(text.join("\n")) ?? [];
+      items.push(`- **${name}**: ${cell(rest.split("\n"))}`);
+    } else if (tag === "returns") {
+      const [first, ...rest] = prose(text).split("\n");
+      items.push(`- **returns** ${[first, ...rest.map((line) => (line === "" ? "" : `  ${line.replace(/^ {2}/, "")}`))].join("\n")}`);
+    } else if (tag === "throws") {
+      items.push(`- **throws** ${linked(joined(text))}`);
+    } else if (tag === "example") {
+      parts.push(`\`\`\`ts\n${text.join("\n").trim()}\n\`\`\``);
+    }
+  }
+  return [...(items.length > 0 ? [items.join("\n")] : []), ...parts];
+}
+
+/** @param {Comment} comment */
+const described = (comment) => [prose(comment.text), ...details(comment)].filter((part) => part !== "");
+
+/** @param {string} heading @param {Member[]} members @param {(member: Member) => string} label */
+function table(heading, members, label) {
+  if (members.length === 0) return [];
+  const rows = members.map((member) => `| ${label(member)} | ${cell(member.comment.text)} |`);
+  return [`| ${heading} | |\n| --- | --- |\n${rows.join("\n")}`];
+}
+
+/** @param {Member} member */
+const typed = ({ name, type }) => `\`${name}\`: \`${type.replace(/ \| undefined$/, "").replaceAll("|", "\\|")}\``;
+
+/** An on… attribute as the event that it is for. @param {Member} member @returns {Member} */
+function eventOf(member) {
+  const type = member.name.slice("on".length);
+  const text = joined(member.comment.text).replace(`\`${type}\`: `, "");
+  return { ...member, name: type, comment: { text: [`${text[0].toUpperCase()}${text.slice(1)}`], tags: [] } };
+}
+
+/** @param {Declaration} declaration */
+function classPage({ name, comment, members }) {
+  const [made] = members.filter((member) => member.name === "constructor");
+  const events = members.filter((member) => /^on[a-z]+$/.test(member.name));
+  const attributes = members.filter((member) => !member.isMethod && !events.includes(member));
+  const methods = members.filter((member) => member.isMethod && member !== made && !INHERITED.has(member.name));
+  return [
+    `## ${name}`,
+    ...described(comment),
+    ...(made === undefined ? [] : [`### \`new ${name}${made.signature.slice("constructor".length)}\``, ...described(made.comment)]),
+    "### Attributes",
+    ...table("attribute", attributes, typed),
+    "### Events",
+    "Each has an `on…` attribute, too.",
+    ...table("event", events.map(eventOf), ({ name: type }) => `\`${type}\``),
+    "### Methods",
+    ...methods.flatMap((member) => [`#### \`${member.signature}\``, ...described(member.comment)]),
+  ];
+}
+
+/** @param {Declaration} declaration */
+function otherPage({ name, kind, extendsWhat, signature, comment, members }) {
+  if (kind === "function") return [`## ${name}()`, `\`\`\`ts\n${signature}\n\`\`\``, ...described(comment)];
+  if (kind === "type") return [`### ${name}`, ...described(comment), `\`\`\`ts\n${signature}\n\`\`\``];
+  if (isEventMap(name)) return [];
+  const more = extendsWhat === "" ? [] : [`With the members of \`${extendsWhat}\`, and:`];
+  return [`### ${name}`, ...described(comment), ...more, ...table("member", members, typed)];
+}
+
+function page() {
+  const { overview, declarations } = read(readFileSync(path.join(root, SOURCE), "utf8"));
+  const main = declarations.filter(({ kind }) => kind === "class" || kind === "function");
+  const rest = declarations.filter((declaration) => !main.includes(declaration));
+  const anchor = ({ name }) => name.toLowerCase();
+  const list = (those) => those.map((one) => `[${one.name}${one.kind === "function" ? "()" : ""}](#${anchor(one)})`).join(", ");
+  const listed = rest.filter(({ name }) => !isEventMap(name));
+  const parts = [
+    "# API",
+    "<!-- Written by scripts/api.mjs from index.d.ts: change it there. -->",
+    prose(overview.text).replace("docs/conformance.md", "[conformance.md](conformance.md)"),
+    `${list(main)}. Options and other types: ${list(listed)}.`,
+    ...main.flatMap((declaration) => (declaration.kind === "class" ? classPage(declaration) : otherPage(declaration))),
+    "## Options and other types",
+    ...rest.flatMap(otherPage),
+  ];
+  return `${parts.filter((part) => part !== "").join("\n\n")}\n`;
+}
+
+const made = page();
+const file = path.join(root, PAGE);
+if (!process.argv.includes("--check")) {
+  writeFileSync(file, made);
+} else if (!existsSync(file) || readFileSync(file, "utf8") !== made) {
+  console.error(`${PAGE} is not what ${SOURCE} says: run node scripts/api.mjs`);
+  process.exitCode = 1;
+} else {
+  console.log(`${PAGE} is what ${SOURCE} says`);
+}
