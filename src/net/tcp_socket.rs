@@ -338,6 +338,8 @@ impl TcpSocket {
     /// Its signal was aborted: reset(), told as an error (R-abort).
     pub fn abort(&mut self, id: Id, context: &mut Context) {
         let address = self.remote;
+        self.end_relay(Note::Reset, context);
+        self.call_back(Note::Reset);
         self.machine.abort(|| SocketError::Aborted { address });
         self.drop_stream(true, context);
         self.schedule(id, context);

@@ -5,6 +5,7 @@ mod driver;
 mod blobs;
 mod errands;
 mod options;
+mod relay;
 #[cfg(unix)]
 mod shortage;
 mod tcp;
