@@ -962,7 +962,7 @@ export declare class TCPServerSocket extends EventTarget {
    * ends them. Leaving a loop leaves the server open.
    *
    * @example
-   * for await (const socket of server) void socket.readable.pipeTo(socket.writable);
+   * for await (const socket of server) socket.readable.pipeTo(socket.writable).catch(console.error);
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<TCPSocket, undefined, undefined>;
   /** `await using`: calls close(), and is fulfilled when `closed` settles, either way (R-dispose). */

@@ -1,6 +1,6 @@
 "use strict";
 
-// Runs WPT's idlharness over raw-sockets.webidl, in a plain realm of node's and on the package as a user gets it
+// Runs WPT's idlharness over raw-sockets.webidl and extensions.webidl, in a plain realm of node's and on the package as a user gets it
 // with `require("tcp-udp-sockets/globals")`, and prints its subtests as JSON: `[{ name, passed, message }]`.
 // idlharness.test.js runs this in a process of its own, because testharness.js takes the global object for itself.
 
@@ -17,6 +17,8 @@ const PLATFORM_IDL = `
   [Exposed=*] interface MessageEvent : Event {};
   [Exposed=*] interface Blob {};
   [Exposed=*] interface DOMException {};
+  [Exposed=*] interface ReadableStream {};
+  [Exposed=*] interface WritableStream {};
   callback EventHandlerNonNull = any (Event event);
   typedef EventHandlerNonNull? EventHandler;
 `;
@@ -61,7 +63,9 @@ async function main() {
   setup({ explicit_done: true });
   const idl = new IdlArray();
   idl.add_untested_idls(PLATFORM_IDL);
-  idl.add_idls(fs.readFileSync(path.join(__dirname, "raw-sockets.webidl"), "utf8"));
+  for (const file of ["raw-sockets.webidl", "extensions.webidl"]) {
+    idl.add_idls(fs.readFileSync(path.join(__dirname, file), "utf8"));
+  }
   idl.add_objects({
     UDPSocket: ["udpSocket"],
     TCPSocket: ["socket", "connectEvent.connectedSocket"],

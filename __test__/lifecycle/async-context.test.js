@@ -101,4 +101,93 @@ describe("a socket is an async resource (R-context)", () => {
     );
     expect(types).toEqual(expect.arrayContaining(["TCPSERVERSOCKET", "TCPSOCKET", "UDPSOCKET"]));
   });
+
+  test("who awaits promises, streams and loops goes on in a context of their own, and handlers beside them in the socket's", async () => {
+    const seen = await runJSON(
+      `${prelude}
+      const note = (what) => seen.push(what + " " + storage.getStore());
+      const server = storage.run("server", () => new TCPServerSocket({ localAddress: "127.0.0.1" }));
+      const serving = storage.run("loop", async () => {
+        for await (const socket of server) {
+          note("accepted");
+          socket.onhalfclose = () => note("handler of an accepted socket");
+          await socket.readable.pipeTo(socket.writable);
+          note("echoed");
+        }
+        note("left");
+      });
+      const client = storage.run("client", () => new TCPSocket("127.0.0.1", server.localPort));
+      client.onopen = () => note("open");
+      client.onclose = () => note("close");
+      storage.run("waiting", async () => {
+        const { readable, writable } = await client.opened;
+        note("opened");
+        const writer = writable.getWriter();
+        await writer.write(new Uint8Array(4 << 20));
+        note("written");
+        const done = (async () => { for await (const chunk of readable); note("read"); })();
+        await writer.close();
+        note("closed writable");
+        await done;
+        await client.closed;
+        note("closed");
+        server.close();
+        await serving;
+        process.stdout.write(JSON.stringify(seen.sort()));
+      });`,
+    );
+    expect(seen).toEqual(
+      [
+        "open client",
+        "opened waiting",
+        "accepted loop",
+        "written waiting",
+        "closed writable waiting",
+        "handler of an accepted socket server",
+        "echoed loop",
+        "read waiting",
+        "close client",
+        "closed waiting",
+        "left loop",
+      ].sort(),
+    );
+  });
+
+  test("a signal's abort is told in the socket's context", async () => {
+    const seen = await runJSON(
+      `${prelude}
+      const controller = new AbortController();
+      const server = new TCPServerSocket({ localAddress: "127.0.0.1" });
+      const socket = storage.run("made here", () => new TCPSocket("127.0.0.1", server.localPort, { signal: controller.signal }));
+      socket.onerror = ({ error }) => seen.push(error.code + " " + storage.getStore());
+      socket.onclose = () => {
+        seen.push("close " + storage.getStore());
+        process.stdout.write(JSON.stringify(seen));
+        server.close();
+      };
+      socket.onopen = () => storage.run("aborted here", () => controller.abort());`,
+    );
+    expect(seen).toEqual(["ABORT_ERR made here", "close made here"]);
+  });
+
+  test("hasRef() of the resource says whether the socket keeps the process alive, and it is destroyed with it", async () => {
+    const result = await runJSON(
+      `${prelude}
+      const live = new Map();
+      createHook({
+        init: (id, type, trigger, resource) => /^(TCP|UDP)/.test(type) && live.set(id, { type, resource }),
+        destroy: (id) => live.delete(id),
+      }).enable();
+      const refs = () => [...live.values()].map(({ type, resource }) => type + " " + resource.hasRef()).sort();
+      const udp = new UDPSocket({ localAddress: "127.0.0.1" });
+      const server = new TCPServerSocket({ localAddress: "127.0.0.1" }).unref();
+      const before = refs();
+      udp.close();
+      server.close();
+      Promise.all([udp.closed, server.closed]).then(() => setImmediate(() => {
+        process.stdout.write(JSON.stringify({ before, after: refs() }));
+      }));`,
+    );
+    expect(result).toEqual({ before: ["TCPSERVERSOCKET false", "UDPSOCKET true"], after: [] });
+  });
 });

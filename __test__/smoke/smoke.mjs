@@ -109,6 +109,56 @@ async function byName() {
   console.log(`connect(): localhost is ${socket.remoteAddress}`);
 }
 
+async function streams() {
+  const stop = new AbortController();
+  const server = new TCPServerSocket({ localAddress: "127.0.0.1", signal: stop.signal });
+  const serving = (async () => {
+    for await (const socket of server) socket.readable.pipeTo(socket.writable).catch(() => {});
+  })();
+  const client = new TCPSocket("127.0.0.1", server.localPort);
+  const { readable, writable } = await client.opened;
+  const writer = writable.getWriter();
+  const reader = readable.getReader({ mode: "byob" });
+  await writer.write("abcdef");
+  assert.equal(new TextDecoder().decode((await reader.read(new Uint8Array(4))).value), "abcd");
+  assert.equal(new TextDecoder().decode((await reader.read(new Uint8Array(4))).value), "ef");
+  reader.releaseLock();
+  const sending = (async () => {
+    for (let sent = 0; sent < LARGE; sent += 65_536) await writer.write(new Uint8Array(65_536).fill(sent >> 16));
+    await writer.close();
+  })();
+  let received = 0;
+  for await (const chunk of readable) {
+    assert.equal(chunk[0], received >> 16);
+    received += chunk.byteLength;
+  }
+  assert.equal(received, LARGE);
+  await sending;
+  await client.closed;
+
+  const waiting = new TCPSocket("127.0.0.1", server.localPort, { signal: stop.signal });
+  await waiting.opened;
+  const read = waiting.readable.getReader().read();
+  stop.abort();
+  await serving;
+  const error = await read.catch((reason) => reason);
+  assert.equal(error.code, "ABORT_ERR");
+  assert.equal(await waiting.closed.catch((reason) => reason), error);
+
+  const one = new UDPSocket({ localAddress: "127.0.0.1" });
+  const two = new UDPSocket({ localAddress: "127.0.0.1", remoteAddress: "127.0.0.1", remotePort: one.localPort });
+  const talking = two.writable.getWriter();
+  for (const word of ["first", "second"]) await talking.write({ data: word });
+  const words = [];
+  for await (const { data } of one) {
+    words.push(new TextDecoder().decode(data));
+    if (words.length === 2) break;
+  }
+  assert.deepEqual(words, ["first", "second"]);
+  for (const socket of [one, two]) await socket[Symbol.asyncDispose ?? Symbol.for("nodejs.asyncDispose")]();
+  console.log(`streams: ${LARGE} bytes out and back, aborted, datagrams in a loop`);
+}
+
 async function udp() {
   const one = new UDPSocket({ localAddress: "127.0.0.1" });
   const two = new UDPSocket({ localAddress: "127.0.0.1", remoteAddress: "127.0.0.1", remotePort: one.localPort });
@@ -127,5 +177,6 @@ async function udp() {
 }
 
 await tcp();
+await streams();
 await byName();
 await udp();

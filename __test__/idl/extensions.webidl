@@ -1,0 +1,48 @@
+// What the package adds to the draft's interfaces: promises and streams. Members of Promise type reject where others throw.
+
+partial interface UDPSocket {
+  readonly attribute Promise<UDPSocketOpenInfo> opened;
+  readonly attribute Promise<undefined> closed;
+  readonly attribute ReadableStream readable;
+  readonly attribute WritableStream writable;
+};
+
+dictionary UDPSocketOpenInfo {
+  ReadableStream readable;
+  WritableStream writable;
+  DOMString localAddress;
+  unsigned short localPort;
+};
+
+partial interface TCPSocket {
+  readonly attribute Promise<TCPSocketOpenInfo> opened;
+  readonly attribute Promise<undefined> closed;
+  readonly attribute ReadableStream readable;
+  readonly attribute WritableStream writable;
+  undefined reset();
+};
+
+dictionary TCPSocketOpenInfo {
+  ReadableStream readable;
+  WritableStream writable;
+  DOMString remoteAddress;
+  unsigned short remotePort;
+  DOMString localAddress;
+  unsigned short localPort;
+};
+
+partial interface TCPServerSocket {
+  readonly attribute Promise<TCPServerSocketOpenInfo> opened;
+  readonly attribute Promise<undefined> closed;
+  readonly attribute ReadableStream readable;
+};
+
+dictionary TCPServerSocketOpenInfo {
+  ReadableStream readable;
+  DOMString localAddress;
+  unsigned short localPort;
+};
+
+partial interface ErrorEvent {
+  readonly attribute DOMString message;
+};
