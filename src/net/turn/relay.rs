@@ -1,0 +1,79 @@
+//! relay(): two of an environment's sockets joined (R-relay).
+
+use std::io;
+
+use super::Net;
+use crate::net::any_socket::AnySocket;
+use crate::net::event::Place;
+use crate::net::{Id, SocketError, relay_task};
+use crate::proto::ReadyState;
+
+impl Net {
+    /// relay(): joins two open TCP sockets.
+    pub fn relay(&mut self, a: Id, b: Id) -> Result<(), SocketError> {
+        let is_tcp = |net: &Self, id: Id| {
+            let entry = net.sockets.get(id.index()).filter(|entry| entry.id == id);
+            matches!(entry.map(|entry| &entry.socket), Some(AnySocket::Tcp(tcp)) if tcp.relayed_to().is_none())
+        };
+        let is_open = |net: &Self, id: Id| is_tcp(net, id) && net.ready_state(id) == ReadyState::Open;
+        if a == b || !is_open(self, a) || !is_open(self, b) {
+            return Err(SocketError::Closed { member: "relay" });
+        }
+        let held = [(a, b), (b, a)]
+            .map(|(one, other)| self.tcp(one, |tcp, context| tcp.begin_relay(other, one, context)).unwrap_or_default());
+        for ((from, to), bytes) in [(a, b), (b, a)].into_iter().zip(held) {
+            let room = self.tcp(to, |tcp, context| tcp.take_relayed(&bytes, to, context));
+            if room == Some(false) {
+                self.tcp(from, |tcp, _| tcp.hold_up());
+            }
+        }
+        self.lend_to_task(a, b);
+        Ok(())
+    }
+
+    /// Has a task move the bytes of a relay, where it can.
+    fn lend_to_task(&mut self, a: Id, b: Id) {
+        let can = |net: &mut Self, id| net.tcp(id, |tcp, _| tcp.can_lend()) == Some(true);
+        if !can(self, a) || !can(self, b) {
+            return;
+        }
+        let lent = [a, b].map(|id| self.tcp(id, |tcp, context| tcp.lend(id, context)).flatten());
+        let [Some(of_a), Some(of_b)] = lent else { return };
+        let (of_a, of_b) = match relay_task::start([of_a, of_b], &self.context.inbox) {
+            Ok([of_a, of_b]) => (Ok(of_a), Ok(of_b)),
+            Err(error) => {
+                let again = SocketError::system("epoll_ctl", io::Error::from(io::ErrorKind::OutOfMemory));
+                (Err(error), Err(again))
+            }
+        };
+        for (id, task) in [(a, of_a), (b, of_b)] {
+            self.tcp(id, |tcp, context| tcp.lent(task, id, context));
+        }
+    }
+
+    /// Hands what was read from one socket of a relay to the other. Returns whether that has room for more.
+    pub(super) fn pass_on(&mut self, place: Place, to: Id) -> bool {
+        // Taken out, since writing needs the context as well.
+        let (buffer, held) = (std::mem::take(&mut self.context.buffer), std::mem::take(&mut self.context.held));
+        let bytes = match place {
+            Place::Shared { start, len } => &buffer[start..start + len],
+            Place::Held => &held[..],
+            Place::Block { .. } => &[],
+        };
+        let room = self.tcp(to, |tcp, context| tcp.take_relayed(bytes, to, context));
+        (self.context.buffer, self.context.held) = (buffer, held);
+        // Where there is no such socket, the bytes have nowhere to go: this one is about to hear of it.
+        room.unwrap_or(true)
+    }
+
+    /// Tells relayed sockets what the other one has noted.
+    pub(super) fn pass_notes(&mut self) {
+        while let Some((id, note)) = self.context.notes.pop() {
+            self.with(id, |socket, id, context| {
+                if let AnySocket::Tcp(tcp) = socket {
+                    tcp.on_note(note, id, context);
+                }
+            });
+        }
+    }
+}
