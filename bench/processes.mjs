@@ -5,17 +5,20 @@ import { once } from "node:events";
 import os from "node:os";
 import path from "node:path";
 import process from "node:process";
+import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { loadgen } from "./peers.mjs";
+
+const { selfSigned } = createRequire(import.meta.url)("../__test__/helpers/certificates.js");
 
 /** How long a server may take to start, and a load beyond its own time, in milliseconds. */
 const PATIENCE = 30_000;
 
 export const pinned = os.availableParallelism() >= 2 && spawnSync("taskset", ["--version"]).status === 0;
 
-/** @param {0 | 1} core */
+/** @param {0 | 1 | null} core */
 function onCore(core) {
-  return pinned ? ["taskset", "--cpu-list", String(core)] : [];
+  return pinned && core !== null ? ["taskset", "--cpu-list", String(core)] : [];
 }
 
 /** Everything that runs: a benchmark that is broken off leaves nothing behind. @type {Set<import("node:child_process").ChildProcess>} */
@@ -39,18 +42,23 @@ function start([program, ...words], environment) {
   return { child, ended };
 }
 
+/** What every TLS server identifies itself with: ECDSA on P-256. */
+const { cert, key } = selfSigned({ kind: "ec" });
+
 /**
  * A server of a peer, listening.
  *
  * @param {import("./peers.mjs").Peer} peer
  * @param {string} kind
- * @param {number | undefined} size
+ * @param {{ size?: number, free?: boolean }} how
  */
-export async function startServer({ name, api, command, environment }, kind, size) {
+export async function startServer({ name, api, command, environment }, kind, { size, free = false }) {
+  const variables = kind.startsWith("tls-") ? { ...environment, BENCH_CERTIFICATE: cert, BENCH_KEY: key } : environment;
   const sized = size === undefined ? [] : api === "raw" ? ["--size", String(size)] : [String(size)];
-  const { child, ended } = start([...onCore(0), ...command, kind, ...sized], environment);
-  const line = once(createInterface(child.stdout), "line", { signal: AbortSignal.timeout(PATIENCE) });
-  const first = await Promise.race([line.catch(() => undefined), ended]);
+  const { child, ended } = start([...onCore(free ? null : 0), ...command, kind, ...sized], variables);
+  const lines = createInterface(child.stdout);
+  const next = () => once(lines, "line", { signal: AbortSignal.timeout(PATIENCE) });
+  const first = await Promise.race([next().catch(() => undefined), ended]);
   if (!Array.isArray(first)) {
     child.kill("SIGKILL");
     throw new Error(`${name}: no ${kind} server: ${(await ended).complaints}`);
@@ -59,6 +67,19 @@ export async function startServer({ name, api, command, environment }, kind, siz
     // taskset becomes the server: same process.
     pid: /** @type {number} */ (child.pid),
     port: /** @type {number} */ (JSON.parse(first[0]).port),
+    free,
+    /** Its event loop's delay is noted from now on. */
+    watchDelay: () => child.stdin.write('{"watch":true}\n'),
+    /**
+     * The 99th percentile of it between two times, in nanoseconds.
+     *
+     * @param {number} from
+     * @param {number} to
+     */
+    async delay(from, to) {
+      child.stdin.write(`${JSON.stringify({ from, to })}\n`);
+      return /** @type {number} */ (JSON.parse((await next())[0]).delay);
+    },
     async stop() {
       child.kill("SIGKILL");
       await ended;
@@ -70,26 +91,31 @@ export async function startServer({ name, api, command, environment }, kind, siz
  * Runs a load to its end.
  *
  * @param {string[]} load
- * @param {{ pid: number, port: number }} server
+ * @param {Awaited<ReturnType<typeof startServer>>} server
  * @param {{ warm: number, seconds: number }} times
+ * @param {boolean} withDelay whether the delay of the server's event loop is measured too
  * @returns {Promise<Measurement>}
  */
-export async function runLoad(load, { pid, port }, { warm, seconds }) {
+export async function runLoad(load, { pid, port, free, watchDelay, delay }, { warm, seconds }, withDelay) {
+  if (withDelay) watchDelay();
   const target = ["--port", port, "--pid", pid, "--warm", warm, "--seconds", seconds].map(String);
-  const { child, ended } = start([...onCore(1), loadgen, ...load, ...target]);
+  const { child, ended } = start([...onCore(free ? null : 1), loadgen, ...load, ...target]);
+  const begun = Date.now() + warm * 1000;
   let said = "";
   child.stdout.on("data", (data) => (said += data));
   const limit = setTimeout(() => child.kill("SIGKILL"), (warm + seconds) * 1000 + PATIENCE);
   const { code, signal, complaints } = await ended;
   clearTimeout(limit);
   if (code !== 0) throw new Error(complaints || `the load was ended by ${signal}`);
-  return JSON.parse(said);
+  return { ...JSON.parse(said), ...(withDelay ? { delay: await delay(begun, begun + seconds * 1000) } : {}) };
 }
 
 /**
- * What a load measured. CPU times and lengths in seconds, latencies in nanoseconds, memory in bytes a unit.
+ * What a load measured. CPU times (`script`: the main thread's alone) and lengths in seconds, latencies and delays in
+ * nanoseconds, memory in bytes a unit.
  *
- * @typedef {{ units: number, seconds: number, cpu: number, busy: number, p50?: number, p99?: number, memory?: number }} Measurement
+ * @typedef {{ units: number, seconds: number, cpu: number, script: number, busy: number,
+ *   p50?: number, p99?: number, memory?: number, delay?: number }} Measurement
  */
 
 /** Builds the load generator. Cargo knows whether there is anything to do. */

@@ -29,7 +29,8 @@ export function medianOf(values) {
  * @param {Measurement[]} measurements
  */
 function figure({ of, scale }, measurements) {
-  const values = measurements.map((one) => (of === "cpu" ? one.cpu / one.units : /** @type {number} */ (one[of])));
+  const isShare = of === "cpu" || of === "script";
+  const values = measurements.map((one) => (isShare ? one[of] / one.units : /** @type {number} */ (one[of])));
   return medianOf(values) * scale;
 }
 

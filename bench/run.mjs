@@ -90,7 +90,8 @@ function choosePeers(subject, asked) {
  * @param {{ rounds: number, seconds: number }} options
  */
 async function measure(scenario, peers, { rounds, seconds }) {
-  const { name, server: kind, size, special = {}, apis, load, fresh = false } = scenario;
+  const { name, server: kind, size, special = {}, apis, load, fresh = false, free = false, metrics } = scenario;
+  const withDelay = metrics.some(({ of }) => of === "delay");
   const entries = peers
     .filter(({ api }) => apis === undefined || apis.includes(api))
     .map((one) => ({ peer: one, server: undefined, result: { scenario: name, peer: one.name, measurements: [], error: undefined } }));
@@ -100,9 +101,9 @@ async function measure(scenario, peers, { rounds, seconds }) {
       if (result.error !== undefined) continue;
       try {
         const isNew = entry.server === undefined;
-        entry.server ??= await startServer(one, special[one.api] ?? kind, size);
+        entry.server ??= await startServer(one, special[one.api] ?? kind, { size, free });
         const times = { warm: isNew ? Math.min(FIRST_WARM, seconds * 2) : WARM, seconds };
-        result.measurements.push(await runLoad(load, entry.server, times));
+        result.measurements.push(await runLoad(load, entry.server, times, withDelay));
       } catch (error) {
         result.error = error.message;
         console.error(`${name}, ${one.name}: ${error.message}`);

@@ -2,7 +2,7 @@
 
 /**
  * @typedef {object} Metric
- * @property {"cpu" | "p50" | "memory"} of a figure of each measurement
+ * @property {"cpu" | "script" | "p50" | "memory" | "delay"} of a figure of each measurement
  * @property {string} label what the table calls it
  * @property {string} unit
  * @property {number} scale from the measurement's own unit to that one
@@ -20,6 +20,7 @@
  * @property {string} counted what a unit of the load is
  * @property {boolean} [bulk] rates are bytes
  * @property {boolean} [fresh] every round gets a server of its own
+ * @property {boolean} [free] server and load run on any core
  * @property {Metric[]} metrics
  */
 
@@ -27,6 +28,12 @@
 const cpuPer = (counted) => ({ of: "cpu", label: `CPU per ${counted}`, unit: "µs", scale: 1e6 });
 /** @type {Metric} */
 const cpuPerMegabyte = { of: "cpu", label: "CPU per MB", unit: "µs", scale: 1e12 };
+/** @type {(counted: string) => Metric} */
+const scriptPer = (counted) => ({ of: "script", label: `JavaScript thread's CPU per ${counted}`, unit: "µs", scale: 1e6 });
+/** @type {Metric} */
+const scriptPerMegabyte = { of: "script", label: "JavaScript thread's CPU per MB", unit: "µs", scale: 1e12 };
+/** @type {Metric} */
+const delay = { of: "delay", label: "event-loop delay, p99", unit: "ms", scale: 1e-6 };
 /** @type {Metric} */
 const median = { of: "p50", label: "p50", unit: "µs", scale: 1e-3 };
 
@@ -93,6 +100,65 @@ const udp = (size) => {
     },
   ];
 };
+
+/** Where nothing is as bare as epoll. */
+const engines = ["package", "node", "bun", "deno"];
+
+/** @type {(connections: number) => Scenario} */
+const tlsReceive = (connections) => ({
+  name: `tls-receive-${connections}`,
+  title: `TLS receive, bulk, ${connections} connection${connections === 1 ? "" : "s"}`,
+  server: "tls-discard",
+  load: ["tls-upload", "--connections", String(connections)],
+  counted: "byte",
+  bulk: true,
+  metrics: [cpuPerMegabyte, scriptPerMegabyte],
+});
+
+/** @type {Scenario[]} */
+const tls = [
+  tlsReceive(1),
+  tlsReceive(8),
+  {
+    name: "tls-send",
+    title: "TLS send, bulk, 64 KiB chunks",
+    server: "tls-send",
+    size: 65536,
+    load: ["tls-download", "--connections", "1"],
+    counted: "byte",
+    bulk: true,
+    metrics: [cpuPerMegabyte, scriptPerMegabyte],
+  },
+  {
+    name: "tls-echo",
+    title: "TLS echo, 32 connections, 64 B",
+    server: "tls-echo",
+    load: ["tls-echo", "--connections", "32", "--size", "64"],
+    counted: "message",
+    metrics: [cpuPer("message"), scriptPer("message")],
+  },
+  {
+    name: "tls-handshakes",
+    title: "TLS handshake in full + 1 byte + close",
+    server: "tls-once",
+    load: ["tls-handshakes", "--connections", "16"],
+    counted: "handshake",
+    metrics: [cpuPer("handshake"), scriptPer("handshake")],
+  },
+  {
+    // How much room is left for the application: so nothing is tied to a core.
+    name: "tls-delay",
+    title: "TLS receive, bulk, 8 connections, any core",
+    server: "tls-discard",
+    apis: engines,
+    load: ["tls-upload", "--connections", "8"],
+    counted: "byte",
+    bulk: true,
+    free: true,
+    fresh: true,
+    metrics: [delay],
+  },
+];
 
 /** @type {Scenario[]} */
 export const scenarios = [
@@ -162,7 +228,7 @@ export const scenarios = [
     title: `TCP send, 1,000 × 64 B per tick${name === "tcp-small" ? "" : ", node:net corked"}`,
     server: "tcp-small",
     ...(name === "tcp-small"
-      ? { apis: ["package", "node", "bun", "deno"] }
+      ? { apis: engines }
       : { apis: ["package", "node"], special: { node: "tcp-small-corked" } }),
     size: 64,
     load: ["tcp-download", "--connections", "1"],
@@ -202,7 +268,7 @@ export const scenarios = [
     name: "tcp-idle",
     title: "Idle connections, 10,000",
     server: "tcp-echo",
-    apis: ["package", "node", "bun", "deno"],
+    apis: engines,
     load: ["tcp-idle", "--connections", "10000"],
     counted: "connection",
     fresh: true,
@@ -216,4 +282,5 @@ export const scenarios = [
     counted: "message",
     metrics: [cpuPer("message"), median],
   },
+  ...tls,
 ];

@@ -2,13 +2,13 @@
 
 /* global Bun */
 
-import { BEGIN, DATAGRAMS_PER_TICK, SENDS_PER_TICK, numbered, payload, start } from "./shared.mjs";
+import { BEGIN, DATAGRAMS_PER_TICK, SENDS_PER_TICK, numbered, payload, secure, start } from "./shared.mjs";
 
 const hostname = "127.0.0.1";
 
 /** @param {Record<string, Function>} socket the handlers */
 function listen(socket) {
-  return Bun.listen({ hostname, port: 0, socket: { data() {}, ...socket } }).port;
+  return Bun.listen({ hostname, port: 0, tls: secure ?? undefined, socket: { data() {}, ...socket } }).port;
 }
 
 /**
@@ -80,7 +80,7 @@ await start({
       while (write(socket, payload));
     };
     return listen({
-      open(socket) {
+      [secure ? "handshake" : "open"](socket) {
         open(socket);
         pump(socket);
       },

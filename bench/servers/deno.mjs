@@ -2,7 +2,7 @@
 
 /* global Deno */
 
-import { BEGIN, DATAGRAMS_PER_TICK, SENDS_PER_TICK, numbered, payload, start } from "./shared.mjs";
+import { BEGIN, DATAGRAMS_PER_TICK, SENDS_PER_TICK, numbered, payload, secure, start } from "./shared.mjs";
 
 const hostname = "127.0.0.1";
 /** As much as the other APIs read at once. */
@@ -10,10 +10,11 @@ const READ = 64 * 1024;
 
 /** @param {(connection: any) => Promise<void>} serve */
 function listen(serve) {
-  const listener = Deno.listen({ hostname, port: 0 });
+  const listener = secure ? Deno.listenTls({ hostname, port: 0, ...secure }) : Deno.listen({ hostname, port: 0 });
   (async () => {
     for await (const connection of listener) {
-      connection.setNoDelay(true);
+      // TLS connections have no such method; their TCP has Nagle's algorithm off from the start.
+      connection.setNoDelay?.(true);
       // The load generator just goes when it is done.
       serve(connection).catch(() => {});
     }

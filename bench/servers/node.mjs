@@ -1,20 +1,22 @@
-// The servers, written with node:net and node:dgram. Under Node, Bun and Deno.
+// The servers, written with node:net, node:tls and node:dgram. Under Node, Bun and Deno.
 
 import dgram from "node:dgram";
 import { once } from "node:events";
 import net from "node:net";
 import { Duplex } from "node:stream";
-import { BEGIN, DATAGRAMS_PER_TICK, SENDS_PER_TICK, backend, endless, numbered, payload, start } from "./shared.mjs";
+import tls from "node:tls";
+import { BEGIN, DATAGRAMS_PER_TICK, SENDS_PER_TICK, backend, endless, numbered, payload, secure, start } from "./shared.mjs";
 
 const host = "127.0.0.1";
 
 /** @param {(socket: net.Socket) => void} serve */
 async function listen(serve) {
-  const server = net.createServer({ noDelay: true }, (socket) => {
+  const connected = (/** @type {net.Socket} */ socket) => {
     // The load generator just goes when it is done.
     socket.on("error", () => {});
     serve(socket);
-  });
+  };
+  const server = secure ? tls.createServer({ noDelay: true, ...secure }, connected) : net.createServer({ noDelay: true }, connected);
   await once(server.listen(0, host), "listening");
   return /** @type {net.AddressInfo} */ (server.address()).port;
 }

@@ -1,13 +1,13 @@
 // The servers, written with this package. Under Node, Bun and Deno.
 
 import { TCPServerSocket, UDPSocket, connect, relay } from "../../index.mjs";
-import { BEGIN, DATAGRAMS_PER_TICK, SENDS_PER_TICK, backend, endless, numbered, payload, start } from "./shared.mjs";
+import { BEGIN, DATAGRAMS_PER_TICK, SENDS_PER_TICK, backend, endless, numbered, payload, secure, start } from "./shared.mjs";
 
 const localAddress = "127.0.0.1";
 
 /** @param {(socket: any) => void} serve */
 function listen(serve) {
-  const server = new TCPServerSocket({ localAddress });
+  const server = new TCPServerSocket({ localAddress, secureTransport: secure ?? "off" });
   server.onconnect = ({ connectedSocket }) => {
     // The load generator just goes when it is done.
     connectedSocket.onerror = () => {};

@@ -10,6 +10,10 @@ import { fileURLToPath } from "node:url";
 /** The scenario, and the size of what is sent. */
 export const [kind, size] = [process.argv[2], Number(process.argv[3] ?? 0)];
 
+const { BENCH_CERTIFICATE: cert, BENCH_KEY: key } = process.env;
+/** For the kinds of server that begin with "tls-", which are otherwise those that begin with "tcp-". */
+export const secure = kind?.startsWith("tls-") ? { cert, key } : null;
+
 /** Small messages sent in one turn of the event loop, then its next turn (or drain) is waited for. */
 export const SENDS_PER_TICK = 1000;
 /** Datagrams sent in one turn: fewer, for a system that is given more than it holds drops them. */
@@ -40,13 +44,39 @@ export function numbered() {
  * @param {Record<string, () => number | Promise<number>>} servers each returns its port
  */
 export async function start(servers) {
-  if (!(kind in servers)) {
+  const name = kind?.replace(/^tls-/, "tcp-");
+  if (!(name in servers)) {
     console.error(`there is no ${kind} here, only ${Object.keys(servers).join(", ")}`);
     process.exit(1);
   }
-  const port = await servers[kind]();
+  const port = await servers[name]();
   console.log(JSON.stringify({ port }));
-  process.stdin.on("end", () => process.exit()).resume();
+  createInterface(process.stdin).on("line", (line) => answer(JSON.parse(line))).on("close", () => process.exit());
+}
+
+/** Timers of one millisecond, one after the other: when each came, and how long it took. @type {{ at: number, took: number }[]} */
+const ticks = [];
+
+/** What `monitorEventLoopDelay()` does in Node; what Bun and Deno have under that name counts something else. */
+function watchDelay() {
+  let last = Date.now();
+  let lastExact = performance.now();
+  setTimeout(function tick() {
+    const now = performance.now();
+    ticks.push({ at: last, took: now - lastExact });
+    last = Date.now();
+    lastExact = now;
+    setTimeout(tick, 1);
+  }, 1);
+}
+
+/** @param {{ watch?: true, from?: number, to?: number }} asked `from`, `to`: how late timers were between these times */
+function answer({ watch, from, to }) {
+  if (watch) return watchDelay();
+  const late = ticks.filter(({ at, took }) => at + took >= from && at < to).map(({ took }) => Math.max(0, took - 1));
+  // A time in which no timer came at all is one long delay, and is noted with the first that comes behind it.
+  const sorted = late.sort((a, b) => a - b);
+  console.log(JSON.stringify({ delay: sorted[Math.floor(sorted.length * 0.99)] * 1e6 }));
 }
 
 /**

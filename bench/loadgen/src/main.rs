@@ -10,11 +10,13 @@ mod batch;
 mod connect;
 mod measure;
 mod serve_tcp;
+mod serve_tls;
 mod serve_udp;
 mod system;
 mod tcp_bulk;
 mod tcp_echo;
 mod tcp_single;
+mod tls;
 mod udp;
 
 use std::process::ExitCode;
@@ -30,11 +32,13 @@ loadgen LOAD --port P --pid PID [--warm S] [--seconds S] [--connections N] [--si
   tcp-download    bytes from the server, as fast as it gives them
   tcp-connect     connect, one byte each way, end
   tcp-idle        connections that are held: the server's memory for each
+  tls-echo, tls-upload, tls-download   the same over TLS
+  tls-handshakes  connect, a full TLS handshake, one byte each way, end
   udp-echo        datagrams echoed, `depth` of them on their way
   udp-flood       datagrams to the server, more than it takes
   udp-sink        datagrams from the server, as fast as it gives them
 loadgen serve KIND [--size B]
-  tcp-echo | tcp-discard | tcp-send | tcp-once | udp-echo | udp-discard | udp-send";
+  tcp-echo | tcp-discard | tcp-send | tcp-once | the same with tls- | udp-echo | udp-discard | udp-send";
 
 fn main() -> ExitCode {
     let mut words = std::env::args().skip(1);
@@ -63,6 +67,10 @@ fn drive(load: &str, arguments: &Arguments) -> std::io::Result<()> {
         "tcp-download" => tcp_bulk::download(arguments)?,
         "tcp-connect" => connect::connect(arguments)?,
         "tcp-idle" => connect::idle(arguments)?,
+        "tls-echo" => tls::echo(arguments)?,
+        "tls-upload" => tls::upload(arguments)?,
+        "tls-download" => tls::download(arguments)?,
+        "tls-handshakes" => tls::handshakes(arguments)?,
         "udp-echo" => udp::echo(arguments)?,
         "udp-flood" => udp::flood(arguments)?,
         "udp-sink" => udp::sink(arguments)?,
@@ -79,6 +87,10 @@ fn serve(kind: &str, arguments: &Arguments) -> std::io::Result<()> {
         "tcp-discard" => serve_tcp::discard(),
         "tcp-send" => serve_tcp::send(arguments.size),
         "tcp-once" => serve_tcp::once(),
+        "tls-echo" => serve_tls::serve(&serve_tls::Kind::Echo),
+        "tls-discard" => serve_tls::serve(&serve_tls::Kind::Discard),
+        "tls-send" => serve_tls::serve(&serve_tls::Kind::Send(arguments.size)),
+        "tls-once" => serve_tls::serve(&serve_tls::Kind::Once),
         "udp-echo" => serve_udp::echo(),
         "udp-discard" => serve_udp::discard(),
         "udp-send" => serve_udp::send(arguments.size),

@@ -2,7 +2,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use crate::arguments::Arguments;
-use crate::system::cpu_time;
+use crate::system::{cpu_time, main_thread_time};
 
 /// How long a load may wait for its server before it looks at the clock again.
 pub const PATIENCE: Option<Duration> = Some(Duration::from_millis(20));
@@ -18,6 +18,7 @@ pub struct Measure {
 struct Window {
     opened: Instant,
     server: Duration,
+    script: Duration,
     own: Duration,
     units: u64,
 }
@@ -39,8 +40,8 @@ impl Measure {
         let now = Instant::now();
         let Some(window) = &self.window else {
             if now >= self.opens {
-                let (server, own) = (cpu_time(self.pid)?, cpu_time(0)?);
-                self.window = Some(Window { opened: Instant::now(), server, own, units });
+                let (server, script, own) = (cpu_time(self.pid)?, main_thread_time(self.pid)?, cpu_time(0)?);
+                self.window = Some(Window { opened: Instant::now(), server, script, own, units });
             }
             return Ok(None);
         };
@@ -52,6 +53,7 @@ impl Measure {
             units: units - window.units,
             seconds,
             cpu: (cpu_time(self.pid)? - window.server).as_secs_f64(),
+            script: (main_thread_time(self.pid)? - window.script).as_secs_f64(),
             busy: (cpu_time(0)? - window.own).as_secs_f64() / seconds,
             latencies: None,
             memory: None,
@@ -67,6 +69,8 @@ pub struct Report {
     pub seconds: f64,
     /// The server's CPU time, in seconds.
     pub cpu: f64,
+    /// Of that, the share of its main thread, which is where its JavaScript runs.
+    pub script: f64,
     /// The load generator's share of its core: near 1, the server may have had less to do than it could.
     pub busy: f64,
     /// Median and 99th percentile, in nanoseconds.
@@ -86,8 +90,9 @@ impl Report {
 
     /// One line.
     pub fn to_json(&self) -> String {
-        let Self { units, seconds, cpu, busy, .. } = self;
-        let mut line = format!("{{\"units\":{units},\"seconds\":{seconds:.6},\"cpu\":{cpu:.9},\"busy\":{busy:.3}");
+        let Self { units, seconds, cpu, script, busy, .. } = self;
+        let mut line = format!("{{\"units\":{units},\"seconds\":{seconds:.6},\"cpu\":{cpu:.9}");
+        line += &format!(",\"script\":{script:.9},\"busy\":{busy:.3}");
         if let Some((p50, p99)) = self.latencies {
             line += &format!(",\"p50\":{p50},\"p99\":{p99}");
         }
