@@ -27,6 +27,7 @@ const { once } = require(${JSON.stringify(path.join(__dirname, "events"))});
  * @param {number} [how.openFiles] the limit on open files (ulimit -n)
  * @param {number} [how.timeout] ms after which it is killed and `timedOut` is true; 8 s unless said
  * @returns {{ process: import("node:child_process").ChildProcess, line: (text: string) => Promise<void>,
+ *   output: { stdout: string, stderr: string },
  *   done: Promise<{ code: number | null, signal: string | null, stdout: string, stderr: string, timedOut: boolean }> }}
  */
 function start(script, { nodeArgs = [], args = [], env = {}, openFiles, timeout = 8000 } = {}) {
@@ -84,7 +85,7 @@ function start(script, { nodeArgs = [], args = [], env = {}, openFiles, timeout 
       watch();
     });
   }
-  return { process: child, line, done };
+  return { process: child, line, done, output: result };
 }
 
 /** start(), and wait for the end. */

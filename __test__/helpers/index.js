@@ -13,6 +13,9 @@
  * throws.js   what a call threw, by name and code
  * bad.js      values that no argument should survive
  * child.js    scripts in a process of their own, with a time limit
+ *
+ * By themselves, for those who need them: udp.js, exchange.js, netns.js, tls.js (both ends of a secure connection), certificates.js
+ * (an authority made at run time), programs.js (openssl and curl as peers).
  */
 module.exports = {
   ...require("./sockets"),

@@ -1,0 +1,95 @@
+"use strict";
+
+// Other people's programs as peers: openssl, curl. Where one is not installed, its tests are skipped and say so.
+
+const { spawn, spawnSync } = require("node:child_process");
+const { defer } = require("./cleanup");
+const { deadline } = require("./events");
+
+/** @type {Map<string, string | undefined>} what a program says of itself */
+const found = new Map();
+
+/** @param {string} program */
+function versionOf(program) {
+  if (!found.has(program)) {
+    const { status, stdout } = spawnSync(program, [program === "openssl" ? "version" : "--version"], { encoding: "utf8" });
+    found.set(program, status === 0 ? stdout.split("\n")[0] : undefined);
+  }
+  return found.get(program);
+}
+
+/**
+ * `test` where the program is installed, else a skipped test whose name tells why.
+ *
+ * @param {string} program
+ */
+function testWith(program) {
+  return (name, body, timeout) => {
+    if (versionOf(program) === undefined) {
+      test.skip(`${name} (needs ${program})`, body);
+    } else {
+      test(name, body, timeout);
+    }
+  };
+}
+
+/**
+ * Starts a program; it is killed after the test at the latest.
+ *
+ * @param {string} program
+ * @param {string[]} args
+ */
+function launch(program, args) {
+  const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"] });
+  const output = { stdout: "", stderr: "" };
+  const watchers = new Set();
+  child.stdin.on("error", () => {});
+  for (const name of ["stdout", "stderr"]) {
+    child[name].setEncoding("latin1");
+    child[name].on("data", (chunk) => {
+      output[name] += chunk;
+      for (const watch of watchers) {
+        watch();
+      }
+    });
+  }
+  const ended = new Promise((resolve) => {
+    child.once("close", (code, signal) => {
+      resolve({ code, signal, ...output });
+    });
+  });
+  defer(async () => {
+    child.kill("SIGKILL");
+    await ended;
+  });
+  const everything = () => output.stdout + output.stderr;
+  return {
+    child,
+    output,
+    /** Everything that it has said so far. */
+    get said() {
+      return everything();
+    },
+    /** Resolves when it has said something that matches. */
+    says(pattern, ms) {
+      const promise = new Promise((resolve) => {
+        function watch() {
+          const match = everything().match(pattern);
+          if (match) {
+            watchers.delete(watch);
+            resolve(match);
+          }
+        }
+        watchers.add(watch);
+        watch();
+      });
+      return deadline(promise, () => `${program} to say ${pattern}; it said:\n${everything()}`, ms);
+    },
+    /** Its end: exit code and output. */
+    ended: (ms) => deadline(ended, () => `the end of ${program}; it said:\n${everything()}`, ms),
+    write: (text) => child.stdin.write(text),
+    end: () => child.stdin.end(),
+  };
+}
+
+module.exports = { launch, testWith, versionOf };

@@ -1,0 +1,37 @@
+// A server whose certificate is replaced while it runs: when the files change (a renewal by ACME, say), handshakes from then on
+// get the new one. Nobody is disconnected, and a bad file changes nothing.
+//
+//   node tls-certificate-rotation.js cert.pem key.pem [PORT]
+
+"use strict";
+
+const { X509Certificate } = require("node:crypto");
+const { readFileSync, watchFile } = require("node:fs");
+const { TCPServerSocket } = require("tcp-udp-sockets");
+
+const [certPath, keyPath, localPort = 6790] = process.argv.slice(2);
+const options = () => ({ cert: readFileSync(certPath), key: readFileSync(keyPath) });
+const describe = () => `the certificate that is valid until ${new X509Certificate(readFileSync(certPath)).validTo}`;
+
+const server = new TCPServerSocket({ localPort, secureTransport: options() });
+console.log(`Listening on port ${server.localPort} with ${describe()}`);
+
+server.onconnect = ({ connectedSocket: socket }) => {
+  socket.onmessage = ({ data }) => socket.send(data);
+  socket.onerror = ({ error }) => console.error(error.message);
+};
+server.onerror = ({ error }) => console.error(error.message);
+
+// Certificate and key are two files, and change one after the other: until they fit, the old ones stay.
+watchFile(certPath, { interval: 1000 }, replace);
+watchFile(keyPath, { interval: 1000 }, replace);
+
+function replace() {
+  try {
+    // It replaces all of the options, not only these two.
+    server.setSecureContext(options());
+    console.log(`From now on with ${describe()}`);
+  } catch (error) {
+    console.error(`The old certificate stays: ${error.message}`);
+  }
+}

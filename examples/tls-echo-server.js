@@ -1,0 +1,29 @@
+// An echo server over TLS: it sends back whatever comes, and says who it was and what the handshake agreed on.
+//
+//   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 \
+//     -keyout key.pem -out cert.pem -subj /CN=localhost -addext "subjectAltName=DNS:localhost,IP:127.0.0.1"
+//   node tls-echo-server.js cert.pem key.pem [PORT]
+//
+// tls-echo-client.js talks to it; so does: openssl s_client -connect 127.0.0.1:6790
+
+"use strict";
+
+const { readFileSync } = require("node:fs");
+const { TCPServerSocket } = require("tcp-udp-sockets");
+
+const [cert, key, localPort = 6790] = process.argv.slice(2);
+const server = new TCPServerSocket({ localPort, secureTransport: { cert: readFileSync(cert), key: readFileSync(key) } });
+console.log(`Listening on port ${server.localPort}`);
+
+server.onconnect = ({ connectedSocket: socket }) => {
+  const { protocol, cipher } = socket.secureTransportInfo;
+  console.log(`Connection from ${socket.remoteAddress}, port ${socket.remotePort}: ${protocol}, ${cipher}`);
+  socket.onmessage = ({ data }) => {
+    if (!socket.send(data)) socket.suspend();
+  };
+  socket.ondrain = () => socket.resume();
+  socket.onerror = ({ error }) => console.error(error.message);
+};
+
+// A handshake that failed: one client's matter, and the server goes on.
+server.onerror = ({ error }) => console.error(`${error.address}: ${error.message}`);
