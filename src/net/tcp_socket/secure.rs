@@ -33,8 +33,9 @@ pub(super) struct Secure {
     info: Option<Box<Info>>,
     /// startTls() is to be told that it is done.
     secured_due: bool,
-    /// The session has been asked for close_notify and FIN.
+    /// The session has been asked for close_notify and FIN; they are on their way.
     finishing: bool,
+    finished: bool,
 }
 
 impl Secure {
@@ -48,6 +49,7 @@ impl Secure {
             info: None,
             secured_due: false,
             finishing: false,
+            finished: false,
         })
     }
 }
@@ -189,7 +191,7 @@ impl TcpSocket {
         }
         self.writable |= news.has_room && !self.machine.is_connecting();
         self.readable = news.readable;
-        if news.finished && std::mem::take(&mut secure.finishing) {
+        if news.finished && !std::mem::replace(&mut secure.finished, true) {
             self.end_sent(id, context);
         }
         if let Some((error, truncated)) = news.fault {
