@@ -424,6 +424,9 @@ export interface ServerCertificate {
   key: PEMOrDER;
 }
 
+/** The versions of TLS that there are. */
+export type SecureTransportVersion = "TLSv1.2" | "TLSv1.3";
+
 /**
  * The options of TLS. What cannot be used throws InvalidAccessError with a `code` such as `"ERR_TLS_BAD_PEM"`, and a message
  * that says what was found. docs/tls.md has the table of codes.
@@ -432,7 +435,7 @@ export interface SecureTransportOptions {
   /** Client: the name to ask for and to verify (R-tls-verify). Default: connect()'s host name, else the remote address. */
   sni?: string | undefined;
   /** Application protocols (ALPN), preferred first: `["h2", "http/1.1"]`. Default: none. */
-  alpn?: Iterable<string> | undefined;
+  alpn?: (Iterable<string> & object) | undefined;
   /**
    * Trust these authorities and no others; a certificate in it is trusted as a leaf too, byte for byte (R-tls-verify).
    * Default: the system's roots; `SSL_CERT_FILE`, `SSL_CERT_DIR` and `NODE_EXTRA_CA_CERTS` are honoured.
@@ -458,16 +461,16 @@ export interface SecureTransportOptions {
    * SHA-256 of certificates (DER) in hexadecimal, case and colons aside: beyond the usual checks the peer's leaf must be one of
    * these, also where `rejectUnauthorized` is false (R-tls-verify).
    */
-  pinnedCertificates?: Iterable<string> | undefined;
+  pinnedCertificates?: (Iterable<string> & object) | undefined;
   /** Default: `"TLSv1.2"`. */
-  minVersion?: "TLSv1.2" | "TLSv1.3" | undefined;
+  minVersion?: SecureTransportVersion | undefined;
   /** Append the session's secrets to the file that the environment variable `SSLKEYLOGFILE` names. Default: false. */
   keyLog?: boolean | undefined;
 }
 
 /** What a TLS handshake has agreed on, frozen. */
 export interface SecureTransportInfo {
-  readonly protocol: "TLSv1.2" | "TLSv1.3";
+  readonly protocol: SecureTransportVersion;
   /** The standard's name of the cipher suite: `"TLS_AES_256_GCM_SHA384"`. */
   readonly cipher: string;
   /** The application protocol; null where none was agreed on. */

@@ -11,7 +11,7 @@ import type {
 } from "tcp-udp-sockets";
 import { equal } from "./equal.js";
 
-declare const file: Buffer;
+declare const file: Uint8Array;
 declare const bytes: ArrayBuffer;
 declare const view: DataView;
 
