@@ -11,7 +11,7 @@ const LIMIT = 20_000; // ms
 const LARGE = 4 << 20; // bytes
 
 const specifier = process.argv[2] ?? "../../index.mjs";
-const { TCPServerSocket, TCPSocket, UDPSocket, connect } = await import(specifier);
+const { TCPServerSocket, TCPSocket, UDPSocket, connect, relay } = await import(specifier);
 
 const runtime = ["bun", "deno", "node"].find((name) => process.versions[name]);
 const wake = process.env.TCP_UDP_SOCKETS_WAKE ?? "default";
@@ -109,6 +109,28 @@ async function byName() {
   console.log(`connect(): localhost is ${socket.remoteAddress}`);
 }
 
+async function relayed() {
+  const pairs = [];
+  const server = new TCPServerSocket({ localAddress: "127.0.0.1" });
+  for (let i = 0; i < 2; i++) {
+    const connected = next(server, "connect");
+    pairs.push([await connect("127.0.0.1", server.localPort), (await connected).connectedSocket]);
+  }
+  server.close();
+  const [[from, a], [to, b]] = pairs;
+  const received = receive(to, LARGE);
+  const counts = relay(a, b);
+  from.onmessage = () => {};
+  from.send(new Uint8Array(LARGE).fill(7));
+  assert.ok((await received).every((byte) => byte === 7));
+  const ends = [next(from, "close"), next(to, "close")];
+  to.onmessage = () => {};
+  from.halfclose();
+  assert.deepEqual(await counts, { bytesToA: 0, bytesToB: LARGE });
+  await Promise.all(ends);
+  console.log(`relay(): ${LARGE} bytes`);
+}
+
 async function streams() {
   const stop = new AbortController();
   const server = new TCPServerSocket({ localAddress: "127.0.0.1", signal: stop.signal });
@@ -179,4 +201,5 @@ async function udp() {
 await tcp();
 await streams();
 await byName();
+await relayed();
 await udp();
