@@ -84,7 +84,7 @@ function findFlaw(text, bare, name, reason) {
 }
 
 /**
- * An address of a look-up's.
+ * An address that the caller's lookup() gave.
  *
  * @param {string} text
  * @param {string} where
@@ -116,4 +116,14 @@ function usable({ address, family }) {
   }
 }
 
-module.exports = { parseAddress, parseHost };
+/**
+ * An address that the native half gave: canonical already.
+ *
+ * @param {string} address
+ * @returns {Address}
+ */
+function known(address) {
+  return usable({ address, family: address.includes(":") ? 6 : 4 });
+}
+
+module.exports = { known, parseAddress, parseHost };

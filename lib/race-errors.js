@@ -59,28 +59,30 @@ function lookupTimedOut(host, port, reason) {
 
 /**
  * @param {string} host
- * @param {number} count the addresses that it has
- * @param {...(number | undefined)} families what dnsQueryType asks for, and localAddress
+ * @param {boolean} hasAddresses but none that the options leave
+ * @param {number | undefined} asked the family that dnsQueryType asks for
+ * @param {number | undefined} local that of localAddress
  */
-function notFound(host, count, ...families) {
-  const [asked, local] = families;
-  const why =
-    count === 0
-      ? "it has no address"
-      : asked !== undefined && local !== undefined && asked !== local
-        ? "dnsQueryType and localAddress leave no address"
-        : asked !== undefined
-          ? `it has no IPv${asked} address, which dnsQueryType asks for`
-          : `it has no IPv${local} address, which is the family of localAddress`;
+function notFound(host, hasAddresses, asked, local) {
+  let why = "it has no address";
+  if (asked !== undefined && local !== undefined && asked !== local) {
+    why = "dnsQueryType and the family of localAddress leave no address";
+  } else if (hasAddresses && asked !== undefined) {
+    why = `it has no IPv${asked} address, which dnsQueryType asks for`;
+  } else if (hasAddresses) {
+    why = `it has no IPv${local} address, which is the family of localAddress`;
+  }
   return networkError(`${WHERE}: cannot connect to ${host}: ${why}`, { code: "ENOTFOUND" });
 }
 
 /**
  * @param {string} host
+ * @param {number | undefined} family the only one that was asked for
  * @param {Failure} failure
  */
-function lookupFailed(host, { code, syscall, reason }) {
-  return networkError(`${WHERE}: cannot look up ${host}: ${because(reason, code)}`, { code, syscall });
+function lookupFailed(host, family, { code, syscall, reason }) {
+  const what = family === undefined ? host : `${host}'s IPv${family} addresses`;
+  return networkError(`${WHERE}: cannot look up ${what}: ${because(reason, code)}`, { code, syscall });
 }
 
 /**

@@ -5,7 +5,7 @@
 
 const { follow } = require("./abort.js");
 const { fromFailure } = require("./errors.js");
-const { parseAddress } = require("./host.js");
+const { known, parseAddress } = require("./host.js");
 const native = require("./native.js");
 const { allFailed, blocked, handshakeFailed, lookupFailed, lookupTimedOut, notFound, ownLookupFailed } = require("./race-errors.js");
 const { establish, newRecord } = require("./tcp-socket.js");
@@ -106,7 +106,12 @@ class Race {
 
   /** @param {Address | undefined} address what the host is, if it is no name */
   start(address) {
-    const { connectTimeout = 0, signal } = this.#options;
+    const { connectTimeout = 0, dnsQueryType, family, signal } = this.#options;
+    const asked = familyOf(dnsQueryType);
+    if (asked !== undefined && family !== undefined && asked !== family) {
+      this.#fail(notFound(this.#host, false, asked, family));
+      return;
+    }
     if (signal !== undefined) {
       // R-abort; from its winning on the socket follows it.
       follow(signal, this.#record, (reason) => this.#fail(reason));
@@ -139,9 +144,9 @@ class Race {
     native.entrust(this.#record, opened.id, (_kind, answer) => {
       this.#lookup = GONE;
       if (Array.isArray(answer)) {
-        this.#found(answer.map(literal));
+        this.#found(answer.map(known));
       } else {
-        this.#fail(lookupFailed(this.#host, answer));
+        this.#fail(lookupFailed(this.#host, this.#family(), answer));
       }
     });
   }
@@ -149,6 +154,9 @@ class Race {
   /** @param {Function} lookup the caller's own, which may answer late, badly or never */
   #ask(lookup) {
     this.#lookup = this.#openTimer(FOREVER, () => {});
+    if (this.#isOver) {
+      return;
+    }
     new Promise((resolve) => {
       resolve(Reflect.apply(lookup, undefined, [this.#name]));
     }).then(
@@ -176,16 +184,16 @@ class Race {
   /** The family that options leave. */
   #family() {
     const { dnsQueryType, family } = this.#options;
-    return dnsQueryType === undefined ? family : dnsQueryType === "ipv4" ? 4 : 6;
+    return familyOf(dnsQueryType) ?? family;
   }
 
   /** @param {Address[]} addresses preferred first */
   #found(addresses) {
-    const { dnsQueryType, family } = this.#options;
-    const asked = { ipv4: 4, ipv6: 6 }[String(dnsQueryType)];
-    const usable = addresses.filter((one) => (asked ?? one.family) === one.family && (family ?? one.family) === one.family);
+    const wanted = this.#family();
+    const usable = addresses.filter(({ family }) => wanted === undefined || family === wanted);
     if (usable.length === 0) {
-      this.#fail(notFound(this.#host, addresses.length, asked, family));
+      const { dnsQueryType, family } = this.#options;
+      this.#fail(notFound(this.#host, addresses.length > 0, familyOf(dnsQueryType), family));
       return;
     }
     this.#waiting = alternating(usable);
@@ -438,6 +446,11 @@ class Race {
     native.entrust(this.#record, opened.id, handler);
     return opened.id;
   }
+}
+
+/** @param {"ipv4" | "ipv6" | undefined} dnsQueryType */
+function familyOf(dnsQueryType) {
+  return dnsQueryType === undefined ? undefined : dnsQueryType === "ipv4" ? 4 : 6;
 }
 
 /**

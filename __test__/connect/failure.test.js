@@ -84,6 +84,8 @@ describe("a connect() that fails rejects with one exception (R-connect)", () => 
       ["any.test", { lookup, dnsQueryType: "ipv6" }],
       ["any.test", { lookup, localAddress: "::1" }],
       ["any.test", { lookup, localAddress: "::1", dnsQueryType: "ipv4" }],
+      // Nobody has to be asked.
+      ["localhost", { localAddress: "127.0.0.1", dnsQueryType: "ipv6" }],
     ]) {
       const error = await rejection(connect(host, 9, options));
       expectIsDOMException(error, "NetworkError", "ENOTFOUND");
