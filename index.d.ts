@@ -5,8 +5,8 @@
  * shape of Web sockets.
  *
  * "Draft" below is that document; a name such as R-tcp-fin is a ruling of this package where the draft is
- * silent (see docs/conformance.md). Sizes are bytes. Addresses are IPv4 or IPv6 literals, never host names; an
- * IPv6 one may carry a zone (`fe80::1%eth0`). Every option may be left out or `undefined`.
+ * silent (see docs/conformance.md). Sizes are bytes. Addresses are IPv4 or IPv6 literals, and an IPv6
+ * one may carry a zone (`fe80::1%eth0`); host names are what connect() takes. Every option may be left out or `undefined`.
  *
  * Where a member "throws InvalidAccessError" and the like, that is a `DOMException` of this name, with the
  * members of {@link SocketError} where the system has a say. A call that lacks a required argument, is made on
@@ -64,7 +64,8 @@ export type SocketError = Omit<DOMException, "code"> & {
    * The system's name of the error, such as `"ECONNREFUSED"` or `"EADDRINUSE"`. Where the system has none:
    * `"ECONNABORTED"` (close() while connecting), `"ETIMEDOUT"` (a timeout), `"ENOBUFS"` (buffer full),
    * `"EMSGSIZE"` (datagram too long), `"EPIPE"` (send() when it is too late), `"EIO"` (a Blob that cannot be read),
-   * `"ABORT_ERR"` (a signal; its reason is the `cause`).
+   * `"ENOTFOUND"` (connect() found no address), `"ERR_ADDRESS_BLOCKED"` (its `allowAddress` allowed none), `"ABORT_ERR"` (a
+   * signal; its reason is the `cause`).
    *
    * A `DOMException`'s own `code` is a number: an exception thrown for a bad argument, behind which there is no
    * error of the system, keeps that one.
@@ -76,7 +77,10 @@ export type SocketError = Omit<DOMException, "code"> & {
   readonly address?: string | undefined;
   /** The port concerned. */
   readonly port?: number | undefined;
-  /** What caused it, where that is an object of its own, such as the error of a Blob that cannot be read. */
+  /**
+   * What caused it, where that is an object of its own, such as the error of a Blob that cannot be read. Of connect() an
+   * AggregateError with what became of each address, or what `lookup` rejected with.
+   */
   readonly cause?: unknown;
 };
 
@@ -570,7 +574,7 @@ export declare class TCPSocket extends EventTarget {
   /**
    * Makes a socket and starts to connect before it returns. What goes wrong at the remote end is told by `error`.
    *
-   * @param remoteAddress The address to connect to; host names are not looked up (R-address).
+   * @param remoteAddress The address to connect to; a host name is connect()'s (R-address).
    * @param remotePort The port there, 1 to 65535 (R-port).
    * @throws InvalidAccessError: an address or port is not one; the local ones cannot be had (`code`
    *   `"EADDRINUSE"`, `"EADDRNOTAVAIL"`, `"EACCES"`).
@@ -783,8 +787,8 @@ export interface ConnectOptions extends TCPOptions {
  *
  *   - NetworkError: no address could be connected to. `code` is that of the attempt that failed last, `cause` an
  *     AggregateError of all, in the order of the attempts. `"ENOTFOUND"`, `"EAI_AGAIN"` …: the look-up gave no
- *     address, or the options leave none of them. `"ETIMEDOUT"`: `connectTimeout` has passed. `"ERR_TLS_…"`: the
- *     handshake failed.
+ *     address, or the options leave none of them. `"ERR_ADDRESS_BLOCKED"`: `allowAddress` allowed
+ *     none. `"ETIMEDOUT"`: `connectTimeout` has passed. `"ERR_TLS_…"`: the handshake failed.
  *   - InvalidAccessError: the host or a port is not one; the local ones cannot be had; `lookup` gave what is no address;
  *     what `secureTransport` has cannot be used.
  *   - SecurityError: Node's permission model denies network access (R-trust).
