@@ -4,6 +4,7 @@
 
 const { fromFailure, invalidState } = require("./errors.js");
 const native = require("./native.js");
+const { notOpen } = require("./send.js");
 const { recordOf } = require("./tcp-socket.js");
 const { missingArguments, shown } = require("./webidl.js");
 
@@ -78,8 +79,11 @@ async function relay(a, b) {
     throw fromFailure(failure, "relay()");
   }
   const both = new Relay(first, second);
-  first.relay = both;
-  second.relay = both;
+  for (const record of [first, second]) {
+    record.relay = both;
+    // No drain fires any more for who writes to its `writable`.
+    record.outlet?.fail(notOpen(record));
+  }
   return both.promise;
 }
 

@@ -2,6 +2,7 @@
 
 // `readable` and `writable` of the three interfaces (R-streams): made when first read, in the state that the socket is in by then.
 
+const { invalidState } = require("./errors.js");
 const native = require("./native.js");
 const { claim } = require("./listeners.js");
 const { HALFCLOSE, byteReadable, connectionReadable, datagramReadable } = require("./readable.js");
@@ -31,6 +32,8 @@ function adoptIntake(record, intake) {
   record.intake = intake;
   if (record.failure !== null) {
     intake.fail(record.failure);
+  } else if (record.relay !== null && !record.closed) {
+    intake.fail(invalidState("TCPSocket.readable: the socket is relayed: what comes in goes to the other socket of relay()"));
   } else if (record.ended || isEnding(record)) {
     intake.end();
   }
@@ -43,7 +46,7 @@ function adoptIntake(record, intake) {
  */
 function adoptOutlet(record, outlet) {
   record.outlet = outlet;
-  if (record.failure !== null || isEnding(record)) {
+  if (record.failure !== null || record.relay !== null || isEnding(record)) {
     outlet.fail(record.failure ?? notOpen(record));
   }
   return outlet;

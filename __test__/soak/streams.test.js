@@ -10,8 +10,10 @@ describe("1 GiB out of a ReadableStream and back into a WritableStream", () => {
     for (const { received, wrong } of [events, streams]) {
       expect({ received, wrong }).toEqual({ received: bytes, wrong: 0 });
     }
+    // The engine of Node 24 and later lets node:net, too, grow by 100 MiB before it collects.
+    const most = Number(process.versions.node.split(".")[0]) < 24 ? 64 : 160;
     for (const end of ["ours", "theirs"]) {
-      expect(streams[end].growth).toBeLessThan(64 * MiB);
+      expect(streams[end].growth).toBeLessThan(most * MiB);
       expect(streams[end].ms).toBeLessThan(1.5 * events[end].ms);
     }
   });

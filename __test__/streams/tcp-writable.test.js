@@ -1,6 +1,7 @@
 "use strict";
 
 const {
+  ROOT,
   collect,
   deadline,
   expectIsDOMException,
@@ -14,6 +15,8 @@ const {
   tcpPair,
   text,
 } = require("../helpers");
+
+const { relay } = require(ROOT);
 
 const MIB = 1024 * 1024;
 
@@ -252,6 +255,26 @@ describe("abort()", () => {
     });
     await expect(source.pipeTo(socket.writable)).rejects.toBe(failure);
     expect((await lost).code).toBe("ECONNRESET");
+  });
+});
+
+describe("relay()", () => {
+  test("refuses the streams of its sockets, and a write under way rejects: no drain would come (R-streams, R-relay)", async () => {
+    const [one, other] = [await tcpPair(), await tcpPair()];
+    one.peer.pause();
+    const writing = one.socket.writable.getWriter().write(pattern(32 * MIB));
+    await settle();
+    const result = relay(one.socket, other.socket);
+    expectIsDOMException(await reasonOf(writing), "InvalidStateError");
+    expectIsDOMException(await reasonOf(other.socket.writable.getWriter().write("x")), "InvalidStateError");
+    expectIsDOMException(await reasonOf(other.socket.readable.getReader().read()), "InvalidStateError");
+    // The bytes flow all the same, those of the write too.
+    const inbox = collect(one.peer);
+    other.peer.end("through");
+    one.peer.end();
+    await inbox.until(32 * MIB + 7, 20_000);
+    expect(text(inbox.bytes().subarray(-7))).toBe("through");
+    expect(await deadline(result, "the relay")).toMatchObject({ bytesToA: 7 });
   });
 });
 
