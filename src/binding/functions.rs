@@ -459,7 +459,7 @@ fn leave(call: &Call<'_>) -> Value {
 // --- the end ---
 
 fn flush(call: &Call<'_>) -> Value {
-    call.environment.net(Net::finish);
+    call.environment.net(Net::flush_at_end);
     undefined(call.raw)
 }
 

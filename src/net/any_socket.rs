@@ -86,4 +86,9 @@ impl AnySocket {
             Self::Broken(left) => !left.is_empty(),
         }
     }
+
+    /// Whether a task still writes what was sent.
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Self::Tcp(tcp) if tcp.is_session_busy())
+    }
 }

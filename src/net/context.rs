@@ -1,3 +1,4 @@
+use std::io;
 use std::sync::Arc;
 
 use mio::{Registry, Token, Waker};
@@ -5,9 +6,11 @@ use mio::{Registry, Token, Waker};
 use super::blocks::Blocks;
 use super::inbox::Inbox;
 use super::mmsg::Batches;
+use super::runtime::runtime;
 use super::send_queue::Pool;
 use super::tcp_socket::Note;
 use super::timers::Timers;
+use super::tls::{Courier, Shared};
 
 /// A socket's number: index and generation, 31 bits, so that JavaScript keeps it as a small integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,6 +71,10 @@ pub struct Context {
     pub timers: Timers,
     /// What other threads have to say.
     pub inbox: Arc<Inbox>,
+    /// There is one as soon as there is TLS.
+    courier: Option<Arc<Courier>>,
+    /// TLS sessions that have been handed something in this turn.
+    pub kicks: Vec<Arc<Shared>>,
     /// Sockets whose sends are to be flushed at the end of the turn.
     pub dirty: Vec<Id>,
     /// Sockets that have something to do in the next turn.
@@ -92,6 +99,8 @@ impl Context {
             pool: Pool::default(),
             timers: Timers::new(Arc::clone(&waker)),
             inbox: Arc::new(Inbox::new(waker)),
+            courier: None,
+            kicks: Vec::new(),
             dirty: Vec::new(),
             ready: Vec::new(),
             notes: Vec::new(),
@@ -99,6 +108,31 @@ impl Context {
             batches: Batches::default(),
             held: Vec::new(),
             blocks: Blocks::default(),
+        }
+    }
+
+    /// What wakes TLS sessions, and is woken by them.
+    pub fn courier(&mut self) -> io::Result<Arc<Courier>> {
+        if let Some(courier) = &self.courier {
+            return Ok(Arc::clone(courier));
+        }
+        let courier = Courier::start(runtime()?, &self.inbox);
+        self.courier = Some(Arc::clone(&courier));
+        Ok(courier)
+    }
+
+    /// TLS sessions that have been handed something get to work.
+    pub fn kick(&mut self) {
+        if let Some(courier) = &self.courier {
+            courier.kick(&mut self.kicks);
+        }
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        if let Some(courier) = &self.courier {
+            courier.end();
         }
     }
 }

@@ -165,7 +165,7 @@ impl TcpServerSocket {
                     let Some(reception) = &mut self.reception else {
                         return Step::Accepted(stream, remote, seat);
                     };
-                    reception.begin(stream, remote, local, seat, id, &context.inbox);
+                    reception.begin(stream, remote, local, seat, id, context);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
                 Err(error) if errno::is_resource_shortage(&error) => {

@@ -455,7 +455,7 @@ impl TcpSocket {
     /// Writes what waits, then `extra`, until the system takes no more or `bound` is passed. Returns how much of
     /// `extra` is written.
     fn write(&mut self, extra: &[u8], bound: usize, id: Id, context: &mut Context) -> usize {
-        if self.secure.is_some() && self.write_session() {
+        if self.secure.is_some() && self.write_session(context) {
             return 0;
         }
         let (mut of_extra, mut total) = (0, 0);

@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Waker};
 use slab::Slab;
@@ -25,6 +25,9 @@ use crate::proto::Intake;
 
 /// Readiness reports taken from the poll set at once; what is left is reported in the next turn.
 const EVENTS: usize = 1024;
+/// How long the process's end waits for tasks that still write, and how often it looks.
+const LAST_MOMENT: Duration = Duration::from_millis(100);
+const GLANCE: Duration = Duration::from_millis(1);
 
 /// One environment's sockets: its poll set, and the turns that serve it.
 ///
@@ -515,7 +518,17 @@ impl Net {
             });
         }
         self.pass_notes();
+        self.context.kick();
         self.has_work()
+    }
+
+    /// The process ends, and no turn follows: what was sent is written, and what tasks encrypt gets a moment to leave.
+    pub fn flush_at_end(&mut self) {
+        self.finish();
+        let start = Instant::now();
+        while start.elapsed() < LAST_MOMENT && self.sockets.iter().any(|(_, entry)| entry.socket.is_busy()) {
+            std::thread::sleep(GLANCE);
+        }
     }
 
     /// Memory of the engine's for a large read. None: the engine has none, and the turn does without.
@@ -546,6 +559,7 @@ impl Net {
                 AnySocket::Server(_) | AnySocket::Errand(_) | AnySocket::Broken(_) => {}
             }
         }
+        self.context.kick();
     }
 }
 

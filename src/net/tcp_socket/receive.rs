@@ -9,6 +9,7 @@ use super::{TcpSocket, is_transient};
 use crate::net::blocks::{Block, Filled, LENT};
 use crate::net::context::{Context, READ_SIZE};
 use crate::net::event::{EventKind, Place};
+use crate::net::tls::Session;
 use crate::net::turn::Step;
 use crate::net::{Id, SocketError, endpoint};
 
@@ -128,17 +129,22 @@ impl TcpSocket {
     }
 
     pub(super) fn read(&mut self, context: &mut Context) -> Reading {
-        let Some(stream) = &mut self.stream else { return self.read_session(context) };
         let in_blocks = self.bulk && self.relay.is_none() && !context.blocks.are_refused();
+        let mut source = match (&mut self.stream, self.secure.as_mut().and_then(|secure| secure.session.as_mut())) {
+            (Some(stream), _) => Source::Plain(stream),
+            (None, Some(session)) => Source::Secure(session),
+            (None, None) => return Reading::Nothing,
+        };
         let (read, room) = if in_blocks {
             match context.blocks.missing(self.filled) {
-                0 => read_into(stream, context.blocks.next(self.filled)),
+                0 => source.read_into(context.blocks.next(self.filled)),
                 missing => return Reading::NeedsBlocks(missing),
             }
         } else {
             let size = if self.relay.is_some() { RELAY_READ } else { READ_SIZE };
-            (read_once(stream, &mut context.buffer[..size]), size)
+            (source.read_once(&mut context.buffer[..size]), size)
         };
+        let more = source.has_more();
         match read {
             Ok(0) if self.machine.is_faulty() => {
                 self.readable = false;
@@ -152,7 +158,7 @@ impl TcpSocket {
             }
             Ok(len) => {
                 // A short read has emptied the socket, unless its end follows. (Windows re-arms on WouldBlock only.)
-                self.readable = len == room || self.end_hint || self.error_hint || cfg!(windows);
+                self.readable = len == room || more || self.end_hint || self.error_hint || cfg!(windows);
                 self.bulk = len >= BULK_READ;
                 if in_blocks {
                     context.blocks.take_filled(self.filled, len, &mut self.held);
@@ -207,16 +213,43 @@ fn is_loss(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
 }
 
-/// Reads into the blocks, one after the other. Returns their room too.
-fn read_into(stream: &mut TcpStream, blocks: &mut [Block]) -> (io::Result<usize>, usize) {
-    let mut slices: [IoSliceMut<'_>; LENT] = std::array::from_fn(|_| IoSliceMut::new(&mut []));
-    let mut room = 0;
-    let count = blocks.len();
-    for (slice, block) in slices.iter_mut().zip(blocks) {
-        *slice = IoSliceMut::new(block.as_mut_slice());
-        room += slice.len();
+/// Where bytes come from.
+enum Source<'a> {
+    Plain(&'a mut TcpStream),
+    Secure(&'a mut Session),
+}
+
+impl Source<'_> {
+    /// Reads into the blocks, one after the other. Returns their room too.
+    fn read_into(&mut self, blocks: &mut [Block]) -> (io::Result<usize>, usize) {
+        let mut slices: [IoSliceMut<'_>; LENT] = std::array::from_fn(|_| IoSliceMut::new(&mut []));
+        let mut room = 0;
+        let count = blocks.len();
+        for (slice, block) in slices.iter_mut().zip(blocks) {
+            *slice = IoSliceMut::new(block.as_mut_slice());
+            room += slice.len();
+        }
+        let read = match self {
+            Self::Plain(stream) => uninterrupted(|| stream.read_vectored(&mut slices[..count])),
+            Self::Secure(session) => session.read(&mut slices[..count]),
+        };
+        (read, room)
     }
-    (uninterrupted(|| stream.read_vectored(&mut slices[..count])), room)
+
+    fn read_once(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => read_once(stream, buffer),
+            Self::Secure(session) => session.read(&mut [IoSliceMut::new(buffer)]),
+        }
+    }
+
+    /// Whether more is known to wait. (What the system has for a plain one, only the next read tells.)
+    fn has_more(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Secure(session) => session.waiting() != (false, false),
+        }
+    }
 }
 
 fn read_once(stream: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {

@@ -3,12 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::TcpSocket;
-use super::receive::Reading;
 use crate::net::context::Context;
-use crate::net::event::Place;
 use crate::net::options::StreamOptions;
 use crate::net::send_queue::SendQueue;
-use crate::net::tls::{self, Arrival, Info, Limit, Role, Session, Taken};
+use crate::net::tls::{self, Arrival, Info, Limit, Role, Session};
 use crate::net::{Id, SocketError};
 use crate::proto::{Machine, ReadyState};
 
@@ -24,7 +22,7 @@ pub(super) struct Secure {
     role: Option<Role>,
     /// By startTls(): `open` has been told long ago.
     upgrade: bool,
-    session: Option<Session>,
+    pub(super) session: Option<Session>,
     /// What was received and not delivered when startTls() was called: the handshake's.
     received: Vec<u8>,
     /// What was sent since startTls(): it waits for the handshake.
@@ -68,7 +66,7 @@ impl TcpSocket {
         socket.is_accepted = true;
         socket.writable = true;
         socket.seat = Some(seat);
-        session.assign(id, std::sync::Arc::clone(&context.inbox));
+        session.assign(id);
         let mut secure = Secure::new(None, false, Some(session));
         secure.info = Some(info);
         socket.secure = Some(secure);
@@ -147,9 +145,16 @@ impl TcpSocket {
             Some(Limit { at: Instant::now() + PATIENCE, milliseconds: PATIENCE.as_millis(), is_connect: true })
                 .filter(|_| !secure.upgrade && !self.is_patient)
         });
-        let target = tls::Target::Socket(id, std::sync::Arc::clone(&context.inbox));
+        let courier = match context.courier() {
+            Ok(courier) => courier,
+            Err(error) => {
+                self.machine.lost(SocketError::system_at("socket", self.remote, error));
+                return true;
+            }
+        };
+        let target = tls::Target::Socket(id, std::sync::Arc::clone(&courier));
         let received = std::mem::take(&mut secure.received);
-        match tls::start(stream, &role, self.remote, received, limit, target) {
+        match tls::start(stream, &role, self.remote, received, limit, target, &courier) {
             Ok(session) => secure.session = Some(session),
             Err(error) => self.machine.lost(error),
         }
@@ -220,22 +225,10 @@ impl TcpSocket {
         due && !self.machine.is_link_gone()
     }
 
-    pub(super) fn read_session(&mut self, context: &mut Context) -> Reading {
-        let Some(session) = self.session() else { return Reading::Nothing };
-        let (taken, more) = session.read(&mut context.held);
-        self.readable = more;
-        match taken {
-            Taken::Bytes => return Reading::Message(Place::Held),
-            Taken::Nothing if !self.machine.is_faulty() => return Reading::Nothing,
-            Taken::End if !self.machine.is_faulty() => self.machine.peer_ended(),
-            Taken::Nothing | Taken::End => {}
-        }
-        Reading::Changed
-    }
-
     /// The peer's end, with no byte before it, is noticed also where nobody reads (R-tcp-message).
     pub(super) fn notice_session_end(&mut self) {
         if self.readable
+            && self.held.is_empty()
             && !self.machine.is_faulty()
             && self.machine.peer_may_send()
             && let Some(session) = self.session()
@@ -252,7 +245,7 @@ impl TcpSocket {
 
     /// After close(): what still comes is dropped. Returns whether the machine has been told something.
     pub(super) fn drop_session_bytes(&mut self) -> bool {
-        let Some(session) = self.session() else { return false };
+        let Some(session) = self.secure.as_mut().and_then(|secure| secure.session.as_mut()) else { return false };
         let (any, ended) = session.discard();
         self.readable = false;
         if any && let Some(linger) = &mut self.linger {
@@ -265,11 +258,11 @@ impl TcpSocket {
     }
 
     /// Hands over what waits. Returns whether there is a session to hand it to.
-    pub(super) fn write_session(&mut self) -> bool {
+    pub(super) fn write_session(&mut self, context: &mut Context) -> bool {
         let Some(secure) = &mut self.secure else { return false };
         let Some(session) = &secure.session else { return false };
         if self.writable && self.machine.can_write() && self.queue.is_ready() {
-            self.writable = session.write(&mut self.queue);
+            self.writable = session.write(&mut self.queue, &mut context.kicks);
         }
         true
     }

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ use crate::net::{SocketError, panic_message};
 
 /// One read. Whole records are cheapest, and it still fits a second-level cache.
 const READ: usize = 64 * 1024;
+/// Bytes read before the JavaScript thread is told of them, as long as there are more.
+const GULP: usize = 192 * 1024;
 /// What a read may follow: a record that is not complete yet, or a handshake message of several (64 KiB at most).
 const INCOMING: usize = READ + 128 * 1024;
 /// Plain bytes encrypted for one write: 256 KiB is where a larger write gains nothing.
@@ -120,7 +123,7 @@ enum Outcome {
 
 /// What the session wants.
 struct Orders {
-    room: bool,
+    room: usize,
     finish: bool,
     gives_up: bool,
     released: bool,
@@ -230,8 +233,8 @@ impl Driver {
                 if self.lost || !orders.farewell || (self.is_idle() && (self.finished || !orders.finish)) {
                     return Outcome::Done;
                 }
-            } else if orders.room && !self.ended {
-                busy |= self.read(scratch);
+            } else {
+                busy |= self.read_up_to(orders.room.min(GULP), scratch);
             }
             let settled = self.finished && self.ended && !self.has_news();
             if settled {
@@ -266,11 +269,11 @@ impl Driver {
             news = true;
         }
         if self.established && !self.plain.is_empty() {
-            news |= state.inbound_len == 0;
+            let bytes = self.plain.iter().map(Vec::len).sum();
             for piece in self.plain.drain(..) {
-                state.inbound_len += piece.len();
                 append(&mut state.inbound, piece);
             }
+            news |= self.shared.queued.fetch_add(bytes, SeqCst) == 0;
         }
         if let Some((fault, truncated)) = self.fault.take() {
             state.fault = Some(fault);
@@ -289,13 +292,14 @@ impl Driver {
             std::mem::swap(&mut self.batch, &mut state.outbound);
             state.outbound_len = 0;
         }
+        state.writing = !self.is_idle() || self.in_flight.0 > 0;
         news |= state.written >= WORTH_TELLING || (state.written > 0 && self.batch.is_empty());
         news |= !self.batch.is_empty() && std::mem::take(&mut state.wants_room);
-        let room = state.inbound_len + READ <= INBOUND;
-        state.full = !room;
+        let room = self.room();
         let orders = Orders {
             room,
-            finish: state.finish,
+            // Not before the last byte has been taken over.
+            finish: state.finish && state.outbound.is_empty(),
             gives_up: state.gives_up,
             released: state.released,
             farewell: state.farewell,
@@ -305,6 +309,20 @@ impl Driver {
             announce(state);
         }
         orders
+    }
+
+    /// How many bytes may be read before the session has to take some.
+    fn room(&self) -> usize {
+        let room = || INBOUND.saturating_sub(self.shared.queued.load(SeqCst));
+        if room() < READ {
+            self.shared.full.store(true, SeqCst);
+            // The session may have taken them meanwhile, and not have seen that there was somebody to tell.
+            if self.shared.queued.load(SeqCst) > INBOUND / 2 {
+                return 0;
+            }
+        }
+        self.shared.full.store(false, SeqCst);
+        room()
     }
 
     /// Encrypts and writes. Returns whether there may be more to do at once.
@@ -389,6 +407,16 @@ impl Driver {
             }
         }
         written
+    }
+
+    /// Reads and decrypts until there is no more, or no room for it: the JavaScript thread is woken for all of it at once.
+    fn read_up_to(&mut self, room: usize, scratch: &mut Scratch) -> bool {
+        let (mut left, mut read) = (room, false);
+        while left >= READ && !self.ended && self.read(scratch) {
+            read = true;
+            left -= READ;
+        }
+        read
     }
 
     /// Reads once and decrypts. Returns whether there may be more.
@@ -527,7 +555,7 @@ impl Driver {
         let stream = Arc::clone(&self.stream);
         let mut interest: Option<Interest> = None;
         let mut add = |more: Interest| interest = Some(interest.map_or(more, |interest| interest | more));
-        let full = shared.state().full;
+        let full = shared.full.load(SeqCst);
         if !self.ended && !full && self.released.is_none() {
             add(Interest::READABLE);
         }
@@ -617,21 +645,21 @@ fn announce(mut state: std::sync::MutexGuard<'_, State>) {
     }
     match &state.target {
         Target::None => {}
-        Target::Socket(id, inbox) => {
-            let (id, inbox) = (*id, Arc::clone(inbox));
+        Target::Socket(id, courier) => {
+            let (id, courier) = (*id, Arc::clone(courier));
             state.announced = true;
             drop(state);
-            inbox.post(id);
+            courier.post(id);
         }
-        Target::Server(id, inbox, done, key) => {
+        Target::Server(id, courier, done, key) => {
             if state.info.is_none() && state.fault.is_none() {
                 return;
             }
-            let (id, inbox, done, key) = (*id, Arc::clone(inbox), Arc::clone(done), *key);
+            let (id, courier, done, key) = (*id, Arc::clone(courier), Arc::clone(done), *key);
             state.announced = true;
             drop(state);
             done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(key);
-            inbox.post(id);
+            courier.post(id);
         }
     }
 }

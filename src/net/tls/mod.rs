@@ -3,6 +3,7 @@
 //! - [`options`](SecureOptions), [`pem`], [`config`]: from what users give to what handshakes are made with.
 //! - [`verify`], [`roots`], [`x509`]: whether the peer's certificate is good.
 //! - [`connection`], [`driver`], [`session`]: records; the task that moves them; the stream that the socket sees.
+//! - [`courier`]: how tasks and the JavaScript thread wake each other, seldom.
 //! - [`reception`]: a server's handshakes that are under way.
 //! - [`error`]: the codes and sentences, for all of it.
 //!
@@ -10,6 +11,7 @@
 
 mod config;
 mod connection;
+mod courier;
 mod driver;
 mod error;
 mod options;
@@ -22,10 +24,11 @@ mod verify;
 mod x509;
 
 pub use connection::Info;
+pub use courier::Courier;
 pub use driver::Limit;
 pub use error::TlsError;
 pub use options::{NamedCertificate, SecureOptions};
 pub use pem::Material;
 pub use reception::{Arrival, Reception};
-pub use session::{Session, Taken, Target};
+pub use session::{Session, Shared, Target};
 pub use start::{Role, ServerContext, client_role, server_context, start};

@@ -11,7 +11,7 @@ use super::connection::Info;
 use super::driver::Limit;
 use super::session::{Session, Target};
 use super::start::{Role, ServerContext, start};
-use crate::net::inbox::Inbox;
+use crate::net::context::Context;
 use crate::net::seats::Seat;
 use crate::net::send_queue::Pool;
 use crate::net::{Id, SocketError};
@@ -72,16 +72,20 @@ impl Reception {
         local: SocketAddr,
         seat: Seat,
         id: Id,
-        inbox: &Arc<Inbox>,
+        context: &mut Context,
     ) {
         let limit = self.timeout.map(|timeout| Limit {
             at: Instant::now() + timeout,
             milliseconds: timeout.as_millis(),
             is_connect: false,
         });
+        let courier = match context.courier() {
+            Ok(courier) => courier,
+            Err(error) => return self.failures.push_back(SocketError::system_at("accept", remote, error)),
+        };
         let entry = self.under_way.vacant_entry();
-        let target = Target::Server(id, Arc::clone(inbox), Arc::clone(&self.done), entry.key());
-        match start(stream, &Role::Server(self.context.clone()), remote, Vec::new(), limit, target) {
+        let target = Target::Server(id, Arc::clone(&courier), Arc::clone(&self.done), entry.key());
+        match start(stream, &Role::Server(self.context.clone()), remote, Vec::new(), limit, target, &courier) {
             Ok(session) => {
                 entry.insert(Handshake { session, remote, local, seat });
             }

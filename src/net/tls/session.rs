@@ -2,7 +2,10 @@
 //! runtime (`driver`) does the rest; both meet in [`Shared`], under a lock that is held over neither cryptography nor I/O.
 
 use std::collections::VecDeque;
+use std::io::{self, ErrorKind, IoSliceMut};
 use std::net::{Shutdown, SocketAddr};
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use super::connection::Info;
-use crate::net::inbox::Inbox;
+use super::courier::Courier;
 use crate::net::send_queue::{Piece, Pool, SendQueue};
 use crate::net::{Id, SocketError};
 
@@ -29,9 +32,9 @@ pub enum Target {
     /// Nobody yet.
     None,
     /// A socket.
-    Socket(Id, Arc<Inbox>),
+    Socket(Id, Arc<Courier>),
     /// A server, under this number of the handshake.
-    Server(Id, Arc<Inbox>, Arc<Mutex<Vec<usize>>>, usize),
+    Server(Id, Arc<Courier>, Arc<Mutex<Vec<usize>>>, usize),
 }
 
 /// What both sides know.
@@ -48,11 +51,10 @@ pub struct State {
     /// Nothing will follow what is in `inbound`: close_notify, or a fault.
     pub ended: bool,
     pub inbound: VecDeque<Vec<u8>>,
-    pub inbound_len: usize,
-    /// The task has stopped reading for want of room.
-    pub full: bool,
     pub outbound: VecDeque<Piece>,
     pub outbound_len: usize,
+    /// The task has taken bytes that the system does not have yet.
+    pub writing: bool,
     /// Bytes of `outbound` that the system has since the last look, and how many of those were Blobs'.
     pub written: u64,
     pub written_of_blobs: u64,
@@ -74,6 +76,10 @@ pub struct State {
 /// Where the two sides meet.
 pub struct Shared {
     state: Mutex<State>,
+    /// Decrypted bytes that the socket has not had yet: those in `inbound`, and those that the session has taken out.
+    pub queued: AtomicUsize,
+    /// The task has stopped reading for want of room.
+    pub full: AtomicBool,
     /// Wakes the task.
     pub notify: Notify,
 }
@@ -89,6 +95,10 @@ impl Shared {
 pub struct Session {
     shared: Arc<Shared>,
     stream: Arc<TcpStream>,
+    /// Taken out of `inbound`, all at once; of the first one, this many bytes have been read.
+    taken: VecDeque<Vec<u8>>,
+    start: usize,
+    courier: Arc<Courier>,
 }
 
 /// What has happened since the last look.
@@ -107,19 +117,10 @@ pub struct News {
     pub finished: bool,
 }
 
-/// What a read gave.
-pub enum Taken {
-    /// Bytes, in the vector; more follow at once, or not.
-    Bytes,
-    /// None now.
-    Nothing,
-    /// There will be no more: the peer has ended, or (told as news) there is a fault.
-    End,
-}
-
 impl Session {
     /// A connection whose task is about to start.
-    pub fn new(stream: TcpStream, target: Target) -> (Self, Arc<Shared>, Arc<TcpStream>) {
+    pub fn new(stream: TcpStream, target: Target, courier: Arc<Courier>) -> (Self, Arc<Shared>, Arc<TcpStream>) {
+        courier.add();
         let state = State {
             target,
             announced: false,
@@ -128,10 +129,9 @@ impl Session {
             truncated: false,
             ended: false,
             inbound: VecDeque::new(),
-            inbound_len: 0,
-            full: false,
             outbound: VecDeque::new(),
             outbound_len: 0,
+            writing: false,
             written: 0,
             written_of_blobs: 0,
             spent: Vec::new(),
@@ -143,14 +143,26 @@ impl Session {
             farewell: false,
             reset: false,
         };
-        let shared = Arc::new(Shared { state: Mutex::new(state), notify: Notify::new() });
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            queued: AtomicUsize::new(0),
+            full: AtomicBool::new(false),
+            notify: Notify::new(),
+        });
         let stream = Arc::new(stream);
-        (Self { shared: Arc::clone(&shared), stream: Arc::clone(&stream) }, shared, stream)
+        let session = Self {
+            shared: Arc::clone(&shared),
+            stream: Arc::clone(&stream),
+            taken: VecDeque::new(),
+            start: 0,
+            courier,
+        };
+        (session, shared, stream)
     }
 
     /// From now on the news is for this socket. It has to look at once.
-    pub fn assign(&self, id: Id, inbox: Arc<Inbox>) {
-        self.shared.state().target = Target::Socket(id, inbox);
+    pub fn assign(&self, id: Id) {
+        self.shared.state().target = Target::Socket(id, Arc::clone(&self.courier));
     }
 
     /// Looks.
@@ -170,53 +182,93 @@ impl Session {
             fault: state.fault.take().map(|fault| (fault, truncated)),
             written: (std::mem::take(&mut state.written), std::mem::take(&mut state.written_of_blobs)),
             has_room: state.outbound_len < OUTBOUND,
-            readable: state.inbound_len > 0 || state.ended,
+            readable: state.ended || self.shared.queued.load(SeqCst) > 0,
             finished: state.finished,
         }
     }
 
-    /// Whether there are bytes that can be taken, and whether nothing will follow them.
+    /// Whether there are bytes to be read, and whether nothing will follow them. (A fault that is still to be told is no end.)
     pub fn waiting(&self) -> (bool, bool) {
         let state = self.shared.state();
-        (state.inbound_len > 0, state.ended && state.fault.is_none())
+        (self.shared.queued.load(SeqCst) > 0, state.ended && state.fault.is_none())
     }
 
-    /// Takes the next bytes into `held`, whose memory is used again.
-    pub fn read(&self, held: &mut Vec<u8>) -> (Taken, bool) {
-        let mut state = self.shared.state();
-        let Some(chunk) = state.inbound.pop_front() else {
+    /// Reads as from a socket that does not block: 0 is the peer's end.
+    pub fn read(&mut self, slices: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        loop {
+            let total = self.fill(slices);
+            if total > 0 {
+                self.give_room(total);
+                return Ok(total);
+            }
+            let state = self.shared.state();
+            if !state.inbound.is_empty() {
+                // They came meanwhile, and the end perhaps with them.
+                continue;
+            }
             // A fault that is still to be told is no end.
-            return (if state.ended && state.fault.is_none() { Taken::End } else { Taken::Nothing }, false);
-        };
-        state.inbound_len -= chunk.len();
-        let more = state.inbound_len > 0 || state.ended;
-        let wake = state.full && state.inbound_len <= INBOUND / 2;
-        state.full &= !wake;
-        drop(state);
-        if wake {
+            return if state.ended && state.fault.is_none() { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
+        }
+    }
+
+    fn fill(&mut self, slices: &mut [IoSliceMut<'_>]) -> usize {
+        let mut total = 0;
+        for slice in slices {
+            let mut room = &mut slice[..];
+            while !room.is_empty() && self.has_taken() {
+                let Some(chunk) = self.taken.front() else { break };
+                let rest = &chunk[self.start..];
+                let length = rest.len().min(room.len());
+                let (filled, left) = room.split_at_mut(length);
+                filled.copy_from_slice(&rest[..length]);
+                room = left;
+                total += length;
+                self.start += length;
+                if self.start == chunk.len()
+                    && let Some(chunk) = self.taken.pop_front()
+                {
+                    self.start = 0;
+                    put_back(chunk);
+                }
+            }
+        }
+        total
+    }
+
+    /// Takes out what there is, where everything taken before has been read.
+    fn has_taken(&mut self) -> bool {
+        if self.taken.is_empty() && self.shared.queued.load(SeqCst) > 0 {
+            std::mem::swap(&mut self.taken, &mut self.shared.state().inbound);
+        }
+        !self.taken.is_empty()
+    }
+
+    /// So many bytes wait no more: the task may read on.
+    fn give_room(&self, bytes: usize) {
+        let left = self.shared.queued.fetch_sub(bytes, SeqCst) - bytes;
+        if left <= INBOUND / 2 && self.shared.full.swap(false, SeqCst) {
             self.shared.notify.notify_one();
         }
-        put_back(std::mem::replace(held, chunk));
-        (Taken::Bytes, more)
     }
 
     /// Drops the bytes that wait. Returns whether there were any, and whether nothing will follow them.
-    pub fn discard(&self) -> (bool, bool) {
+    pub fn discard(&mut self) -> (bool, bool) {
         let mut state = self.shared.state();
-        let any = state.inbound_len > 0;
-        state.inbound_len = 0;
         let chunks = std::mem::take(&mut state.inbound);
-        let (wake, ended) = (std::mem::take(&mut state.full), state.ended && state.fault.is_none());
+        let ended = state.ended && state.fault.is_none();
         drop(state);
-        if wake {
-            self.shared.notify.notify_one();
+        let bytes: usize = chunks.iter().chain(&self.taken).map(Vec::len).sum::<usize>() - self.start;
+        self.start = 0;
+        if bytes > 0 {
+            self.give_room(bytes);
         }
-        chunks.into_iter().for_each(put_back);
-        (any, ended)
+        chunks.into_iter().chain(self.taken.drain(..)).for_each(put_back);
+        (bytes > 0, ended)
     }
 
-    /// Hands over what can be written of `queue`. Returns whether there is room for more.
-    pub fn write(&self, queue: &mut SendQueue) -> bool {
+    /// Hands over what can be written of `queue`; the task is told by `kicks`, at the end of the turn. Returns whether there is
+    /// room for more.
+    pub fn write(&self, queue: &mut SendQueue, kicks: &mut Vec<Arc<Shared>>) -> bool {
         let mut state = self.shared.state();
         let before = state.outbound_len;
         while state.outbound_len < OUTBOUND {
@@ -228,7 +280,7 @@ impl Session {
         state.wants_room = queue.is_ready();
         drop(state);
         if wrote {
-            self.shared.notify.notify_one();
+            kicks.push(Arc::clone(&self.shared));
         }
         room
     }
@@ -270,19 +322,19 @@ impl Session {
     /// Something is handed over that the system does not have yet.
     pub fn is_busy(&self) -> bool {
         let state = self.shared.state();
-        state.fault.is_none() && !state.ended && (state.outbound_len > 0 || (state.finish && !state.finished))
+        state.fault.is_none() && (state.outbound_len > 0 || state.writing || (state.finish && !state.finished))
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
+        self.courier.remove();
         let mut state = self.shared.state();
         state.released = true;
         state.target = Target::None;
         let chunks = std::mem::take(&mut state.inbound);
-        state.inbound_len = 0;
         drop(state);
-        chunks.into_iter().for_each(put_back);
+        chunks.into_iter().chain(self.taken.drain(..)).for_each(put_back);
         self.shared.notify.notify_one();
     }
 }

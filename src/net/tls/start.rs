@@ -8,6 +8,7 @@ use rustls::pki_types::ServerName;
 
 use super::config::{self, ClientSetup, ServerSetup};
 use super::connection::Connection;
+use super::courier::Courier;
 use super::driver::{Driver, Limit};
 use super::error::TlsError;
 use super::options::SecureOptions;
@@ -47,6 +48,7 @@ pub fn start(
     received: Vec<u8>,
     limit: Option<Limit>,
     target: Target,
+    courier: &Arc<Courier>,
 ) -> Result<Session, SocketError> {
     let failed = |error: io::Error| SocketError::system_at("socket", remote, error);
     let runtime = runtime().map_err(failed)?;
@@ -58,7 +60,7 @@ pub fn start(
     };
     let connection =
         connection.map_err(|error| SocketError::Tls { error: TlsError::from_rustls(&error), address: Some(remote) })?;
-    let (session, shared, stream) = Session::new(stream, target);
+    let (session, shared, stream) = Session::new(stream, target, Arc::clone(courier));
     runtime.spawn(Driver::new(connection, stream, shared, remote, received, limit).run());
     Ok(session)
 }
