@@ -123,7 +123,13 @@ impl TcpSocket {
                 self.schedule(id, context);
             }
             Note::Closed => self.close(id, context),
-            Note::Reset => self.reset(id, context),
+            Note::Reset => {
+                self.hear_task(id, context);
+                // Its own loss is about to be told.
+                if !self.machine.is_faulty() {
+                    self.reset(id, context);
+                }
+            }
         }
     }
 
@@ -230,8 +236,8 @@ impl TcpSocket {
                 self.machine.end_passed();
             }
             End::Lost(error) => self.machine.lost(error),
-            // The other one's loss is about to reset this one.
-            End::OtherLost => {}
+            // Also where close() has been called meanwhile: there is no connection any more.
+            End::OtherLost => self.reset(id, context),
             End::Stopped(stream, left) => self.take_back(stream, &left, id, context),
         }
     }
