@@ -780,7 +780,8 @@ export interface ConnectOptions extends TCPOptions {
  * It keeps the process alive until it is settled. R-connect.
  *
  * @param host A host name, or an IPv4 or IPv6 literal, also in brackets as in `URL.hostname`: a literal is never
- *   looked up. A name with other than ASCII characters is converted as browsers do (IDNA).
+ *   looked up, and the unspecified ones stand for this host's loopback address. A name with other than ASCII
+ *   characters is converted as browsers do (IDNA).
  * @param port The port there, 1 to 65535 (R-port).
  * @returns A socket in `"open"`: its `open` event does not fire. Nothing is lost when its listeners are added later
  *   (R-listen). `remoteAddress` is the address that it is connected to. Every failure is a rejection, never thrown:

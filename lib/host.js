@@ -33,7 +33,6 @@ function parseHost(text, where) {
   if ("address" in literal && "family" in literal) {
     return asAddress(literal);
   }
-   
   const name = /^[\0-\x7f]*$/.test(text) ? text : domainToASCII(text);
   const converted = name === text ? literal : binding.parseAddress(name);
   if ("address" in converted && "family" in converted) {
@@ -73,7 +72,6 @@ function findFlaw(text, bare, name, reason) {
   if ((text + name).includes(":")) {
     return "is not a host name; the port is an argument of its own";
   }
-   
   if (/[\0-\x20\x7f"%<>[\]^`{|}]/.test(name)) {
     return "has characters that no host name has";
   }
