@@ -39,7 +39,7 @@ impl AnySocket {
     pub fn break_down(&mut self, message: String, context: &mut Context) {
         let error = SocketError::Panic { message };
         if let Self::Tcp(tcp) = self {
-            tcp.end_relay(Note::Reset, context);
+            tcp.end_relay(Note::Lost, context);
         }
         let left = match self {
             Self::Tcp(tcp) if tcp.machine.has_opened() => {

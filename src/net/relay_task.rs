@@ -56,6 +56,8 @@ struct Shared {
     passed: [AtomicU64; 2],
     /// Bytes of what was sent before that are the system's.
     first_written: [AtomicU64; 2],
+    /// Held while bytes are moved and counted: who has it sees no byte that is not counted.
+    moving: Mutex<()>,
     stop: Notify,
 }
 
@@ -114,8 +116,11 @@ impl Handle {
         self.shared.order(Order::Stop);
     }
 
-    /// Both are to be reset, as soon as they are let go.
+    /// Both are to be reset, as soon as they are let go. No byte passes any more.
     pub fn reset(&self) {
+        // For as long as one move of bytes takes, less than a millisecond.
+        let _still = self.shared.moving.lock().unwrap_or_else(PoisonError::into_inner);
+        self.shared.order(Order::Drop);
         if let Some(streams) = &self.shared.state().streams {
             streams.iter().for_each(|stream| reset_when_dropped(stream));
         }
@@ -145,6 +150,7 @@ pub fn start(lent: [Lent; 2], inbox: &Arc<Inbox>) -> Result<[Handle; 2], SocketE
         state: Mutex::new(State { ends: [None, None], order: Order::GoOn, streams: Some(streams.clone()) }),
         passed: Default::default(),
         first_written: Default::default(),
+        moving: Mutex::default(),
         stop: Notify::new(),
     });
     let [to_a, to_b] = firsts;
@@ -206,15 +212,20 @@ impl Task {
 
     /// Moves what can be moved. Returns whether there is more at once.
     fn pump(&mut self) -> Result<bool, Loss> {
+        let Self { shared, directions, streams, inbox, ids, .. } = self;
+        let _moving = shared.moving.lock().unwrap_or_else(PoisonError::into_inner);
+        if shared.state().order != Order::GoOn {
+            return Ok(true);
+        }
         let mut more = false;
-        for direction in &mut self.directions {
+        for direction in directions {
             let (to, before) = (direction.to, direction.first_left());
-            let pumped = direction.pump(&self.streams, &self.shared.passed[to]);
+            let pumped = direction.pump(streams, &shared.passed[to]);
             let written = before - direction.first_left();
             if written > 0 {
-                self.shared.first_written[to].fetch_add(written, Ordering::Relaxed);
+                shared.first_written[to].fetch_add(written, Ordering::Relaxed);
                 if direction.first_left() == 0 {
-                    self.inbox.post(self.ids[to]);
+                    inbox.post(ids[to]);
                 }
             }
             more |= pumped? == Pumped::More;

@@ -541,7 +541,7 @@ impl TcpSocket {
         }
         let last = self.machine.is_over();
         if matches!(event, Event::Error(_)) {
-            self.end_relay(Note::Reset, context);
+            self.end_relay(Note::Lost, context);
         }
         let kind = match event {
             Event::Open => EventKind::Open(self.local),

@@ -173,3 +173,22 @@ fn an_idle_relay_rests() {
     assert_eq!(peer_b.read(&mut [0]).unwrap(), 0);
     world.rest();
 }
+
+#[test]
+fn reset_after_close_resets_both() {
+    for in_turns in [false, true] {
+        let mut world = World::new();
+        let ((a, mut peer_a), (b, mut peer_b)) = (connected(&mut world), connected(&mut world));
+        if in_turns {
+            keep_in_turns(&mut world, a);
+        }
+        world.net.relay(a, b).unwrap();
+        world.net.close(a);
+        reset(&mut world.net, b);
+        assert_eq!((world.net.ready_state(a), world.net.ready_state(b)), (ReadyState::Closed, ReadyState::Closed));
+        world.until(&mut ignore, |world| world.has_closed(a) && world.has_closed(b));
+        for peer in [&mut peer_a, &mut peer_b] {
+            assert_eq!(peer.read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+        }
+    }
+}

@@ -22,7 +22,9 @@ pub enum Note {
     Passed,
     /// close().
     Closed,
-    /// Lost, or reset().
+    /// Lost.
+    Lost,
+    /// reset().
     Reset,
 }
 
@@ -35,8 +37,8 @@ pub(super) struct Relay {
     /// The other socket waits for room here.
     full: bool,
     end_passed: bool,
-    /// The other socket has been told that this is over.
-    over: bool,
+    /// The other socket has been told that this is over, and how.
+    over: Option<Note>,
     /// Bytes that came from the other socket.
     taken: u64,
     /// The connection is a task's.
@@ -60,7 +62,7 @@ impl TcpSocket {
             held_up: false,
             full: false,
             end_passed: false,
-            over: false,
+            over: None,
             taken: 0,
             task: None,
             passed: 0,
@@ -123,7 +125,7 @@ impl TcpSocket {
                 self.schedule(id, context);
             }
             Note::Closed => self.close(id, context),
-            Note::Reset => {
+            Note::Lost | Note::Reset => {
                 self.hear_task(id, context);
                 // Its own loss is about to be told.
                 if !self.machine.is_faulty() {
@@ -162,11 +164,11 @@ impl TcpSocket {
         }
     }
 
-    /// This socket is over: so is the other.
+    /// This socket is over: so is the other. After close() each ends by itself, unless reset() is called as well.
     pub fn end_relay(&mut self, note: Note, context: &mut Context) {
-        if let Some(relay) = &mut self.relay
-            && !std::mem::replace(&mut relay.over, true)
-        {
+        let Some(relay) = &mut self.relay else { return };
+        if relay.over.is_none() || (relay.over == Some(Note::Closed) && note == Note::Reset) {
+            relay.over = Some(note);
             context.notes.push((relay.other, note));
         }
     }
