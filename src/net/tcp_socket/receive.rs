@@ -145,6 +145,9 @@ impl TcpSocket {
             (source.read_once(&mut context.buffer[..size]), size)
         };
         let more = source.has_more();
+        if let Source::Secure(session) = source {
+            session.tell_of_room(&mut context.kicks);
+        }
         match read {
             Ok(0) if self.machine.is_faulty() => {
                 self.readable = false;
@@ -181,7 +184,7 @@ impl TcpSocket {
 
     /// After close(): what still comes is read and dropped. Returns whether the machine has been told something.
     pub(super) fn drop_bytes(&mut self, context: &mut Context) -> bool {
-        let Some(stream) = &mut self.stream else { return self.drop_session_bytes() };
+        let Some(stream) = &mut self.stream else { return self.drop_session_bytes(context) };
         for _ in 0..DROPPED_READS {
             match read_once(stream, &mut context.buffer[..READ_SIZE]) {
                 Ok(0) => {

@@ -244,9 +244,10 @@ impl TcpSocket {
     }
 
     /// After close(): what still comes is dropped. Returns whether the machine has been told something.
-    pub(super) fn drop_session_bytes(&mut self) -> bool {
+    pub(super) fn drop_session_bytes(&mut self, context: &mut Context) -> bool {
         let Some(session) = self.secure.as_mut().and_then(|secure| secure.session.as_mut()) else { return false };
         let (any, ended) = session.discard();
+        session.tell_of_room(&mut context.kicks);
         self.readable = false;
         if any && let Some(linger) = &mut self.linger {
             linger.heard = Instant::now();

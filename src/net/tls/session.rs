@@ -98,6 +98,8 @@ pub struct Session {
     /// Taken out of `inbound`, all at once; of the first one, this many bytes have been read.
     taken: VecDeque<Vec<u8>>,
     start: usize,
+    /// The task waits for room, and there is some.
+    reads_on: bool,
     courier: Arc<Courier>,
 }
 
@@ -155,6 +157,7 @@ impl Session {
             stream: Arc::clone(&stream),
             taken: VecDeque::new(),
             start: 0,
+            reads_on: false,
             courier,
         };
         (session, shared, stream)
@@ -244,10 +247,15 @@ impl Session {
     }
 
     /// So many bytes wait no more: the task may read on.
-    fn give_room(&self, bytes: usize) {
+    fn give_room(&mut self, bytes: usize) {
         let left = self.shared.queued.fetch_sub(bytes, SeqCst) - bytes;
-        if left <= INBOUND / 2 && self.shared.full.swap(false, SeqCst) {
-            self.shared.notify.notify_one();
+        self.reads_on |= left <= INBOUND / 2 && self.shared.full.swap(false, SeqCst);
+    }
+
+    /// The task has room to read on: it is told at the end of the turn, so that it does not take the processor before.
+    pub fn tell_of_room(&mut self, kicks: &mut Vec<Arc<Shared>>) {
+        if std::mem::take(&mut self.reads_on) {
+            kicks.push(Arc::clone(&self.shared));
         }
     }
 
