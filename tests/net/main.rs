@@ -14,4 +14,5 @@ mod tcp_end;
 mod tcp_loss;
 mod tcp_server;
 mod tcp_streams;
+mod tls;
 mod udp;

@@ -144,9 +144,10 @@ pub fn certificate(error: &CertificateError) -> TlsError {
             "the peer's certificate is not meant for this use: its extended key usage lacks serverAuth (for a server) or clientAuth (for a client)",
         ),
         CertificateError::BadEncoding => invalid("the peer's certificate cannot be read: its encoding is wrong, or it is older than X.509 v3".into()),
-        CertificateError::BadSignature => {
-            invalid("a signature in the peer's chain or handshake is wrong: the certificate was altered, or the peer lacks its key".into())
-        }
+        CertificateError::BadSignature => invalid(
+            "a signature in the peer's chain or handshake is wrong: the certificate was altered, the peer lacks its key, or an authority in `ca` is only a namesake of the one that issued it"
+                .into(),
+        ),
         CertificateError::Revoked => invalid("the peer's certificate has been revoked".into()),
         CertificateError::Other(other) => match other.0.downcast_ref::<TlsError>() {
             Some(own) => own.clone(),
