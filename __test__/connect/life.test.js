@@ -116,7 +116,8 @@ describe("connect() and the life of the process (R-keep, R-end-of-life, R-connec
     expect(result.error).toMatchObject({ name: "NetworkError", code: "ETIMEDOUT" });
     expect(result.error.message).toContain("never.test");
     expect(result).toMatchObject({ address: "127.0.0.1", codes: ["ETIMEDOUT"] });
-    expect(result.terminating).toBeLessThan(2500);
+    // The resolver itself would have gone on for minutes.
+    expect(result.terminating).toBeLessThan(10_000);
   });
 });
 
