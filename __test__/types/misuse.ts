@@ -48,6 +48,17 @@ const never: boolean = udp.readyState === "connecting";
 // @ts-expect-error a TCP socket's remotePort is a string, as in the draft
 const remotePort: number = tcp.remotePort;
 
+// @ts-expect-error read-only
+tcp.readable = udp.readable;
+// @ts-expect-error a server has nothing to write to
+void server.writable;
+// @ts-expect-error datagrams are written with their data in an object
+void udp.writable.getWriter().write("x");
+// @ts-expect-error a signal, not its controller
+new UDPSocket({ signal: new AbortController() });
+// @ts-expect-error a TCP socket's bytes come from its readable
+void tcp[Symbol.asyncIterator];
+
 // @ts-expect-error UDP has no open event
 udp.onopen = null;
 // @ts-expect-error UDP has no close event
