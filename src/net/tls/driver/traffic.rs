@@ -1,0 +1,248 @@
+//! The two directions of a connection: what was sent is encrypted and written, what comes is read and decrypted, and what of it
+//! is a fault.
+
+use std::io::{self, ErrorKind};
+
+use super::{BATCH, Driver, FIRST, Orders, READ, Scratch, shut_down};
+use crate::net::SocketError;
+use crate::net::tls::error::TlsError;
+use crate::net::tls::session::{CHUNK, chunk};
+
+impl Driver {
+    /// Encrypts and writes. Returns whether there may be more to do at once.
+    pub(super) fn write(&mut self, scratch: &mut Scratch, orders: &Orders) -> bool {
+        if !self.out.is_empty() && !self.write_rest() {
+            return false;
+        }
+        scratch.out.clear();
+        let mut failed = None;
+        let mut room = BATCH;
+        while room > 0
+            && failed.is_none()
+            && let Some(piece) = self.batch.front_mut()
+        {
+            let part = piece.bytes();
+            let length = part.len().min(room);
+            failed = self.connection.encrypt(&mut self.partial, &part[..length], &mut scratch.out).err();
+            room -= length;
+            self.in_flight.0 += length as u64;
+            self.in_flight.1 += if piece.from_blob { length as u64 } else { 0 };
+            piece.advance(length);
+            if piece.bytes().is_empty()
+                && let Some(piece) = self.batch.pop_front()
+            {
+                self.spent.extend(piece.into_memory());
+            }
+        }
+        if orders.finish && self.established && self.batch.is_empty() && !self.close_notify && !self.lost {
+            self.close_notify = true;
+            failed = failed.or(self.connection.close_notify(&mut self.partial, &mut scratch.out).err());
+        }
+        if let Some(error) = failed {
+            self.fail(error, true);
+        }
+        self.write_out(scratch)
+    }
+
+    /// Writes what `scratch` holds. Returns whether there may be more to do at once.
+    fn write_out(&mut self, scratch: &mut Scratch) -> bool {
+        let out = scratch.out.as_slice();
+        let had = !out.is_empty();
+        if had {
+            let written = self.write_to_system(out);
+            if !self.lost && written < out.len() {
+                self.out = out[written..].to_vec();
+                self.written = 0;
+                scratch.out.clear();
+                return false;
+            }
+            scratch.out.clear();
+        }
+        if self.close_notify && !self.finished && !self.lost && self.is_idle() {
+            shut_down(&self.stream);
+            self.finished = true;
+            return true;
+        }
+        had
+    }
+
+    /// Writes what was left over. Returns whether all of it is written.
+    fn write_rest(&mut self) -> bool {
+        let out = std::mem::take(&mut self.out);
+        self.written += self.write_to_system(&out[self.written..]);
+        if self.lost || self.written == out.len() {
+            return true;
+        }
+        self.out = out;
+        false
+    }
+
+    fn write_to_system(&mut self, bytes: &[u8]) -> usize {
+        let mut written = 0;
+        while written < bytes.len() {
+            match self.stream.try_write(&bytes[written..]) {
+                Ok(more) => written += more,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.break_off("write", error);
+                    break;
+                }
+            }
+        }
+        written
+    }
+
+    /// Reads and decrypts until there is no more, or no room for it: the JavaScript thread is woken for all of it at once.
+    pub(super) fn read_up_to(&mut self, room: usize, scratch: &mut Scratch) -> bool {
+        let (mut left, mut read) = (room, false);
+        while left >= READ && !self.ended && self.read(scratch) {
+            read = true;
+            left -= READ;
+        }
+        read
+    }
+
+    /// Reads once and decrypts. Returns whether there may be more.
+    fn read(&mut self, scratch: &mut Scratch) -> bool {
+        let start = self.partial.len();
+        let room = (scratch.incoming.len() - start.min(scratch.incoming.len())).min(READ);
+        if room == 0 {
+            self.fail(
+                TlsError::new("ERR_TLS_PROTOCOL", "the peer sent a TLS message longer than the protocol allows"),
+                true,
+            );
+            return true;
+        }
+        match self.stream.try_read(&mut scratch.incoming[start..start + room]) {
+            Ok(0) => self.stream_ended(),
+            Ok(_) if self.given_up => {}
+            Ok(length) => {
+                scratch.incoming[..start].copy_from_slice(&self.partial);
+                self.partial.clear();
+                self.process(scratch, start + length);
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                // What came before a loss has been read.
+                self.ended |= self.lost;
+                return self.lost;
+            }
+            Err(error) => {
+                self.break_off("read", error);
+                self.ended = true;
+            }
+        }
+        true
+    }
+
+    /// Has rustls look at the first `length` bytes of the buffer, and answers what is to be answered.
+    pub(super) fn process(&mut self, scratch: &mut Scratch, length: usize) {
+        let incoming = &mut scratch.incoming[..length];
+        if !self.established && self.first.len() < FIRST {
+            let more = incoming.len().min(FIRST - self.first.len());
+            self.first.extend_from_slice(&incoming[..more]);
+        }
+        let plain = &mut self.plain;
+        let (done, result) =
+            self.connection.process(incoming, &mut scratch.out, &mut |bytes| collect(plain, bytes, length));
+        self.partial.extend_from_slice(&incoming[done..]);
+        match result {
+            Ok(()) => {
+                if !self.established && !self.connection.is_handshaking() {
+                    self.establish();
+                }
+                if self.connection.has_peer_closed {
+                    self.ended = true;
+                }
+            }
+            Err(error) if !self.established && !looks_like_tls(&self.first) => {
+                self.fail(TlsError { argument: error.argument, ..TlsError::not_tls(&self.first) }, false);
+            }
+            Err(error) => self.fail(error, true),
+        }
+        if self.alert {
+            self.connection.last_words(&mut self.partial, &mut scratch.out);
+        }
+        if self.out.is_empty() {
+            self.write_out(scratch);
+        } else {
+            // In order, behind what waits already.
+            self.out.extend_from_slice(scratch.out.as_slice());
+            scratch.out.clear();
+        }
+    }
+
+    fn establish(&mut self) {
+        match self.connection.info() {
+            Ok(info) => {
+                self.established = true;
+                self.limit = None;
+                self.first = Vec::new();
+                self.info = Some(Box::new(info));
+            }
+            Err(error) => self.fail(error, true),
+        }
+    }
+
+    /// FIN. After close_notify nothing is read any more, so this one comes without.
+    fn stream_ended(&mut self) {
+        self.ended = true;
+        if self.lost || self.given_up {
+            return;
+        }
+        if !self.established {
+            let plain_text = !self.first.is_empty() && !looks_like_tls(&self.first);
+            let error = if plain_text { TlsError::not_tls(&self.first) } else { TlsError::handshake_ended() };
+            return self.fail(error, false);
+        }
+        // What is still to be sent can be: the socket decides (while "closing" it is an end like any other).
+        self.fault = Some((self.fault_of(TlsError::truncated()), true));
+    }
+
+    fn fault_of(&self, error: TlsError) -> SocketError {
+        SocketError::Tls { error, address: Some(self.remote) }
+    }
+
+    /// TLS has failed: nothing that comes now is to be believed.
+    fn fail(&mut self, error: TlsError, alert: bool) {
+        self.ended = true;
+        self.alert |= alert;
+        if !std::mem::replace(&mut self.lost, true) {
+            self.fault = Some((self.fault_of(error), false));
+        }
+    }
+
+    /// The system says that the connection is lost. What it received before can still be read.
+    pub(super) fn break_off(&mut self, syscall: &'static str, error: io::Error) {
+        if !std::mem::replace(&mut self.lost, true) {
+            self.fault = Some((SocketError::system_at(syscall, self.remote, error), false));
+        }
+        self.out = Vec::new();
+        // Before it is established there is nothing to be read first.
+        self.ended |= !self.established;
+    }
+}
+
+/// Appends plain bytes; `expected` is about how many will come.
+fn collect(plain: &mut Vec<Vec<u8>>, mut bytes: &[u8], expected: usize) {
+    while !bytes.is_empty() {
+        let fits = plain.last().is_some_and(|last| last.len() < last.capacity());
+        if !fits {
+            plain.push(chunk(expected.max(bytes.len()).min(CHUNK)));
+        }
+        let Some(last) = plain.last_mut() else { return };
+        let length = bytes.len().min(last.capacity() - last.len());
+        last.extend_from_slice(&bytes[..length]);
+        bytes = &bytes[length..];
+    }
+}
+
+/// Whether a peer's first bytes are a TLS record's: its type, and a version of 3.something.
+fn looks_like_tls(first: &[u8]) -> bool {
+    match first {
+        [kind, major, ..] => (20..=23).contains(kind) && *major == 3,
+        [kind] => (20..=23).contains(kind),
+        [] => true,
+    }
+}
