@@ -1,0 +1,75 @@
+"use strict";
+
+const { spawnSync } = require("node:child_process");
+const { once } = require("node:events");
+const fs = require("node:fs");
+const os = require("node:os");
+const path = require("node:path");
+const { createInterface } = require("node:readline");
+const { start } = require("./child");
+
+/** What fixtures/counting.c counts, in its order. */
+const KINDS = ["reads", "writes", "polls", "controls", "ends", "allocations"];
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), "counting-"));
+const library = path.join(folder, "counting.so");
+
+/** Why nothing can be counted here; undefined where it can. */
+const obstacle = (() => {
+  if (process.platform !== "linux" || !process.report.getReport().header.glibcVersionRuntime) {
+    return "needs Linux with glibc";
+  }
+  const source = path.join(__dirname, "..", "fixtures", "counting.c");
+  const built = spawnSync("cc", ["-shared", "-fPIC", "-O2", "-o", library, source, "-ldl"], { encoding: "utf8" });
+  return built.status === 0 ? undefined : `needs a C compiler: ${built.error?.message ?? built.stderr}`;
+})();
+
+process.on("exit", () => fs.rmSync(folder, { recursive: true, force: true }));
+
+/** `test` where calls can be counted, else a skipped test whose name tells why. */
+function countingTest(name, body, timeout) {
+  if (obstacle) {
+    test.skip(`${name} (${obstacle})`, body);
+  } else {
+    test(name, body, timeout);
+  }
+}
+
+let files = 0;
+
+/**
+ * A script in a process of its own whose system calls and allocations are counted. It says its port with its first line.
+ *
+ * @param {string} script as `start()` takes it
+ */
+async function counted(script) {
+  const file = path.join(folder, String((files += 1)));
+  fs.writeFileSync(file, Buffer.alloc(8 * KINDS.length));
+  const child = start(script, { env: { LD_PRELOAD: library, COUNTS: file }, timeout: 60_000 });
+  const [first] = await once(createInterface({ input: child.process.stdout }), "line");
+  const port = Number(first);
+  const read = () => {
+    const numbers = new BigUint64Array(new Uint8Array(fs.readFileSync(file)).buffer);
+    return Object.fromEntries(KINDS.map((kind, i) => [kind, Number(numbers[i])]));
+  };
+  return {
+    port,
+    child,
+    /** Until resume() it does nothing, so that what is sent meanwhile is there all at once. */
+    pause: () => child.process.kill("SIGSTOP"),
+    resume: () => child.process.kill("SIGCONT"),
+    /** What `work` costs it, divided by `units`. */
+    async cost(units, work) {
+      const before = read();
+      await work();
+      const after = read();
+      return Object.fromEntries(KINDS.map((kind) => [kind, (after[kind] - before[kind]) / units]));
+    },
+    async end() {
+      child.process.stdin.end();
+      await child.done;
+    },
+  };
+}
+
+module.exports = { counted, countingTest };
