@@ -2,7 +2,7 @@
 
 // The soak scenarios with smaller numbers; `npm run test:soak` has them in full.
 
-const { scenario, MiB } = require("../soak/scenarios/play");
+const { scenario, MiB, pile } = require("../soak/scenarios/play");
 
 describe("volume, quickly (the full numbers: npm run test:soak)", () => {
   test.each(["net", "package"])("1,000 simultaneous accepted connections, clients of %s", async (client) => {
@@ -13,7 +13,7 @@ describe("volume, quickly (the full numbers: npm run test:soak)", () => {
     expect(result.descriptorsLeft).toBeLessThan(20);
   });
 
-  test("64 MiB each way at once, with back-pressure on both sides, memory growing by less than 64 MiB", async () => {
+  test("64 MiB each way at once, with back-pressure on both sides, in bounded memory", async () => {
     const bytes = 64 * MiB;
     const { ours, theirs } = await scenario("transfer", { bytes, pauseEvery: 8 * MiB }, { timeout: 25_000 });
     for (const [sender, receiver] of [[ours, theirs], [theirs, ours]]) {
@@ -26,7 +26,7 @@ describe("volume, quickly (the full numbers: npm run test:soak)", () => {
       expect(receiver.in.whileSuspended).toBe(0);
       expect(sender.errors).toEqual([]);
       expect(sender.readyState).toBe("closed");
-      expect(sender.growth).toBeLessThan(64 * MiB);
+      expect(sender.growth).toBeLessThan(32 * MiB + pile);
     }
   });
 
@@ -82,5 +82,17 @@ describe("volume, quickly (the full numbers: npm run test:soak)", () => {
     expect(result.trips.count).toBeGreaterThan(5);
     expect(result.trips.p95).toBeLessThan(250);
     expect(result.trips.max).toBeLessThan(1500);
+  });
+
+  test.each([
+    ["eight connections of 64 KiB writes", { connections: 8, size: 64 * 1024 }],
+    ["two hundred connections of small writes", { connections: 200, size: 100 }],
+  ])("%s at full speed leave timers, the event loop and a quiet connection responsive", async (_, load) => {
+    const result = await scenario("flood", { seconds: 2, ...load }, { timeout: 25_000 });
+    expect(result.perSecond).toBeGreaterThan(1000);
+    expect(result.timers.p95).toBeLessThan(200);
+    expect(result.loopDelay.p99).toBeLessThan(400);
+    expect(result.trips.count).toBeGreaterThan(5);
+    expect(result.trips.p99).toBeLessThan(1000);
   });
 });

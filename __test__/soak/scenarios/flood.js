@@ -1,9 +1,10 @@
 "use strict";
 
-// A flood of datagrams: timers and a quiet TCP connection of the same thread stay responsive.
+// A flood, of datagrams or through connections: timers, the event loop and a quiet TCP connection of the same thread stay responsive.
 
 const net = require("node:net");
-const { setInterval, clearInterval } = require("node:timers");
+const { monitorEventLoopDelay } = require("node:perf_hooks");
+const { setImmediate, setInterval, clearInterval } = require("node:timers");
 const { TCPServerSocket, UDPSocket } = require("../../..");
 const { play, company, next, sleep } = require("./roles");
 
@@ -11,26 +12,39 @@ const { play, company, next, sleep } = require("./roles");
 function summary(values) {
   const sorted = [...values].sort((a, b) => a - b);
   const at = (q) => Math.round(sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] * 10) / 10;
-  return { count: sorted.length, median: at(0.5), p95: at(0.95), max: at(1) };
+  return { count: sorted.length, median: at(0.5), p95: at(0.95), p99: at(0.99), max: at(1) };
 }
 
 play({
   /** The one who is flooded. */
-  async main({ seconds, size }) {
-    const socket = new UDPSocket({ localAddress: "127.0.0.1" });
-    let datagrams = 0;
+  async main({ seconds, size, connections = 0 }) {
+    let messages = 0;
     let wrongSize = 0;
-    socket.onmessage = ({ data }) => {
-      datagrams += 1;
-      wrongSize += data.byteLength !== size;
+    const count = ({ data }) => {
+      messages += 1;
+      wrongSize += connections === 0 && data.byteLength !== size;
     };
+    const sink = connections > 0 ? new TCPServerSocket({ localAddress: "127.0.0.1" }) : new UDPSocket({ localAddress: "127.0.0.1" });
+    const flooded = new Promise((resolve) => {
+      sink.onmessage = (event) => {
+        count(event);
+        resolve();
+      };
+      sink.onconnect = ({ connectedSocket }) => {
+        connectedSocket.onmessage = sink.onmessage;
+        connectedSocket.onerror = () => {};
+      };
+    });
     const server = new TCPServerSocket({ localAddress: "127.0.0.1" });
     server.onconnect = ({ connectedSocket }) => {
       connectedSocket.onmessage = ({ data }) => connectedSocket.send(data);
     };
-    const flooder = company(__filename, "flooder", { port: socket.localPort, size });
+    const flooder = company(__filename, connections > 0 ? "streamer" : "flooder", { port: sink.localPort, size, connections });
     const quiet = company(__filename, "quiet", { port: server.localPort });
-    await next(socket, "message");
+    await flooded;
+    messages = 0;
+    const delay = monitorEventLoopDelay({ resolution: 5 });
+    delay.enable();
     const late = [];
     let due = performance.now() + 10;
     const timer = setInterval(() => {
@@ -40,16 +54,24 @@ play({
     }, 10);
     await sleep(seconds * 1000);
     clearInterval(timer);
-    const flooded = datagrams;
+    delay.disable();
+    const taken = messages;
     quiet.tell("end");
     const { trips } = await quiet.hear("result");
     flooder.tell("end");
     const { sent } = await flooder.hear("result");
-    socket.close();
+    sink.close();
     server.close();
     quiet.close();
     flooder.close();
-    return { perSecond: Math.round(flooded / seconds), sent, wrongSize, timers: summary(late), trips: summary(trips) };
+    return {
+      perSecond: Math.round(taken / seconds),
+      sent,
+      wrongSize,
+      timers: summary(late),
+      trips: summary(trips),
+      loopDelay: { p50: delay.percentile(50) / 1e6, p99: delay.percentile(99) / 1e6 },
+    };
   },
 
   /** Sends as fast as it may. */
@@ -72,6 +94,35 @@ play({
     await parent.hear("end");
     running = false;
     socket.close();
+    parent.tell("result", { sent });
+    process.removeAllListeners("message");
+  },
+
+  /** The same through connections. */
+  async streamer({ port, size, connections }, parent) {
+    const block = new Uint8Array(size);
+    let sent = 0;
+    let running = true;
+    const sockets = Array.from({ length: connections }, () => {
+      const socket = net.connect(port, "127.0.0.1").on("error", () => {});
+      // A write that the system takes at once says true for ever: the parent, too, is to be heard.
+      const push = () => {
+        for (let i = 0; i < 100; i++) {
+          sent += 1;
+          if (!socket.write(block)) {
+            return;
+          }
+        }
+        if (running) {
+          setImmediate(push);
+        }
+      };
+      socket.on("connect", push).on("drain", push);
+      return socket;
+    });
+    await parent.hear("end");
+    running = false;
+    sockets.forEach((socket) => socket.removeAllListeners("drain").destroy());
     parent.tell("result", { sent });
     process.removeAllListeners("message");
   },
