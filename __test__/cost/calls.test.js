@@ -18,6 +18,8 @@ const ROUNDS = 50;
 /** Before anything is counted: code is compiled, buffers are made. */
 const WARM_UP = 150;
 
+/* global TCPServerSocket, UDPSocket -- at hand in the script */
+
 /** A script that serves and says its port. */
 const serving = (serve) => `process.stdin.resume().on("end", () => process.exit()); console.log((${serve})().localPort);`;
 

@@ -21,6 +21,6 @@ const MiB = 1 << 20;
  * What V8 lets lie around of ArrayBuffers that nobody has any more before it collects them: part of what a process grows by that
  * receives in bulk, with any library (node:net: 36 to 50 MiB up to V8 12, 81 to 88 MiB from V8 13 on, in Node 24).
  */
-const pile = (Number.parseInt(process.versions.v8) >= 13 ? 96 : 32) * MiB;
+const pile = (Number.parseInt(process.versions.v8, 10) >= 13 ? 96 : 32) * MiB;
 
 module.exports = { scenario, MiB, pile };
