@@ -10,7 +10,8 @@ const { shown } = require("./webidl.js");
 
 // The platform's own, taken before anybody can replace them.
 const { addEventListener, removeEventListener } = EventTarget.prototype;
-const abortedOf = Object.getOwnPropertyDescriptor(AbortSignal.prototype, "aborted")?.get;
+// A vm context may have none.
+const abortedOf = globalThis.AbortSignal && Object.getOwnPropertyDescriptor(AbortSignal.prototype, "aborted")?.get;
 
 /** @type {WeakMap<AbortSignal, Followers>} */
 const followers = new WeakMap();
@@ -39,10 +40,17 @@ function isSignal(value) {
     return false;
   }
   try {
-    return typeof abortedOf?.call(value) === "boolean";
+    if (typeof abortedOf?.call(value) === "boolean") {
+      return true;
+    }
   } catch {
+    // Not of this realm.
+  }
+  try {
     const { aborted, addEventListener: ownMethod, [Symbol.toStringTag]: tag } = /** @type {any} */ (value);
     return tag === "AbortSignal" && typeof aborted === "boolean" && typeof ownMethod === "function";
+  } catch {
+    return false;
   }
 }
 
