@@ -13,8 +13,9 @@ module.exports = {
   watchPathIgnorePatterns: ["<rootDir>/target/", "\\.node$"],
   // Nothing is transformed: what is tested is what is shipped.
   transform: {},
-  // In processes of their own even where there is one core: a crash is told as that of its file. Soak tests want the machine.
-  maxWorkers: soak ? 1 : 2,
+  // In processes of their own even where there is one core: a crash is told as that of its file. Three, since many tests wait for what
+  // takes its time by rule (a linger, a deadline). Soak tests want the machine.
+  maxWorkers: soak ? 1 : 3,
   // Enough for a lifecycle test's child process on a busy machine; a test that hangs is still noticed.
   testTimeout: soak ? 900_000 : 30_000,
 };

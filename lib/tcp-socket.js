@@ -4,7 +4,7 @@
 
 const { follow, throwIfAborted, toSignal } = require("./abort.js");
 const { addressText } = require("./address.js");
-const { PIECE_BYTES, answer, enqueue, toBlob } = require("./blob.js");
+const { PIECE_BYTES, answer } = require("./blob.js");
 const { fromFailure, invalidState, networkError } = require("./errors.js");
 const { defineEventHandlers } = require("./event-handler.js");
 const { TCPMessageEvent } = require("./events.js");
@@ -15,8 +15,9 @@ const { requirePermission } = require("./permission.js");
 const progress = require("./progress.js");
 const { definePromises } = require("./promises.js");
 const { chooseSecureTransport, takeSecureInfo, toSecureTransport, toSecureTransportOptions } = require("./secure-transport.js");
-const { encode, isUsualBytes, notOpen, notSendable, relayed, unusualBytes } = require("./send.js");
+const { relayed } = require("./send.js");
 const { defineStreams, openInfo, tcpReadable, tcpWritable } = require("./streams.js");
+const { transmit } = require("./tcp-send.js");
 const {
   checkPort,
   defineInterface,
@@ -30,8 +31,8 @@ const {
   toNumber,
 } = require("./webidl.js");
 
-const { GONE, Kind, SHORT_STRING } = native;
-const { abort, close, halfclose, openTcp, reset, send, sendBlob, sendScratch, sendString, startTls } = native.binding;
+const { Kind } = native;
+const { abort, close, halfclose, openTcp, reset, startTls } = native.binding;
 
 /** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
 
@@ -390,31 +391,6 @@ function checkTCPOptions({ secureTransport, signal, useSecureTransport, ...setti
 }
 
 /**
- * send(), of a TCPSocket and of its `writable`.
- *
- * @param {SocketRecord} record
- * @param {unknown} data
- */
-function transmit(record, data) {
-  if (record.id === GONE) {
-    throw notOpen(record);
-  }
-  let taken;
-  if (isUsualBytes(data)) {
-    taken = send(record.id, data);
-  } else if (typeof data === "string") {
-    taken = data.length <= SHORT_STRING ? sendScratch(record.id, encode(data)) : sendString(record.id, data);
-  } else {
-    taken = sendUnusual(record, data);
-  }
-  if (taken < 0) {
-    // Step 1.
-    throw notOpen(record);
-  }
-  return taken === 1;
-}
-
-/**
  * @param {SocketRecord} record
  * @param {string} why
  */
@@ -438,36 +414,6 @@ function abortSocket(record, reason) {
     record.abortReason = reason;
     abort(record.id);
   }
-}
-
-/**
- * send() of what is neither a string nor usual bytes: empty, shared, a Blob, or nothing that can be sent.
- *
- * @param {SocketRecord} record
- * @param {unknown} data
- */
-function sendUnusual(record, data) {
-  // Step 1 comes before step 2.
-  if (native.readyState(record) !== "open" || record.relay !== null) {
-    throw notOpen(record);
-  }
-  // Step 2, R-types.
-  const bytes = unusualBytes(data);
-  if (bytes !== undefined) {
-    return send(record.id, bytes);
-  }
-  const blob = toBlob(data);
-  if (blob === undefined) {
-    throw notSendable(data);
-  }
-  if (blob.size === 0) {
-    return sendScratch(record.id, 0);
-  }
-  const taken = sendBlob(record.id, blob.size);
-  if (taken >= 0) {
-    enqueue(record, blob);
-  }
-  return taken;
 }
 
 native.handle(Kind.TCP_MESSAGE, (record, data) => {

@@ -1,10 +1,11 @@
 mod receive;
 mod relay;
 mod secure;
+mod send;
 
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, IoSlice, Write};
-use std::net::{Shutdown, SocketAddr};
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use mio::Interest;
@@ -25,14 +26,8 @@ use super::tcp_open::{self, Attempt};
 use super::tls::{Limit, client_role};
 use super::turn::Step;
 use super::{Id, SocketError, endpoint};
-use crate::proto::{Event, Intake, Ledger, Machine, Sent};
+use crate::proto::{Event, Intake, Ledger, Machine};
 
-/// From this size on send() hands the bytes to the system at once: the copy would cost more than the call.
-const DIRECT_WRITE: usize = 16 * 1024;
-/// With this much waiting, send() doesn't wait for the end of the turn. 256 KiB a write is where a larger one gains nothing.
-const EARLY_FLUSH: u64 = 256 * 1024;
-/// One socket writes at most this much a turn, so that a fast reader cannot keep the others waiting.
-const WRITE_BOUND: usize = 1024 * 1024;
 /// R-tcp-close: how long a peer may stay silent, and how long it may go on sending, after our FIN.
 const LINGER_SILENCE: Duration = Duration::from_secs(2);
 const LINGER_TOTAL: Duration = Duration::from_secs(30);
@@ -227,66 +222,6 @@ impl TcpSocket {
 
     // --- calls from above ---
 
-    /// send() of bytes.
-    pub fn send(&mut self, data: &[u8], id: Id, context: &mut Context) -> Sent {
-        let sent = self.machine.send(data.len() as u64, |ledger| SocketError::BufferFull {
-            buffered: ledger.buffered(),
-            limit: ledger.limit(),
-        });
-        match sent {
-            Sent::Taken(_) if !data.is_empty() => {
-                let mut rest = data;
-                if data.len() >= DIRECT_WRITE && self.secure.is_none() && !self.queue.has_blob() {
-                    rest = &data[self.write(data, usize::MAX, id, context)..];
-                }
-                self.sending().push(rest, &mut context.pool);
-                if self.machine.ledger.unwritten() >= EARLY_FLUSH && self.queue.is_ready() {
-                    self.write(&[], usize::MAX, id, context);
-                }
-                self.mark_dirty(id, context);
-            }
-            Sent::Full => {
-                self.drop_stream(true, context);
-                self.schedule(id, context);
-            }
-            _ => {}
-        }
-        sent
-    }
-
-    /// send() of a Blob: its place is kept, its bytes follow.
-    pub fn send_blob(&mut self, size: u64, id: Id, context: &mut Context) -> Sent {
-        let sent = self.machine.send_blob(size);
-        if matches!(sent, Sent::Taken(_)) && size > 0 {
-            self.sending().push_blob(size);
-            self.mark_dirty(id, context);
-        }
-        sent
-    }
-
-    /// The next piece of the first Blob.
-    pub fn blob_piece(&mut self, bytes: &[u8], id: Id, context: &mut Context) {
-        self.blob_asked = false;
-        if self.queue.fill_blob(bytes) < bytes.len() {
-            return self.blob_failed("it has other bytes than its size said".to_owned(), id, context);
-        }
-        self.mark_dirty(id, context);
-    }
-
-    /// The first Blob cannot be read: a lost connection (R-tcp-order).
-    pub fn blob_failed(&mut self, reason: String, id: Id, context: &mut Context) {
-        self.machine.lost(SocketError::Blob { reason });
-        self.queue.clear(&mut context.pool);
-        // The connection itself is sound: what the peer sends on must not hold the loss up, and it must not take what
-        // it got for the whole (failing that, it does).
-        self.readable = false;
-        if let Some(stream) = &self.stream {
-            let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
-        }
-        self.spoil_session();
-        self.schedule(id, context);
-    }
-
     /// halfclose().
     pub fn half_close(&mut self, id: Id, context: &mut Context) {
         self.machine.half_close();
@@ -422,108 +357,6 @@ impl TcpSocket {
         (self.readable || !self.held.is_empty())
             && (self.may_read() || self.machine.drops_data())
             && !self.is_upgrading()
-    }
-
-    /// The end of a turn: what was sent is written, what was written no longer counts as buffered.
-    pub fn flush(&mut self, id: Id, context: &mut Context) {
-        self.dirty = false;
-        if self.queue.is_ready() && self.machine.can_write() {
-            self.write(&[], WRITE_BOUND, id, context);
-        }
-        self.begin_when_flushed(id, context);
-        // Once closed, bufferedAmount keeps its count (R-reset, R-tcp-full).
-        if !self.machine.is_link_gone() {
-            self.machine.ledger.settle();
-        }
-        self.offer_room(context);
-        if self.queue.waits_for_blob() && !self.blob_asked && self.machine.can_write() {
-            self.blob_asked = true;
-            self.blob_due = true;
-        }
-        if self.queue.is_ready() && self.writable && self.machine.can_write() {
-            self.mark_dirty(id, context);
-        }
-        if self.blob_due
-            || self.machine.ledger.drain_ready()
-            || self.machine.is_faulty()
-            || (self.queue.is_empty() && self.machine.wants_fin())
-        {
-            self.schedule(id, context);
-        }
-    }
-
-    /// Writes what waits, then `extra`, until the system takes no more or `bound` is passed. Returns how much of
-    /// `extra` is written.
-    fn write(&mut self, extra: &[u8], bound: usize, id: Id, context: &mut Context) -> usize {
-        if self.secure.is_some() && self.write_session(context) {
-            return 0;
-        }
-        let (mut of_extra, mut total) = (0, 0);
-        while self.writable && self.machine.can_write() && total < bound {
-            let rest = &extra[of_extra..];
-            let Some(stream) = &mut self.stream else { break };
-            let written = match self.queue.single() {
-                Some(bytes) if rest.is_empty() => stream.write(bytes),
-                _ if self.queue.is_empty() && rest.is_empty() => break,
-                None if self.queue.is_empty() => stream.write(rest),
-                _ => {
-                    let mut slices: Vec<IoSlice<'_>> = Vec::with_capacity(8);
-                    self.queue.slices(rest, &mut slices);
-                    if slices.is_empty() {
-                        break;
-                    }
-                    stream.write_vectored(&slices)
-                }
-            };
-            match written {
-                Ok(written) => {
-                    let consumed = self.queue.consume(written, &mut context.pool);
-                    of_extra += written - consumed.bytes;
-                    total += written;
-                    self.machine.ledger.wrote(written as u64, consumed.from_blobs as u64);
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if is_transient(&error) => {
-                    self.writable = false;
-                    if !std::mem::replace(&mut self.watches_writes, true) {
-                        let interest = Interest::READABLE | Interest::WRITABLE;
-                        if let Err(error) = context.registry.reregister(stream, id.token(), interest) {
-                            self.machine.lost(SocketError::system("epoll_ctl", error));
-                        }
-                    }
-                }
-                Err(error) => {
-                    // What came before the loss is still to be read and told (R-tcp-lost).
-                    self.readable = true;
-                    self.machine.lost(SocketError::system_at("write", self.remote, error));
-                    self.queue.clear(&mut context.pool);
-                    self.schedule(id, context);
-                    return extra.len();
-                }
-            }
-        }
-        of_extra
-    }
-
-    /// Everything is written: FIN. Where the peer has ended too, and that is told now, closing the descriptor sends it.
-    fn end_output(&mut self, id: Id, context: &mut Context) {
-        if self.finish_session() {
-            return;
-        }
-        if (self.machine.peer_may_send() || self.machine.is_suspended() || self.relay.is_some())
-            && let Some(stream) = &self.stream
-        {
-            // Not connected any more: the loss comes as an error of its own.
-            let _ = stream.shutdown(Shutdown::Write);
-        }
-        self.end_sent(id, context);
-    }
-
-    /// Our FIN is on its way.
-    fn end_sent(&mut self, id: Id, context: &mut Context) {
-        self.machine.fin_sent();
-        self.tell_end_passed(context);
-        self.start_linger(id, context);
     }
 
     /// Once our FIN is sent and close() was called, whichever came first.

@@ -1,3 +1,4 @@
+mod calls;
 mod relay;
 
 use std::collections::VecDeque;
@@ -21,7 +22,6 @@ use super::tcp_socket::TcpSocket;
 use super::tls::Arrival;
 use super::udp_socket::UdpSocket;
 use super::{Id, SocketError, runtime};
-use crate::proto::Intake;
 
 /// Readiness reports taken from the poll set at once; what is left is reported in the next turn.
 const EVENTS: usize = 1024;
@@ -196,133 +196,6 @@ impl Net {
     /// Whether the process is to stay alive: for an open socket, or for what was sent and not yet flushed (R-keep).
     pub fn keeps_alive(&self) -> bool {
         self.references > 0 || !self.context.dirty.is_empty()
-    }
-
-    // --- one socket ---
-
-    /// Runs `f` on an open TCP socket; `None` where there is none of that id.
-    pub fn tcp<T>(&mut self, id: Id, f: impl FnOnce(&mut TcpSocket, &mut Context) -> T) -> Option<T> {
-        let result = self.with(id, |socket, _, context| match socket {
-            AnySocket::Tcp(tcp) => Some(f(tcp, context)),
-            _ => None,
-        });
-        self.pass_notes();
-        result.flatten()
-    }
-
-    /// Runs `f` on an open UDP socket.
-    pub fn udp<T>(&mut self, id: Id, f: impl FnOnce(&mut UdpSocket, &mut Context) -> T) -> Option<T> {
-        self.with(id, |socket, _, context| match socket {
-            AnySocket::Udp(udp) => Some(f(udp, context)),
-            _ => None,
-        })
-        .flatten()
-    }
-
-    /// Runs `f` on an open server socket.
-    pub fn server<T>(&mut self, id: Id, f: impl FnOnce(&mut TcpServerSocket, &mut Context) -> T) -> Option<T> {
-        self.with(id, |socket, _, context| match socket {
-            AnySocket::Server(server) => Some(f(server, context)),
-            _ => None,
-        })
-        .flatten()
-    }
-
-    /// Tells a socket which listeners it has, and has it looked after if that makes it want something.
-    pub fn listen(&mut self, id: Id, data: bool, half_close: bool) {
-        self.with(id, |socket, id, context| {
-            match socket {
-                AnySocket::Tcp(tcp) => tcp.machine.listen(data, half_close),
-                AnySocket::Udp(udp) => udp.listening = data,
-                AnySocket::Server(server) => server.listening = data,
-                AnySocket::Errand(_) | AnySocket::Broken(_) => {}
-            }
-            if data {
-                socket.schedule(id, context);
-            }
-        });
-    }
-
-    /// What a stream does with a TCP socket's bytes (R-streams).
-    pub fn take_in(&mut self, id: Id, intake: Intake) {
-        self.tcp(id, |tcp, context| tcp.take_in(intake, id, context));
-    }
-
-    /// suspend().
-    pub fn suspend(&mut self, id: Id) {
-        self.with(id, |socket, _, _| match socket {
-            AnySocket::Tcp(tcp) => tcp.machine.suspend(),
-            AnySocket::Udp(udp) => udp.suspended = true,
-            AnySocket::Server(server) => server.suspended = true,
-            AnySocket::Errand(_) | AnySocket::Broken(_) => {}
-        });
-    }
-
-    /// resume().
-    pub fn resume(&mut self, id: Id) {
-        self.with(id, |socket, id, context| {
-            match socket {
-                AnySocket::Tcp(tcp) => tcp.machine.resume(),
-                AnySocket::Udp(udp) => udp.suspended = false,
-                AnySocket::Server(server) => server.suspended = false,
-                AnySocket::Errand(_) | AnySocket::Broken(_) => {}
-            }
-            socket.schedule(id, context);
-        });
-    }
-
-    /// `readyState`.
-    pub fn ready_state(&self, id: Id) -> crate::proto::ReadyState {
-        use crate::proto::ReadyState;
-        match self.sockets.get(id.index()).filter(|entry| entry.id == id).map(|entry| &entry.socket) {
-            Some(AnySocket::Tcp(tcp)) => tcp.machine.state(),
-            Some(AnySocket::Udp(udp)) if !udp.is_closed() => ReadyState::Open,
-            Some(AnySocket::Server(server)) if !server.is_closed() => ReadyState::Open,
-            _ => ReadyState::Closed,
-        }
-    }
-
-    /// `bufferedAmount`.
-    pub fn buffered_amount(&self, id: Id) -> u32 {
-        match self.sockets.get(id.index()).filter(|entry| entry.id == id).map(|entry| &entry.socket) {
-            Some(AnySocket::Tcp(tcp)) => tcp.machine.ledger.buffered_amount(),
-            Some(AnySocket::Udp(udp)) => udp.ledger.buffered_amount(),
-            _ => 0,
-        }
-    }
-
-    /// A server's `connections`.
-    pub fn connections(&self, id: Id) -> u32 {
-        match self.sockets.get(id.index()).filter(|entry| entry.id == id).map(|entry| &entry.socket) {
-            Some(AnySocket::Server(server)) => server.seats.taken(),
-            _ => 0,
-        }
-    }
-
-    /// close(). Returns whether the socket is gone.
-    pub fn close(&mut self, id: Id) -> bool {
-        let gone = self.with(id, |socket, id, context| match socket {
-            AnySocket::Tcp(tcp) => {
-                tcp.close(id, context);
-                false
-            }
-            AnySocket::Udp(udp) => udp.close(id, context),
-            AnySocket::Server(server) => server.close(id, context),
-            AnySocket::Errand(errand) => {
-                errand.cancel(id, context);
-                true
-            }
-            AnySocket::Broken(_) => false,
-        });
-        self.pass_notes();
-        match gone {
-            Some(true) => {
-                self.remove(id);
-                true
-            }
-            Some(false) => false,
-            None => true,
-        }
     }
 
     /// Runs `f` on a socket. A panic in it closes the socket, and what happened is told as an error: never the

@@ -3,7 +3,8 @@
 use mio::Interest;
 use mio::net::TcpStream;
 
-use super::{DIRECT_WRITE, TcpSocket};
+use super::TcpSocket;
+use super::send::DIRECT_WRITE;
 use crate::net::context::Context;
 use crate::net::relay_task::{End, Handle, Lent};
 use crate::net::{Id, SocketError};

@@ -1,0 +1,69 @@
+"use strict";
+
+// What TCPSocket.send() and the socket's `writable` hand over.
+
+const { enqueue, toBlob } = require("./blob.js");
+const native = require("./native.js");
+const { encode, isUsualBytes, notOpen, notSendable, unusualBytes } = require("./send.js");
+
+const { GONE, SHORT_STRING } = native;
+const { send, sendBlob, sendScratch, sendString } = native.binding;
+
+/** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
+
+/**
+ * send(), of a TCPSocket and of its `writable`.
+ *
+ * @param {SocketRecord} record
+ * @param {unknown} data
+ */
+function transmit(record, data) {
+  if (record.id === GONE) {
+    throw notOpen(record);
+  }
+  let taken;
+  if (isUsualBytes(data)) {
+    taken = send(record.id, data);
+  } else if (typeof data === "string") {
+    taken = data.length <= SHORT_STRING ? sendScratch(record.id, encode(data)) : sendString(record.id, data);
+  } else {
+    taken = sendUnusual(record, data);
+  }
+  if (taken < 0) {
+    // Step 1.
+    throw notOpen(record);
+  }
+  return taken === 1;
+}
+
+/**
+ * send() of what is neither a string nor usual bytes: empty, shared, a Blob, or nothing that can be sent.
+ *
+ * @param {SocketRecord} record
+ * @param {unknown} data
+ */
+function sendUnusual(record, data) {
+  // Step 1 comes before step 2.
+  if (native.readyState(record) !== "open" || record.relay !== null) {
+    throw notOpen(record);
+  }
+  // Step 2, R-types.
+  const bytes = unusualBytes(data);
+  if (bytes !== undefined) {
+    return send(record.id, bytes);
+  }
+  const blob = toBlob(data);
+  if (blob === undefined) {
+    throw notSendable(data);
+  }
+  if (blob.size === 0) {
+    return sendScratch(record.id, 0);
+  }
+  const taken = sendBlob(record.id, blob.size);
+  if (taken >= 0) {
+    enqueue(record, blob);
+  }
+  return taken;
+}
+
+module.exports = { transmit };
