@@ -264,6 +264,8 @@ const attachment = {
   setImmediate,
   scratch,
   slots,
+  // What the wake-ups run in, as async_hooks sees it. It keeps nothing alive: the sockets do, each a resource of its own.
+  resource: { hasRef: () => false },
   // A pooled Buffer would share its memory with others; this one has its ArrayBuffer for itself, uninitialised.
   /** @param {number} bytes */
   allocate: (bytes) => Buffer.allocUnsafeSlow(bytes).buffer,

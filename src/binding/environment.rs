@@ -232,6 +232,11 @@ impl Environment {
         ok(status) || self.report_exception()
     }
 
+    /// The object that stands for our wake-ups in async_hooks.
+    pub fn resource(&self) -> Value {
+        self.host(0, |host| host.option(c"resource")).unwrap_or(ptr::null_mut())
+    }
+
     /// What Node has around every callback from its event loop: calls from below it don't run microtasks, its end does.
     fn callback_scope(&self) -> Option<CallbackScope> {
         let context = *self.async_context.get_or_init(|| {

@@ -162,6 +162,7 @@ pub fn start(
     let watch = environment.net(|net| watch(net, gate.clone()));
     let watch = watch.unwrap_or_else(|| Err(io::Error::other("the environment is ending")))?;
     let set_immediate = environment.host(0, |host| host.option(c"setImmediate")).unwrap_or(ptr::null_mut());
+    let resource = environment.resource();
     let interrupt = Box::into_raw(Box::new(Interrupt {
         environment,
         gate,
@@ -181,7 +182,7 @@ pub fn start(
         let status = sys::napi_create_threadsafe_function(
             raw,
             no_value,
-            ptr::null_mut(),
+            resource,
             name,
             0,
             1,
