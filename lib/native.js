@@ -258,10 +258,23 @@ function serve() {
   }
 }
 
+/**
+ * A turn of the sources other than libuv. Where a worker was terminated in it, what an event had begun in Node's account of async
+ * ids is not ended: this immediate must not end in the ordinary way, or Node finds the account wrong and aborts the process.
+ *
+ * @param {() => boolean} turn false: JavaScript was broken off
+ */
+function takeTurn(turn) {
+  if (!turn()) {
+    throw new Error("the environment is ending");
+  }
+}
+
 /** What attach() is given. Kept here: the native half holds it only while a socket is open. */
 const attachment = {
   wake,
-  setImmediate,
+  /** @param {() => boolean} turn */
+  setImmediate: (turn) => setImmediate(takeTurn, turn),
   scratch,
   slots,
   // What the wake-ups run in, as async_hooks sees it. It keeps nothing alive: the sockets do, each a resource of its own.

@@ -6,7 +6,7 @@ use napi::sys;
 use slab::Slab;
 
 use super::host::{Host, dereference};
-use super::values::{Raw, Value, array_buffer, ok, string, to_bytes, type_of, uint};
+use super::values::{Raw, Value, array_buffer, ok, string, to_bytes, uint};
 use super::wake::{self, Source, Wake};
 use crate::net::{Block, Event, Id, Net, Next, Place, SocketError, keep_heap};
 
@@ -31,6 +31,8 @@ pub struct Environment {
     told: Cell<usize>,
     /// Whose socket has had its last event.
     ended: Cell<Option<u32>>,
+    /// JavaScript was broken off in a turn: its environment is ending.
+    over: Cell<bool>,
     /// Node's name for what a turn runs in, where nothing else is below it.
     async_context: OnceCell<sys::napi_async_context>,
 }
@@ -49,6 +51,7 @@ impl Environment {
             pending: RefCell::new(None),
             told: Cell::new(0),
             ended: Cell::new(None),
+            over: Cell::new(false),
             async_context: OnceCell::new(),
         }
     }
@@ -56,6 +59,11 @@ impl Environment {
     /// The raw environment.
     pub fn raw(&self) -> Raw {
         self.raw
+    }
+
+    /// Whether JavaScript was broken off in a turn, so that none may run any more.
+    pub fn is_over(&self) -> bool {
+        self.over.get()
     }
 
     // --- hosts ---
@@ -161,6 +169,7 @@ impl Environment {
         while let Some(owner) = self.advance() {
             let before = self.told.get();
             if !self.serve(owner) {
+                self.over.set(true);
                 break;
             }
             if self.told.get() == before {
@@ -253,16 +262,14 @@ impl Environment {
     /// A handler's exception that came through is reported as an uncaught one, never swallowed (R-handler). Returns
     /// false where there is none: then JavaScript is being ended.
     fn report_exception(&self) -> bool {
-        let mut exception = ptr::null_mut();
+        let (mut is_pending, mut exception) = (false, ptr::null_mut());
         // SAFETY: on the environment's thread, in an open handle scope.
         unsafe {
-            if !ok(sys::napi_get_and_clear_last_exception(self.raw, &raw mut exception)) || exception.is_null() {
-                return false;
-            }
-            if type_of(self.raw, exception) == sys::ValueType::napi_undefined {
-                return false;
-            }
-            ok(sys::napi_fatal_exception(self.raw, exception))
+            ok(sys::napi_is_exception_pending(self.raw, &raw mut is_pending))
+                && is_pending
+                && ok(sys::napi_get_and_clear_last_exception(self.raw, &raw mut exception))
+                && !exception.is_null()
+                && ok(sys::napi_fatal_exception(self.raw, exception))
         }
     }
 

@@ -12,7 +12,7 @@ use napi::sys;
 use super::Wake;
 use crate::binding::environment::Environment;
 use crate::binding::host::dereference;
-use crate::binding::values::{Value, ok, string};
+use crate::binding::values::{Value, boolean, ok, string};
 use crate::net::Net;
 
 /// The threadsafe function, behind a lock that is closed before the environment goes: a call into one that is being
@@ -232,8 +232,8 @@ unsafe extern "C" fn on_immediate(env: sys::napi_env, info: sys::napi_callback_i
         let interrupt = &*data.cast::<Interrupt>();
         interrupt.scheduled.set(false);
         interrupt.turn();
+        boolean(env, !interrupt.environment().is_over())
     }
-    ptr::null_mut()
 }
 
 /// The environment ends: no more interrupts, then the sockets. The small `Interrupt` stays: a release is
