@@ -64,8 +64,7 @@ export async function upgrade(socket: TCPSocket, server: TCPServerSocket): Promi
   equal<typeof info, SecureTransportInfo>(true);
   equal<typeof info.alpn, string | null>(true);
   equal<typeof info.authorizationError, string | null>(true);
-  const [leaf] = info.peerCertificates;
-  equal<typeof leaf, ArrayBuffer | undefined>(true);
+  equal<(typeof info.peerCertificates)[number], ArrayBuffer>(true);
   equal<ReturnType<typeof server.setSecureContext>, void>(true);
   server.setSecureContext({ cert: file, key: file });
   if (kinds.includes(socket.secureTransport) && versions.length > 0 && info.authorized && !info.resumed) {
