@@ -3,6 +3,7 @@
 // R-tls-end: close_notify, FIN without it, and the ends of both directions.
 
 const net = require("node:net");
+const { Worker } = require("node:worker_threads");
 const { collect, dial, keep, listen, once, pattern, record, settle, sha256, tcp, track } = require("../helpers");
 const { defer } = require("../helpers/cleanup");
 const { authority } = require("../helpers/certificates");
@@ -367,6 +368,44 @@ describe("R-tcp-lost, R-reset: losses over TLS", () => {
     expect(log.types.filter((type) => type !== "message")).toEqual(expect.arrayContaining(["close"]));
     expect(log.count("close")).toBe(1);
     expect(log.count("error")).toBeLessThanOrEqual(1);
+  });
+
+  test("a loss behind a truncated end costs nothing while JavaScript cannot look", async () => {
+    const server = secureServer(own);
+    const connect = once(server, "connect");
+    // In another thread: a node:tls client, through a relay that ends with FIN alone, and then with RST.
+    const worker = new Worker(
+      `const net = require("node:net");
+       const tls = require("node:tls");
+       const { parentPort, workerData: port } = require("node:worker_threads");
+       const relay = net.createServer((front) => {
+         const back = net.connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+         front.pipe(back, { end: false });
+         back.pipe(front);
+         parentPort.once("message", () => {
+           front.unpipe(back);
+           back.end();
+           setTimeout(() => back.resetAndDestroy(), 50);
+         });
+       });
+       relay.listen(0, "127.0.0.1", () => {
+         tls.connect({ port: relay.address().port, rejectUnauthorized: false }, () => parentPort.postMessage("open"));
+       });`,
+      { eval: true, workerData: server.localPort },
+    );
+    defer(() => worker.terminate());
+    const open = new Promise((resolve) => worker.once("message", resolve));
+    const socket = track((await connect).connectedSocket);
+    const log = record(socket, ["error", "close"]);
+    await open;
+    worker.postMessage("cut");
+    const before = process.cpuUsage();
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1000).toBeLessThan(300);
+    await log.until("close");
+    expect(log.types).toEqual(["error", "close"]);
+    expect(log.entries[0].event.error.code).toBe("ERR_TLS_TRUNCATED");
   });
 
   test("a socket of a dead listener is refused as without TLS: ECONNREFUSED", async () => {

@@ -278,7 +278,8 @@ impl Driver {
             news |= self.shared.queued.fetch_add(bytes, SeqCst) == 0;
         }
         if let Some((fault, truncated)) = self.fault.take() {
-            state.fault = Some(fault);
+            // What came first is what is told; behind a truncated end, a loss makes it more than that.
+            state.fault.get_or_insert(fault);
             state.truncated = truncated;
             news = true;
         }
@@ -343,8 +344,7 @@ impl Driver {
         let stream = Arc::clone(&self.stream);
         let mut interest: Option<Interest> = None;
         let mut add = |more: Interest| interest = Some(interest.map_or(more, |interest| interest | more));
-        let full = shared.full.load(SeqCst);
-        if !self.ended && !full && self.released.is_none() {
+        if !self.ended && !shared.full.load(SeqCst) && self.released.is_none() {
             add(Interest::READABLE);
         }
         if !self.out.is_empty() {
@@ -360,7 +360,11 @@ impl Driver {
         let mut notified = pin!(shared.notify.notified());
         let mut ready = pin!(async {
             match interest {
-                Some(interest) => stream.ready(interest).await.is_ok_and(|ready| ready.is_error()),
+                // Reading, where it is waited for, finds the error itself.
+                Some(interest) => stream
+                    .ready(interest)
+                    .await
+                    .is_ok_and(|ready| ready.is_error() && !ready.is_readable() && !ready.is_read_closed()),
                 None => pending().await,
             }
         });
@@ -379,8 +383,9 @@ impl Driver {
             }
         })
         .await;
-        // Where nothing is read for want of room, a loss shows only so.
-        if is_error && full {
+        // Where nothing is read, for want of room or after the peer's end, a loss shows only so; and tokio tells of it until
+        // nobody waits for it any more.
+        if is_error {
             match stream.take_error() {
                 Ok(Some(error)) => self.break_off("read", error),
                 _ => self.ignores_errors = true,
