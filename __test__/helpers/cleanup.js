@@ -27,4 +27,9 @@ async function closeAll() {
   }
 }
 
-module.exports = { defer, closeAll };
+// With jest. (Some helpers serve scripts and benchmarks too.)
+if (typeof afterEach === "function") {
+  afterEach(closeAll);
+}
+
+module.exports = { defer };

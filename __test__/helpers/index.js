@@ -1,8 +1,7 @@
 "use strict";
 
 /**
- * What the test files share. Requiring this in a jest file also closes, after each test, every socket,
- * server and child process that was made through it.
+ * What the test files share. Whatever socket, server and child process is made through it is closed after the test (cleanup.js).
  *
  *   const { tcpPair, once, record } = require("../helpers");
  *
@@ -26,11 +25,3 @@ module.exports = {
   ...require("./bad"),
   ...require("./child"),
 };
-
-const { closeAll } = require("./cleanup");
-
-module.exports.closeAll = closeAll;
-
-if (typeof afterEach === "function") {
-  afterEach(closeAll);
-}

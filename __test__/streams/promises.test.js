@@ -29,9 +29,11 @@ function stateOf(promise) {
       (value) => ({ value }),
       (reason) => ({ reason }),
     ),
-    new Promise((resolve) => {
-      setImmediate(resolve, "pending");
-    }),
+    (async () => {
+      // As many microtasks as any promise here may be away from what settles it, but no task.
+      for (let i = 0; i < 20; i++) await undefined;
+      return "pending";
+    })(),
   ]);
 }
 
