@@ -134,6 +134,7 @@ impl Environment {
         if self.wake.get().is_some() {
             return Ok(());
         }
+        keep_heap();
         let failed = |error| SocketError::system("epoll_create", error);
         let net = Net::new().map_err(failed)?;
         let source = self.source.get().unwrap_or(Source::Tokio);
@@ -308,7 +309,6 @@ impl Environment {
             return self.refuse_block();
         };
         let size = uint(self.raw, BLOCK);
-        keep_heap();
         for _ in 0..count {
             let block = self.allocate_block(allocate, size);
             let got = block.is_some();

@@ -1,8 +1,5 @@
 //! Memory that the engine lends for large reads, so that their bytes are written once, where the application gets them.
 
-use std::hint::black_box;
-use std::sync::Once;
-
 /// Free blocks of one environment; as many as one read takes.
 ///
 /// Four of 64 KiB: a read of 256 KiB halves what a megabyte costs against reads of 64 KiB (each read acknowledges, and each
@@ -16,19 +13,6 @@ const SOCKET_BLOCKS: usize = 16;
 /// Blocks that all sockets fill together in a turn, while each gets one at least: 4 MiB, so that timers and other I/O wait
 /// for a millisecond or two.
 const TURN_BLOCKS: usize = 64;
-
-/// Has the C library keep the memory that dead blocks leave, instead of giving it back and having it faulted in again.
-///
-/// The engine lets some 32 MiB of blocks die at a time. glibc then returns the end of its heap to the system, and each page of
-/// the next blocks costs a fault: half of what a megabyte from 8 connections cost. It learns from the first large allocation that
-/// is freed that this program does such things, and keeps twice its size from then on; the largest that it learns from is
-/// 32 MiB. This one is never touched, so it takes no memory. What the user has set (MALLOC_TRIM_THRESHOLD_) stays in force; for
-/// other allocators it means nothing.
-pub fn keep_heap() {
-    const LESSON: usize = 24 * 1024 * 1024;
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| drop(black_box(Vec::<u8>::with_capacity(LESSON))));
-}
 
 /// Memory of the engine's. Whoever has it is the only one to touch it.
 #[derive(Debug)]
