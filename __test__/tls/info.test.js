@@ -30,6 +30,23 @@ describe("secureTransportInfo (R-tls-verify, R-tls-asked)", () => {
     expect(cipher).toBe(peer.getCipher().standardName);
   });
 
+  // AES-128-GCM, or ChaCha20 where the processor does not know AES.
+  const preferred = ["TLS_AES_128_GCM_SHA256", "TLS_CHACHA20_POLY1305_SHA256"];
+
+  test("a client offers the cheapest good cipher first", async () => {
+    const { socket } = await securePair({ identity, secureTransport: trust, peer: { honorCipherOrder: false } });
+    expect(preferred).toContain(socket.secureTransportInfo.cipher);
+  });
+
+  test("a server takes it whatever the client likes best, and another where the client has only that", async () => {
+    const secureTransport = { cert: identity.cert, key: identity.key };
+    const names = ["TLS_AES_256_GCM_SHA384", ...preferred];
+    const all = await secureAccepted({ secureTransport, peer: { ciphers: names.join(":") } });
+    expect(preferred).toContain(all.socket.secureTransportInfo.cipher);
+    const one = await secureAccepted({ secureTransport, peer: { ciphers: names[0] } });
+    expect(one.socket.secureTransportInfo.cipher).toBe(names[0]);
+  });
+
   test("tells the peer's certificates as DER, leaf first", async () => {
     const { socket } = await securePair({ identity: deep, secureTransport: trust });
     const { peerCertificates } = socket.secureTransportInfo;

@@ -11,7 +11,9 @@ use rustls::pki_types::{DnsName, ServerName};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, KeyLogFile, RootCertStore, ServerConfig, SupportedProtocolVersion};
+use rustls::{
+    CipherSuite, ClientConfig, KeyLogFile, RootCertStore, ServerConfig, SupportedCipherSuite, SupportedProtocolVersion,
+};
 
 use super::error::{TlsError, own_key};
 use super::options::SecureOptions;
@@ -45,7 +47,47 @@ pub struct ServerSetup {
 
 fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
-    Arc::clone(PROVIDER.get_or_init(|| Arc::new(rustls::crypto::ring::default_provider())))
+    Arc::clone(PROVIDER.get_or_init(|| {
+        let mut provider = rustls::crypto::ring::default_provider();
+        order_suites(&mut provider.cipher_suites, has_aes());
+        Arc::new(provider)
+    }))
+}
+
+/// Puts the suites in the order of preference, the newer protocol first: AES-128-GCM, which is as good as any, is the cheapest where
+/// the processor knows AES; ChaCha20 is where it does not.
+fn order_suites(suites: &mut [SupportedCipherSuite], has_aes: bool) {
+    let rank = |suite: &SupportedCipherSuite| match suite.suite() {
+        CipherSuite::TLS13_AES_128_GCM_SHA256
+        | CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
+        | CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 => 1,
+        CipherSuite::TLS13_CHACHA20_POLY1305_SHA256
+        | CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
+        | CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256 => {
+            if has_aes {
+                3
+            } else {
+                0
+            }
+        }
+        _ => 2,
+    };
+    suites.sort_by_key(|suite| (suite.tls13().is_none(), rank(suite)));
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_aes() -> bool {
+    std::arch::is_x86_feature_detected!("aes") && std::arch::is_x86_feature_detected!("pclmulqdq")
+}
+
+#[cfg(target_arch = "aarch64")]
+fn has_aes() -> bool {
+    std::arch::is_aarch64_feature_detected!("aes") && std::arch::is_aarch64_feature_detected!("pmull")
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn has_aes() -> bool {
+    false
 }
 
 /// The setup of clients with these options.
@@ -239,6 +281,7 @@ fn make_server(options: &SecureOptions) -> Result<ServerSetup, TlsError> {
         builder.with_no_client_auth()
     };
     let mut config = builder.with_cert_resolver(Arc::new(Certificates { by_name, default: default.map(Arc::new) }));
+    config.ignore_client_order = true;
     config.alpn_protocols = alpn(options)?;
     config.ticketer = rustls::crypto::ring::Ticketer::new().map_err(refused)?;
     if options.key_log {

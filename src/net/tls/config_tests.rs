@@ -92,3 +92,29 @@ fn protocol_names_have_1_to_255_bytes() {
     assert!(alpn(&with("h2".to_owned())).is_ok());
     assert!(alpn(&with(String::new())).is_err() && alpn(&with("x".repeat(256))).is_err());
 }
+
+#[test]
+fn the_cheapest_good_cipher_comes_first_and_none_is_lost() {
+    let ordered = |has_aes| {
+        let mut suites = rustls::crypto::ring::default_provider().cipher_suites;
+        let count = suites.len();
+        order_suites(&mut suites, has_aes);
+        assert_eq!(suites.len(), count);
+        suites.iter().map(|suite| format!("{:?}", suite.suite())).collect::<Vec<_>>()
+    };
+    let kinds = |has_aes, version: fn(&str) -> bool| {
+        let mut kinds: Vec<_> = ordered(has_aes)
+            .into_iter()
+            .filter(|name| version(name))
+            .map(|name| ["AES_128", "AES_256", "CHACHA20"].into_iter().find(|kind| name.contains(kind)).unwrap())
+            .collect();
+        kinds.dedup();
+        kinds
+    };
+    let (newer, older) = (|name: &str| name.starts_with("TLS13"), |name: &str| !name.starts_with("TLS13"));
+    for version in [newer as fn(&str) -> bool, older] {
+        assert_eq!(kinds(true, version), ["AES_128", "AES_256", "CHACHA20"]);
+        assert_eq!(kinds(false, version), ["CHACHA20", "AES_128", "AES_256"]);
+    }
+    assert!(ordered(true)[..3].iter().all(|name| newer(name)));
+}
