@@ -3,7 +3,7 @@
 
 use std::io::{self, ErrorKind};
 
-use super::{BATCH, Driver, FIRST, Orders, READ, Scratch, shut_down};
+use super::{BATCH, Driver, FIRST, Orders, READ, ROOM, Scratch, shut_down};
 use crate::net::SocketError;
 use crate::net::tls::error::TlsError;
 use crate::net::tls::session::{CHUNK, chunk};
@@ -95,45 +95,49 @@ impl Driver {
 
     /// Reads and decrypts until there is no more, or no room for it: the JavaScript thread is woken for all of it at once.
     pub(super) fn read_up_to(&mut self, room: usize, scratch: &mut Scratch) -> bool {
-        let (mut left, mut read) = (room, false);
-        while left >= READ && !self.ended && self.read(scratch) {
-            read = true;
-            left -= READ;
+        let (mut left, mut has_read) = (room, false);
+        while left >= ROOM
+            && !self.ended
+            && let Some(length) = self.read(scratch, left.min(READ))
+        {
+            has_read = true;
+            left = left.saturating_sub(length);
         }
-        read
+        has_read
     }
 
-    /// Reads once and decrypts. Returns whether there may be more.
-    fn read(&mut self, scratch: &mut Scratch) -> bool {
+    /// Reads once, `most` bytes, and decrypts. Returns how many came; `None` where there are no more now.
+    fn read(&mut self, scratch: &mut Scratch, most: usize) -> Option<usize> {
         let start = self.partial.len();
-        let room = (scratch.incoming.len() - start.min(scratch.incoming.len())).min(READ);
+        let room = (scratch.incoming.len() - start.min(scratch.incoming.len())).min(most);
         if room == 0 {
             self.fail(
                 TlsError::new("ERR_TLS_PROTOCOL", "the peer sent a TLS message longer than the protocol allows"),
                 true,
             );
-            return true;
+            return Some(0);
         }
         match self.stream.try_read(&mut scratch.incoming[start..start + room]) {
             Ok(0) => self.stream_ended(),
-            Ok(_) if self.given_up => {}
+            Ok(length) if self.given_up => return Some(length),
             Ok(length) => {
                 scratch.incoming[..start].copy_from_slice(&self.partial);
                 self.partial.clear();
                 self.process(scratch, start + length);
+                return Some(length);
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 // What came before a loss has been read.
                 self.ended |= self.lost;
-                return self.lost;
+                return self.lost.then_some(0);
             }
             Err(error) => {
                 self.break_off("read", error);
                 self.ended = true;
             }
         }
-        true
+        Some(0)
     }
 
     /// Has rustls look at the first `length` bytes of the buffer, and answers what is to be answered.
