@@ -188,15 +188,20 @@ impl Environment {
 
     /// Whose the next event of this turn is.
     fn advance(&self) -> Option<u32> {
-        let mut pending = self.pending.borrow_mut();
-        while pending.is_none() {
+        if let Some(event) = &*self.pending.borrow() {
+            return Some(event.owner);
+        }
+        loop {
             match self.net(Net::next)? {
-                Next::Event(event) => *pending = Some(event),
+                Next::Event(event) => {
+                    let owner = event.owner;
+                    self.pending.replace(Some(event));
+                    return Some(owner);
+                }
                 Next::NeedsBlocks(count) => self.lend_blocks(count),
                 Next::Done => return None,
             }
         }
-        pending.as_ref().map(|event| event.owner)
     }
 
     /// The next event of this turn, if it is this owner's.

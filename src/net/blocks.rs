@@ -101,15 +101,20 @@ impl Blocks {
         if self.free.len() > LENT { self.free.pop() } else { None }
     }
 
+    /// Where in `free` that begins which the next read of a socket that has filled so many goes into.
+    fn next_start(&self, filled: usize) -> usize {
+        self.free.len().saturating_sub(self.room(filled))
+    }
+
     /// What the next read of a socket that has filled so many goes into.
     pub fn next(&mut self, filled: usize) -> &mut [Block] {
-        let start = self.free.len().saturating_sub(self.room(filled));
+        let start = self.next_start(filled);
         &mut self.free[start..]
     }
 
     /// The first `bytes` of [`Self::next`] hold received bytes: they are taken out, in order.
     pub fn take_filled(&mut self, filled: usize, mut bytes: usize, to: &mut impl Extend<Filled>) {
-        let start = self.free.len().saturating_sub(self.room(filled));
+        let start = self.next_start(filled);
         let used = self.free[start..]
             .iter()
             .scan(bytes, |left, block| (*left > 0).then(|| *left = left.saturating_sub(block.len)));

@@ -10,6 +10,8 @@ mod ready_state;
 #[cfg(test)]
 mod ledger_tests;
 #[cfg(test)]
+mod machine_end_tests;
+#[cfg(test)]
 mod machine_random_tests;
 #[cfg(test)]
 mod machine_stream_tests;
