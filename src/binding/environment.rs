@@ -199,7 +199,11 @@ impl Environment {
                     return Some(owner);
                 }
                 Next::NeedsBlocks(count) => self.lend_blocks(count),
-                Next::Done => return None,
+                Next::Done => {
+                    // What was sent leaves before all that ends a turn on the way back: it is on its way meanwhile.
+                    self.net(Net::finish);
+                    return None;
+                }
             }
         }
     }
