@@ -1,11 +1,12 @@
 //! Where libuv does not watch: a watch on another thread interrupts JavaScript through a threadsafe function, once.
-//! JavaScript then takes turns by setImmediate until one finds nothing, and arms the watch again: never a wake a message.
+//! JavaScript then takes turns by setImmediate until there is nothing for a moment, and arms the watch again: never a wake a message.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::io;
 use std::ptr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use napi::sys;
 
@@ -14,6 +15,10 @@ use crate::binding::environment::Environment;
 use crate::binding::host::dereference;
 use crate::binding::values::{Value, boolean, ok, string};
 use crate::net::Net;
+
+/// Turns go on for that long after the last event: about what an interrupt and the way back to the watch cost. A peer that answers at once
+/// is served without either.
+const LINGER: Duration = Duration::from_micros(20);
 
 /// The threadsafe function, behind a lock that is closed before the environment goes: a call into one that is being
 /// torn down crashes Node.
@@ -65,6 +70,8 @@ struct Interrupt {
     take_turn: RefCell<sys::napi_ref>,
     scheduled: Cell<bool>,
     kept: Cell<bool>,
+    /// When a turn last had an event.
+    last: Cell<Instant>,
 }
 
 impl Interrupt {
@@ -79,7 +86,10 @@ impl Interrupt {
         environment.net(|net| self.watch.collect(net));
         let told = environment.turn(true);
         let Some(work) = environment.net(|net| net.has_work()) else { return };
-        if told || work {
+        if told {
+            self.last.set(Instant::now());
+        }
+        if told || work || (self.kept.get() && self.last.get().elapsed() < LINGER) {
             self.schedule();
         } else {
             environment.net(|net| self.watch.arm(net));
@@ -172,6 +182,7 @@ pub fn start(
         take_turn: RefCell::new(ptr::null_mut()),
         scheduled: Cell::new(false),
         kept: Cell::new(true),
+        last: Cell::new(Instant::now()),
     }));
     let failed = || io::Error::other("the runtime made no threadsafe function");
     // SAFETY: live handles, on the environment's thread; `interrupt` outlives the environment.
