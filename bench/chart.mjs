@@ -2,8 +2,10 @@
 
 import { circumstances, linesOf } from "./report.mjs";
 
-const WIDTH = 1000;
-const LEFT = 480;
+/** What the longest label leaves for the bars. */
+const BARS = 450;
+/** A character of a label, about. */
+const LETTER = 6.3;
 const RIGHT = 70;
 const BAR = 11;
 const GAP = 12;
@@ -25,27 +27,29 @@ function escape(text) {
  */
 export function chart(run) {
   const others = Object.keys(run.peers).filter((name) => name !== run.subject);
-  const lines = linesOf(run);
-  const scale = (WIDTH - LEFT - RIGHT) / MOST;
-  const one = LEFT + scale;
+  const lines = linesOf(run).map((line) => ({ ...line, label: `${line.scenario.title}: ${line.metric.label}` }));
+  const left = Math.ceil(Math.max(...lines.map(({ label }) => label.length)) * LETTER) + 20;
+  const width = left + BARS + RIGHT;
+  const scale = BARS / MOST;
+  const one = left + scale;
   const parts = [];
   const text = (/** @type {number} */ x, /** @type {number} */ y, /** @type {string} */ said, rest = "") =>
     parts.push(`<text x="${x}" y="${y}" ${rest}>${escape(said)}</text>`);
 
   let y = TOP;
-  for (const { scenario, metric, cells } of lines) {
+  for (const { label, cells } of lines) {
     const bars = cells.filter(({ peer, ratio }) => peer !== run.subject && ratio !== undefined);
     if (bars.length === 0) continue;
     const height = bars.length * BAR;
     // The line of the package's own cost, behind the bars' labels.
     parts.push(`<line x1="${one}" y1="${y - GAP / 2}" x2="${one}" y2="${y + height + GAP / 2}" stroke="${OWN}" stroke-width="2"/>`);
-    text(LEFT - 10, y + height / 2 + 4, `${scenario.title}: ${metric.label}`, 'text-anchor="end"');
+    text(left - 10, y + height / 2 + 4, label, 'text-anchor="end"');
     bars.forEach(({ peer, ratio }, index) => {
       const length = Math.min(ratio, MOST) * scale;
       const top = y + index * BAR;
       const colour = COLOURS[others.indexOf(peer) % COLOURS.length];
-      parts.push(`<rect x="${LEFT}" y="${top}" width="${length.toFixed(1)}" height="${BAR - 2}" fill="${colour}"/>`);
-      text(LEFT + length + 5, top + BAR - 3, `${ratio.toFixed(2)}${ratio > MOST ? " →" : ""}`, 'font-size="10" stroke="#fff" stroke-width="3" paint-order="stroke"');
+      parts.push(`<rect x="${left}" y="${top}" width="${length.toFixed(1)}" height="${BAR - 2}" fill="${colour}"/>`);
+      text(left + length + 5, top + BAR - 3, `${ratio.toFixed(2)}${ratio > MOST ? " →" : ""}`, 'font-size="10" stroke="#fff" stroke-width="3" paint-order="stroke"');
     });
     y += height + GAP;
   }
@@ -60,8 +64,8 @@ export function chart(run) {
   text(12, y + 14, machine, 'font-size="10" fill="#555"');
   text(12, y + 28, `Medians${how}`, 'font-size="10" fill="#555"');
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${y + 40}" font-family="sans-serif" font-size="12" fill="#222">`,
-    `<rect width="${WIDTH}" height="${y + 40}" fill="#fff"/>`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${y + 40}" font-family="sans-serif" font-size="12" fill="#222">`,
+    `<rect width="${width}" height="${y + 40}" fill="#fff"/>`,
     ...parts,
     "</svg>\n",
   ].join("\n");
