@@ -37,6 +37,14 @@ async function connections(port, count) {
   return sockets;
 }
 
+/** What a unit costs the server, where a round is so many. */
+async function costOf(server, units, round) {
+  for (let i = 0; i < WARM_UP; i++) await round();
+  return server.cost(units * ROUNDS, async () => {
+    for (let i = 0; i < ROUNDS; i++) await round();
+  });
+}
+
 /** Resolves when the sockets have received so many bytes together. */
 function received(sockets, bytes) {
   return new Promise((resolve) => {
@@ -70,10 +78,7 @@ countingTest("TCP echo: one read and one write a message", async () => {
     server.resume();
     await back;
   };
-  for (let i = 0; i < WARM_UP; i++) await round();
-  const cost = await server.cost(32 * ROUNDS, async () => {
-    for (let i = 0; i < ROUNDS; i++) await round();
-  });
+  const cost = await costOf(server, 32, round);
   expect(cost.reads).toBeLessThan(1.02 * OTHER);
   expect(cost.writes).toBeLessThan(1.02 * OTHER);
   expect(cost.polls).toBeLessThan(0.25 * OTHER);
@@ -101,10 +106,7 @@ countingTest("TCP: a thousand small sends in a turn are one write, and none of t
     socket.write("x");
     await back;
   };
-  for (let i = 0; i < WARM_UP; i++) await round();
-  const cost = await server.cost(1000 * ROUNDS, async () => {
-    for (let i = 0; i < ROUNDS; i++) await round();
-  });
+  const cost = await costOf(server, 1000, round);
   expect(cost.writes).toBeLessThan(0.0011 * OTHER);
   expect(cost.polls).toBeLessThan(0.004 * OTHER);
   expect(cost.allocations).toBeLessThan(0.03);
@@ -162,10 +164,7 @@ countingTest("TCP: what it takes to accept, answer and close", async () => {
     socket.resume();
     await once(socket, "close");
   };
-  for (let i = 0; i < WARM_UP; i++) await visit();
-  const cost = await server.cost(ROUNDS, async () => {
-    for (let i = 0; i < ROUNDS; i++) await visit();
-  });
+  const cost = await costOf(server, 1, visit);
   // accept() twice: the second says that nobody else is there.
   expect(cost.ends).toBeLessThan(4.1);
   expect(cost.reads).toBeLessThan(2.1 * OTHER);
@@ -204,10 +203,7 @@ countingTest("UDP echo: many datagrams a call, both ways", async () => {
     await back;
     socket.removeAllListeners("message");
   };
-  for (let i = 0; i < WARM_UP; i++) await round();
-  const cost = await server.cost(64 * ROUNDS, async () => {
-    for (let i = 0; i < ROUNDS; i++) await round();
-  });
+  const cost = await costOf(server, 64, round);
   expect(cost.reads).toBeLessThan(0.06 * OTHER);
   expect(cost.writes).toBeLessThan(0.045 * OTHER);
   expect(cost.polls).toBeLessThan(0.15 * OTHER);
@@ -234,12 +230,8 @@ countingTest("UDP: a burst to as many destinations as datagrams is one call", as
     socket.send(ports, server.port, "127.0.0.1");
     await back;
   };
-  for (let i = 0; i < WARM_UP; i++) await round();
-  const cost = await server.cost(48 * ROUNDS, async () => {
-    for (let i = 0; i < ROUNDS; i++) await round();
-  });
+  const cost = await costOf(server, 48, round);
   expect(cost.writes).toBeLessThan(0.022 * OTHER);
   expect(cost.allocations).toBeLessThan(1.6);
   await server.end();
 });
-
