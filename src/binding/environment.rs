@@ -199,11 +199,7 @@ impl Environment {
                     return Some(owner);
                 }
                 Next::NeedsBlocks(count) => self.lend_blocks(count),
-                Next::Done => {
-                    // What was sent leaves before all that ends a turn on the way back: it is on its way meanwhile.
-                    self.net(Net::finish);
-                    return None;
-                }
+                Next::Done => return None,
             }
         }
     }
@@ -211,7 +207,15 @@ impl Environment {
     /// The next event of this turn, if it is this owner's.
     pub fn take_event(&self, owner: u32) -> Option<Event> {
         self.settle_last();
-        if !self.in_turn.get() || self.advance() != Some(owner) {
+        if !self.in_turn.get() {
+            return None;
+        }
+        let next = self.advance();
+        if next.is_none() {
+            // What was sent leaves before all that ends a turn on the way back: it is on its way meanwhile.
+            self.net(Net::finish);
+        }
+        if next != Some(owner) {
             return None;
         }
         let event = self.pending.take()?;

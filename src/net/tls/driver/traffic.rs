@@ -109,7 +109,7 @@ impl Driver {
     /// Reads once, `most` bytes, and decrypts. Returns how many came; `None` where there are no more now.
     fn read(&mut self, scratch: &mut Scratch, most: usize) -> Option<usize> {
         let start = self.partial.len();
-        let room = (scratch.incoming.len() - start.min(scratch.incoming.len())).min(most);
+        let room = scratch.incoming.len().saturating_sub(start).min(most);
         if room == 0 {
             self.fail(
                 TlsError::new("ERR_TLS_PROTOCOL", "the peer sent a TLS message longer than the protocol allows"),
