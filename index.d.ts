@@ -41,9 +41,10 @@ export type Port = number | string;
 /** A group's network interface and source, for joinMulticastGroup() and leaveMulticastGroup(). */
 export interface MulticastOptions {
   /**
-   * The interface to join on: one of its addresses for an IPv4 group, its zone (`"eth0"`, `"2"`) for an IPv6
-   * one; `"all"` is every interface that does multicast and is up at the call. Default: the system chooses. `"all"`, and
-   * one left out, count as an interface of its own (R-udp-group).
+   * The interface to join on: one of its addresses, its name (`"eth0"`), or, for an IPv6 group, its zone (`"eth0"`, `"2"`);
+   * `"all"` is every interface that does multicast, is up at the call and, for an IPv4 group, has an IPv4 address. Only
+   * datagrams that come in by it are received. Default: the system chooses. `"all"`, and one left out, count as an
+   * interface of its own; one that is joined already stays so (R-udp-group).
    */
   interfaceAddress?: string | undefined;
   /**
@@ -198,8 +199,9 @@ export interface UDPOptions {
   /** Hops that a multicast datagram may take; 0 keeps it on this host. 0 to 255, else TypeError. Default: 1. */
   multicastTimeToLive?: number | undefined;
   /**
-   * The interface that multicast leaves by: one of its addresses for IPv4, its zone (`"eth0"`, `"2"`) for IPv6; a
-   * dual-stack socket takes either, for datagrams of that family. Default: `localAddress`'s, else the system's choice.
+   * The interface that multicast leaves by: one of its addresses, its name (`"eth0"`), or its zone (`"2"`). On a dual-stack
+   * socket an IPv4 address says it for IPv4 datagrams alone, anything else for both families. Without an IPv4 address on it
+   * an IPv4 socket throws InvalidAccessError. Default: `localAddress`'s, else the system's choice.
    */
   multicastInterface?: string | undefined;
   /**
@@ -326,7 +328,8 @@ export declare class UDPSocket extends EventTarget {
    * @throws InvalidAccessError: not a multicast address of the socket's family, joined already, or joined otherwise
    *   (R-udp-group).
    * @throws InvalidStateError: the socket is closed.
-   * @throws NetworkError: no interface can join (`code` `"ENODEV"`); it is one more than the system allows (`"ENOBUFS"`).
+   * @throws NetworkError: no interface can join (`code` `"ENODEV"`); it is one more than the system allows (`"ENOBUFS"`; the
+   *   message names the setting, on Linux `net.ipv4.igmp_max_memberships`, 20 at first).
    * @throws NotSupportedError: the system lacks `"all"`, or `sourceAddress` for such a group (R-platform).
    */
   joinMulticastGroup(multicastGroupAddress: string, options?: MulticastOptions): void;
@@ -513,8 +516,9 @@ export interface TCPOptions {
   noDelay?: boolean | undefined;
   /**
    * After this many milliseconds of silence the system asks whether the peer is still there (SO_KEEPALIVE); one that
-   * does not answer is a lost connection. Rounded up to whole seconds, at most 32767 of them; 0 leaves it off.
-   * 0 to 4294967295, else TypeError. Default: off.
+   * does not answer 10 probes, one second apart, is a lost connection (`"ETIMEDOUT"`): an idle dead peer is noticed after the
+   * delay and 10 s (R-keepalive). With bytes under way it is not the probes but the system's retransmissions that notice
+   * it. Rounded up to whole seconds, at most 32767 of them; 0 leaves it off. 0 to 4294967295, else TypeError. Default: off.
    */
   keepAliveDelay?: number | undefined;
   /**

@@ -109,7 +109,7 @@ class UDPSocket extends EventTarget {
     refuseZero(settings, ["receiveBufferSize", "sendBufferSize", "timeToLive"], where);
     throwIfAborted(signal);
     // Steps 1 to 9, R-udp-bind, R-udp-family.
-    const opened = openUdp(native.host(), { ...settings, addressReuse, loopback });
+    const opened = openUdp(native.host(), settings);
     if (!("id" in opened)) {
       throw fromFailure(opened, where);
     }

@@ -1,30 +1,16 @@
 "use strict";
 
-const { spawnSync } = require("node:child_process");
 const { once } = require("node:events");
 const fs = require("node:fs");
-const os = require("node:os");
 const path = require("node:path");
 const { createInterface } = require("node:readline");
 const { start } = require("./child");
+const { preload } = require("./preload");
 
 /** What fixtures/counting.c counts, in its order. */
 const KINDS = ["reads", "writes", "polls", "controls", "ends", "allocations"];
 
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), "counting-"));
-const library = path.join(folder, "counting.so");
-
-/** Why nothing can be counted here; undefined where it can. */
-const obstacle = (() => {
-  if (process.platform !== "linux" || !process.report.getReport().header.glibcVersionRuntime) {
-    return "needs Linux with glibc";
-  }
-  const source = path.join(__dirname, "..", "fixtures", "counting.c");
-  const built = spawnSync("cc", ["-shared", "-fPIC", "-O2", "-o", library, source, "-ldl"], { encoding: "utf8" });
-  return built.status === 0 ? undefined : `needs a C compiler: ${built.error?.message ?? built.stderr}`;
-})();
-
-process.on("exit", () => fs.rmSync(folder, { recursive: true, force: true }));
+const { folder, library, obstacle } = preload("counting");
 
 /** `test` where calls can be counted, else a skipped test whose name tells why. */
 function countingTest(name, body, timeout) {

@@ -64,7 +64,7 @@ impl Members {
 
     fn stream(&self) -> StreamOptions {
         StreamOptions {
-            no_delay: self.flag(c"noDelay").unwrap_or(true),
+            no_delay: self.flag(c"noDelay"),
             keep_alive_delay: self.number(c"keepAliveDelay"),
             allow_half_open: self.flag(c"allowHalfOpen"),
             high_water_mark: self.high_water_mark(),
@@ -82,7 +82,7 @@ pub fn tcp(env: Raw, object: Value) -> TcpOptions {
         local_address: members.text(c"localAddress"),
         local_port: members.port(c"localPort"),
         shares_local_port: members.flag(c"sharesLocalPort").unwrap_or(false),
-        ipv6_only: members.flag(c"ipv6Only").unwrap_or(false),
+        ipv6_only: members.flag(c"ipv6Only"),
         buffers: members.buffers(),
         connect_timeout: members.number(c"connectTimeout"),
         secure: members.member(c"secure").map(|object| secure(env, object)),
@@ -96,7 +96,7 @@ pub fn server(env: Raw, object: Value) -> ServerOptions {
     ServerOptions {
         local_address: members.text(c"localAddress"),
         local_port: members.port(c"localPort"),
-        ipv6_only: members.flag(c"ipv6Only").unwrap_or(false),
+        ipv6_only: members.flag(c"ipv6Only"),
         reuse_port: members.flag(c"reusePort").unwrap_or(false),
         max_connections: members.number(c"maxConnections"),
         handshake_timeout: members.number(c"handshakeTimeout").unwrap_or(10_000),
@@ -152,11 +152,11 @@ pub fn udp(env: Raw, object: Value) -> UdpOptions {
         local_address: members.text(c"localAddress"),
         local_port: members.port(c"localPort"),
         remote_address: members.text(c"remoteAddress"),
-        address_reuse: members.flag(c"addressReuse").unwrap_or(true),
+        address_reuse: members.flag(c"addressReuse"),
         reuse_port: members.flag(c"reusePort").unwrap_or(false),
-        loopback: members.flag(c"loopback").unwrap_or(false),
+        loopback: members.flag(c"loopback"),
         broadcast: members.flag(c"broadcast").unwrap_or(false),
-        ipv6_only: members.flag(c"ipv6Only").unwrap_or(false),
+        ipv6_only: members.flag(c"ipv6Only"),
         time_to_live: members.octet(c"timeToLive"),
         multicast_time_to_live: members.octet(c"multicastTimeToLive"),
         multicast_interface: members.text(c"multicastInterface"),

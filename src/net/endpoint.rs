@@ -67,16 +67,21 @@ pub fn wildcard(of: &SocketAddr, port: u16) -> SocketAddr {
 /// The index of the interface that a zone names, or that it is.
 #[cfg(unix)]
 pub fn zone_index(zone: &str) -> Option<u32> {
-    let name = std::ffi::CString::new(zone).ok()?;
-    // SAFETY: `name` is a NUL-terminated string that lives through the call.
-    match unsafe { libc::if_nametoindex(name.as_ptr()) } {
-        0 => zone.parse().ok().filter(|index| zone_exists(*index)),
-        index => Some(index),
-    }
+    interface_index(zone).or_else(|| zone.parse().ok().filter(|index| interface_exists(*index)))
 }
 
+/// The index of the interface of this name.
 #[cfg(unix)]
-fn zone_exists(index: u32) -> bool {
+pub fn interface_index(name: &str) -> Option<u32> {
+    let name = std::ffi::CString::new(name).ok()?;
+    // SAFETY: `name` is a NUL-terminated string that lives through the call.
+    let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
+    (index != 0).then_some(index)
+}
+
+/// Whether there is an interface of this index.
+#[cfg(unix)]
+pub fn interface_exists(index: u32) -> bool {
     interface_name(index).is_some()
 }
 
@@ -101,6 +106,18 @@ fn zone_name(index: u32) -> String {
 #[cfg(windows)]
 pub fn zone_index(zone: &str) -> Option<u32> {
     zone.parse().ok()
+}
+
+/// Windows: interfaces are not known by name.
+#[cfg(windows)]
+pub fn interface_index(_name: &str) -> Option<u32> {
+    None
+}
+
+/// Windows: the package does not list interfaces there.
+#[cfg(windows)]
+pub fn interface_exists(_index: u32) -> bool {
+    true
 }
 
 #[cfg(windows)]

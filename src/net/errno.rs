@@ -100,6 +100,11 @@ pub fn is_resource_shortage(error: &io::Error) -> bool {
     matches!(name(error).as_str(), "EMFILE" | "ENFILE" | "ENOBUFS" | "ENOMEM")
 }
 
+/// Whether the system does not have what was asked of it.
+pub fn is_lacking(error: &io::Error) -> bool {
+    matches!(name(error).as_str(), "ENOPROTOOPT" | "EOPNOTSUPP" | "ENOTSUP")
+}
+
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;

@@ -122,8 +122,17 @@ pub enum SocketError {
     TooManyGroups {
         /// The group.
         group: String,
+        /// The setting that bounds them, where the system has one.
+        limit: Option<&'static str>,
         /// It is about the group's sources.
         of_sources: bool,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// An option that is asked for, and that the system refuses or does not have.
+    Option {
+        /// As the program calls it.
+        name: &'static str,
         /// The system's answer.
         source: io::Error,
     },
@@ -189,6 +198,9 @@ impl SocketError {
             | Self::Interface { .. }
             | Self::Group { .. } => "InvalidAccessError",
             Self::Tls { error, .. } if error.argument => "InvalidAccessError",
+            Self::Option { source, .. } if errno::is_lacking(source) => "NotSupportedError",
+            Self::Option { source, .. } if errno::is_resource_shortage(source) => "NetworkError",
+            Self::Option { .. } => "InvalidAccessError",
             Self::Closed { .. } => "InvalidStateError",
             Self::NotSupported { .. } => "NotSupportedError",
             Self::System { .. }
@@ -213,6 +225,7 @@ impl SocketError {
             Self::Local { source, .. }
             | Self::System { source, .. }
             | Self::Interface { source, .. }
+            | Self::Option { source, .. }
             | Self::TooManyGroups { source, .. } => Some(errno::name(source)),
             Self::TooManyConnections { .. } => Some("ECONNREFUSED".to_owned()),
             Self::Lookup { code, .. } => Some(code.clone()),
@@ -232,7 +245,6 @@ impl SocketError {
     pub fn syscall(&self) -> Option<&'static str> {
         match self {
             Self::Local { syscall, .. } | Self::System { syscall, .. } => Some(syscall),
-            Self::TooManyGroups { .. } => Some("setsockopt"),
             Self::Lookup { .. } => Some("getaddrinfo"),
             _ => None,
         }
@@ -280,6 +292,12 @@ impl SocketError {
             Self::Interface { what, text, source } => {
                 format!("{what} {text:?} names no interface of this host that could be used: {}", errno::text(source))
             }
+            Self::Option { name, source } if errno::is_lacking(source) => {
+                format!("this system has no {name} for this socket ({})", errno::name(source))
+            }
+            Self::Option { name, source } => {
+                format!("the system refuses {name}: {} ({})", errno::text(source), errno::name(source))
+            }
             Self::TooManyConnections { limit, .. } => {
                 format!("a client was refused: maxConnections is {limit}, and as many connections are open")
             }
@@ -291,13 +309,15 @@ impl SocketError {
             Self::TooLong { bytes, most, .. } => {
                 format!("a datagram of {bytes} bytes is too long: at most {most} fit")
             }
-            Self::TooManyGroups { group, of_sources: true, .. } => {
-                format!("the multicast group {group} has as many sources as the system allows; leave one")
-            }
-            Self::TooManyGroups { group, .. } => {
-                format!(
-                    "the multicast group {group} is one more than the system allows a socket; leave one, or use another socket"
-                )
+            Self::TooManyGroups { group, limit, of_sources, .. } => {
+                let limit = limit.map_or(String::new(), |name| format!(" ({name})"));
+                if *of_sources {
+                    format!("the multicast group {group} has as many sources as the system allows{limit}; leave one")
+                } else {
+                    format!(
+                        "the multicast group {group} is one more than the system allows a socket{limit}; leave one, or use another socket"
+                    )
+                }
             }
             Self::NoGroupInterface { group } => {
                 format!("no interface can join the multicast group {group}; name one as interfaceAddress")

@@ -3,19 +3,42 @@
 //! a quarter of the cost.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use mio::net::UdpSocket;
 
 use super::context::{READ_SIZE, STRIDE};
 
-/// A datagram that [`Batches::receive`] put into the buffer: `len` bytes from `index * STRIDE` on.
+/// A datagram that [`Batches::receive`] put into the buffer.
 #[derive(Clone, Copy, Debug)]
 pub struct Received {
+    /// Its first byte's place in the buffer.
+    pub start: usize,
     /// How many bytes.
     pub len: usize,
     /// Where from.
     pub from: SocketAddr,
+    /// Where to, if the socket's packet information is on. `None`: it is off, or the system does not have it.
+    pub to: Option<PacketInfo>,
+}
+
+/// What the system knows of a datagram beside its source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PacketInfo {
+    /// The destination in its header.
+    pub address: IpAddr,
+    /// The number of the interface that it came in by. 0: not known.
+    pub interface: u32,
+}
+
+/// Turns the packet information of a socket on.
+#[cfg(target_os = "linux")]
+pub fn ask_packet_info(socket: &impl std::os::fd::AsRawFd, is_ipv6: bool) -> io::Result<()> {
+    if is_ipv6 {
+        super::sys::set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, 1)
+    } else {
+        super::sys::set_option(socket, libc::IPPROTO_IP, libc::IP_PKTINFO, 1)
+    }
 }
 
 /// Memory for the calls' arguments, used again and again.
@@ -30,6 +53,7 @@ pub struct Batches {
 #[cfg(target_os = "linux")]
 mod linux {
     use std::mem::MaybeUninit;
+    use std::net::{Ipv4Addr, Ipv6Addr};
     use std::os::fd::AsRawFd;
 
     use socket2::SockAddr;
@@ -44,7 +68,14 @@ mod linux {
         headers: Vec<libc::mmsghdr>,
         runs: Vec<Run>,
         controls: Vec<Control>,
+        /// Room for the control messages of what is received.
+        infos: Vec<InfoRoom>,
     }
+
+    /// Room for one control message with packet information of either family, aligned as the system's headers are.
+    #[repr(C, align(8))]
+    #[derive(Clone, Copy)]
+    struct InfoRoom([u8; 64]);
 
     fn empty_header() -> libc::mmsghdr {
         // SAFETY: a header of zeros is a valid one: no name, no data, no control message.
@@ -52,15 +83,22 @@ mod linux {
     }
 
     impl Batches {
-        /// Receives up to `most` datagrams into `buffer`, one a stride.
-        pub fn receive(&mut self, socket: &UdpSocket, buffer: &mut [u8], most: usize) -> io::Result<()> {
-            let Arguments { names, pieces, headers, .. } = &mut self.linux;
+        /// Receives up to `most` datagrams into `buffer`, one a stride. `with_info`: the socket's packet information is on.
+        pub fn receive(
+            &mut self,
+            socket: &UdpSocket,
+            buffer: &mut [u8],
+            most: usize,
+            with_info: bool,
+        ) -> io::Result<()> {
+            let Arguments { names, pieces, headers, infos, .. } = &mut self.linux;
             self.received.clear();
             // SAFETY: a sockaddr_storage of zeros is a valid value (family AF_UNSPEC).
             names.resize(most, unsafe { MaybeUninit::zeroed().assume_init() });
+            infos.resize(if with_info { most } else { 0 }, InfoRoom([0; 64]));
             pieces.clear();
             headers.clear();
-            for stride in buffer.chunks_mut(STRIDE).take(most) {
+            for stride in buffer.chunks_exact_mut(STRIDE).take(most) {
                 pieces.push(libc::iovec { iov_base: stride.as_mut_ptr().cast(), iov_len: READ_SIZE });
             }
             for (name, piece) in names.iter_mut().zip(pieces.iter_mut()) {
@@ -71,8 +109,12 @@ mod linux {
                 header.msg_hdr.msg_iovlen = 1;
                 headers.push(header);
             }
-            // SAFETY: each header points to a name and a piece that live, unmoved, through the call, and each piece to
-            // READ_SIZE bytes of `buffer`, which is borrowed mutably.
+            for (header, info) in headers.iter_mut().zip(infos.iter_mut()) {
+                header.msg_hdr.msg_control = (&raw mut *info).cast();
+                header.msg_hdr.msg_controllen = size_of::<InfoRoom>() as _;
+            }
+            // SAFETY: each header points to a name, a piece and room for control messages that live, unmoved, through the
+            // call, and each piece to READ_SIZE bytes of `buffer`, which is borrowed mutably (a stride is longer).
             let count = unsafe {
                 libc::recvmmsg(
                     socket.as_raw_fd(),
@@ -83,11 +125,12 @@ mod linux {
                 )
             };
             let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
-            for (header, name) in headers[..count].iter().zip(names.iter()) {
+            for (index, (header, name)) in headers[..count].iter().zip(names.iter()).enumerate() {
                 // SAFETY: the system wrote `msg_namelen` bytes of an address into `name`.
                 let from = unsafe { SockAddr::new(std::mem::transmute_copy(name), header.msg_hdr.msg_namelen) };
                 let from = from.as_socket().ok_or(io::ErrorKind::InvalidData)?;
-                self.received.push(Received { len: header.msg_len as usize, from });
+                let to = if with_info { packet_info(&header.msg_hdr) } else { None };
+                self.received.push(Received { start: index * STRIDE, len: header.msg_len as usize, from, to });
             }
             Ok(())
         }
@@ -154,6 +197,32 @@ mod linux {
         }
     }
 
+    /// What the control messages of a received datagram say. `received`: its header, as the system left it.
+    fn packet_info(received: &libc::msghdr) -> Option<PacketInfo> {
+        // SAFETY: the header's control messages, `msg_controllen` bytes of them, lie in an `InfoRoom` that is still there. The
+        // macros step through them within that length, and each is long enough for what its type says.
+        unsafe {
+            let mut next = libc::CMSG_FIRSTHDR(received);
+            while !next.is_null() {
+                let data = libc::CMSG_DATA(next);
+                match ((*next).cmsg_level, (*next).cmsg_type) {
+                    (libc::IPPROTO_IP, libc::IP_PKTINFO) => {
+                        let info: libc::in_pktinfo = data.cast::<libc::in_pktinfo>().read_unaligned();
+                        let address = Ipv4Addr::from(u32::from_be(info.ipi_addr.s_addr)).into();
+                        return Some(PacketInfo { address, interface: info.ipi_ifindex as u32 });
+                    }
+                    (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => {
+                        let info: libc::in6_pktinfo = data.cast::<libc::in6_pktinfo>().read_unaligned();
+                        let address = Ipv6Addr::from(info.ipi6_addr.s6_addr).to_canonical();
+                        return Some(PacketInfo { address, interface: info.ipi6_ifindex as u32 });
+                    }
+                    _ => next = libc::CMSG_NXTHDR(received, next),
+                }
+            }
+        }
+        None
+    }
+
     fn end_of(piece: &libc::iovec) -> *mut libc::c_void {
         piece.iov_base.cast::<u8>().wrapping_add(piece.iov_len).cast()
     }
@@ -214,11 +283,11 @@ mod linux {
 #[cfg(not(target_os = "linux"))]
 impl Batches {
     /// Receives up to `most` datagrams into `buffer`, one a stride.
-    pub fn receive(&mut self, socket: &UdpSocket, buffer: &mut [u8], most: usize) -> io::Result<()> {
+    pub fn receive(&mut self, socket: &UdpSocket, buffer: &mut [u8], most: usize, _with_info: bool) -> io::Result<()> {
         self.received.clear();
-        for stride in buffer.chunks_mut(STRIDE).take(most) {
+        for (index, stride) in buffer.chunks_exact_mut(STRIDE).take(most).enumerate() {
             match socket.recv_from(&mut stride[..READ_SIZE]) {
-                Ok((len, from)) => self.received.push(Received { len, from }),
+                Ok((len, from)) => self.received.push(Received { start: index * STRIDE, len, from, to: None }),
                 Err(error) if self.received.is_empty() => return Err(error),
                 // It comes again with the next call.
                 Err(_) => break,

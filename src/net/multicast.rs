@@ -1,30 +1,23 @@
-//! Group memberships (R-udp-group): the package keeps the list itself, so that what throws changes nothing.
+//! Group memberships (R-udp-group): the package keeps the list itself, so that what throws changes nothing, and so that it
+//! can drop what the system delivers without regard to the interface.
 
+mod request;
 mod system;
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use mio::net::UdpSocket;
 
+pub use self::request::GroupRequest;
+use self::request::{Interface, Membership, no_interface};
 use self::system::Device;
-use super::{SocketError, endpoint, errno, interfaces};
+use super::{SocketError, errno};
 
 /// The groups that one socket has joined.
 #[derive(Default)]
 pub struct Memberships {
     list: Vec<Joined>,
-}
-
-/// joinMulticastGroup()'s and leaveMulticastGroup()'s arguments.
-#[derive(Clone, Copy, Debug)]
-pub struct GroupRequest<'a> {
-    /// The group's address.
-    pub group: &'a str,
-    /// `interfaceAddress`: an address (IPv4), a zone (IPv6), or "all".
-    pub interface: Option<&'a str>,
-    /// `sourceAddress`: the only one to receive from, or one of several.
-    pub source: Option<&'a str>,
 }
 
 /// The socket, as far as memberships go.
@@ -40,37 +33,108 @@ pub struct Member<'a> {
 
 struct Joined {
     membership: Membership,
-    /// Where the system has joined: several for "all".
+    /// Where: several for "all". One of them may belong to another membership, too.
     devices: Vec<Device>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Membership {
-    group: IpAddr,
-    interface: Interface,
-    /// None: any source.
-    source: Option<IpAddr>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Interface {
-    /// Left out: one of its own, whatever the system makes of it.
-    Default,
-    Address(Ipv4Addr),
-    Index(u32),
-    /// "all": one of its own, too.
-    All,
-}
+/// What the system is to know of a group: from which source on which interface. `None`: from any.
+type Entry = (Device, Option<IpAddr>);
 
 impl Memberships {
     /// joinMulticastGroup().
     pub fn join(&mut self, member: Member<'_>, request: GroupRequest<'_>) -> Result<(), SocketError> {
-        let membership = parse(member, request)?;
-        let on_it = |joined: &&Joined| {
-            joined.membership.group == membership.group && joined.membership.interface == membership.interface
+        let membership = Membership::parse(member, request)?;
+        self.forget_gone(member.socket, membership.group);
+        self.refuse_same(&membership, request)?;
+        let wanted = membership.devices(member.local, request)?;
+        let wanted = wanted.into_iter().map(|device| system::number(membership.group, device));
+        let wanted = wanted.collect::<io::Result<Vec<Device>>>().map_err(|error| failure(request, error, None))?;
+        self.refuse_shared(&membership, &wanted, request)?;
+        let devices = self.enter(member, &membership, wanted, request)?;
+        self.list.push(Joined { membership, devices });
+        Ok(())
+    }
+
+    /// leaveMulticastGroup(): named as it was joined.
+    pub fn leave(&mut self, member: Member<'_>, request: GroupRequest<'_>) -> Result<(), SocketError> {
+        let membership = Membership::parse(member, request)?;
+        let Some(at) = self.find(&membership) else {
+            let from = request.source.map_or(String::new(), |source| format!(" from {source}"));
+            let on = request.interface.map_or(String::new(), |interface| format!(" on {interface}"));
+            let reason = format!("the multicast group {} has not been joined{from}{on}", request.group);
+            return Err(SocketError::Group { reason });
         };
-        for Joined { membership: other, .. } in self.list.iter().filter(on_it) {
-            let how = match (membership.source, other.source) {
+        let left = self.list.swap_remove(at);
+        let (group, source) = (left.membership.group, left.membership.source);
+        let kept = self.entries(group);
+        let gone: Vec<Entry> = left.devices.iter().map(|&device| (device, source)).collect();
+        let gone: Vec<Entry> = gone.into_iter().filter(|entry| !kept.contains(entry)).collect();
+        if let Err(error) = system::remove(member.socket, group, &gone, &kept) {
+            self.list.push(left);
+            return Err(failure(request, error, None));
+        }
+        Ok(())
+    }
+
+    /// Whether a datagram to a group, which came in by the interface of this number, is for this socket.
+    pub fn admits(&self, group: IpAddr, interface: u32, source: IpAddr) -> bool {
+        self.of(group).any(|joined| {
+            joined.membership.source.is_none_or(|listed| listed == source)
+                && joined.devices.iter().any(|device| device.may_be(interface))
+        })
+    }
+
+    fn of(&self, group: IpAddr) -> impl Iterator<Item = &Joined> {
+        self.list.iter().filter(move |joined| joined.membership.group == group)
+    }
+
+    /// What the system has been told of a group, each once.
+    fn entries(&self, group: IpAddr) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        for joined in self.of(group) {
+            for &device in &joined.devices {
+                let entry = (device, joined.membership.source);
+                if !entries.contains(&entry) {
+                    entries.push(entry);
+                }
+            }
+        }
+        entries
+    }
+
+    /// The membership that a request to leave means: on the interface that it names now, else the one joined under that name.
+    fn find(&self, wanted: &Membership) -> Option<usize> {
+        let same_source =
+            |joined: &Joined| joined.membership.group == wanted.group && joined.membership.source == wanted.source;
+        let now = |joined: &Joined| same_source(joined) && joined.is_on(&wanted.interface);
+        let then = |joined: &Joined| {
+            same_source(joined)
+                && matches!((&joined.membership.interface, &wanted.interface),
+                    (Interface::Named { text: one, .. }, Interface::Named { text: other, .. }) if one == other)
+        };
+        self.list.iter().position(now).or_else(|| self.list.iter().position(then))
+    }
+
+    /// Interfaces that are gone take what was joined on them along: where one of the same name comes, it can be joined again.
+    fn forget_gone(&mut self, socket: &UdpSocket, group: IpAddr) {
+        self.list.retain_mut(|joined| {
+            if joined.membership.group != group {
+                return true;
+            }
+            let (gone, kept): (Vec<Device>, Vec<Device>) = joined.devices.iter().partition(|device| device.is_gone());
+            for device in &gone {
+                // It counts against the socket's limit until the system is told. It may have been told: then it says so.
+                let _ = system::leave(socket, group, *device, None);
+            }
+            joined.devices = kept;
+            gone.is_empty() || !joined.devices.is_empty()
+        });
+    }
+
+    /// What has been joined under this very interface: joining twice, or otherwise than before.
+    fn refuse_same(&self, wanted: &Membership, request: GroupRequest<'_>) -> Result<(), SocketError> {
+        for joined in self.of(wanted.group).filter(|joined| joined.is_on(&wanted.interface)) {
+            let how = match (wanted.source, joined.membership.source) {
                 (Some(one), Some(another)) if one != another => continue,
                 (None, None) => "already".to_owned(),
                 (Some(source), Some(_)) => format!("from {source} already"),
@@ -80,140 +144,79 @@ impl Memberships {
             let reason = format!("the multicast group {} has been joined {how}", request.group);
             return Err(SocketError::Group { reason });
         }
-        let any_elsewhere = membership.source.is_some()
-            && self
-                .list
-                .iter()
-                .any(|joined| joined.membership.group == membership.group && joined.membership.source.is_none());
-        let devices = join_devices(member, membership, request, any_elsewhere)?;
-        self.list.push(Joined { membership, devices });
         Ok(())
     }
 
-    /// leaveMulticastGroup(): named as it was joined.
-    pub fn leave(&mut self, member: Member<'_>, request: GroupRequest<'_>) -> Result<(), SocketError> {
-        let membership = parse(member, request)?;
-        let Some(at) = self.list.iter().position(|joined| joined.membership == membership) else {
-            let from = request.source.map_or(String::new(), |source| format!(" from {source}"));
-            let on = request.interface.map_or(String::new(), |interface| format!(" on {interface}"));
-            let reason = format!("the multicast group {} has not been joined{from}{on}", request.group);
-            return Err(SocketError::Group { reason });
-        };
-        while let Some(&device) = self.list[at].devices.last() {
-            match system::leave(member.socket, membership.group, device, membership.source) {
-                // Where there is no such interface any more, the membership has gone with it.
-                Err(error) if !is_gone(&error) => return Err(failure(request, error, None)),
-                _ => self.list[at].devices.pop(),
+    /// What has been joined on the same interface under another name: an address of it, its name, "all", or left out.
+    fn refuse_shared(
+        &self,
+        wanted: &Membership,
+        devices: &[Device],
+        request: GroupRequest<'_>,
+    ) -> Result<(), SocketError> {
+        for (device, source) in self.entries(wanted.group) {
+            if !devices.contains(&device) {
+                continue;
+            }
+            let how = match (wanted.source, source) {
+                (Some(_), None) => "from any source",
+                (None, Some(_)) => "from listed sources",
+                // "all" takes one that is joined already as it is.
+                (one, another) if one != another || wanted.interface == Interface::All => continue,
+                (Some(_), _) => "from that source already",
+                (None, _) => "already",
             };
+            return Err(on_that_interface(request, how));
         }
-        self.list.swap_remove(at);
         Ok(())
     }
-}
 
-/// `any_elsewhere`: the group is joined from any source under another name of an interface, maybe of one of these.
-fn join_devices(
-    member: Member<'_>,
-    membership: Membership,
-    request: GroupRequest<'_>,
-    any_elsewhere: bool,
-) -> Result<Vec<Device>, SocketError> {
-    let devices = devices(member.local, membership)?;
-    let several = membership.interface == Interface::All;
-    let mut joined = Vec::with_capacity(devices.len());
-    for device in devices {
-        match join_device(member.socket, membership, device, any_elsewhere) {
-            Ok(()) => joined.push(device),
-            // One that is up and yet does not speak the group's family.
-            Err(error) if several && is_no_interface(&error, membership.source) => {}
-            Err(error) => {
-                for device in joined {
-                    // What has just been joined can be left.
-                    let _ = system::leave(member.socket, membership.group, device, membership.source);
+    /// Has the system join. Returns where it has.
+    fn enter(
+        &self,
+        member: Member<'_>,
+        wanted: &Membership,
+        devices: Vec<Device>,
+        request: GroupRequest<'_>,
+    ) -> Result<Vec<Device>, SocketError> {
+        let (socket, group) = (member.socket, wanted.group);
+        let before = self.entries(group);
+        let mut entries = before.clone();
+        let mut joined = Vec::with_capacity(devices.len());
+        for device in devices {
+            let entry = (device, wanted.source);
+            if entries.contains(&entry) {
+                joined.push(device);
+                continue;
+            }
+            match system::add(socket, group, entry, &entries) {
+                Ok(()) => {
+                    entries.push(entry);
+                    joined.push(device);
                 }
-                return Err(failure(request, error, membership.source));
+                // One that is up and yet does not speak the group's family.
+                Err(error) if wanted.interface == Interface::All && is_no_interface(&error, wanted.source) => {}
+                Err(error) => {
+                    let new: Vec<Entry> = entries.split_off(before.len());
+                    // What has just been joined can be left.
+                    let _ = system::remove(socket, group, &new, &before);
+                    return Err(failure(request, error, wanted.source));
+                }
             }
         }
+        if joined.is_empty() { Err(no_interface(request)) } else { Ok(joined) }
     }
-    if joined.is_empty() {
-        return Err(no_interface(request));
-    }
-    Ok(joined)
 }
 
-fn join_device(socket: &UdpSocket, membership: Membership, device: Device, any_elsewhere: bool) -> io::Result<()> {
-    if any_elsewhere {
-        // Linux would switch a membership from any source to this one. It says whether there is one.
-        system::join(socket, membership.group, device, None)?;
-        system::leave(socket, membership.group, device, None)?;
-    }
-    system::join(socket, membership.group, device, membership.source)
-}
-
-fn parse(member: Member<'_>, request: GroupRequest<'_>) -> Result<Membership, SocketError> {
-    let GroupRequest { group: text, .. } = request;
-    let group = endpoint::parse("multicastGroupAddress", text, 0)?;
-    if !group.ip().is_multicast() {
-        let reason = format!(
-            "multicastGroupAddress {text:?} is no multicast address: those are 224.0.0.0 to 239.255.255.255 and ff00::/8"
-        );
-        return Err(SocketError::Group { reason });
-    }
-    endpoint::check_reachable(member.local, member.ipv6_only, &group)?;
-    let source = request.source.map(|text| parse_source(&group, text)).transpose()?;
-    Ok(Membership { group: group.ip(), interface: parse_interface(&group, request)?, source })
-}
-
-fn parse_interface(group: &SocketAddr, request: GroupRequest<'_>) -> Result<Interface, SocketError> {
-    Ok(match (group, request.interface) {
-        (_, Some("all")) => Interface::All,
-        (SocketAddr::V6(v6), None) if v6.scope_id() != 0 => Interface::Index(v6.scope_id()),
-        (_, None) => Interface::Default,
-        (SocketAddr::V4(_), Some(text)) => match endpoint::parse("interfaceAddress", text, 0)?.ip() {
-            IpAddr::V4(ip) if ip.is_unspecified() => Interface::Default,
-            IpAddr::V4(ip) => Interface::Address(ip),
-            IpAddr::V6(_) => {
-                let reason = format!("interfaceAddress {text:?}: an IPv4 group is joined on an IPv4 address");
-                return Err(SocketError::Group { reason });
-            }
-        },
-        (SocketAddr::V6(_), Some(text)) => {
-            Interface::Index(endpoint::zone_index(text).ok_or_else(|| no_interface(request))?)
+impl Joined {
+    /// Whether a request with this interface means the same as this membership.
+    fn is_on(&self, interface: &Interface) -> bool {
+        match (&self.membership.interface, interface) {
+            (Interface::Default, Interface::Default) | (Interface::All, Interface::All) => true,
+            (Interface::Named { .. }, Interface::Named { device: Some(device), .. }) => self.devices.contains(device),
+            _ => false,
         }
-    })
-}
-
-/// A source is one host, of the group's family.
-fn parse_source(group: &SocketAddr, text: &str) -> Result<IpAddr, SocketError> {
-    let ip = endpoint::parse("sourceAddress", text, 0)?.ip();
-    let is_host = match ip {
-        IpAddr::V4(ip) => !ip.is_multicast() && !ip.is_unspecified() && !ip.is_broadcast(),
-        IpAddr::V6(ip) => !ip.is_multicast() && !ip.is_unspecified(),
-    };
-    let why = match (is_host, ip.is_ipv4() == group.is_ipv4()) {
-        (true, true) => return Ok(ip),
-        (false, _) => "a source is a unicast address",
-        (_, false) => "a source has the group's family",
-    };
-    Err(SocketError::Group { reason: format!("sourceAddress {text:?}: {why}") })
-}
-
-/// What the system is to join on.
-fn devices(local: &SocketAddr, membership: Membership) -> Result<Vec<Device>, SocketError> {
-    let device = match (membership.interface, membership.group, local) {
-        (Interface::All, ..) => {
-            let indices = interfaces::multicast_indices()?;
-            return Ok(indices.into_iter().map(Device::Index).collect());
-        }
-        (Interface::Address(ip), ..) => Device::Address(ip),
-        (Interface::Index(index), ..) => Device::Index(index),
-        // A socket bound to one address joins there.
-        (Interface::Default, IpAddr::V4(_), SocketAddr::V4(local)) => Device::Address(*local.ip()),
-        (Interface::Default, IpAddr::V4(_), SocketAddr::V6(_)) => Device::Address(Ipv4Addr::UNSPECIFIED),
-        (Interface::Default, IpAddr::V6(_), SocketAddr::V6(local)) => Device::Index(local.scope_id()),
-        (Interface::Default, IpAddr::V6(_), SocketAddr::V4(_)) => Device::Index(0),
-    };
-    Ok(vec![device])
+    }
 }
 
 /// Linux says EADDRNOTAVAIL of a source that is listed already, other systems of an address that no interface has.
@@ -229,32 +232,27 @@ fn is_listed(error: &io::Error) -> bool {
     cfg!(target_os = "linux") && errno::name(error) == "EADDRNOTAVAIL"
 }
 
-fn no_interface(request: GroupRequest<'_>) -> SocketError {
-    let group = match request.interface {
-        Some(interface) => format!("{} on {interface}", request.group),
-        None => request.group.to_owned(),
-    };
-    SocketError::NoGroupInterface { group }
+fn on_that_interface(request: GroupRequest<'_>, how: &str) -> SocketError {
+    let reason = format!("the multicast group {} has been joined {how} on that interface", request.group);
+    SocketError::Group { reason }
 }
 
 fn failure(request: GroupRequest<'_>, error: io::Error, source: Option<IpAddr>) -> SocketError {
-    let GroupRequest { group, .. } = request;
-    // One interface under two names: an address of it, its zone, "all", or left out.
-    let on_that_interface = |how| SocketError::Group {
-        reason: format!("the multicast group {group} has been joined {how} on that interface"),
-    };
     if is_no_interface(&error, source) {
         return no_interface(request);
     }
     match errno::name(&error).as_str() {
-        "EADDRINUSE" if source.is_some() => on_that_interface("from any source"),
-        "EADDRINUSE" => on_that_interface("already"),
-        "EADDRNOTAVAIL" => on_that_interface("from that source already"),
-        "EINVAL" if source.is_some() => on_that_interface("from any source"),
-        // Linux: net.ipv4.igmp_max_memberships groups a socket, igmp_max_msf sources a group.
-        "ENOBUFS" => {
-            SocketError::TooManyGroups { group: group.to_owned(), of_sources: source.is_some(), source: error }
-        }
+        // Where the system chose the interface, only it knows that.
+        "EADDRINUSE" if source.is_some() => on_that_interface(request, "from any source"),
+        "EADDRINUSE" => on_that_interface(request, "already"),
+        "EADDRNOTAVAIL" => on_that_interface(request, "from that source already"),
+        "EINVAL" if source.is_some() => on_that_interface(request, "from any source"),
+        "ENOBUFS" | "ENOMEM" => SocketError::TooManyGroups {
+            group: request.group.to_owned(),
+            limit: system::limit(request.group.contains(':'), source.is_some()),
+            of_sources: source.is_some(),
+            source: error,
+        },
         "ENOTSUP" | "EOPNOTSUPP" | "ENOPROTOOPT" if source.is_some() => {
             let reason = "this system cannot join a group from listed sources (sourceAddress) there".to_owned();
             SocketError::NotSupported { reason }

@@ -5,8 +5,8 @@ use super::tls::SecureOptions;
 /// What every TCP socket has, an accepted one from its server.
 #[derive(Clone, Copy, Debug)]
 pub struct StreamOptions {
-    /// TCP_NODELAY (R-tcp-nodelay: on by default).
-    pub no_delay: bool,
+    /// TCP_NODELAY; absent: on (R-tcp-nodelay), if the system has it.
+    pub no_delay: Option<bool>,
     /// Keep-alive probes after this many milliseconds of silence; absent or 0: none.
     pub keep_alive_delay: Option<u32>,
     /// What a peer's FIN does; absent: decided by the presence of a `halfclose` listener.
@@ -39,8 +39,8 @@ pub struct TcpOptions {
     pub local_port: Option<u16>,
     /// One of several attempts that are made from the same local port (SO_REUSEADDR).
     pub shares_local_port: bool,
-    /// IPV6_V6ONLY.
-    pub ipv6_only: bool,
+    /// IPV6_V6ONLY; absent: off, if the system can do without it.
+    pub ipv6_only: Option<bool>,
     /// SO_SNDBUF and SO_RCVBUF.
     pub buffers: BufferSizes,
     /// connectTimeout in milliseconds: TCP's and TLS's handshakes together; 0: none; absent: the system's.
@@ -58,8 +58,8 @@ pub struct ServerOptions {
     pub local_address: Option<String>,
     /// Port to listen on; absent or 0 is any.
     pub local_port: Option<u16>,
-    /// IPV6_V6ONLY.
-    pub ipv6_only: bool,
+    /// IPV6_V6ONLY; absent: off, if the system can do without it.
+    pub ipv6_only: Option<bool>,
     /// SO_REUSEPORT: several servers share the connections.
     pub reuse_port: bool,
     /// Connections that may wait to be accepted.
@@ -83,21 +83,21 @@ pub struct UdpOptions {
     pub local_port: Option<u16>,
     /// Default destination's IP literal.
     pub remote_address: Option<String>,
-    /// SO_REUSEADDR, where a port is given (R-udp-reuse).
-    pub address_reuse: bool,
+    /// SO_REUSEADDR, where a port is given (R-udp-reuse); absent: on, if the system has it.
+    pub address_reuse: Option<bool>,
     /// SO_REUSEPORT: several sockets share the datagrams.
     pub reuse_port: bool,
-    /// Multicast that we send comes back to this host (R-udp-loop).
-    pub loopback: bool,
+    /// Multicast that we send comes back to this host (R-udp-loop); absent: off, if the system has the option.
+    pub loopback: Option<bool>,
     /// SO_BROADCAST.
     pub broadcast: bool,
-    /// IPV6_V6ONLY.
-    pub ipv6_only: bool,
+    /// IPV6_V6ONLY; absent: off, if the system can do without it.
+    pub ipv6_only: Option<bool>,
     /// Hops of unicast datagrams; absent: the system's.
     pub time_to_live: Option<u8>,
     /// Hops of multicast datagrams; absent: 1.
     pub multicast_time_to_live: Option<u8>,
-    /// Where multicast leaves: an address (IPv4) or a zone (IPv6).
+    /// Where multicast leaves: an address or the name of an interface, or an IPv6 zone.
     pub multicast_interface: Option<String>,
     /// SO_SNDBUF and SO_RCVBUF.
     pub buffers: BufferSizes,

@@ -12,24 +12,47 @@ use super::options::{BufferSizes, StreamOptions};
 /// cut down to it.
 const LONGEST_KEEP_ALIVE: u64 = 32_767;
 
+/// Sets an option that is asked for, and throws where the system refuses it. One that nobody asked for is set to its default,
+/// and the socket goes without where the system does not have it (QEMU's user mode has few).
+pub fn set<T>(
+    name: &'static str,
+    asked: Option<T>,
+    default: T,
+    set: impl FnOnce(T) -> io::Result<()>,
+) -> Result<(), SocketError> {
+    match asked {
+        Some(value) => set_asked(name, set(value)),
+        None => {
+            let _ = set(default);
+            Ok(())
+        }
+    }
+}
+
+/// The result of setting an option that is asked for.
+pub fn set_asked(name: &'static str, result: io::Result<()>) -> Result<(), SocketError> {
+    result.map_err(|source| SocketError::Option { name, source })
+}
+
 /// SO_SNDBUF and SO_RCVBUF. TCP: before connect(2), which fixes the window's scale.
-pub fn set_buffer_sizes(socket: &Socket, sizes: &BufferSizes) -> io::Result<()> {
+pub fn set_buffer_sizes(socket: &Socket, sizes: &BufferSizes) -> Result<(), SocketError> {
     // The system takes an int, and has bounds of its own that are far lower.
     let size = |bytes: u32| bytes.min(i32::MAX as u32) as usize;
     if let Some(bytes) = sizes.send {
-        socket.set_send_buffer_size(size(bytes))?;
+        set_asked("sendBufferSize", socket.set_send_buffer_size(size(bytes)))?;
     }
     if let Some(bytes) = sizes.receive {
-        socket.set_recv_buffer_size(size(bytes))?;
+        set_asked("receiveBufferSize", socket.set_recv_buffer_size(size(bytes)))?;
     }
     Ok(())
 }
 
 /// What every connection has. On Linux a listening socket hands it down to those that it accepts.
-pub fn set_stream_options(socket: &Socket, options: &StreamOptions) -> io::Result<()> {
-    socket.set_tcp_nodelay(options.no_delay)?;
+pub fn set_stream_options(socket: &Socket, options: &StreamOptions) -> Result<(), SocketError> {
+    set("noDelay", options.no_delay, true, |on| socket.set_tcp_nodelay(on))?;
     if let Some(idle) = options.keep_alive_delay.and_then(keep_alive_idle) {
-        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle))?;
+        let set = socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle));
+        set_asked("keepAliveDelay", set)?;
     }
     Ok(())
 }

@@ -25,7 +25,7 @@ pub fn start(options: &TcpOptions, remote: SocketAddr) -> Result<Attempt, Socket
         Err(error) if errno::is_resource_shortage(&error) => return Err(SocketError::system("socket", error)),
         Err(error) => return Ok(Attempt::Failed(SocketError::system_at("socket", remote, error))),
     };
-    configure(&socket, options, &remote).map_err(|error| SocketError::system("setsockopt", error))?;
+    configure(&socket, options, &remote)?;
     if let Some(local) = wanted {
         bind(&socket, local)?;
     }
@@ -35,15 +35,15 @@ pub fn start(options: &TcpOptions, remote: SocketAddr) -> Result<Attempt, Socket
     }
 }
 
-fn configure(socket: &Socket, options: &TcpOptions, remote: &SocketAddr) -> io::Result<()> {
-    socket.set_nonblocking(true)?;
+fn configure(socket: &Socket, options: &TcpOptions, remote: &SocketAddr) -> Result<(), SocketError> {
+    socket.set_nonblocking(true).map_err(|error| SocketError::system("fcntl", error))?;
     if remote.is_ipv6() {
-        socket.set_only_v6(options.ipv6_only)?;
+        socket_options::set("ipv6Only", options.ipv6_only, false, |only| socket.set_only_v6(only))?;
     }
-    // On Windows it would let anybody take the port over.
+    // On Windows it would let anybody take the port over. Where it cannot be had, bind(2) says what follows from that.
     #[cfg(unix)]
     if options.shares_local_port {
-        socket.set_reuse_address(true)?;
+        let _ = socket.set_reuse_address(true);
     }
     socket_options::set_buffer_sizes(socket, &options.buffers)?;
     socket_options::set_stream_options(socket, &options.stream)

@@ -253,7 +253,8 @@ fn is_of_one_connection(error: &std::io::Error) -> bool {
 fn open_wildcard(options: &ServerOptions, port: u16) -> Result<TcpListener, SocketError> {
     match open(options, SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port)) {
         Err(SocketError::Local { source, .. })
-            if !options.ipv6_only && matches!(errno::name(&source).as_str(), "EAFNOSUPPORT" | "EADDRNOTAVAIL") =>
+            if options.ipv6_only != Some(true)
+                && matches!(errno::name(&source).as_str(), "EAFNOSUPPORT" | "EADDRNOTAVAIL") =>
         {
             open(options, SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port))
         }
@@ -266,16 +267,17 @@ fn open(options: &ServerOptions, local: SocketAddr) -> Result<TcpListener, Socke
     let raw = Socket::new(Domain::for_address(local), Type::STREAM, Some(Protocol::TCP)).map_err(failed("socket"))?;
     raw.set_nonblocking(true).map_err(failed("socket"))?;
     if local.is_ipv6() {
-        raw.set_only_v6(options.ipv6_only).map_err(failed("setsockopt"))?;
+        socket_options::set("ipv6Only", options.ipv6_only, false, |only| raw.set_only_v6(only))?;
     }
     // A port in TIME_WAIT is free (R-srv-bind). On Windows the option would let two servers share a port.
+    // Where it cannot be had, bind(2) says what follows from that.
     #[cfg(unix)]
-    raw.set_reuse_address(true).map_err(failed("setsockopt"))?;
+    let _ = raw.set_reuse_address(true);
     if options.reuse_port {
         socket_options::share_port(&raw)?;
     }
     #[cfg(target_os = "linux")]
-    socket_options::set_stream_options(&raw, &options.stream).map_err(failed("setsockopt"))?;
+    socket_options::set_stream_options(&raw, &options.stream)?;
     raw.bind(&local.into()).map_err(failed("bind"))?;
     let backlog = i32::try_from(options.backlog).unwrap_or(i32::MAX);
     raw.listen(backlog).map_err(failed("listen"))?;

@@ -1,16 +1,27 @@
 //! Opening a UDP socket: the family chosen, options set, bound.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 
 use mio::net::UdpSocket;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::options::UdpOptions;
-use super::{SocketError, endpoint, errno, socket_options};
+use super::socket_options::{set, set_asked};
+use super::{SocketError, endpoint, errno, interfaces, socket_options};
 
-/// A bound socket, and the default destination's address (R-udp-bind, R-udp-family).
-pub fn open(options: &UdpOptions) -> Result<(UdpSocket, Option<SocketAddr>), SocketError> {
+/// A socket that was opened.
+pub struct Opened {
+    /// Bound.
+    pub socket: UdpSocket,
+    /// The default destination's address, its port left out.
+    pub remote: Option<SocketAddr>,
+    /// The system delivers groups that others have joined, too: packet information is on, so that they can be told apart.
+    pub sorts_groups: bool,
+}
+
+/// Makes and binds a socket (R-udp-bind, R-udp-family).
+pub fn open(options: &UdpOptions) -> Result<Opened, SocketError> {
     let port = options.local_port.unwrap_or(0);
     let local = options.local_address.as_deref();
     let local = local.map(|text| endpoint::parse("localAddress", text, port)).transpose()?;
@@ -22,9 +33,10 @@ pub fn open(options: &UdpOptions) -> Result<(UdpSocket, Option<SocketAddr>), Soc
         (None, None) => SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port),
     };
     if let Some(remote) = &remote {
-        endpoint::check_reachable(&local, options.ipv6_only, remote)?;
+        endpoint::check_reachable(&local, options.ipv6_only.unwrap_or(false), remote)?;
     }
     let raw = make(options, &local)?;
+    let sorts_groups = !keeps_groups_apart(&raw, &local) && tells_destinations(&raw, &local);
     // Two sockets that share their ports may be given one port that neither asked for, like R-udp-reuse's. Linux takes the
     // option after bind(2), too.
     let late = local.port() == 0 && cfg!(any(target_os = "linux", target_os = "android"));
@@ -35,36 +47,37 @@ pub fn open(options: &UdpOptions) -> Result<(UdpSocket, Option<SocketAddr>), Soc
     if options.reuse_port && late {
         socket_options::share_port(&raw)?;
     }
-    Ok((UdpSocket::from_std(raw.into()), remote))
+    Ok(Opened { socket: UdpSocket::from_std(raw.into()), remote, sorts_groups })
 }
 
 fn make(options: &UdpOptions, local: &SocketAddr) -> Result<Socket, SocketError> {
     let raw = Socket::new(Domain::for_address(*local), Type::DGRAM, Some(Protocol::UDP));
     let raw = raw.map_err(|error| SocketError::local("socket", *local, error))?;
-    let failed = |error| SocketError::system("setsockopt", error);
-    configure(&raw, options, local).map_err(failed)?;
-    set_hops(&raw, options, local).map_err(failed)?;
+    configure(&raw, options, local)?;
+    set_hops(&raw, options, local)?;
     if let Some(interface) = &options.multicast_interface {
-        set_multicast_interface(&raw, interface, local, options.ipv6_only)?;
+        set_multicast_interface(&raw, interface, local, options.ipv6_only.unwrap_or(false))?;
     }
     Ok(raw)
 }
 
-fn configure(raw: &Socket, options: &UdpOptions, local: &SocketAddr) -> io::Result<()> {
-    raw.set_nonblocking(true)?;
-    raw.set_broadcast(options.broadcast)?;
-    if options.address_reuse && local.port() != 0 {
-        raw.set_reuse_address(true)?;
+fn configure(raw: &Socket, options: &UdpOptions, local: &SocketAddr) -> Result<(), SocketError> {
+    raw.set_nonblocking(true).map_err(|error| SocketError::system("fcntl", error))?;
+    if options.broadcast {
+        set_asked("broadcast", raw.set_broadcast(true))?;
+    }
+    if options.address_reuse != Some(false) && local.port() != 0 {
+        set("addressReuse", options.address_reuse, true, |share| raw.set_reuse_address(share))?;
         #[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "openbsd", target_os = "netbsd"))]
-        raw.set_reuse_port(true)?;
+        set("addressReuse", options.address_reuse, true, |share| raw.set_reuse_port(share))?;
     }
     if local.is_ipv6() {
-        raw.set_only_v6(options.ipv6_only)?;
-        raw.set_multicast_loop_v6(options.loopback)?;
+        set("ipv6Only", options.ipv6_only, false, |only| raw.set_only_v6(only))?;
+        set("loopback", options.loopback, false, |on| raw.set_multicast_loop_v6(on))?;
         // A dual-stack socket sends IPv4 multicast too. Where the system has no such option there, its default holds.
-        let _ = raw.set_multicast_loop_v4(options.loopback);
+        let _ = raw.set_multicast_loop_v4(options.loopback.unwrap_or(false));
     } else {
-        raw.set_multicast_loop_v4(options.loopback)?;
+        set("loopback", options.loopback, false, |on| raw.set_multicast_loop_v4(on))?;
         if let SocketAddr::V4(v4) = local
             && !v4.ip().is_unspecified()
             && !v4.ip().is_multicast()
@@ -76,39 +89,56 @@ fn configure(raw: &Socket, options: &UdpOptions, local: &SocketAddr) -> io::Resu
     #[cfg(target_os = "macos")]
     {
         // Datagrams over 9,216 bytes are refused until it is raised.
-        raw.set_send_buffer_size(65_535)?;
+        let _ = raw.set_send_buffer_size(65_535);
     }
-    socket_options::set_buffer_sizes(raw, &options.buffers)?;
-    #[cfg(target_os = "linux")]
-    {
-        // Without this a socket also gets what other sockets of the host have joined. Older kernels lack the IPv6 one.
-        super::sys::set_option(raw, libc::IPPROTO_IP, libc::IP_MULTICAST_ALL, 0)?;
-        if local.is_ipv6() {
-            const IPV6_MULTICAST_ALL: i32 = 29;
-            let _ = super::sys::set_option(raw, libc::IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0);
-        }
-    }
-    Ok(())
+    socket_options::set_buffer_sizes(raw, &options.buffers)
+}
+
+/// Has the system give this socket only the groups that it has joined itself (R-udp-group). Returns whether it does.
+#[cfg(target_os = "linux")]
+fn keeps_groups_apart(raw: &Socket, local: &SocketAddr) -> bool {
+    // Since Linux 4.20.
+    const IPV6_MULTICAST_ALL: i32 = 29;
+    let v4 = super::sys::set_option(raw, libc::IPPROTO_IP, libc::IP_MULTICAST_ALL, 0).is_ok();
+    let v6 = local.is_ipv4() || super::sys::set_option(raw, libc::IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0).is_ok();
+    v4 && v6
+}
+
+/// Has the system tell where each datagram was sent to. Returns whether it does: where not, the socket gets more than it should.
+#[cfg(target_os = "linux")]
+fn tells_destinations(raw: &Socket, local: &SocketAddr) -> bool {
+    super::mmsg::ask_packet_info(raw, local.is_ipv6()).is_ok()
+}
+
+/// Other systems compare the interface themselves.
+#[cfg(not(target_os = "linux"))]
+fn keeps_groups_apart(_raw: &Socket, _local: &SocketAddr) -> bool {
+    true
+}
+
+#[cfg(not(target_os = "linux"))]
+fn tells_destinations(_raw: &Socket, _local: &SocketAddr) -> bool {
+    false
 }
 
 /// Time to live, hop limits. A dual-stack socket has those of both families.
-fn set_hops(raw: &Socket, options: &UdpOptions, local: &SocketAddr) -> io::Result<()> {
-    let dual = local.is_ipv6() && !options.ipv6_only;
+fn set_hops(raw: &Socket, options: &UdpOptions, local: &SocketAddr) -> Result<(), SocketError> {
+    let dual = local.is_ipv6() && options.ipv6_only != Some(true);
     if let Some(hops) = options.time_to_live.map(u32::from) {
         if local.is_ipv6() {
-            raw.set_unicast_hops_v6(hops)?;
+            set_asked("timeToLive", raw.set_unicast_hops_v6(hops))?;
         }
         if local.is_ipv4() || dual {
-            tolerate(raw.set_ttl_v4(hops), dual)?;
+            set_asked("timeToLive", tolerate(raw.set_ttl_v4(hops), dual))?;
         }
     }
     // Every system's default is 1 (RFC 1112).
     if let Some(hops) = options.multicast_time_to_live.map(u32::from) {
         if local.is_ipv6() {
-            raw.set_multicast_hops_v6(hops)?;
+            set_asked("multicastTimeToLive", raw.set_multicast_hops_v6(hops))?;
         }
         if local.is_ipv4() || dual {
-            tolerate(raw.set_multicast_ttl_v4(hops), dual)?;
+            set_asked("multicastTimeToLive", tolerate(raw.set_multicast_ttl_v4(hops), dual))?;
         }
     }
     Ok(())
@@ -119,28 +149,41 @@ fn tolerate(set: io::Result<()>, dual: bool) -> io::Result<()> {
     if dual && cfg!(not(any(target_os = "linux", windows))) { Ok(()) } else { set }
 }
 
-/// `multicastInterface`: an IPv4 address, or an IPv6 zone. A dual-stack socket takes either.
+/// `multicastInterface`: by an address, by its name, or by an IPv6 zone (R-udp-group).
 fn set_multicast_interface(raw: &Socket, text: &str, local: &SocketAddr, ipv6_only: bool) -> Result<(), SocketError> {
     const WHAT: &str = "multicastInterface";
     let unusable = |source| SocketError::Interface { what: WHAT, text: text.to_owned(), source };
     let dual = local.is_ipv6() && local.ip().is_unspecified() && !ipv6_only;
-    let address = text.parse::<Ipv4Addr>();
-    match (local, address) {
-        (SocketAddr::V4(_), Err(_)) => match endpoint::parse(WHAT, text, 0)?.ip() {
-            IpAddr::V4(ip) => raw.set_multicast_if_v4(&ip).map_err(unusable),
-            IpAddr::V6(_) => {
-                Err(wrong_interface(text, "the socket is IPv4: give one of the interface's IPv4 addresses"))
-            }
-        },
-        (SocketAddr::V4(_), Ok(ip)) => raw.set_multicast_if_v4(&ip).map_err(unusable),
-        (SocketAddr::V6(_), Ok(ip)) if dual => raw.set_multicast_if_v4(&ip).map_err(unusable),
-        (SocketAddr::V6(_), Ok(_)) => {
-            Err(wrong_interface(text, "the socket is IPv6 only: give the interface's zone, such as \"eth0\""))
+    if let Ok(ip) = text.parse::<Ipv4Addr>() {
+        if local.is_ipv6() && !dual {
+            return Err(wrong_interface(text, "the socket is IPv6 only: give the interface's name, such as \"eth0\""));
         }
-        (SocketAddr::V6(_), Err(_)) => match endpoint::zone_index(text) {
-            Some(index) => raw.set_multicast_if_v6(index).map_err(unusable),
-            None => Err(unusable(errno::no_interface())),
+        return raw.set_multicast_if_v4(&ip).map_err(unusable);
+    }
+    let index = match endpoint::zone_index(text) {
+        Some(index) => Some(index),
+        None => match (endpoint::parse(WHAT, text, 0), local) {
+            (Ok(SocketAddr::V6(v6)), _) if v6.scope_id() != 0 => Some(v6.scope_id()),
+            (Ok(address), _) => interfaces::index_of(address.ip()),
+            (Err(_), SocketAddr::V6(_)) => None,
+            (Err(error), SocketAddr::V4(_)) => return Err(error),
         },
+    };
+    let index = index.ok_or_else(|| unusable(errno::no_interface()))?;
+    let v4 = interfaces::ipv4_of(index);
+    match (local, v4) {
+        (SocketAddr::V4(_), Some(ip)) => raw.set_multicast_if_v4(&ip).map_err(unusable),
+        (SocketAddr::V4(_), None) => {
+            Err(wrong_interface(text, "the socket is IPv4, and that interface has no IPv4 address"))
+        }
+        (SocketAddr::V6(_), v4) => {
+            raw.set_multicast_if_v6(index).map_err(unusable)?;
+            if let Some(ip) = v4.filter(|_| dual) {
+                // The IPv4 half of the socket, where the system has such a half.
+                let _ = raw.set_multicast_if_v4(&ip);
+            }
+            Ok(())
+        }
     }
 }
 

@@ -6,11 +6,15 @@ use std::time::{Duration, Instant};
 use mio::Interest;
 use mio::net::UdpSocket as MioSocket;
 
-use super::context::{BATCH, Context, STRIDE};
+use super::context::{BATCH, Context};
 use super::event::{EventKind, Place};
+#[cfg(target_os = "linux")]
+use super::mmsg;
+use super::mmsg::Received;
 use super::multicast::{GroupRequest, Member, Memberships};
 use super::options::UdpOptions;
 use super::turn::Step;
+use super::udp_open::Opened;
 use super::udp_queue::UdpQueue;
 use super::{Id, SocketError, endpoint, errno, udp_open};
 use crate::proto::Ledger;
@@ -52,6 +56,9 @@ pub struct UdpSocket {
     large: bool,
     errors: VecDeque<SocketError>,
     groups: Memberships,
+    /// The system gives a group's datagrams also to sockets that have not joined it on that interface: packet information is on,
+    /// and such datagrams are dropped here (R-udp-group).
+    sorts_groups: bool,
     pub listening: bool,
     pub suspended: bool,
     pub scheduled: bool,
@@ -86,7 +93,7 @@ pub enum UdpSent {
 impl UdpSocket {
     /// Makes and binds a socket (R-udp-bind).
     pub fn bind(options: &UdpOptions, id: Id, context: &mut Context) -> Result<Self, SocketError> {
-        let (mut socket, remote) = udp_open::open(options)?;
+        let Opened { mut socket, remote, sorts_groups } = udp_open::open(options)?;
         let local = socket.local_addr().map_err(|error| SocketError::system("getsockname", error))?;
         context
             .registry
@@ -96,7 +103,7 @@ impl UdpSocket {
             socket,
             local,
             remote,
-            ipv6_only: options.ipv6_only,
+            ipv6_only: options.ipv6_only.unwrap_or(false),
             segments: cfg!(target_os = "linux"),
             max_buffered_amount: options.max_buffered_amount.into(),
             ledger: Ledger::new(options.high_water_mark, options.max_buffered_amount),
@@ -107,6 +114,7 @@ impl UdpSocket {
             large: true,
             errors: VecDeque::new(),
             groups: Memberships::default(),
+            sorts_groups,
             listening: false,
             suspended: false,
             scheduled: false,
@@ -222,7 +230,16 @@ impl UdpSocket {
             return Err(SocketError::Closed { member });
         }
         let member = Member { socket: &self.socket, local: &self.local, ipv6_only: self.ipv6_only };
-        if join { self.groups.join(member, request) } else { self.groups.leave(member, request) }
+        if !join {
+            return self.groups.leave(member, request);
+        }
+        // Linux compares an IPv6 group alone, whatever interface it was joined on.
+        #[cfg(target_os = "linux")]
+        if request.group.contains(':') && !self.sorts_groups {
+            // Where the system does not have it, the socket gets more than it should, as any other program's does.
+            self.sorts_groups = mmsg::ask_packet_info(&self.socket, self.local.is_ipv6()).is_ok();
+        }
+        self.groups.join(member, request)
     }
 
     /// close() (R-udp-close). Returns whether nothing is left to send.
@@ -331,7 +348,7 @@ impl UdpSocket {
         let index = self.batch.start;
         self.batch.start += 1;
         let received = context.batches.received[index];
-        let place = Place::Shared { start: index * STRIDE, len: received.len };
+        let place = Place::Shared { start: received.start, len: received.len };
         let kind = EventKind::Datagram(place, endpoint::canonical(received.from));
         if self.batch.is_empty() { Step::Read(kind) } else { Step::Event(kind, false) }
     }
@@ -363,8 +380,7 @@ impl UdpSocket {
     fn hold(&mut self, context: &Context) {
         for index in std::mem::replace(&mut self.batch, 0..0) {
             let received = context.batches.received[index];
-            let start = index * STRIDE;
-            let bytes = context.buffer[start..start + received.len].to_vec();
+            let bytes = context.buffer[received.start..received.start + received.len].to_vec();
             self.held.push_back((endpoint::canonical(received.from), bytes));
         }
     }
@@ -376,13 +392,15 @@ impl UdpSocket {
         }
         let most = if self.large { LARGE_BATCH } else { BATCH };
         let Context { batches, buffer, .. } = context;
-        match batches.receive(&self.socket, buffer, most) {
+        match batches.receive(&self.socket, buffer, most, self.sorts_groups) {
             Ok(()) => {
-                let count = batches.received.len();
-                self.readable = count == most || cfg!(not(target_os = "linux"));
+                self.readable = batches.received.len() == most || cfg!(not(target_os = "linux"));
                 self.large = batches.received.iter().any(|received| received.len >= LARGE);
-                self.batch = 0..count;
-                count > 0
+                if self.sorts_groups {
+                    batches.received.retain(|received| self.is_for_us(received));
+                }
+                self.batch = 0..batches.received.len();
+                !self.batch.is_empty()
             }
             Err(error) => {
                 match error.kind() {
@@ -397,6 +415,12 @@ impl UdpSocket {
                 false
             }
         }
+    }
+
+    /// Whether a datagram is unicast, or of a group that was joined on the interface that it came in by (R-udp-group).
+    fn is_for_us(&self, received: &Received) -> bool {
+        let Some(to) = received.to.filter(|to| to.address.is_multicast()) else { return true };
+        self.groups.admits(to.address, to.interface, endpoint::canonical(received.from).ip())
     }
 
     /// Hands datagrams to the system until it takes no more.

@@ -334,7 +334,7 @@ impl World {
 
 pub fn stream_options() -> StreamOptions {
     StreamOptions {
-        no_delay: true,
+        no_delay: Some(true),
         keep_alive_delay: None,
         allow_half_open: None,
         high_water_mark: 64 * 1024,
@@ -349,7 +349,7 @@ pub fn tcp_options(remote: SocketAddr, stream: StreamOptions) -> TcpOptions {
         local_address: None,
         local_port: None,
         shares_local_port: false,
-        ipv6_only: false,
+        ipv6_only: None,
         buffers: BufferSizes::default(),
         connect_timeout: None,
         secure: None,
@@ -361,7 +361,7 @@ pub fn server_options(stream: StreamOptions) -> ServerOptions {
     ServerOptions {
         local_address: Some("127.0.0.1".to_owned()),
         local_port: None,
-        ipv6_only: false,
+        ipv6_only: None,
         reuse_port: false,
         backlog: 511,
         max_connections: None,
@@ -376,11 +376,11 @@ pub fn udp_options() -> UdpOptions {
         local_address: Some("127.0.0.1".to_owned()),
         local_port: None,
         remote_address: None,
-        address_reuse: true,
+        address_reuse: None,
         reuse_port: false,
-        loopback: false,
+        loopback: None,
         broadcast: false,
-        ipv6_only: false,
+        ipv6_only: None,
         time_to_live: None,
         multicast_time_to_live: None,
         multicast_interface: None,

@@ -49,7 +49,7 @@ fn pair_with_keep_alive(delay: Option<u32>, no_delay: bool) -> (World, Socket, S
     let mut world = World::new();
     let mut stream = stream_options();
     stream.keep_alive_delay = delay;
-    stream.no_delay = no_delay;
+    stream.no_delay = Some(no_delay);
     let (client, _) = world.pair_with(stream);
     let (local, remote) = world.net.tcp(client, |tcp, _| (tcp.local, tcp.remote)).unwrap();
     (world, socket_of(local, Some(remote)), socket_of(remote, Some(local)))
@@ -149,7 +149,7 @@ fn multicast_loop_follows_loopback_in_both_families() {
     for loopback in [true, false] {
         let (_world, socket) = udp_with(|options| {
             options.local_address = on("::");
-            options.loopback = loopback;
+            options.loopback = Some(loopback);
         });
         assert_eq!((socket.multicast_loop_v6().unwrap(), socket.multicast_loop_v4().unwrap()), (loopback, loopback));
     }
@@ -185,12 +185,22 @@ fn multicast_interface_is_an_address_or_a_zone() {
     assert_eq!(socket.multicast_if_v4().unwrap().to_string(), "127.0.0.1");
 }
 
+/// R-udp-group: an interface has a name, and addresses of both families.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_multicast_interface_is_named_for_ipv4_too() {
+    for interface in ["lo", "127.0.0.1"] {
+        let (_world, socket) = udp_with(|options| options.multicast_interface = on(interface));
+        assert_eq!(socket.multicast_if_v4().unwrap().to_string(), "127.0.0.1");
+    }
+}
+
 #[test]
 fn a_multicast_interface_that_cannot_be_is_refused() {
     for (local, interface, code) in [
         ("0.0.0.0", "198.51.100.99", Some("EADDRNOTAVAIL")),
-        ("0.0.0.0", "lo", None),
-        ("0.0.0.0", "::1", None),
+        ("0.0.0.0", "no-such-interface", None),
+        ("0.0.0.0", "2001:db8::99", Some("ENODEV")),
         ("0.0.0.0", "", None),
         ("::", "no-such-interface", Some("ENODEV")),
         ("::", "", Some("ENODEV")),
@@ -227,7 +237,7 @@ fn udp_sockets_that_share_a_port_each_get_datagrams_and_none_gets_another_port_t
     let mut world = World::new();
     let mut options = udp_options();
     options.reuse_port = true;
-    options.address_reuse = false;
+    options.address_reuse = Some(false);
     let open = |world: &mut World, options: &UdpOptions| {
         let id = world.net.open_udp(0, options).unwrap();
         world.net.listen(id, true, false);
