@@ -70,6 +70,9 @@ fn keep_alive_delay_is_set_on_clients_and_on_accepted_sockets_in_whole_seconds()
         for socket in [client, accepted] {
             assert!(socket.keepalive().unwrap());
             assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(seconds));
+            // R-keepalive
+            assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(1));
+            assert_eq!(socket.tcp_keepalive_retries().unwrap(), 10);
         }
     }
 }
