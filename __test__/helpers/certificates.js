@@ -19,6 +19,11 @@ const kinds = {
     algorithm: sequence(oid("1.2.840.113549.1.1.11"), tagged(0x05)),
     digest: "sha256",
   },
+  rsa1024: {
+    make: ["rsa", { modulusLength: 1024 }],
+    algorithm: sequence(oid("1.2.840.113549.1.1.11"), tagged(0x05)),
+    digest: "sha256",
+  },
   ed25519: { make: ["ed25519", {}], algorithm: sequence(oid("1.3.101.112")), digest: null },
 };
 
@@ -89,9 +94,11 @@ function keyIdentifier(publicKey) {
  * @param {Date} [how.from]
  * @param {Date} [how.to]
  * @param {boolean} [how.broken] the signature is of something else
+ * @param {boolean} [how.old] X.509 v1: no extensions
+ * @param {Buffer[]} [how.extra] further extensions: `extension()`
  * @returns {Certificate}
  */
-function certificate({ name, issuer, kind, pair, isCA = false, dns = [], ip = [], usage = [], keyUsage = true, from, to, broken = false }) {
+function certificate({ name, issuer, kind, pair, isCA = false, dns = [], ip = [], usage = [], keyUsage = true, from, to, broken = false, old = false, extra = [] }) {
   const { privateKey, publicKey, kind: ownKind } = pair ?? makeKey(kind);
   const signer = issuer ?? { privateKey, publicKey, kind: ownKind };
   const { algorithm, digest } = kinds[signer.kind];
@@ -107,18 +114,19 @@ function certificate({ name, issuer, kind, pair, isCA = false, dns = [], ip = []
     extension("2.5.29.35", sequence(implicit(0, keyIdentifier(signer.publicKey)))),
     ...(usage.length > 0 ? [extension("2.5.29.37", sequence(...usage.map((one) => oid(usages[one]))))] : []),
     ...(alternatives.length > 0 ? [extension("2.5.29.17", sequence(...alternatives))] : []),
+    ...extra,
   ];
   const serial = randomBytes(16);
   serial[0] |= 1;
   const statement = sequence(
-    explicit(0, integer(2)),
+    ...(old ? [] : [explicit(0, integer(2))]),
     integer(serial),
     algorithm,
     distinguishedName(issuer?.name ?? name),
     sequence(time(from ?? days(-1)), time(to ?? days(30))),
     distinguishedName(name),
     publicKey.export({ type: "spki", format: "der" }),
-    explicit(3, sequence(...extensions)),
+    ...(old ? [] : [explicit(3, sequence(...extensions))]),
   );
   const signature = sign(digest, broken ? Buffer.from("something else") : statement, signer.privateKey);
   const der = sequence(statement, algorithm, bits(signature));
@@ -202,4 +210,4 @@ function pkcs12() {
   return sequence(integer(3), authSafe);
 }
 
-module.exports = { authority, certificate, days, keyForms, makeKey, pem, pkcs12, selfSigned };
+module.exports = { authority, certificate, days, extension, keyForms, makeKey, pem, pkcs12, selfSigned };

@@ -12,14 +12,16 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{
-    CipherSuite, ClientConfig, KeyLogFile, RootCertStore, ServerConfig, SupportedCipherSuite, SupportedProtocolVersion,
+    CipherSuite, ClientConfig, Error, InconsistentKeys, KeyLogFile, ServerConfig, SupportedCipherSuite,
+    SupportedProtocolVersion,
 };
 
 use super::error::{TlsError, own_key};
 use super::options::SecureOptions;
 use super::pem::{self, Material};
-use super::roots::{self, Roots};
+use super::roots::{self, Roots, Trusted};
 use super::verify::Verifier;
+use super::x509;
 
 /// Different options that are kept ready; beyond that the least recently used one is made anew.
 const KEPT: usize = 64;
@@ -291,7 +293,6 @@ fn make_server(options: &SecureOptions) -> Result<ServerSetup, TlsError> {
 }
 
 fn verifier(options: &SecureOptions) -> Result<Verifier, TlsError> {
-    let mut exact = Vec::new();
     let roots = match &options.ca {
         Some(materials) if materials.is_empty() => {
             return Err(TlsError::option(
@@ -300,18 +301,17 @@ fn verifier(options: &SecureOptions) -> Result<Verifier, TlsError> {
             ));
         }
         Some(materials) => {
-            let mut store = RootCertStore::empty();
+            let mut trusted = Trusted::default();
             for certificate in pem::certificates("ca", materials)? {
-                store.add(certificate.clone()).map_err(|error| {
+                trusted.add(&certificate, true).map_err(|error| {
                     TlsError::option("ERR_TLS_BAD_CERTIFICATE", format!("a certificate in ca cannot be used: {error}"))
                 })?;
-                exact.push(certificate);
             }
-            Roots::Given(Arc::new(store))
+            Roots::Given(Arc::new(trusted))
         }
         None => Roots::System(roots::places()),
     };
-    Ok(Verifier::new(roots, exact, pins(options)?, options.reject_unauthorized, provider()))
+    Ok(Verifier::new(roots, pins(options)?, options.reject_unauthorized, provider()))
 }
 
 /// `cert` and `key`, where they are given: both or none.
@@ -327,7 +327,15 @@ fn own_certificate(options: &SecureOptions) -> Result<Option<CertifiedKey>, TlsE
 fn certified(what: &str, cert: &[Material], key: &Material) -> Result<CertifiedKey, TlsError> {
     let chain = pem::certificates(&format!("{what}.cert"), cert)?;
     let key = pem::private_key(&format!("{what}.key"), key)?;
-    CertifiedKey::from_der(chain, key, &provider()).map_err(|error| own_key(&error, what))
+    let key = provider().key_provider.load_private_key(key).map_err(|error| own_key(&error, what))?;
+    // rustls's own comparison reads the certificate as webpki does, which knows none before X.509 v3.
+    let of_certificate = chain.first().and_then(|leaf| x509::Certificate::read(leaf)).map(|leaf| leaf.key.to_vec());
+    if let (Some(one), Some(other)) = (key.public_key(), of_certificate)
+        && one.as_ref() != other
+    {
+        return Err(own_key(&Error::InconsistentKeys(InconsistentKeys::KeyMismatch), what));
+    }
+    Ok(CertifiedKey::new(chain, key))
 }
 
 fn alpn(options: &SecureOptions) -> Result<Vec<Vec<u8>>, TlsError> {

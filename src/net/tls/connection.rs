@@ -191,7 +191,7 @@ impl Connection {
     fn told(&self, error: &Error) -> TlsError {
         match (error, &self.verdict) {
             // It knows more than rustls was told.
-            (Error::InvalidCertificate(_), Some(Verdict::Bad(told))) => told.clone(),
+            (Error::InvalidCertificate(_), Some(Verdict::Fatal(told))) => told.clone(),
             _ => TlsError::from_rustls(error),
         }
     }
@@ -253,7 +253,7 @@ impl Connection {
         let is_client = matches!(self.side, Side::Client(_));
         let (authorized, authorization_error) = match &self.verdict {
             Some(Verdict::Good) => (true, None),
-            Some(Verdict::Bad(error)) => (false, Some(error.code)),
+            Some(Verdict::Tolerated(error) | Verdict::Fatal(error)) => (false, Some(error.code)),
             None if !is_client && self.verifier.is_some() => (false, Some("ERR_TLS_CLIENT_CERT_REQUIRED")),
             None => (false, None),
         };

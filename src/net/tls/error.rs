@@ -187,6 +187,28 @@ pub fn not_yet_valid(now: UnixTime, not_before: UnixTime) -> TlsError {
     )
 }
 
+/// The authority at the end of the chain is past its last day.
+pub fn authority_expired(now: UnixTime, not_after: UnixTime) -> TlsError {
+    let (now, end) = (date(now), date(not_after));
+    TlsError::new(
+        "ERR_TLS_CERT_EXPIRED",
+        format!(
+            "the peer's chain ends in an authority whose certificate expired on {end}, and it is {now} now: give its successor as `ca` (or set this host's clock)"
+        ),
+    )
+}
+
+/// The authority at the end of the chain is before its first day.
+pub fn authority_not_yet_valid(now: UnixTime, not_before: UnixTime) -> TlsError {
+    let (now, start) = (date(now), date(not_before));
+    TlsError::new(
+        "ERR_TLS_CERT_NOT_YET_VALID",
+        format!(
+            "the peer's chain ends in an authority whose certificate is valid only from {start} on, and it is {now} now: is this host's clock right?"
+        ),
+    )
+}
+
 /// Names of the certificate, none of which is the expected one.
 pub fn wrong_name(expected: &ServerName<'_>, presented: &[String]) -> TlsError {
     let expected = expected.to_str();

@@ -19,6 +19,7 @@ mod pem;
 mod reception;
 mod roots;
 mod session;
+mod signature;
 mod start;
 mod verify;
 mod x509;

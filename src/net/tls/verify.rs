@@ -1,27 +1,31 @@
 //! Whether the peer's certificate is good (R-tls-verify): webpki's checks, certificates that are trusted as they are, pins.
 
 use std::cell::RefCell;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
-use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, SignatureScheme};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, RootCertStore, SignatureScheme,
+};
 
 use super::error::{self, TlsError};
-use super::roots::Roots;
-use super::x509;
+use super::roots::{Roots, Trusted};
+use super::{signature, x509};
 
 /// What was found out about the peer's certificate.
 #[derive(Clone, Debug)]
 pub enum Verdict {
     /// It is good.
     Good,
-    /// It is not. With verification off the handshake goes on all the same.
-    Bad(TlsError),
+    /// It is not, but verification is off: the handshake goes on all the same.
+    Tolerated(TlsError),
+    /// It is not, and that ends the handshake.
+    Fatal(TlsError),
 }
 
 thread_local! {
@@ -38,34 +42,25 @@ pub fn take_verdict() -> Option<Verdict> {
 #[derive(Debug)]
 pub struct Verifier {
     roots: Roots,
-    /// The certificates in `ca`, to be compared byte for byte.
-    exact: Vec<CertificateDer<'static>>,
     pins: Vec<[u8; 32]>,
     /// rejectUnauthorized.
     strict: bool,
     provider: Arc<CryptoProvider>,
-    clients: OnceLock<Arc<dyn ClientCertVerifier>>,
     /// Which authorities a client is told of: those in `ca`.
     hints: Vec<DistinguishedName>,
 }
 
 /// An error as rustls wants it, so that it sends the right alert, and as we tell it.
-type Bad = (Error, TlsError);
+pub type Bad = (Error, TlsError);
 
 impl Verifier {
-    /// Trusts chains that end in `roots`, and `exact`.
-    pub fn new(
-        roots: Roots,
-        exact: Vec<CertificateDer<'static>>,
-        pins: Vec<[u8; 32]>,
-        strict: bool,
-        provider: Arc<CryptoProvider>,
-    ) -> Self {
+    /// Trusts chains that end in `roots`.
+    pub fn new(roots: Roots, pins: Vec<[u8; 32]>, strict: bool, provider: Arc<CryptoProvider>) -> Self {
         let hints = match &roots {
-            Roots::Given(store) => store.subjects(),
+            Roots::Given(trusted) => trusted.subjects(),
             Roots::System(_) => Vec::new(),
         };
-        Self { roots, exact, pins, strict, provider, clients: OnceLock::new(), hints }
+        Self { roots, pins, strict, provider, hints }
     }
 
     /// Whether a bad certificate ends the handshake.
@@ -94,16 +89,16 @@ impl Verifier {
         match checked {
             Ok(()) => Ok(Verdict::Good),
             Err((_, error)) if self.strict => Err(error),
-            Err((_, error)) => Ok(Verdict::Bad(error)),
+            Err((_, error)) => Ok(Verdict::Tolerated(error)),
         }
     }
 
     /// Notes the verdict for the connection at hand, and says whether the handshake goes on.
     fn conclude(&self, checked: Result<(), Bad>, pinned: Result<(), Bad>) -> Result<(), Error> {
         let (verdict, result) = match (checked, pinned) {
-            (Err((error, told)), _) if self.strict => (Verdict::Bad(told), Err(error)),
-            (_, Err((error, told))) => (Verdict::Bad(told), Err(error)),
-            (Err((_, told)), Ok(())) => (Verdict::Bad(told), Ok(())),
+            (Err((error, told)), _) if self.strict => (Verdict::Fatal(told), Err(error)),
+            (_, Err((error, told))) => (Verdict::Fatal(told), Err(error)),
+            (Err((_, told)), Ok(())) => (Verdict::Tolerated(told), Ok(())),
             (Ok(()), Ok(())) => (Verdict::Good, Ok(())),
         };
         VERDICT.set(Some(verdict));
@@ -117,18 +112,28 @@ impl Verifier {
         name: &ServerName<'_>,
         now: UnixTime,
     ) -> Result<(), Bad> {
+        let read = x509::Certificate::read(leaf);
+        if read.as_ref().is_some_and(|certificate| certificate.is_old) {
+            // webpki calls it badly encoded. What it lacks is a name: only extensions have one that counts.
+            let told = error::no_san(name);
+            return Err((Error::InvalidCertificate(CertificateError::BadEncoding), told));
+        }
         let parsed = ParsedCertificate::try_from(leaf).map_err(bad)?;
-        if self.is_exact(leaf) {
+        let roots = self.roots.load().map_err(own)?;
+        if roots.is_exact(leaf) {
             check_dates(leaf, now)?;
         } else {
-            let roots = self.roots.store().map_err(own)?;
             let algorithms = self.provider.signature_verification_algorithms.all;
-            verify_server_cert_signed_by_trust_anchor(&parsed, &roots, intermediates, now, algorithms)
-                .map_err(chain_error)?;
+            self.check_chain(&roots, now, |store| {
+                verify_server_cert_signed_by_trust_anchor(&parsed, store, intermediates, now, algorithms)
+            })?;
         }
         verify_server_name(&parsed, name).map_err(|error| {
-            let no_san = x509::Certificate::read(leaf).is_some_and(|certificate| !certificate.has_san);
-            let told = if no_san { error::no_san(name) } else { TlsError::from_rustls(&error) };
+            let told = if read.is_some_and(|certificate| !certificate.has_san) {
+                error::no_san(name)
+            } else {
+                TlsError::from_rustls(&error)
+            };
             (error, told)
         })
     }
@@ -139,27 +144,34 @@ impl Verifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<(), Bad> {
-        if self.is_exact(leaf) {
+        let roots = self.roots.load().map_err(own)?;
+        if roots.is_exact(leaf) {
             ParsedCertificate::try_from(leaf).map_err(bad)?;
             return check_dates(leaf, now);
         }
-        self.clients()?.verify_client_cert(leaf, intermediates, now).map(|_| ()).map_err(chain_error)
+        self.check_chain(&roots, now, |store| {
+            let made = WebPkiClientVerifier::builder_with_provider(Arc::clone(store), Arc::clone(&self.provider));
+            let made = made.build().map_err(|error| Error::General(error.to_string()))?;
+            made.verify_client_cert(leaf, intermediates, now).map(|_| ())
+        })
     }
 
-    /// webpki's checks of clients, made when the first one comes: the system's roots are loaded late.
-    fn clients(&self) -> Result<&Arc<dyn ClientCertVerifier>, Bad> {
-        if let Some(clients) = self.clients.get() {
-            return Ok(clients);
+    /// Verifies a chain by the authorities that are valid now: webpki does not look at an authority's own dates.
+    fn check_chain(
+        &self,
+        roots: &Trusted,
+        now: UnixTime,
+        verify: impl Fn(&Arc<RootCertStore>) -> Result<(), Error>,
+    ) -> Result<(), Bad> {
+        let (valid, others) = roots.valid_at(now);
+        let Err(error) = verify(&valid) else { return Ok(()) };
+        match others.iter().find(|other| verify(&other.store()).is_ok()) {
+            Some(other) => {
+                let (error, told) = other.complaint(now);
+                Err((Error::InvalidCertificate(error), told))
+            }
+            None => Err(chain_error(error)),
         }
-        let roots = self.roots.store().map_err(own)?;
-        let made = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(&self.provider))
-            .build()
-            .map_err(|error| own(TlsError::new("ERR_TLS_NO_ROOTS", error.to_string())))?;
-        Ok(self.clients.get_or_init(|| made))
-    }
-
-    fn is_exact(&self, leaf: &CertificateDer<'_>) -> bool {
-        self.exact.iter().any(|certificate| certificate.as_ref() == leaf.as_ref())
     }
 
     fn check_pin(&self, leaf: &CertificateDer<'_>) -> Result<(), Bad> {
@@ -180,7 +192,17 @@ impl Verifier {
     }
 
     fn schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        let mut schemes = self.provider.signature_verification_algorithms.supported_schemes();
+        if !self.strict {
+            // Under TLS 1.2 a peer with a short RSA key may go by our order, and PKCS#1 is what such a key verifies with.
+            schemes.sort_by_key(|scheme| match scheme {
+                SignatureScheme::RSA_PSS_SHA256 | SignatureScheme::RSA_PSS_SHA384 | SignatureScheme::RSA_PSS_SHA512 => {
+                    1
+                }
+                _ => 0,
+            });
+        }
+        schemes
     }
 
     fn signature12(
@@ -189,7 +211,8 @@ impl Verifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        signature::verify12(message, certificate, signed, algorithms, self.strict)
     }
 
     fn signature13(
@@ -198,7 +221,7 @@ impl Verifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+        signature::verify13(message, certificate, signed, &self.provider.signature_verification_algorithms)
     }
 }
 
@@ -233,7 +256,8 @@ fn chain_error(error: Error) -> Bad {
     bad(error)
 }
 
-fn own(told: TlsError) -> Bad {
+/// An error of our own, for rustls to hand through.
+pub fn own(told: TlsError) -> Bad {
     (Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(told.clone())))), told)
 }
 
@@ -314,3 +338,7 @@ impl ClientCertVerifier for Verifier {
         self.schemes()
     }
 }
+
+#[cfg(test)]
+#[path = "verify_tests.rs"]
+mod tests;

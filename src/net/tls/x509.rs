@@ -1,5 +1,5 @@
-//! What has to be known of a certificate beyond what webpki tells: its dates, and whether it names hosts at all.
-//! Verifies nothing.
+//! What has to be known of a certificate beyond what webpki tells: its version, its dates, its key, and whether it names hosts
+//! at all. Verifies nothing.
 
 use std::time::Duration;
 
@@ -7,6 +7,7 @@ use rustls::pki_types::UnixTime;
 
 /// Tags of DER.
 const INTEGER: u8 = 0x02;
+const BIT_STRING: u8 = 0x03;
 const OCTET_STRING: u8 = 0x04;
 const OID: u8 = 0x06;
 const SEQUENCE: u8 = 0x30;
@@ -15,6 +16,15 @@ const GENERALIZED_TIME: u8 = 0x18;
 const VERSION: u8 = 0xa0;
 const EXTENSIONS: u8 = 0xa3;
 
+/// Kinds of keys: rsaEncryption, id-RSASSA-PSS, id-ecPublicKey and its curves, Ed25519, Ed448.
+const RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+const RSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a];
+const EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
+const P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+const P384: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x22];
+const P521: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x23];
+const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
+const ED448: &[u8] = &[0x2b, 0x65, 0x71];
 /// id-ce-subjectAltName.
 const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
 /// pkcs7-data, the outermost type of what PKCS#12 holds.
@@ -25,7 +35,11 @@ const PKCS12_PBE: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x0c];
 
 /// The parts of a certificate.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Certificate {
+pub struct Certificate<'a> {
+    /// It is older than X.509 v3, and so has no extensions.
+    pub is_old: bool,
+    /// Its key: a whole SubjectPublicKeyInfo.
+    pub key: &'a [u8],
     /// Valid from.
     pub not_before: UnixTime,
     /// Valid until, that second included.
@@ -34,14 +48,16 @@ pub struct Certificate {
     pub has_san: bool,
 }
 
-impl Certificate {
+impl<'a> Certificate<'a> {
     /// Reads one; `None` where that is no certificate.
-    pub fn read(der: &[u8]) -> Option<Self> {
+    pub fn read(der: &'a [u8]) -> Option<Self> {
         let mut outer = Reader(Reader(der).take(SEQUENCE)?);
         let mut fields = Reader(outer.take(SEQUENCE)?);
-        if fields.tag() == Some(VERSION) {
-            fields.take(VERSION)?;
-        }
+        // Absent, 0: v1; 1: v2; 2: v3.
+        let is_old = match fields.tag() {
+            Some(VERSION) => Reader(fields.take(VERSION)?).take(INTEGER)? != [2],
+            _ => true,
+        };
         fields.take(INTEGER)?;
         // The signature's algorithm, the issuer.
         fields.take(SEQUENCE)?;
@@ -50,7 +66,7 @@ impl Certificate {
         let (not_before, not_after) = (validity.time()?, validity.time()?);
         // The subject, its key.
         fields.take(SEQUENCE)?;
-        fields.take(SEQUENCE)?;
+        let key = fields.take_whole(SEQUENCE)?;
         let mut has_san = false;
         while let Some(tag) = fields.tag() {
             let field = fields.take(tag)?;
@@ -61,7 +77,57 @@ impl Certificate {
                 }
             }
         }
-        Some(Self { not_before, not_after, has_san })
+        Some(Self { is_old, key, not_before, not_after, has_san })
+    }
+}
+
+/// The parts of a SubjectPublicKeyInfo.
+#[derive(Debug, PartialEq, Eq)]
+pub struct PublicKey<'a> {
+    /// The contents of its AlgorithmIdentifier.
+    pub algorithm: &'a [u8],
+    /// The key itself.
+    pub bits: &'a [u8],
+}
+
+impl<'a> PublicKey<'a> {
+    /// Reads one; `None` where that is none.
+    pub fn read(der: &'a [u8]) -> Option<Self> {
+        let mut fields = Reader(Reader(der).take(SEQUENCE)?);
+        let algorithm = fields.take(SEQUENCE)?;
+        // No bits are unused.
+        let (0, bits) = fields.take(BIT_STRING)?.split_first().map(|(unused, bits)| (*unused, bits))? else {
+            return None;
+        };
+        Some(Self { algorithm, bits })
+    }
+
+    /// The size of an RSA key in bits; `None` where it is no RSA key.
+    pub fn rsa_size(&self) -> Option<usize> {
+        if Reader(self.algorithm).take(OID)? != RSA_ENCRYPTION {
+            return None;
+        }
+        let modulus = Reader(Reader(self.bits).take(SEQUENCE)?).take(INTEGER)?;
+        let first = modulus.iter().position(|byte| *byte != 0)?;
+        Some((modulus.len() - first) * 8 - modulus[first].leading_zeros() as usize)
+    }
+
+    /// What kind of key it is, for people.
+    pub fn kind(&self) -> String {
+        if let Some(size) = self.rsa_size() {
+            return format!("an RSA key of {size} bits");
+        }
+        let mut fields = Reader(self.algorithm);
+        let (algorithm, curve) = (fields.take(OID), fields.take(OID));
+        match (algorithm, curve) {
+            (Some(EC_PUBLIC_KEY), Some(P521)) => "an ECDSA key on P-521".to_owned(),
+            (Some(EC_PUBLIC_KEY), Some(P256 | P384)) => "an ECDSA key on P-256 or P-384".to_owned(),
+            (Some(EC_PUBLIC_KEY), _) => "an ECDSA key on another curve".to_owned(),
+            (Some(RSA_PSS), _) => "an RSA-PSS key".to_owned(),
+            (Some(ED25519), _) => "an Ed25519 key".to_owned(),
+            (Some(ED448), _) => "an Ed448 key".to_owned(),
+            _ => "a key of another kind".to_owned(),
+        }
     }
 }
 
@@ -123,6 +189,14 @@ impl<'a> Reader<'a> {
         let value = self.0.get(start..start.checked_add(length)?)?;
         self.0 = &self.0[start + length..];
         Some(value)
+    }
+
+    /// The next element with its header, which must have this tag.
+    fn take_whole(&mut self, tag: u8) -> Option<&'a [u8]> {
+        let all = self.0;
+        let (start, length) = self.header(tag)?;
+        self.take(tag)?;
+        all.get(..start + length)
     }
 
     /// [`Reader::take`], of an element whose end may be missing or written in BER's indefinite form.
