@@ -1,14 +1,20 @@
 "use strict";
 
 // Finds and loads the native half: the one that NAPI_RS_NATIVE_LIBRARY_PATH names, a local build in the repository's root,
-// or the platform's package, in this order.
+// the platform's package, in this order. In a single executable, where require() knows only Node's own modules, also what was
+// put into it as an asset, and what lies beside it.
 
 const fs = require("node:fs");
+const { createRequire } = require("node:module");
+const os = require("node:os");
 const path = require("node:path");
 const process = require("node:process");
 const { isDeno } = require("./runtime.js");
 
 /** @typedef {{ from: string, error: unknown }} Attempt */
+
+/** For files on the disk: the require() of a bundle or of a single executable may not know them. */
+const requireFile = createRequire(__filename);
 
 /**
  * @returns {any} the native half's exports
@@ -19,7 +25,7 @@ function loadBinding() {
   const attempts = [];
   if (forced) {
     const file = path.resolve(forced);
-    const binding = attempt(attempts, file, () => require(file));
+    const binding = attempt(attempts, file, () => requireFile(file));
     if (binding === undefined) {
       throw failure(`what NAPI_RS_NATIVE_LIBRARY_PATH names (${forced})`, attempts);
     }
@@ -29,13 +35,61 @@ function loadBinding() {
     }
   }
   const target = `${process.platform}-${process.arch}${abi()}`;
+  const name = `tcp-udp-sockets.${target}.node`;
   // Not a literal path, so that bundlers leave it alone: only a clone of the repository has this file.
-  const local = path.join(__dirname, "..", `tcp-udp-sockets.${target}.node`);
-  const binding = attempt(attempts, local, () => require(local)) ?? requirePackage(attempts, target);
+  const local = path.join(__dirname, "..", name);
+  const binding =
+    attempt(attempts, local, () => requireFile(local)) ??
+    requirePackage(attempts, target) ??
+    loadForSingleExecutable(attempts, target, name);
   if (binding === undefined) {
     throw failure(target, attempts);
   }
   return binding;
+}
+
+/**
+ * A single executable has its binary as an asset of this name, or beside it, or in a node_modules above it.
+ *
+ * @param {Attempt[]} attempts
+ * @param {string} target
+ * @param {string} name the binary's file name
+ */
+function loadForSingleExecutable(attempts, target, name) {
+  const sea = /** @type {any} */ (process).getBuiltinModule?.("node:sea");
+  if (!sea?.isSea()) {
+    return undefined;
+  }
+  const beside = path.join(path.dirname(process.execPath), name);
+  const inPackage = `@tcp-udp-sockets/${target}`;
+  return (
+    attempt(attempts, `the asset ${name} of this executable`, () => loadAsset(sea.getRawAsset(name), name)) ??
+    attempt(attempts, beside, () => requireFile(beside)) ??
+    attempt(attempts, `${inPackage}, from ${path.dirname(process.execPath)}`, () => requireFile(inPackage))
+  );
+}
+
+/**
+ * The system loads libraries from files alone: the asset is written to one of this user's own, which is gone again afterwards
+ * where the system allows that.
+ *
+ * @param {ArrayBuffer} asset
+ * @param {string} name
+ */
+function loadAsset(asset, name) {
+  // Made with mode 0700: nobody else can put another file there.
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tcp-udp-sockets-"));
+  const file = path.join(folder, name);
+  try {
+    fs.writeFileSync(file, new Uint8Array(asset));
+    return requireFile(file);
+  } finally {
+    try {
+      fs.rmSync(folder, { recursive: true });
+    } catch {
+      // Windows keeps a library that is in use.
+    }
+  }
 }
 
 /**
@@ -180,7 +234,8 @@ function failure(what, attempts) {
       "Delete node_modules and the entries of @tcp-udp-sockets in package-lock.json (or the file) and install again,\n" +
       "without --omit=optional or --no-optional. Otherwise build it: with Rust installed (https://rustup.rs), run\n" +
       "`npm install` and `npm run build` in a clone of the repository, and set NAPI_RS_NATIVE_LIBRARY_PATH to the\n" +
-      ".node file that this makes.",
+      ".node file that this makes. In a single executable: add that file as an asset under its own name, or put it\n" +
+      "beside the executable.",
     { cause: new AggregateError(attempts.map(({ error }) => error)) },
   );
 }
