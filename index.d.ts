@@ -258,11 +258,13 @@ export interface UDPSocketOpenInfo {
   localPort: number;
 }
 
+// run: client udp-echo 6789
 /**
  * A UDP socket: sends and receives datagrams, unicast and multicast. It keeps the process alive until it is closed,
  * unless unref() was called (R-keep). Draft, interface UDPSocket.
  *
  * @example
+ * import { UDPSocket } from "tcp-udp-sockets";
  * const socket = new UDPSocket({ localPort: 6789 });
  * socket.onmessage = ({ data, remoteAddress, remotePort }) => socket.send(data, remoteAddress, remotePort);
  */
@@ -373,11 +375,14 @@ export declare class UDPSocket extends EventTarget {
    * socket open, aborting it closes the socket (R-streams). What send() throws, write() rejects with, and the stream has failed.
    */
   readonly writable: WritableStream<UDPMessageInit>;
+  // run: client udp-echo 6789
   /**
    * One datagram for each next(), and none is taken from the system while nobody asks (R-iterate). Several loops share
    * what comes. close() ends them; an `error` that closes the socket is thrown. Leaving a loop leaves the socket open.
    *
    * @example
+   * import { UDPSocket } from "tcp-udp-sockets";
+   * const socket = new UDPSocket({ localPort: 6789 });
    * for await (const { data, remoteAddress, remotePort } of socket) socket.send(data, remoteAddress, remotePort);
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<UDPMessage, undefined, undefined>;
@@ -565,14 +570,19 @@ export interface TCPSocketOpenInfo {
   localPort: number;
 }
 
+// run: peer echo 127.0.0.1:6789
 /**
  * A TCP connection: one that the constructor starts, or one that a TCPServerSocket has accepted. It keeps the process
  * alive until it is closed, unless unref() was called (R-keep). Draft, interface TCPSocket.
  *
  * @example
+ * import { TCPSocket } from "tcp-udp-sockets";
  * const socket = new TCPSocket("127.0.0.1", 6789);
  * socket.onopen = () => socket.send("Hello World");
- * socket.onmessage = ({ data }) => socket.close();
+ * socket.onmessage = ({ data }) => {
+ *   console.log(new TextDecoder().decode(data)); // Hello World
+ *   socket.close();
+ * };
  */
 export declare class TCPSocket extends EventTarget {
   /**
@@ -677,12 +687,17 @@ export declare class TCPSocket extends EventTarget {
    */
   reset(): void;
 
+  // run: peer echo 127.0.0.1:6789
   /**
    * Fulfilled with `open` (at once on an accepted socket), rejected with the `error` of an attempt that failed. The same promise
    * at each read; a rejection that nobody looks at is not an unhandled one (R-promises).
    *
    * @example
+   * import { TCPSocket } from "tcp-udp-sockets";
+   * const socket = new TCPSocket("127.0.0.1", 6789);
    * const { readable, writable } = await socket.opened;
+   * await new Blob(["Hello World"]).stream().pipeTo(writable);
+   * console.log(await new Response(readable).text()); // Hello World
    */
   readonly opened: Promise<TCPSocketOpenInfo>;
   /**
@@ -690,6 +705,7 @@ export declare class TCPSocket extends EventTarget {
    * rejection that nobody looks at is not an unhandled one (R-promises).
    */
   readonly closed: Promise<undefined>;
+  // run: peer echo 127.0.0.1:6789
   /**
    * The bytes that come, as a stream of bytes (BYOB readers too): from the first read of this attribute on they go there, and no
    * `message` fires. With nobody reading it, it holds 64 KiB and TCP holds the peer back; suspend() does so too. It closes at the
@@ -698,7 +714,13 @@ export declare class TCPSocket extends EventTarget {
    * when both have (R-streams).
    *
    * @example
-   * for await (const chunk of socket.readable) console.log(chunk.byteLength);
+   * import { TCPSocket } from "tcp-udp-sockets";
+   * const socket = new TCPSocket("127.0.0.1", 6789);
+   * socket.onopen = () => {
+   *   socket.send("Hello World");
+   *   socket.halfclose();
+   * };
+   * for await (const chunk of socket.readable) console.log(chunk.byteLength); // 11
    */
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   /**
@@ -772,6 +794,7 @@ export interface ConnectOptions extends TCPOptions {
   connectTimeout?: number | undefined;
 }
 
+// run: peer https example.com:443
 /**
  * Connects to a host by name. The addresses that the system's resolver gives are tried in its order, IPv6 and IPv4
  * taking turns, each `attemptDelay` after the one before or as soon as that has failed; the first that
@@ -801,6 +824,7 @@ export interface ConnectOptions extends TCPOptions {
  *   - What `allowAddress` throws, and the reason with which `signal` is aborted.
  *
  * @example
+ * import { connect } from "tcp-udp-sockets";
  * const socket = await connect("example.com", 443, { connectTimeout: 10_000, secureTransport: "on" });
  * socket.onmessage = ({ data }) => console.log(new TextDecoder().decode(data));
  * socket.send("HEAD / HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n\r\n");
@@ -815,6 +839,7 @@ export interface RelayResult {
   bytesToB: number;
 }
 
+// run: peer echo backend.example.com:8080; client echo 6789
 /**
  * Joins two open sockets: what comes in at one goes out at the other, until both peers have ended. The bytes never enter
  * JavaScript, and a peer that does not read holds the other's sender back. R-relay.
@@ -836,8 +861,11 @@ export interface RelayResult {
  *   - TypeError: one is no TCPSocket.
  *
  * @example
+ * import { TCPServerSocket, connect, relay } from "tcp-udp-sockets";
+ * const server = new TCPServerSocket({ localPort: 6789 });
  * server.onconnect = async ({ connectedSocket }) => {
- *   const { bytesToA, bytesToB } = await relay(connectedSocket, await connect("backend", 8080));
+ *   const { bytesToA, bytesToB } = await relay(connectedSocket, await connect("backend.example.com", 8080));
+ *   console.log(`${bytesToB} bytes there, ${bytesToA} bytes back`); // 11 bytes there, 11 bytes back
  * };
  */
 export declare function relay(a: TCPSocket, b: TCPSocket): Promise<RelayResult>;
@@ -902,11 +930,13 @@ export interface TCPServerSocketOpenInfo {
   localPort: number;
 }
 
+// run: client echo 6789
 /**
  * A TCP server: it listens on a local port and makes a TCPSocket of each connection. It keeps the process alive until it
  * is closed, unless unref() was called (R-keep). Draft, interface TCPServerSocket.
  *
  * @example
+ * import { TCPServerSocket } from "tcp-udp-sockets";
  * const server = new TCPServerSocket({ localPort: 6789 });
  * server.onconnect = ({ connectedSocket }) => {
  *   connectedSocket.onmessage = ({ data }) => connectedSocket.send(data);
@@ -969,11 +999,14 @@ export declare class TCPServerSocket extends EventTarget {
    * While nobody reads, and once it is cancelled, they wait in the backlog. close() closes it (R-streams).
    */
   readonly readable: ReadableStream<TCPSocket>;
+  // run: client echo 6789
   /**
    * One connection for each next(), and none is accepted while nobody asks (R-iterate). Several loops share what comes. close()
    * ends them. Leaving a loop leaves the server open.
    *
    * @example
+   * import { TCPServerSocket } from "tcp-udp-sockets";
+   * const server = new TCPServerSocket({ localPort: 6789 });
    * for await (const socket of server) socket.readable.pipeTo(socket.writable).catch(console.error);
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<TCPSocket, undefined, undefined>;

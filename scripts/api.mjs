@@ -16,17 +16,20 @@ const INHERITED = new Set(["addEventListener", "removeEventListener"]);
 
 /** @typedef {{ name: string, kind: string, extendsWhat: string, signature: string, comment: Comment, members: Member[], section: string }} Declaration */
 /** @typedef {{ name: string, signature: string, comment: Comment, type: string, isMethod: boolean }} Member */
-/** @typedef {{ text: string[], tags: { tag: string, text: string[] }[] }} Comment */
+/** @typedef {{ text: string[], tags: { tag: string, text: string[] }[], run: string }} Comment */
 
-/** A comment's lines, without its stars, as text and tags. @param {string[]} lines @returns {Comment} */
-function readComment(lines) {
+/** What CI does with signatures (scripts/docs/blocks.mjs). */
+const SIGNATURE = '<!-- run: by .ci/run\'s step "types" -->\n```ts\n';
+
+/** A comment's lines, without its stars, as text and tags. @param {string[]} lines @param {string} run how its example runs @returns {Comment} */
+function readComment(lines, run) {
   const bare = lines
     .join("\n")
     .replace(/^\s*\/\*\*/, "")
     .replace(/\*\/\s*$/, "")
     .split("\n")
     .map((line) => line.replace(/^\s*\* ?/, "").trimEnd());
-  const comment = { text: [], tags: [] };
+  const comment = { text: [], tags: [], run };
   let into = comment.text;
   for (const line of bare) {
     const [, tag, rest] = /^\s*@(\w+)\s?(.*)$/.exec(line) ?? [];
@@ -70,13 +73,18 @@ function declarationEnd(lines, start) {
 /** @param {string} signature */
 const flat = (signature) => signature.replaceAll(/\s+/g, " ").replaceAll("( ", "(").replaceAll(/,? \)/g, ")").trim();
 
+/** What a line of its own above a comment says about running the example in it; else nothing. @param {string} line */
+const runOf = (line) => /^\/\/ (run: .*)$/.exec(line)?.[1] ?? "";
+
 /** @param {string[]} lines @param {number} offset @returns {Member[]} */
 function readMembers(lines, offset) {
   const members = [];
   /** @type {string[]} */
   let comment = [];
+  let run = "";
   for (let at = 0; at < lines.length; at++) {
     const line = lines[at].trim();
+    run ||= runOf(line);
     if (line === "" || line.startsWith("//")) continue;
     if (line.startsWith("/**")) {
       const start = at;
@@ -91,9 +99,10 @@ function readMembers(lines, offset) {
     // Further overloads have no comment of their own.
     if (comment.length > 0 || !members.some((member) => member.name === name)) {
       const [, type = ""] = /^(?:readonly )?(?:\[[\w.]+\]|\w+)\??: (.*)$/.exec(signature) ?? [];
-      members.push({ name, signature, comment: readComment(comment), type, isMethod: type === "" });
+      members.push({ name, signature, comment: readComment(comment, run), type, isMethod: type === "" });
     }
     comment = [];
+    run = "";
     at = end;
   }
   return members;
@@ -111,16 +120,18 @@ function read(source) {
   let overview;
   /** @type {string[]} */
   let comment = [];
+  let run = "";
   let section = "";
   for (let at = 0; at < lines.length; at++) {
     const line = lines[at];
     const [, heading] = /^\/\/ --- (.*?) -*$/.exec(line) ?? [];
     if (heading !== undefined) section = heading.split(":")[0];
+    run ||= runOf(line);
     if (line.startsWith("/**")) {
       const start = at;
       while (!lines[at].includes("*/")) at += 1;
       comment = lines.slice(start, at + 1);
-      const told = readComment(comment);
+      const told = readComment(comment, run);
       if (told.tags.some(({ tag }) => tag === "packageDocumentation")) overview = told;
       continue;
     }
@@ -136,19 +147,26 @@ function read(source) {
       extendsWhat,
       section,
       signature: hasBody ? "" : lines.slice(at, end + 1).join("\n").replace(/^export (declare )?/, ""),
-      comment: readComment(comment),
+      comment: readComment(comment, run),
       members: hasBody && !isEventMap(name) ? readMembers(lines.slice(at + 1, end), at + 1) : [],
     });
     comment = [];
+    run = "";
     at = end;
   }
   if (overview === undefined) throw new Error(`${SOURCE}: no @packageDocumentation`);
   return { overview, declarations };
 }
 
+/** @param {Comment} comment */
+function examplesOf({ tags, run }) {
+  const above = run === "" ? "" : `<!-- ${run} -->\n`;
+  return tags.filter(({ tag }) => tag === "example").map(({ text }) => `${above}\`\`\`ts\n${text.join("\n").trim()}\n\`\`\``);
+}
+
 /** Parameters, result, exceptions and examples. @param {Comment} comment */
-function details({ tags }) {
-  const parts = [];
+function details(comment) {
+  const { tags } = comment;
   const items = [];
   for (const { tag, text } of tags) {
     if (tag === "param") {
@@ -159,11 +177,9 @@ function details({ tags }) {
       items.push(`- **returns** ${[first, ...rest.map((line) => (line === "" ? "" : `  ${line.replace(/^ {2}/, "")}`))].join("\n")}`);
     } else if (tag === "throws") {
       items.push(`- **throws** ${linked(joined(text))}`);
-    } else if (tag === "example") {
-      parts.push(`\`\`\`ts\n${text.join("\n").trim()}\n\`\`\``);
     }
   }
-  return [...(items.length > 0 ? [items.join("\n")] : []), ...parts];
+  return [...(items.length > 0 ? [items.join("\n")] : []), ...examplesOf(comment)];
 }
 
 /** @param {Comment} comment */
@@ -183,7 +199,7 @@ const typed = ({ name, type }) => `\`${name}\`: \`${type.replace(/ \| undefined$
 function eventOf(member) {
   const type = member.name.slice("on".length);
   const text = joined(member.comment.text).replace(`\`${type}\`: `, "");
-  return { ...member, name: type, comment: { text: [`${text[0].toUpperCase()}${text.slice(1)}`], tags: [] } };
+  return { ...member, name: type, comment: { text: [`${text[0].toUpperCase()}${text.slice(1)}`], tags: [], run: "" } };
 }
 
 /** @param {Declaration} declaration */
@@ -198,6 +214,7 @@ function classPage({ name, comment, members }) {
     ...(made === undefined ? [] : [`### \`new ${name}${made.signature.slice("constructor".length)}\``, ...described(made.comment)]),
     "### Attributes",
     ...table("attribute", attributes, typed),
+    ...attributes.flatMap((member) => examplesOf(member.comment).flatMap((example) => [`\`${member.name}\`:`, example])),
     "### Events",
     "Each has an `on…` attribute, too.",
     ...table("event", events.map(eventOf), ({ name: type }) => `\`${type}\``),
@@ -208,15 +225,16 @@ function classPage({ name, comment, members }) {
 
 /** @param {Declaration} declaration */
 function otherPage({ name, kind, extendsWhat, signature, comment, members }) {
-  if (kind === "function") return [`## ${name}()`, `\`\`\`ts\n${signature}\n\`\`\``, ...described(comment)];
-  if (kind === "type") return [`### ${name}`, ...described(comment), `\`\`\`ts\n${signature}\n\`\`\``];
+  if (kind === "function") return [`## ${name}()`, `${SIGNATURE}${signature}\n\`\`\``, ...described(comment)];
+  if (kind === "type") return [`### ${name}`, ...described(comment), `${SIGNATURE}${signature}\n\`\`\``];
   if (isEventMap(name)) return [];
   const more = extendsWhat === "" ? [] : [`With the members of \`${extendsWhat}\`, and:`];
   return [`### ${name}`, ...described(comment), ...more, ...table("member", members, typed)];
 }
 
-function page() {
-  const { overview, declarations } = read(readFileSync(path.join(root, SOURCE), "utf8"));
+/** @param {string} source */
+function page(source) {
+  const { overview, declarations } = read(source);
   const main = declarations.filter(({ kind }) => kind === "class" || kind === "function");
   const rest = declarations.filter((declaration) => !main.includes(declaration));
   const anchor = ({ name }) => name.toLowerCase();
@@ -234,7 +252,11 @@ function page() {
   return `${parts.filter((part) => part !== "").join("\n\n")}\n`;
 }
 
-const made = page();
+const declared = readFileSync(path.join(root, SOURCE), "utf8");
+const made = page(declared);
+// CI runs the page's examples: none may be lost on the way.
+const lost = declared.split(/^\s*\* @example\b/m).length - made.split(/^```ts\n(?!(?:type|function) )/m).length;
+if (lost !== 0) throw new Error(`${SOURCE}: ${lost} examples are where ${PAGE} shows none`);
 const file = path.join(root, PAGE);
 if (!process.argv.includes("--check")) {
   writeFileSync(file, made);
