@@ -1,0 +1,146 @@
+// The code blocks of a page, and what the comment above each says about running it:
+//
+//   <!-- run: peer echo 127.0.0.1:6789; needs openssl -->
+//   ```js
+//
+// Clauses, apart by semicolons. A block with none of them runs alone and has to end by itself:
+//
+//   peer KIND HOST:PORT             who answers there meanwhile (peers.mjs); it has to be talked to
+//   client KIND PORT                who comes to the block, which serves there (clients.mjs); the block is stopped then
+//   serves PORT to the next block   the block runs on beside the next one, and is stopped after it
+//   before the next block           the next block runs afterwards, in the same folder
+//   makes FILE                      the block has to leave this file, not empty
+//   needs PROGRAM, needs node 26    where it is missing, the block is skipped, and counted
+//   by .ci/run's step "NAME"        not run here: that step does (several: steps "A", "B")
+//   not here: REASON                not run anywhere; at most five of all blocks
+
+/** Languages of blocks. Those without a way to run are drawings and lists. */
+const LANGUAGES = new Set(["js", "ts", "sh", "json", "text"]);
+
+/**
+ * @typedef {object} Run what a block's comment says
+ * @property {{ kind: string, host: string, port: number }[]} peers
+ * @property {{ kind: string, port: number }[]} clients
+ * @property {number | undefined} serves the port at which the next block finds this one
+ * @property {boolean} before whether the next block runs after this one in the same folder
+ * @property {string[]} makes
+ * @property {string[]} needs programs, as `openssl` or `node 26`
+ * @property {string[]} steps of .ci/run that run it instead
+ * @property {string | undefined} not why nothing runs it
+ *
+ * @typedef {object} Block
+ * @property {string} name page and line, as an editor opens it
+ * @property {string} language
+ * @property {string} code as the page has it
+ * @property {string} [program] the same without its types, where that differs
+ * @property {Run} run
+ * @property {string[]} problems what is wrong with the block before it has run
+ */
+
+/** Each clause: its form, and what it adds. @type {[RegExp, (run: Run, found: string[]) => void][]} */
+const CLAUSES = [
+  [/^peer ([\w-]+) ([\w.-]+):(\d+)$/, (run, [, kind, host, port]) => run.peers.push({ kind, host, port: Number(port) })],
+  [/^client ([\w-]+) (\d+)$/, (run, [, kind, port]) => run.clients.push({ kind, port: Number(port) })],
+  [/^serves (\d+) to the next block$/, (run, [, port]) => (run.serves = Number(port))],
+  [/^before the next block$/, (run) => (run.before = true)],
+  [/^makes ([\w./-]+)$/, (run, [, file]) => run.makes.push(file)],
+  [/^needs (node \d+|[\w-]+)$/, (run, [, program]) => run.needs.push(program)],
+  [/^by \.ci\/run's steps? ("[^"]+"(?:, "[^"]+")*)$/, (run, [, names]) => run.steps.push(...names.slice(1, -1).split('", "'))],
+  [/^not here: (.*\w.*)$/, (run, [, reason]) => (run.not = reason)],
+];
+
+/** @param {string | undefined} text what stands behind `run:` @param {string[]} problems */
+function readRun(text, problems) {
+  /** @type {Run} */
+  const run = { peers: [], clients: [], serves: undefined, before: false, makes: [], needs: [], steps: [], not: undefined };
+  for (const clause of text?.split(";").map((part) => part.trim()) ?? []) {
+    const [form, add] = CLAUSES.find(([pattern]) => pattern.test(clause)) ?? [];
+    if (form === undefined || add === undefined) problems.push(`unknown clause "${clause}": see scripts/docs/blocks.mjs`);
+    else add(run, form.exec(clause) ?? []);
+  }
+  return run;
+}
+
+/**
+ * Every fenced block of a page, in order.
+ *
+ * @param {string} page its name
+ * @param {string} markdown
+ * @returns {Block[]}
+ */
+export function readBlocks(page, markdown) {
+  const lines = markdown.split("\n");
+  const blocks = [];
+  for (let at = 0; at < lines.length; at++) {
+    const [, indent, fence, info] = /^( *)(`{3,}|~{3,}) *(.*)$/.exec(lines[at]) ?? [];
+    if (fence === undefined) continue;
+    const start = at;
+    do at += 1; while (at < lines.length && !isEnd(lines[at], fence));
+    const problems = [];
+    if (at === lines.length) problems.push("the block does not end");
+    if (info === "") problems.push("no language: drawings and lists are `text`");
+    else if (!LANGUAGES.has(info)) problems.push(`unknown language "${info}": ${[...LANGUAGES].join(", ")} are known`);
+    const [, comment] = /^ *<!-- run: (.*) -->$/.exec(lines[start - 1] ?? "") ?? [];
+    const code = lines.slice(start + 1, at).map((line) => (line.startsWith(indent) ? line.slice(indent.length) : line));
+    blocks.push({ name: `${page}:${start + 1}`, language: info, code: `${code.join("\n")}\n`, run: readRun(comment, problems), problems });
+  }
+  for (const [at, line] of lines.entries()) {
+    if (!/^ *<!-- *run:/.test(line) || (/^ *<!-- run: .* -->$/.test(line) && /^ *(`{3,}|~{3,})/.test(lines[at + 1] ?? ""))) continue;
+    const problems = ["a run: comment stands on one line, directly above its block"];
+    blocks.push({ name: `${page}:${at + 1}`, language: "text", code: line, run: readRun(undefined, problems), problems });
+  }
+  return blocks;
+}
+
+/** @param {string} line @param {string} fence */
+function isEnd(line, fence) {
+  const text = line.trim();
+  return text.length >= fence.length && [...text].every((sign) => sign === fence[0]);
+}
+
+/** The words of a program that print for the reader, whose output a page may show. */
+const PRINTS = /console\.log\(|process\.stdout\.write\(/;
+
+/**
+ * The lines that a program prints as its page shows them: behind a line's console.log(), and in the comment lines that
+ * directly follow it. `…` stands for any text. No lines: the page shows none.
+ *
+ * @param {string} code
+ */
+export function shownOutput(code) {
+  const shown = [];
+  let isOutput = false;
+  for (const line of code.split("\n")) {
+    if (PRINTS.test(line)) {
+      const [, behind] = / \/\/ (.*)$/.exec(line.slice(line.search(PRINTS))) ?? [];
+      if (behind !== undefined) shown.push(behind);
+      isOutput = true;
+    } else {
+      const [, text] = /^ *\/\/ ?(.*)$/.exec(line) ?? [];
+      isOutput &&= text !== undefined;
+      if (isOutput) shown.push(text);
+    }
+  }
+  return shown;
+}
+
+/**
+ * What is wrong with what a program has printed; undefined: nothing.
+ *
+ * @param {string} code
+ * @param {string} stdout
+ */
+export function outputProblem(code, stdout) {
+  if (!PRINTS.test(code)) return stdout === "" ? undefined : `it printed, and nothing in it says so:\n${stdout}`;
+  if (stdout === "") return "it printed nothing";
+  const shown = shownOutput(code);
+  const printed = stdout.trimEnd().split("\n");
+  const fits = shown.length === printed.length && shown.every((line, at) => wildcard(line).test(printed[at]));
+  return shown.length === 0 || fits ? undefined : `the page shows\n${shown.join("\n")}\nand it printed\n${printed.join("\n")}`;
+}
+
+/** @param {string} line */
+function wildcard(line) {
+  const parts = line.split("…").map((part) => part.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&"));
+  return new RegExp(`^${parts.join(".*")}$`);
+}

@@ -1,0 +1,112 @@
+// Who comes to a block that serves: each throws where it is not served as the block's page says.
+
+import { X509Certificate } from "node:crypto";
+import dgram from "node:dgram";
+import { once } from "node:events";
+import { copyFileSync } from "node:fs";
+import net from "node:net";
+import path from "node:path";
+import process from "node:process";
+import { setTimeout as sleep } from "node:timers/promises";
+import tls from "node:tls";
+
+/** How often is tried again what another process makes possible, in ms. */
+const AGAIN = 25;
+const TEXT = "Hello World";
+
+/** @typedef {{ port: number, file: (name: string) => Buffer, folder: string, pid: number }} Server the block and what it has at hand */
+
+/** Kinds of client. @type {Record<string, (server: Server) => Promise<void>>} */
+export const clients = {
+  async echo({ port }) {
+    await echoed(await reach(port));
+  },
+
+  async "udp-echo"({ port }) {
+    const socket = dgram.createSocket("udp4");
+    const answered = once(socket, "message");
+    // Until the block listens nobody answers.
+    const again = setInterval(() => socket.send(TEXT, port, "127.0.0.1"), AGAIN);
+    socket.send(TEXT, port, "127.0.0.1");
+    const [data] = await answered;
+    clearInterval(again);
+    socket.close();
+    if (data.toString() !== TEXT) throw new Error(`an echo of ${JSON.stringify(TEXT)} was ${JSON.stringify(data.toString())}`);
+  },
+
+  async "tls-echo"({ port, file }) {
+    await echoed(await secure(port, { ca: file("cert.pem") }));
+  },
+
+  /** Is told something. */
+  async "tls-listener"({ port, file }) {
+    const socket = await secure(port, { ca: file("cert.pem") });
+    const [greeting] = await once(socket, "data");
+    await leave(socket);
+    if (!/^Hello.*\n$/.test(greeting)) throw new Error(`no greeting: ${greeting}`);
+  },
+
+  /** Asks for names that have certificates of their own. */
+  async "tls-names"({ port, file }) {
+    for (const [servername, pem] of [["example.com", "example.com.pem"], ["www.example.com", "wildcard.pem"]]) {
+      const socket = await secure(port, { ca: file("ca.pem"), servername, ALPNProtocols: ["http/1.1"] });
+      const isIts = shows(socket, file(pem));
+      await leave(socket);
+      if (socket.alpnProtocol !== "http/1.1") throw new Error(`ALPN agreed on ${socket.alpnProtocol}`);
+      if (!isIts) throw new Error(`${servername} has not got ${pem}`);
+    }
+  },
+
+  /** Sees the certificate change when its files have, and SIGHUP says so. */
+  async "tls-renewal"({ port, file, folder, pid }) {
+    await leave(await secure(port, { ca: file("cert.pem") }));
+    copyFileSync(path.join(folder, "renewed.pem"), path.join(folder, "cert.pem"));
+    copyFileSync(path.join(folder, "renewed.key"), path.join(folder, "key.pem"));
+    process.kill(pid, "SIGHUP");
+    // A signal takes its time. A client that refuses the old certificate would be the server's error.
+    for (let isRenewed = false; !isRenewed; await sleep(AGAIN)) {
+      const socket = await secure(port, { rejectUnauthorized: false });
+      isRenewed = shows(socket, file("renewed.pem"));
+      await leave(socket);
+    }
+  },
+};
+
+/** Whether a server has shown this certificate. @param {tls.TLSSocket} socket @param {Buffer} pem */
+const shows = (socket, pem) => socket.getPeerCertificate().raw.equals(new X509Certificate(pem).raw);
+
+/** A connection to the block, as soon as it listens. @param {number} port @returns {Promise<net.Socket>} */
+export async function reach(port) {
+  for (;;) {
+    const socket = net.connect(port, "127.0.0.1");
+    try {
+      await once(socket, "connect");
+      return socket.on("error", () => {});
+    } catch (error) {
+      if (error.code !== "ECONNREFUSED") throw error;
+      await sleep(AGAIN);
+    }
+  }
+}
+
+/** @param {number} port @param {tls.ConnectionOptions} options */
+async function secure(port, options) {
+  const socket = tls.connect({ servername: "localhost", ...options, socket: await reach(port) });
+  await once(socket, "secureConnect");
+  return socket.on("error", () => {});
+}
+
+/** Ends in good order: what is cut short in the middle of a handshake is an error at the server. @param {net.Socket} socket */
+async function leave(socket) {
+  socket.end();
+  socket.resume();
+  await once(socket, "close");
+}
+
+/** @param {net.Socket} socket */
+async function echoed(socket) {
+  socket.end(TEXT);
+  let answer = "";
+  for await (const chunk of socket) answer += chunk;
+  if (answer !== TEXT) throw new Error(`an echo of ${JSON.stringify(TEXT)} was ${JSON.stringify(answer)}`);
+}

@@ -1,0 +1,188 @@
+// Runs blocks that belong together, with their peers and clients around them. A process of its own, since it may be in a
+// network of its own; it ends, and all that it has started, when its standard input does.
+//
+//   node scripts/docs/scene.mjs FOLDER LIMIT      with the blocks as JSON on a line of standard input
+//
+// Prints a line for each block: JSON, null or what went wrong.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { statSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import { root } from "../build.mjs";
+import { outputProblem } from "./blocks.mjs";
+import { clients, reach } from "./clients.mjs";
+import { peers, reader } from "./peers.mjs";
+
+/** How long a block that was stopped may take to end, in ms. */
+const STOPPING = 3000;
+
+const folder = process.argv[2];
+/** How long one block may take, in ms. */
+const limit = Number(process.argv[3]);
+const file = reader(folder);
+/** Processes that are still running. @type {Set<import("node:child_process").ChildProcess>} */
+const running = new Set();
+
+/** @typedef {import("./blocks.mjs").Block} Block */
+
+/** @param {Block} block */
+function start({ name, language, code, program = code }) {
+  const title = name.replaceAll(/[^\w.]/g, "-");
+  const source = path.join(folder, `${title}.${language === "sh" ? "sh" : "mjs"}`);
+  writeFileSync(source, program);
+  const command = language === "sh" ? ["sh", "-e", source] : [process.execPath, source];
+  const child = spawn(command[0], command.slice(1), { cwd: folder, env: environment(), stdio: ["ignore", "pipe", "pipe"], detached: true });
+  running.add(child);
+  const output = { stdout: "", stderr: "" };
+  for (const stream of /** @type {const} */ (["stdout", "stderr"])) child[stream].setEncoding("utf8").on("data", (text) => (output[stream] += text));
+  const ended = once(child, "close").then(([status, signal]) => {
+    running.delete(child);
+    return signal ?? status;
+  });
+  return { child, output, ended };
+}
+
+function environment() {
+  return {
+    ...process.env,
+    // undefined: not there.
+    FORCE_COLOR: undefined,
+    NODE_OPTIONS: undefined,
+    NO_COLOR: "1",
+    // What a page starts by name is this Node, and what the development dependencies bring.
+    PATH: [path.dirname(process.execPath), path.join(root, "node_modules", ".bin"), process.env.PATH].join(path.delimiter),
+    // The authority behind the names of the pages, as if it were one of the system's.
+    SSL_CERT_FILE: path.join(folder, "ca.pem"),
+    HOME: folder,
+  };
+}
+
+/** @param {import("node:child_process").ChildProcess} child @param {NodeJS.Signals} signal */
+function signalGroup(child, signal) {
+  try {
+    if (child.pid !== undefined) process.kill(process.platform === "win32" ? child.pid : -child.pid, signal);
+  } catch {
+    // It has ended meanwhile.
+  }
+}
+
+/** Waits until a block has printed what it is to print, or for so long that it never will. @param {ReturnType<typeof start>} program @param {() => boolean} isAll */
+async function printed({ child }, isAll) {
+  const late = AbortSignal.timeout(STOPPING);
+  while (!isAll() && !late.aborted) await once(child.stdout, "data", { signal: late }).catch(() => {});
+}
+
+/** Ends a block that would run on. @param {ReturnType<typeof start>} program */
+async function stop({ child, ended }) {
+  signalGroup(child, "SIGTERM");
+  const status = await within(STOPPING, ended, () => "after SIGTERM it ran on");
+  if (status !== "SIGTERM" && status !== 0 && status !== 143) throw new Error(`when it was stopped it ended with ${status}`);
+}
+
+/** @template T @param {number} ms @param {Promise<T>} promise @param {() => string} problem @returns {Promise<T>} */
+async function within(ms, promise, problem) {
+  const abort = new AbortController();
+  const late = sleep(ms, undefined, { signal: abort.signal }).then(() => Promise.reject(new Error(problem())));
+  late.catch(() => {});
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    abort.abort();
+  }
+}
+
+/**
+ * Plays blocks one after the other, or beside the one that serves them.
+ *
+ * @param {Block[]} blocks
+ * @returns {Promise<(string | null)[]>} what is wrong with each
+ */
+async function play([block, ...others]) {
+  if (block === undefined) return [];
+  const beside = block.run.serves === undefined ? [] : others;
+  let problems = beside.map(() => /** @type {string | null} */ ("the block that was to serve it failed"));
+  const own = await perform(block, async () => (problems = await play(beside)));
+  if (beside.length > 0) return [own, ...problems];
+  return [own, ...(own === null ? await play(others) : others.map(() => "the block before it failed"))];
+}
+
+/**
+ * Runs one block with its peers and clients.
+ *
+ * @param {Block} block
+ * @param {() => Promise<unknown>} playOthers what happens while a block serves others
+ * @returns {Promise<string | null>} what is wrong
+ */
+async function perform(block, playOthers) {
+  const { run, language, code } = block;
+  const guests = await Promise.all(run.peers.map(async (peer) => ({ ...peer, is: await peers[peer.kind](peer, file) })));
+  const program = start(block);
+  const { child, output, ended } = program;
+  try {
+    if (run.serves === undefined && run.clients.length === 0) {
+      const status = await within(limit, ended, () => `it has not ended after ${limit} ms`);
+      if (status !== 0) throw new Error(`it ended with ${status}`);
+    } else {
+      const early = ended.then((status) => Promise.reject(new Error(`it ended with ${status} and was to serve`)));
+      early.catch(() => {});
+      const served = serve(block, Number(child.pid));
+      served.catch(() => {});
+      await within(limit, Promise.race([served, early]), () => `it has served nobody after ${limit} ms`);
+      if (run.serves !== undefined) await Promise.race([playOthers(), early]);
+      if (language !== "sh") await printed(program, () => outputProblem(code, output.stdout) === undefined);
+      await stop(program);
+    }
+    const problem = outcome(block, output, guests);
+    if (problem === undefined) return null;
+    throw new Error(problem);
+  } catch (error) {
+    return [error.message, output.stdout, output.stderr].filter((text) => text !== "").join("\n");
+  } finally {
+    signalGroup(child, "SIGKILL");
+  }
+}
+
+/** Its clients come; at the port for others somebody listens. @param {Block} block @param {number} pid */
+async function serve({ run }, pid) {
+  for (const { kind, port } of run.clients) await clients[kind]({ port, file, folder, pid });
+  if (run.serves !== undefined) (await reach(run.serves)).destroy();
+}
+
+/**
+ * What is wrong with how a block has ended in good order.
+ *
+ * @param {Block} block
+ * @param {{ stdout: string, stderr: string }} output
+ * @param {(Block["run"]["peers"][0] & { is: import("./peers.mjs").Peer })[]} guests
+ */
+function outcome({ run, language, code }, output, guests) {
+  if (language !== "sh") {
+    // Commands of others may say there what they like; our programs have nothing to warn of.
+    if (output.stderr !== "") return "it wrote to standard error";
+    const problem = outputProblem(code, output.stdout);
+    if (problem !== undefined) return problem;
+  }
+  for (const { kind, host, port, is } of guests) {
+    const problem = is.used ? is.problem?.() : "nobody came";
+    if (problem !== undefined) return `the peer ${kind} ${host}:${port}: ${problem}`;
+  }
+  const missing = run.makes.find((made) => !((statSync(path.join(folder, made), { throwIfNoEntry: false })?.size ?? 0) > 0));
+  return missing === undefined ? undefined : `it has not made ${missing}`;
+}
+
+const lines = createInterface({ input: process.stdin });
+lines.on("close", end);
+lines.once("line", async (text) => {
+  const problems = await play(JSON.parse(text));
+  process.stdout.write(`${problems.map((problem) => JSON.stringify(problem)).join("\n")}\n`, end);
+});
+
+/** Ends, and all that is still running. */
+function end() {
+  for (const child of running) signalGroup(child, "SIGKILL");
+  process.exit();
+}

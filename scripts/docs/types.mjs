@@ -1,0 +1,55 @@
+// Checks the types of the pages' programs against the installed package, as their readers' editors do: TypeScript under
+// `strict`; JavaScript too, but that parameters of its own functions need no types. Where one has a syntax error, the compiler
+// looks at no other.
+
+import { spawnSync } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import process from "node:process";
+import { root } from "../build.mjs";
+
+/**
+ * @param {import("./blocks.mjs").Block[]} blocks
+ * @param {string} folder where the package is installed
+ * @returns {Map<string, string>} what is wrong, by the block's name
+ */
+export function checkTypes(blocks, folder) {
+  const problems = new Map();
+  for (const language of ["js", "ts"]) {
+    const programs = blocks.filter((block) => block.language === language);
+    if (programs.length === 0) continue;
+    const place = path.join(folder, `types-${language}`);
+    mkdirSync(place);
+    programs.forEach(({ code }, at) => writeFileSync(path.join(place, `${at}.m${language}`), code));
+    writeFileSync(path.join(place, "tsconfig.json"), JSON.stringify(configuration(language)));
+    const tsc = path.join(root, "node_modules", "typescript", "lib", "tsc.js");
+    const { status, stdout, stderr } = spawnSync(process.execPath, [tsc, "-p", ".", "--pretty", "false"], { cwd: place, encoding: "utf8" });
+    if (status === 0) continue;
+    const told = [...stdout.matchAll(/^(\d+)\.m[jt]s\((\d+),\d+\): (.*(?:\n .*)*)/gm)];
+    if (told.length === 0) throw new Error(`tsc: ${stdout}${stderr}`);
+    for (const [, at, line, message] of told) {
+      const { name } = programs[Number(at)];
+      problems.set(name, [problems.get(name), `line ${line} of the block: ${message}`].filter(Boolean).join("\n"));
+    }
+  }
+  return problems;
+}
+
+/** @param {string} language */
+function configuration(language) {
+  return {
+    compilerOptions: {
+      noEmit: true,
+      strict: true,
+      ...(language === "js" && { allowJs: true, checkJs: true, noImplicitAny: false }),
+      skipLibCheck: true,
+      target: "es2023",
+      module: "node16",
+      moduleResolution: "node16",
+      lib: ["es2023"],
+      types: ["node"],
+      typeRoots: [path.join(root, "node_modules", "@types")],
+    },
+    include: [`*.m${language}`],
+  };
+}
