@@ -9,7 +9,8 @@
 import { cpSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
-import { binary, root } from "./build.mjs";
+import { TRIPLES, binary, root } from "./build.mjs";
+import { NOTICES, notices } from "./notices.mjs";
 
 const dist = path.join(root, "dist");
 const here = readJson(path.join(root, "package.json"));
@@ -53,6 +54,7 @@ function layOutPlatform(platform) {
   cpSync(path.join(root, "npm", platform), to, { recursive: true });
   copyFileSync(path.join(root, "LICENSE"), path.join(to, "LICENSE"));
   copyFileSync(binary(platform), path.join(to, path.basename(binary(platform))));
+  writeFileSync(path.join(to, NOTICES), notices(TRIPLES[platform]));
 }
 
 /** @param {string} name */

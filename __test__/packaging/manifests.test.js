@@ -2,6 +2,7 @@
 
 // The manifests agree with each other and with what is there.
 
+const { spawnSync } = require("node:child_process");
 const { existsSync, readFileSync, readdirSync } = require("node:fs");
 const path = require("node:path");
 
@@ -31,7 +32,7 @@ test.each(platforms)("platform package %s", (platform) => {
     license: manifest.license,
     engines: manifest.engines,
     main: file,
-    files: [file],
+    files: [file, "THIRD-PARTY-NOTICES.txt"],
     os: [os],
     cpu: [cpu],
     preferUnplugged: true,
@@ -67,4 +68,15 @@ test("every path of the exports map exists, and types come first in each conditi
     Object.values(value).forEach(visit);
   };
   visit(manifest.exports);
+});
+
+test("the notices name every crate that is compiled in, with the text of its licence", () => {
+  const { error, status, stdout } = spawnSync(process.execPath, ["scripts/notices.mjs", "x86_64-pc-windows-msvc"], { cwd: root, encoding: "utf8" });
+  expect([error, status]).toEqual([undefined, 0]);
+  for (const crate of ["ring", "rustls", "tokio", "mio", "napi", "windows-sys", "The Rust standard library"]) {
+    expect(stdout).toMatch(new RegExp(`^${crate}.* \\((.*)(MIT|ISC)`, "m"));
+  }
+  // Macros run at compile time alone.
+  expect(stdout).not.toMatch(/^napi-derive /m);
+  expect(stdout).toMatch(/Permission is hereby granted/);
 });
