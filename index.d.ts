@@ -542,6 +542,18 @@ export interface TCPOptions {
    */
   allowHalfOpen?: boolean | undefined;
   /**
+   * Milliseconds that a closing socket waits for the peer to take what is buffered. The time starts again with each byte that
+   * the peer's system acknowledges. When it is over, the connection is lost and reset: `error` with `code` `"ETIMEDOUT"`, then
+   * `close` (R-tcp-close). It counts after close(), and while the socket closes because the peer has ended; halfclose() alone
+   * has no limit. 0: any time. 0 to 4294967295, else TypeError. Default: 30000.
+   *
+   * A peer that reads very slowly has its system acknowledge in large steps: on Linux each step is a sixteenth of its receive
+   * buffer, which may be megabytes. Where the system does not tell what is acknowledged (Windows), a byte that the system takes
+   * from the socket counts instead. Once all is handed to the system and FIN is sent, this limit is over, and the system
+   * goes on delivering also after `close`.
+   */
+  closeTimeout?: number | undefined;
+  /**
    * send() returns false while more than this many bytes are buffered. 0 to 4294967295, else TypeError.
    * Default: 65536.
    */
@@ -655,8 +667,8 @@ export declare class TCPSocket extends EventTarget {
   startTls(options?: SecureTransportOptions): Promise<SecureTransportInfo>;
   /**
    * Closes in order: `"closing"` at once, no more `message`; what is buffered goes out, then FIN; `close` fires when the
-   * peer has ended too, or has been silent for 2 s (30 s in all) (R-tcp-close). While connecting the attempt is
-   * given up: one `error` with `code` `"ECONNABORTED"`, no `close` (R-tcp-close-connecting). Otherwise it does nothing.
+   * peer has ended too, or has been silent for 2 s (30 s in all). A peer that takes none of what is buffered for `closeTimeout` is
+   * a lost connection (`"ETIMEDOUT"`) (R-tcp-close). While connecting the attempt is given up: one `error` with `code` `"ECONNABORTED"`, no `close` (R-tcp-close-connecting). Otherwise it does nothing.
    */
   close(): void;
   /**
@@ -912,6 +924,8 @@ export interface TCPServerOptions {
   keepAliveDelay?: number | undefined;
   /** `allowHalfOpen` of every accepted socket. Default: decided by a `halfclose` listener. */
   allowHalfOpen?: boolean | undefined;
+  /** `closeTimeout` of every accepted socket, in milliseconds. Default: 30000. */
+  closeTimeout?: number | undefined;
   /** `highWaterMark` of every accepted socket. Default: 65536. */
   highWaterMark?: number | undefined;
   /** `maxBufferedAmount` of every accepted socket. Default: 268435456 (256 MiB). */

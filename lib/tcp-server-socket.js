@@ -39,6 +39,7 @@ const LISTEN_BITS = new Map([["connect", 1]]);
 const toTCPServerOptions = dictionary({
   allowHalfOpen: toBoolean,
   backlog: toEnforcedUnsignedLong,
+  closeTimeout: toEnforcedUnsignedLong,
   handshakeTimeout: toEnforcedUnsignedLong,
   highWaterMark: toEnforcedUnsignedLong,
   ipv6Only: toBoolean,

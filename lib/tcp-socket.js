@@ -41,6 +41,7 @@ const LISTEN_BITS = new Map([["message", 1], ["halfclose", 2]]);
 
 const toTCPOptions = dictionary({
   allowHalfOpen: toBoolean,
+  closeTimeout: toEnforcedUnsignedLong,
   connectTimeout: toEnforcedUnsignedLong,
   highWaterMark: toEnforcedUnsignedLong,
   ipv6Only: toBoolean,

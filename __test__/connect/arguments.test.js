@@ -196,6 +196,8 @@ describe("options (R-range, R-connect)", () => {
     ["allowAddress", true],
     ["highWaterMark", -1],
     ["keepAliveDelay", -1],
+    ["closeTimeout", -1],
+    ["closeTimeout", 2 ** 32],
   ])("%s: %p rejects with TypeError", async (name, value) => {
     expect((await rejection(connect("127.0.0.1", server.port, { [name]: value }))).name).toBe("TypeError");
     await expectNoConnection();

@@ -213,7 +213,7 @@ describe("options", () => {
     await once(tcp("127.0.0.1", server.port, options), "open");
     expect(read).toEqual([...new Set(read)].sort());
     const draft = ["localAddress", "localPort", "useSecureTransport"];
-    const ours = ["allowHalfOpen", "highWaterMark", "ipv6Only", "maxBufferedAmount", "noDelay"];
+    const ours = ["allowHalfOpen", "closeTimeout", "highWaterMark", "ipv6Only", "maxBufferedAmount", "noDelay"];
     expect(read).toEqual(expect.arrayContaining([...draft, ...ours]));
   });
 });

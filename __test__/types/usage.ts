@@ -83,6 +83,7 @@ const tcpOptions: TCPOptions = {
   receiveBufferSize: 65536,
   ipv6Only: false,
   allowHalfOpen: undefined,
+  closeTimeout: 10_000,
   highWaterMark: 0,
   maxBufferedAmount: 1,
 };

@@ -67,6 +67,7 @@ impl Members {
             no_delay: self.flag(c"noDelay"),
             keep_alive_delay: self.number(c"keepAliveDelay"),
             allow_half_open: self.flag(c"allowHalfOpen"),
+            close_timeout: self.number(c"closeTimeout").unwrap_or(30_000),
             high_water_mark: self.high_water_mark(),
             max_buffered_amount: self.number(c"maxBufferedAmount").unwrap_or(256 * 1024 * 1024),
         }

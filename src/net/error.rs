@@ -160,6 +160,15 @@ pub enum SocketError {
         /// connectTimeout.
         milliseconds: u128,
     },
+    /// closeTimeout has passed without an acknowledged byte (R-tcp-close).
+    CloseTimedOut {
+        /// The remote address.
+        address: SocketAddr,
+        /// closeTimeout.
+        milliseconds: u32,
+        /// Bytes that the system has not taken.
+        unsent: u64,
+    },
     /// A bug of ours that would have taken the process down.
     Panic {
         /// What the panic said.
@@ -215,6 +224,7 @@ impl SocketError {
             | Self::TooManyConnections { .. }
             | Self::Tls { .. }
             | Self::TimedOut { .. }
+            | Self::CloseTimedOut { .. }
             | Self::Panic { .. } => "NetworkError",
         }
     }
@@ -230,7 +240,7 @@ impl SocketError {
             Self::TooManyConnections { .. } => Some("ECONNREFUSED".to_owned()),
             Self::Lookup { code, .. } => Some(code.clone()),
             Self::Tls { error, .. } => Some(error.code.to_owned()),
-            Self::TimedOut { .. } => Some("ETIMEDOUT".to_owned()),
+            Self::TimedOut { .. } | Self::CloseTimedOut { .. } => Some("ETIMEDOUT".to_owned()),
             Self::Abandoned { .. } => Some("ECONNABORTED".to_owned()),
             Self::Aborted { .. } => Some("ABORT_ERR".to_owned()),
             Self::BufferFull { .. } => Some("ENOBUFS".to_owned()),
@@ -256,7 +266,8 @@ impl SocketError {
             Self::Local { address, .. }
             | Self::Abandoned { address }
             | Self::Aborted { address }
-            | Self::TimedOut { address, .. } => Some(*address),
+            | Self::TimedOut { address, .. }
+            | Self::CloseTimedOut { address, .. } => Some(*address),
             Self::TooLong { to, .. } => Some(*to),
             Self::TooManyConnections { client, .. } => Some(*client),
             Self::System { address, .. } | Self::Tls { address, .. } => *address,
@@ -327,6 +338,9 @@ impl SocketError {
             Self::TimedOut { milliseconds, .. } => {
                 format!("the connection was not established within connectTimeout ({milliseconds} ms)")
             }
+            Self::CloseTimedOut { milliseconds, unsent, .. } => format!(
+                "the socket was closing, and the peer acknowledged nothing for closeTimeout ({milliseconds} ms): {unsent} bytes were not sent; a longer closeTimeout gives a slow peer more time, 0 any"
+            ),
             Self::Panic { message } => format!("internal error: {message}"),
         }
     }

@@ -34,6 +34,7 @@ mod turn;
 mod udp_open;
 mod udp_queue;
 mod udp_socket;
+mod unacknowledged;
 
 pub use blocks::Block;
 pub use context::Id;

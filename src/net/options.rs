@@ -11,6 +11,8 @@ pub struct StreamOptions {
     pub keep_alive_delay: Option<u32>,
     /// What a peer's FIN does; absent: decided by the presence of a `halfclose` listener.
     pub allow_half_open: Option<bool>,
+    /// closeTimeout in milliseconds: how long a closing flush may go without an acknowledged byte; 0: no limit (R-tcp-close).
+    pub close_timeout: u32,
     /// send() returns false above this many bytes.
     pub high_water_mark: u32,
     /// "The buffer is full" above this many bytes.

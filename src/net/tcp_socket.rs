@@ -1,3 +1,4 @@
+mod flush_limit;
 mod receive;
 mod relay;
 mod secure;
@@ -12,6 +13,7 @@ use mio::Interest;
 use mio::net::TcpStream;
 use socket2::SockRef;
 
+use self::flush_limit::FlushLimit;
 use self::receive::Reading;
 pub use self::relay::Note;
 use self::relay::Relay;
@@ -64,6 +66,10 @@ pub struct TcpSocket {
     /// A Blob's next piece has been asked for.
     blob_asked: bool,
     linger: Option<Linger>,
+    /// closeTimeout in milliseconds; 0: no limit.
+    close_timeout: u32,
+    /// Its deadline, while a closing socket has bytes left to send.
+    flush_limit: Option<Box<FlushLimit>>,
     /// Counts it among its server's connections until it is "closed".
     seat: Option<Seat>,
     /// relay() was called with it.
@@ -94,7 +100,7 @@ impl TcpSocket {
         };
         let attempt = tcp_open::start(options, remote)?;
         let machine = Machine::connecting(ledger(&options.stream), options.stream.allow_half_open);
-        let mut socket = Self::new(machine, None, remote, endpoint::wildcard(&remote, 0));
+        let mut socket = Self::new(machine, None, remote, endpoint::wildcard(&remote, 0), &options.stream);
         if let Some(role) = role {
             socket.secure_when_connected(role);
         }
@@ -131,7 +137,7 @@ impl TcpSocket {
     ) -> io::Result<Self> {
         context.registry.register(&mut stream, id.token(), Interest::READABLE)?;
         let machine = Machine::accepted(ledger(options), options.allow_half_open);
-        let mut socket = Self::new(machine, Some(stream), remote, local);
+        let mut socket = Self::new(machine, Some(stream), remote, local, options);
         socket.writable = true;
         socket.is_accepted = true;
         socket.seat = Some(seat);
@@ -148,7 +154,13 @@ impl TcpSocket {
         }
     }
 
-    fn new(machine: Machine<SocketError>, stream: Option<TcpStream>, remote: SocketAddr, local: SocketAddr) -> Self {
+    fn new(
+        machine: Machine<SocketError>,
+        stream: Option<TcpStream>,
+        remote: SocketAddr,
+        local: SocketAddr,
+        options: &StreamOptions,
+    ) -> Self {
         Self {
             machine,
             stream,
@@ -168,6 +180,8 @@ impl TcpSocket {
             blob_due: false,
             blob_asked: false,
             linger: None,
+            close_timeout: options.close_timeout,
+            flush_limit: None,
             seat: None,
             relay: None,
             last_event: None,
@@ -193,7 +207,7 @@ impl TcpSocket {
         self.error_hint |= event.is_error();
     }
 
-    /// A deadline has come: connectTimeout's, or the linger's.
+    /// A deadline has come: connectTimeout's, closeTimeout's, or the linger's.
     pub fn on_deadline(&mut self, id: Id, context: &mut Context) {
         if let Some(limit) = self.limit
             && (self.machine.is_connecting() || self.is_upgrading())
@@ -206,6 +220,7 @@ impl TcpSocket {
                 self.machine.lost(limit.passed(self.remote));
             }
         }
+        self.look_at_flush(context);
         // A thread that was busy has not yet seen what came meanwhile.
         if self.linger.is_some() && self.readable {
             self.drop_bytes(context);
@@ -326,6 +341,9 @@ impl TcpSocket {
                 self.end_output(id, context);
                 continue;
             }
+            if !self.dirty {
+                self.limit_flush(id, context);
+            }
             if std::mem::take(&mut self.blob_due) {
                 return Step::Event(EventKind::Blob, false);
             }
@@ -391,6 +409,15 @@ impl TcpSocket {
         Step::Event(kind, last)
     }
 
+    /// RST, whenever the connection is let go: the peer must not take what it got for the whole.
+    fn reset_at_end(&self) {
+        // Failing that, the peer sees FIN: the connection ends all the same.
+        if let Some(stream) = &self.stream {
+            let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        }
+        self.spoil_session();
+    }
+
     /// Lets go of the connection, with RST if `reset`. What was not sent is dropped.
     fn drop_stream(&mut self, reset: bool, context: &mut Context) {
         if let Some(stream) = self.stream.take()
@@ -403,6 +430,7 @@ impl TcpSocket {
         self.queue.clear(&mut context.pool);
         self.drop_held(context);
         self.linger = None;
+        self.end_flush_limit(context);
         self.seat = None;
     }
 

@@ -41,6 +41,11 @@ impl Ledger {
         u32::try_from(self.buffered()).unwrap_or(u32::MAX)
     }
 
+    /// Bytes that the system has got so far.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
     /// Bytes that the system does not have yet.
     pub fn unwritten(&self) -> u64 {
         self.accepted - self.written

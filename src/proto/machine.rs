@@ -174,6 +174,11 @@ impl<E> Machine<E> {
         self.ours == End::Due && self.can_write()
     }
 
+    /// Whether a closing socket's FIN still waits for bytes before it: closeTimeout runs (R-tcp-close).
+    pub fn is_flushing(&self) -> bool {
+        self.state == ReadyState::Closing && self.wants_fin()
+    }
+
     /// Whether our FIN is sent while the peer's is not here: the linger of R-tcp-close runs while "closing".
     pub fn lingers(&self) -> bool {
         self.drops_after_close() && self.ours == End::Done

@@ -12,9 +12,9 @@ fn close_flushes_ends_our_side_and_waits_for_the_peer() {
     machine.close(|| "abandoned");
     assert_eq!(machine.state(), ReadyState::Closing);
     assert!(!machine.wants_data() && machine.drops_data() && machine.wants_fin());
-    assert!(!machine.lingers(), "not before FIN is sent");
+    assert!(machine.is_flushing() && !machine.lingers(), "not before FIN is sent");
     flush(&mut machine);
-    assert!(machine.lingers());
+    assert!(!machine.is_flushing() && machine.lingers());
     assert_eq!(told(&mut machine), []);
     machine.peer_ended();
     assert_eq!(machine.state(), ReadyState::Closing);
@@ -31,8 +31,31 @@ fn close_waits_for_the_flush_though_the_peer_has_ended() {
     machine.peer_ended();
     assert_eq!(told(&mut machine), []);
     assert_eq!(machine.state(), ReadyState::Closing);
+    assert!(machine.is_flushing());
     flush(&mut machine);
     assert_eq!(told(&mut machine), [(Event::Close, ReadyState::Closed)]);
+}
+
+/// R-tcp-close: a flush that takes too long is a lost connection, told once, also behind the peer's FIN.
+#[test]
+fn a_flush_may_be_lost() {
+    for peer_has_ended in [false, true] {
+        let mut machine = open();
+        send(&mut machine, 50);
+        if peer_has_ended {
+            machine.peer_ended();
+        } else {
+            machine.close(|| "abandoned");
+        }
+        assert_eq!(told(&mut machine), []);
+        assert!(machine.is_flushing());
+        machine.lost("timed out");
+        assert!(!machine.is_flushing(), "nothing more is sent");
+        let expected = [Event::Error("timed out"), Event::Close].map(|event| (event, ReadyState::Closed));
+        assert_eq!(told(&mut machine), expected);
+        assert_eq!(machine.ledger.buffered(), 50, "R-tcp-lost: the count stays");
+        assert_over(&mut machine);
+    }
 }
 
 /// R-tcp-halfclose: close() from "halfclosed" works as from "open", our FIN sent or not.
@@ -40,11 +63,13 @@ fn close_waits_for_the_flush_though_the_peer_has_ended() {
 fn close_after_half_close_lingers_for_the_peer() {
     for fin_sent in [false, true] {
         let mut machine = half_closed();
+        assert!(!machine.is_flushing(), "halfclose() has no limit of its own");
         if fin_sent {
             flush(&mut machine);
         }
         machine.close(|| "abandoned");
         assert_eq!(machine.state(), ReadyState::Closing);
+        assert_eq!(machine.is_flushing(), !fin_sent);
         flush(&mut machine);
         assert!(machine.lingers() && machine.drops_data());
         machine.peer_ended();

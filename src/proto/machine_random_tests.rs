@@ -82,6 +82,8 @@ impl Watch {
         assert!(!machine.drops_data() || dropped, "seed {seed}");
         assert!(!(machine.drops_data() && machine.wants_data()), "seed {seed}");
         assert!(!machine.lingers() || state == ReadyState::Closing, "seed {seed}");
+        assert!(!machine.is_flushing() || (state == ReadyState::Closing && machine.can_write()), "seed {seed}");
+        assert!(!(machine.is_flushing() && machine.lingers()), "seed {seed}");
         assert!(!(machine.wants_fin() && matches!(state, ReadyState::Connecting | ReadyState::Open)), "seed {seed}");
         if machine.is_over() {
             assert_eq!(state, ReadyState::Closed, "seed {seed}");
@@ -298,7 +300,9 @@ fn end_and_check(watch: &mut Watch) {
     watch.write(u64::MAX);
     watch.report(|machine| machine.ledger.settle());
     if watch.machine.wants_fin() {
+        assert!(watch.machine.is_flushing(), "seed {}: no limit for the flush", watch.seed);
         watch.report(Tcp::fin_sent);
+        assert!(!watch.machine.is_flushing(), "seed {}", watch.seed);
     }
     watch.report(Tcp::peer_ended);
     for _ in 0..4 {

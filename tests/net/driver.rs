@@ -337,6 +337,7 @@ pub fn stream_options() -> StreamOptions {
         no_delay: Some(true),
         keep_alive_delay: None,
         allow_half_open: None,
+        close_timeout: 30_000,
         high_water_mark: 64 * 1024,
         max_buffered_amount: 256 * 1024 * 1024,
     }

@@ -3,6 +3,7 @@
 mod driver;
 
 mod blobs;
+mod close_timeout;
 mod errands;
 mod options;
 mod relay;

@@ -29,6 +29,8 @@ pub(super) struct Secure {
     later: SendQueue,
     /// What there is to tell of the handshake, until it is asked for.
     info: Option<Box<Info>>,
+    /// The handshake is done.
+    is_established: bool,
     /// startTls() is to be told that it is done.
     secured_due: bool,
     /// The session has been asked for close_notify and FIN; they are on their way.
@@ -45,6 +47,7 @@ impl Secure {
             received: Vec::new(),
             later: SendQueue::default(),
             info: None,
+            is_established: false,
             secured_due: false,
             finishing: false,
             finished: false,
@@ -62,13 +65,14 @@ impl TcpSocket {
     pub fn arrived(arrival: Arrival, options: &StreamOptions, id: Id, context: &mut Context) -> Self {
         let Arrival { session, info, remote, local, seat, fault } = arrival;
         let machine = Machine::accepted(super::ledger(options), options.allow_half_open);
-        let mut socket = Self::new(machine, None, remote, local);
+        let mut socket = Self::new(machine, None, remote, local, options);
         socket.is_accepted = true;
         socket.writable = true;
         socket.seat = Some(seat);
         session.assign(id);
         let mut secure = Secure::new(None, false, Some(session));
         secure.info = Some(info);
+        secure.is_established = true;
         socket.secure = Some(secure);
         if let Some((error, truncated)) = fault {
             socket.session_lost(error, truncated, context);
@@ -168,7 +172,12 @@ impl TcpSocket {
         true
     }
 
-    fn session(&self) -> Option<&Session> {
+    /// Whether a handshake is under way: what was sent waits for the peer to do its part.
+    pub(super) fn is_shaking_hands(&self) -> bool {
+        self.secure.as_ref().is_some_and(|secure| secure.session.is_some() && !secure.is_established)
+    }
+
+    pub(super) fn session(&self) -> Option<&Session> {
         self.secure.as_ref().and_then(|secure| secure.session.as_ref())
     }
 
@@ -189,6 +198,7 @@ impl TcpSocket {
         }
         if let Some(info) = news.info {
             secure.info = Some(info);
+            secure.is_established = true;
             secure.secured_due = secure.upgrade;
             self.limit = None;
             self.writable = true;

@@ -2,10 +2,8 @@
 
 use std::io::{ErrorKind, IoSlice, Write};
 use std::net::Shutdown;
-use std::time::Duration;
 
 use mio::Interest;
-use socket2::SockRef;
 
 use super::{TcpSocket, is_transient};
 use crate::net::context::Context;
@@ -70,13 +68,9 @@ impl TcpSocket {
     pub fn blob_failed(&mut self, reason: String, id: Id, context: &mut Context) {
         self.machine.lost(SocketError::Blob { reason });
         self.queue.clear(&mut context.pool);
-        // The connection itself is sound: what the peer sends on must not hold the loss up, and it must not take what
-        // it got for the whole (failing that, it does).
+        // The connection itself is sound: what the peer sends on must not hold the loss up.
         self.readable = false;
-        if let Some(stream) = &self.stream {
-            let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
-        }
-        self.spoil_session();
+        self.reset_at_end();
         self.schedule(id, context);
     }
 
@@ -92,6 +86,9 @@ impl TcpSocket {
             self.machine.ledger.settle();
         }
         self.offer_room(context);
+        if !self.queue.is_empty() || self.secure.is_some() {
+            self.limit_flush(id, context);
+        }
         if self.queue.waits_for_blob() && !self.blob_asked && self.machine.can_write() {
             self.blob_asked = true;
             self.blob_due = true;
@@ -178,6 +175,7 @@ impl TcpSocket {
     /// Our FIN is on its way.
     pub(super) fn end_sent(&mut self, id: Id, context: &mut Context) {
         self.machine.fin_sent();
+        self.end_flush_limit(context);
         self.tell_end_passed(context);
         self.start_linger(id, context);
     }

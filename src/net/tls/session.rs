@@ -4,8 +4,8 @@
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSliceMut};
 use std::net::{Shutdown, SocketAddr};
-use std::sync::atomic::Ordering::SeqCst;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 use super::connection::Info;
 use super::courier::Courier;
 use crate::net::send_queue::{Piece, Pool, SendQueue};
+use crate::net::unacknowledged::unacknowledged;
 use crate::net::{Id, SocketError};
 
 /// Decrypted bytes that wait for a reader: beyond that nothing is read, and TCP pushes back (R-listen).
@@ -80,6 +81,8 @@ pub struct Shared {
     pub queued: AtomicUsize,
     /// The task has stopped reading for want of room.
     pub full: AtomicBool,
+    /// Bytes of TLS records that the system has taken.
+    pub sent: AtomicU64,
     /// Wakes the task.
     pub notify: Notify,
 }
@@ -149,6 +152,7 @@ impl Session {
             state: Mutex::new(state),
             queued: AtomicUsize::new(0),
             full: AtomicBool::new(false),
+            sent: AtomicU64::new(0),
             notify: Notify::new(),
         });
         let stream = Arc::new(stream);
@@ -320,6 +324,16 @@ impl Session {
     /// RST, whenever it is let go.
     pub fn reset_at_end(&self) {
         let _ = SockRef::from(&*self.stream).set_linger(Some(Duration::ZERO));
+    }
+
+    /// Bytes of TLS records that the system has taken.
+    pub fn sent(&self) -> u64 {
+        self.shared.sent.load(Relaxed)
+    }
+
+    /// How many of those the peer has not acknowledged, where the system tells.
+    pub fn unacknowledged(&self) -> Option<u64> {
+        unacknowledged(&SockRef::from(&*self.stream))
     }
 
     /// Our end of the connection, and the peer's.

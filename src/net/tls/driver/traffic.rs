@@ -2,6 +2,7 @@
 //! is a fault.
 
 use std::io::{self, ErrorKind};
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::{BATCH, Driver, FIRST, Orders, READ, ROOM, Scratch, shut_down};
 use crate::net::SocketError;
@@ -90,6 +91,7 @@ impl Driver {
                 }
             }
         }
+        self.shared.sent.fetch_add(written as u64, Relaxed);
         written
     }
 

@@ -1,0 +1,28 @@
+"use strict";
+
+// The default of closeTimeout, by waiting for it (R-tcp-close).
+
+const { acceptedPair, pattern, record, tcpPair } = require("../helpers");
+
+const MIB = 1024 * 1024;
+const PATIENT = 45_000;
+
+test("without closeTimeout a peer that takes nothing is lost after 30 s: of a client, and of an accepted socket", async () => {
+  const [client, accepted] = await Promise.all([tcpPair({ peer: { pauseOnConnect: true } }), acceptedPair()]);
+  accepted.peer.pause();
+  const before = performance.now();
+  const ends = [client, accepted].map(async ({ socket }) => {
+    const log = record(socket, ["error", "close"]);
+    socket.send(pattern(16 * MIB));
+    socket.close();
+    const { event } = await log.until("error", PATIENT);
+    expect(event.error.message).toContain("closeTimeout (30000 ms)");
+    await log.until("close");
+    expect(log.types).toEqual(["error", "close"]);
+    return performance.now() - before;
+  });
+  for (const took of await Promise.all(ends)) {
+    expect(took).toBeGreaterThanOrEqual(30_000);
+    expect(took).toBeLessThan(38_000);
+  }
+}, PATIENT);
