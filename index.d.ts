@@ -503,7 +503,10 @@ export interface SecureTransportInfo {
 export interface TCPOptions {
   /** The local address to connect from. Default: the system chooses (R-tcp-create). */
   localAddress?: string | undefined;
-  /** The local port to connect from. Default, and 0: one that the system picks. */
+  /**
+   * The local port to connect from. Default, and 0: one that the system picks. Where nobody listens and the local address and
+   * port are the remote ones, picked or given, the attempt would meet itself: it is refused (`"ECONNREFUSED"`).
+   */
   localPort?: Port | undefined;
   /**
    * TLS, with `secureTransport`'s options or the defaults. Contradicting `secureTransport` throws InvalidAccessError (R-tls-asked).

@@ -1,6 +1,7 @@
 //! The receiving half of a TCP socket: what becomes of the attempt, bytes, the peer's end, a loss.
 
 use std::io::{self, ErrorKind, IoSliceMut, Read};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use mio::net::TcpStream;
@@ -48,9 +49,14 @@ impl TcpSocket {
                 self.machine.lost(SocketError::system_at("connect", self.remote, error));
             }
             Ok(None) => match stream.peer_addr() {
-                Ok(_) => {
+                Ok(peer) => {
                     if let Ok(local) = stream.local_addr() {
                         self.local = endpoint::canonical(local);
+                    }
+                    if is_itself(&self.local, peer) {
+                        self.reset_at_end();
+                        self.machine.lost(SocketError::system_at("connect", self.remote, met_itself()));
+                        return;
                     }
                     self.error_hint = false;
                     if !self.begin_tls(id, context) {
@@ -214,6 +220,21 @@ impl TcpSocket {
 /// Only an established connection ends so: an attempt that is answered with RST is refused.
 fn is_loss(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
+}
+
+/// Whether a connection's two ends are one: nobody listened there, and the system chose the destination's port as the local one,
+/// so that the attempt answered itself. (The zone goes with the interface, which both ends share.)
+fn is_itself(local: &SocketAddr, peer: SocketAddr) -> bool {
+    let peer = endpoint::canonical(peer);
+    (local.ip(), local.port()) == (peer.ip(), peer.port())
+}
+
+/// What a peer that is not there would have said (R-tcp-create).
+fn met_itself() -> io::Error {
+    io::Error::new(
+        ErrorKind::ConnectionRefused,
+        "the attempt met only itself: its local address and port are the remote ones",
+    )
 }
 
 /// Where bytes come from.
