@@ -9,8 +9,9 @@ use crate::net::context::Context;
 use crate::net::unacknowledged::unacknowledged;
 use crate::net::{Id, SocketError};
 
-/// The peer's progress is looked at so many times within closeTimeout: a loss is told at most an eighth too late.
-const LOOKS: u32 = 8;
+/// The peer's progress is looked at so many times within closeTimeout, by default each second. A loss is told so much too late
+/// at most, one look's share: the last byte may have been acknowledged right after a look.
+const LOOKS: u32 = 30;
 
 /// The limit of a flush under way.
 pub(super) struct FlushLimit {
