@@ -1,7 +1,7 @@
 "use strict";
 
 const { connect } = require("../..");
-const { eventually, once, record, runJSON, settle, track } = require("../helpers");
+const { eventually, expendable, once, record, runJSON, settle, track } = require("../helpers");
 const { blackHoleTest, places } = require("../helpers/black-hole");
 
 const rejection = (promise) => promise.then((value) => Promise.reject(new Error(`fulfilled with ${String(value)}`)), (reason) => reason);
@@ -91,14 +91,14 @@ describe("the option signal of connect() (R-abort)", () => {
     const controller = new AbortController();
     const promise = connect("127.0.0.1", at.port, { signal: controller.signal });
     promise.then(() => controller.abort());
-    const socket = track(await promise.then((value) => value));
+    const socket = expendable(await promise.then((value) => value));
     expect(socket.readyState).toBe("closed");
   });
 
   test("AbortSignal.timeout() as the only thing under way: the process waits for it", async () => {
     const name = await runJSON(`
       connect("any.test", 9, { lookup: () => new Promise(() => {}), signal: AbortSignal.timeout(50) })
-        .catch((reason) => process.stdout.write(JSON.stringify(reason.name)));`);
+        .catch((reason) => report(reason.name));`);
     expect(name).toBe("TimeoutError");
   });
 
@@ -121,7 +121,7 @@ describe("the option signal of connect() (R-abort)", () => {
         await once(socket, "close");
         const after = getEventListeners(signal, "abort").length;
         server.close();
-        process.stdout.write(JSON.stringify({ codes: [...new Set(codes)], most, open, after, warnings }));
+        report({ codes: [...new Set(codes)], most, open, after, warnings });
       })();`,
     );
     expect(result).toEqual({ codes: ["ECONNREFUSED"], most: 1, open: 1, after: 0, warnings: [] });

@@ -3,13 +3,14 @@
 const { execFile } = require("node:child_process");
 const path = require("node:path");
 const { ROOT, listen } = require("../helpers");
+const { environment } = require("../helpers/environment");
 const { refusingPort } = require("../helpers/black-hole");
 
 /** Runs examples/connect.js as a user would. */
 function example(...args) {
   return new Promise((resolve) => {
     const file = path.join(ROOT, "examples", "connect.js");
-    execFile(process.execPath, [file, ...args.map(String)], { timeout: 20_000 }, (error, stdout, stderr) => {
+    execFile(process.execPath, [file, ...args.map(String)], { env: environment(), timeout: 20_000 }, (error, stdout, stderr) => {
       resolve({ code: error?.code ?? 0, stdout, stderr });
     });
   });

@@ -13,7 +13,7 @@ describe("connect() and the life of the process (R-keep, R-end-of-life, R-connec
         const socket = await connect("localhost", server.address().port, { connectTimeout: 60_000 });
         server.close();
         socket.onmessage = () => {};
-        socket.onclose = () => process.stdout.write(JSON.stringify(socket.hasRef()));
+        socket.onclose = () => report(socket.hasRef());
       });`);
     expect(result).toBe(false);
   });
@@ -21,14 +21,14 @@ describe("connect() and the life of the process (R-keep, R-end-of-life, R-connec
   test("a connect() that failed leaves nothing that keeps the process alive", async () => {
     const result = await runJSON(`
       const options = { connectTimeout: 60_000, attemptDelay: 60_000, lookup: async () => ["127.0.0.1", "127.0.0.2"] };
-      connect("any.test", 1, options).catch(({ code }) => process.stdout.write(JSON.stringify(code)));`);
+      connect("any.test", 1, options).catch(({ code }) => report(code));`);
     expect(result).toBe("ECONNREFUSED");
   });
 
   test("a look-up of the caller's own keeps the process alive until it is answered", async () => {
     const result = await runJSON(`
       const options = { lookup: () => new Promise((resolve) => setTimeout(resolve, 100, []).unref()) };
-      connect("any.test", 1, options).catch(({ code }) => process.stdout.write(JSON.stringify(code)));`);
+      connect("any.test", 1, options).catch(({ code }) => report(code));`);
     expect(result).toBe("ENOTFOUND");
   });
 
@@ -59,7 +59,7 @@ describe("connect() and the life of the process (R-keep, R-end-of-life, R-connec
           await worker.terminate();
           ended++;
         }
-        process.stdout.write(JSON.stringify(ended));
+        report(ended);
       })();`,
       { timeout: 25_000 },
     );
@@ -74,7 +74,7 @@ describe("connect() and the life of the process (R-keep, R-end-of-life, R-connec
         connect("any.test", server.address().port, { lookup }).then((socket) => {
           socket.onmessage = ({ data }) => {
             server.close();
-            process.stdout.write(JSON.stringify(new TextDecoder().decode(data)));
+            report(new TextDecoder().decode(data));
           };
         });
         const collect = setInterval(gc, 5);
@@ -211,7 +211,7 @@ describe("connect() and AsyncLocalStorage (R-context)", () => {
         socket.onclose = () => {
           tell("close");
           server.close();
-          process.stdout.write(JSON.stringify(seen));
+          report(seen);
         };
       }));`);
     expect(seen).toEqual(["lookup call", "allow call", "allow call", "await elsewhere", "message call", "close call"]);
@@ -240,7 +240,7 @@ describe("connect() and AsyncLocalStorage (R-context)", () => {
         await connect("any.test", 1, { lookup }).catch(() => {});
         await connect("", 1).catch(() => {});
         server.close();
-        setTimeout(() => process.stdout.write(JSON.stringify({ made, living: living.size, keep })), 20);
+        setTimeout(() => report({ made, living: living.size, keep }), 20);
       });`);
     expect(result).toEqual({ made: 2, living: 0, keep: [true, true] });
   });

@@ -101,7 +101,7 @@ const script = (seed, rounds) => `
     first.close();
     second.close();
     silent.close();
-    process.on("exit", () => process.stdout.write(JSON.stringify({ wrong, results })));
+    process.on("exit", () => report({ wrong, results }));
   });`;
 
 test.each([1, 2, 3])("any combination settles, and leaves nothing behind (R-connect), seed %i", async (seed) => {

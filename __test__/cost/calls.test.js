@@ -20,8 +20,8 @@ const WARM_UP = 150;
 
 /* global TCPServerSocket, UDPSocket -- at hand in the script */
 
-/** A script that serves and says its port. */
-const serving = (serve) => `process.stdin.resume().on("end", () => process.exit()); console.log((${serve})().localPort);`;
+/** A script that serves and reports its port. */
+const serving = (serve) => `process.stdin.resume().on("end", () => process.exit()); report((${serve})().localPort);`;
 
 /** Connections to a server, open. */
 async function connections(port, count) {

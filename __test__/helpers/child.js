@@ -4,6 +4,7 @@ const { spawn } = require("node:child_process");
 const path = require("node:path");
 const { setTimeout, clearTimeout } = require("node:timers");
 const { defer } = require("./cleanup");
+const { environment } = require("./environment");
 
 const ROOT = path.join(__dirname, "..", "..");
 const FIXTURES = path.join(__dirname, "..", "fixtures");
@@ -13,33 +14,37 @@ const PRELUDE = `"use strict";
 const { UDPSocket, TCPSocket, TCPServerSocket, connect } = require(${JSON.stringify(ROOT)});
 const net = require("node:net");
 const { once } = require(${JSON.stringify(path.join(__dirname, "events"))});
+const { report } = require(${JSON.stringify(path.join(__dirname, "report"))});
 `;
 
 /**
- * Start a script in a node of its own, in the same wake mode (the environment is inherited).
+ * Start a script in a node of its own, in the same wake mode (the environment is inherited). What a script finds out it gives by
+ * report(), which next(), `reports` and runJSON() receive; stdout and stderr are what it prints for people.
  *
- * @param {string} script source text (with UDPSocket, TCPSocket, TCPServerSocket, net and once() at hand), or
+ * @param {string} script source text (with UDPSocket, TCPSocket, TCPServerSocket, net, once() and report() at hand), or
  *   the name of a file in __test__/fixtures ("emfile.js")
  * @param {object} [how]
+ * @param {boolean} [how.bare] true: the source text runs as it is, with nothing required before it
  * @param {string[]} [how.nodeArgs] such as ["--expose-gc"]
  * @param {string[]} [how.args] the script's own
  * @param {object} [how.env] added to this process's
  * @param {number} [how.openFiles] the limit on open files (ulimit -n)
  * @param {number} [how.timeout] ms after which it is killed and `timedOut` is true; 8 s unless said
  * @returns {{ process: import("node:child_process").ChildProcess, line: (text: string) => Promise<void>,
- *   output: { stdout: string, stderr: string },
- *   done: Promise<{ code: number | null, signal: string | null, stdout: string, stderr: string, timedOut: boolean }> }}
+ *   next: () => Promise<any>, output: { stdout: string, stderr: string },
+ *   done: Promise<{ code: number | null, signal: string | null, stdout: string, stderr: string, reports: any[], timedOut: boolean }> }}
  */
-function start(script, { nodeArgs = [], args = [], env = {}, openFiles, timeout = 8000 } = {}) {
-  const what = /^[\w-]+\.c?js$/.test(script) ? [path.join(FIXTURES, script), ...args] : ["-e", PRELUDE + script, "--", ...args];
+function start(script, { nodeArgs = [], args = [], env = {}, openFiles, bare = false, timeout = 8000 } = {}) {
+  const isFile = /^[\w-]+\.c?js$/.test(script);
+  const what = isFile ? [path.join(FIXTURES, script), ...args] : ["-e", (bare ? "" : PRELUDE) + script, "--", ...args];
   let command = process.execPath;
   let argv = [...nodeArgs, ...what];
   if (openFiles !== undefined) {
     argv = ["-c", `ulimit -n ${openFiles} && exec "$@"`, "sh", command, ...argv];
     command = "sh";
   }
-  const child = spawn(command, argv, { cwd: ROOT, env: { ...process.env, ...env }, stdio: ["pipe", "pipe", "pipe"] });
-  const result = { code: null, signal: null, stdout: "", stderr: "", timedOut: false };
+  const child = spawn(command, argv, { cwd: ROOT, env: environment(env), stdio: ["pipe", "pipe", "pipe", "pipe"] });
+  const result = { code: null, signal: null, stdout: "", stderr: "", reports: [], timedOut: false };
   const watchers = new Set();
   for (const name of ["stdout", "stderr"]) {
     child[name].setEncoding("utf8");
@@ -51,6 +56,17 @@ function start(script, { nodeArgs = [], args = [], env = {}, openFiles, timeout 
     });
   }
   child.stdin.on("error", () => {});
+  let reported = "";
+  child.stdio[3].setEncoding("utf8");
+  child.stdio[3].on("data", (chunk) => {
+    // What follows the last line break is the beginning of a value, or what a process that was killed has left of one.
+    const lines = (reported + chunk).split("\n");
+    reported = lines.pop();
+    result.reports.push(...lines.map((json) => JSON.parse(json)));
+    for (const watch of watchers) {
+      watch();
+    }
+  });
   const done = new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       result.timedOut = true;
@@ -69,23 +85,37 @@ function start(script, { nodeArgs = [], args = [], env = {}, openFiles, timeout 
     child.kill("SIGKILL");
     await done;
   });
-  /** Resolves when the child has printed this text; rejects with all its output when it ends before. */
-  function line(expected) {
+  /** Resolves with what `find` gives, once that is not undefined; rejects with all the child's output when it ends before. */
+  function until(find, what) {
     return new Promise((resolve, reject) => {
       function watch() {
-        if (result.stdout.includes(expected)) {
+        const found = find();
+        if (found !== undefined) {
           watchers.delete(watch);
-          resolve();
-        } else if (child.exitCode !== null || child.signalCode !== null) {
+          resolve(found);
+        } else if (result.code !== null || result.signal !== null) {
           watchers.delete(watch);
-          reject(new Error(`the child never said ${JSON.stringify(expected)}:\n${result.stdout}\n${result.stderr}`));
+          reject(new Error(`the child ended and never ${what}:\n${result.stdout}\n${result.stderr}`));
         }
       }
       watchers.add(watch);
       watch();
     });
   }
-  return { process: child, line, done, output: result };
+  let taken = 0;
+  return {
+    process: child,
+    done,
+    output: result,
+    /** Resolves when the child has printed this text. */
+    line: (text) => until(() => (result.stdout.includes(text) ? true : undefined), `printed ${JSON.stringify(text)}`),
+    /** The first value that it reports and next() has not given yet. */
+    async next() {
+      const index = taken++;
+      await until(() => (index < result.reports.length ? true : undefined), `reported a value number ${index + 1}`);
+      return result.reports[index];
+    },
+  };
 }
 
 /** start(), and wait for the end. */
@@ -93,13 +123,14 @@ function run(script, how) {
   return start(script, how).done;
 }
 
-/** run(), which must exit with 0 within its time; its stdout, parsed where it is JSON. */
+/** run(), which must exit with 0 within its time and report() one value: gives that. */
 async function runJSON(script, how) {
-  const { code, signal, stdout, stderr, timedOut } = await run(script, how);
-  if (timedOut || code !== 0) {
-    throw new Error(`the child ended with ${timedOut ? "a timeout" : (signal ?? code)}:\n${stdout}\n${stderr}`);
+  const { code, signal, stdout, stderr, reports, timedOut } = await run(script, how);
+  if (timedOut || code !== 0 || reports.length !== 1) {
+    const end = timedOut ? "a timeout" : (signal ?? code);
+    throw new Error(`the child ended with ${end}, after ${reports.length} report()s:\n${JSON.stringify(reports)}\n${stdout}\n${stderr}`);
   }
-  return JSON.parse(stdout);
+  return reports[0];
 }
 
 module.exports = { FIXTURES, start, run, runJSON };

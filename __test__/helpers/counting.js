@@ -1,9 +1,7 @@
 "use strict";
 
-const { once } = require("node:events");
 const fs = require("node:fs");
 const path = require("node:path");
-const { createInterface } = require("node:readline");
 const { start } = require("./child");
 const { preload } = require("./preload");
 
@@ -24,7 +22,7 @@ function countingTest(name, body, timeout) {
 let files = 0;
 
 /**
- * A script in a process of its own whose system calls and allocations are counted. It says its port with its first line.
+ * A script in a process of its own whose system calls and allocations are counted. It reports its port first.
  *
  * @param {string} script as `start()` takes it
  */
@@ -32,8 +30,7 @@ async function counted(script) {
   const file = path.join(folder, String((files += 1)));
   fs.writeFileSync(file, Buffer.alloc(8 * KINDS.length));
   const child = start(script, { env: { LD_PRELOAD: library, COUNTS: file }, timeout: 60_000 });
-  const [first] = await once(createInterface({ input: child.process.stdout }), "line");
-  const port = Number(first);
+  const port = await child.next();
   const read = () => {
     const numbers = new BigUint64Array(new Uint8Array(fs.readFileSync(file)).buffer);
     return Object.fromEntries(KINDS.map((kind, i) => [kind, Number(numbers[i])]));

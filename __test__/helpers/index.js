@@ -11,7 +11,9 @@
  * bytes.js    test data, and collecting what arrives
  * throws.js   what a call threw, by name and code
  * bad.js      values that no argument should survive
- * child.js    scripts in a process of their own, with a time limit
+ * child.js    scripts in a process of their own, with a time limit; report.js is how they give results
+ *
+ * jest-environment.js is that of every test file: a warning of the process fails the test that it comes in.
  *
  * By themselves, for those who need them: udp.js, exchange.js, netns.js, tls.js (both ends of a secure connection), certificates.js
  * (an authority made at run time), programs.js (openssl and curl as peers).

@@ -1,10 +1,10 @@
 "use strict";
 
-const { spawnSync } = require("node:child_process");
-const { spawn } = require("node:child_process");
+const { spawn, spawnSync } = require("node:child_process");
 const path = require("node:path");
 const { setTimeout, clearTimeout } = require("node:timers");
 const { defer } = require("./cleanup");
+const { environment } = require("./environment");
 
 const ROOT = path.join(__dirname, "..", "..");
 
@@ -91,9 +91,7 @@ function plain(error) {
   const { name, code, syscall, address, port, message } = error;
   return { name, code, syscall, address, port, message, isDOMException: error instanceof DOMException };
 }
-function report(value) {
-  process.stdout.write(JSON.stringify(value));
-}
+const { report } = require(${JSON.stringify(path.join(__dirname, "report"))});
 `;
 
 /**
@@ -109,12 +107,13 @@ function inNamespace(script, { setup = setups.loopback, timeout = 8000 } = {}) {
   // Mounts of its own, too: a setup may put another file over one of /etc.
   const child = spawn("unshare", ["-n", "-m", "sh", "-e", "-c", `${setup}\nexec "$@"`, "sh", process.execPath, "-e", source], {
     cwd: ROOT,
-    stdio: ["ignore", "pipe", "pipe"],
+    env: environment(),
+    stdio: ["ignore", "pipe", "pipe", "pipe"],
   });
-  const output = { stdout: "", stderr: "" };
-  for (const name of ["stdout", "stderr"]) {
-    child[name].setEncoding("utf8");
-    child[name].on("data", (chunk) => {
+  const output = { stdout: "", stderr: "", reported: "" };
+  for (const [name, stream] of Object.entries({ stdout: child.stdout, stderr: child.stderr, reported: child.stdio[3] })) {
+    stream.setEncoding("utf8");
+    stream.on("data", (chunk) => {
       output[name] += chunk;
     });
   }
@@ -126,7 +125,7 @@ function inNamespace(script, { setup = setups.loopback, timeout = 8000 } = {}) {
       if (code !== 0) {
         reject(new Error(`the script in a namespace ended with ${signal ?? code}:\n${output.stdout}\n${output.stderr}`));
       } else {
-        resolve(JSON.parse(output.stdout));
+        resolve(JSON.parse(output.reported));
       }
     });
   });

@@ -4,6 +4,7 @@
 
 const { spawn, spawnSync } = require("node:child_process");
 const { defer } = require("./cleanup");
+const { environment } = require("./environment");
 const { deadline } = require("./events");
 
 /** @type {Map<string, string | undefined>} what a program says of itself */
@@ -40,7 +41,7 @@ function testWith(program) {
  * @param {string[]} args
  */
 function launch(program, args) {
-  const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawn(program, args, { env: environment(), stdio: ["pipe", "pipe", "pipe"] });
   const output = { stdout: "", stderr: "" };
   const watchers = new Set();
   child.stdin.on("error", () => {});

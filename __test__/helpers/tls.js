@@ -9,8 +9,7 @@ const tls = require("node:tls");
 const { defer } = require("./cleanup");
 const { deadline, once, record } = require("./events");
 const { keep } = require("./peers");
-const { tcp, tcpServer, track } = require("./sockets");
-
+const { expendable, tcp, tcpServer, track } = require("./sockets");
 
 /**
  * A listening node:tls server on port 0 of 127.0.0.1. `next()` gives the connections whose handshake is done, one by one;
@@ -100,14 +99,14 @@ function secureServer(secureTransport, options = {}) {
 }
 
 /**
- * secureServer() that accepts: without a `connect` listener it would not (R-listen).
+ * secureServer() that accepts: without a `connect` listener it would not (R-listen). Whom it accepts or refuses may fail.
  *
  * @param {object} secureTransport
  * @param {object} [options] further TCPServerOptions
  */
 function acceptingServer(secureTransport, options) {
-  const server = secureServer(secureTransport, options);
-  server.onconnect = ({ connectedSocket }) => track(connectedSocket);
+  const server = expendable(secureServer(secureTransport, options));
+  server.onconnect = ({ connectedSocket }) => expendable(connectedSocket);
   return server;
 }
 

@@ -1,12 +1,13 @@
 "use strict";
 
 // Runs WPT's idlharness over raw-sockets.webidl and extensions.webidl, in a plain realm of node's and on the package as a user gets it
-// with `require("tcp-udp-sockets/globals")`, and prints its subtests as JSON: `[{ name, passed, message }]`.
+// with `require("tcp-udp-sockets/globals")`, and reports its subtests: `[{ name, passed, message }]`.
 // idlharness.test.js runs this in a process of its own, because testharness.js takes the global object for itself.
 
 const fs = require("node:fs");
 const path = require("node:path");
 const vm = require("node:vm");
+const { report } = require("../helpers/report");
 
 const TESTHARNESS = path.join(path.dirname(require.resolve("wpt-runner/package.json")), "testharness");
 
@@ -79,7 +80,7 @@ async function main() {
 
   const tests = await finished;
   const subtests = tests.map(({ name, status, message }) => ({ name, passed: status === 0, message }));
-  fs.writeSync(1, JSON.stringify(subtests));
+  report(subtests);
   process.exit(0);
 }
 

@@ -3,13 +3,16 @@
 const { spawnSync } = require("node:child_process");
 const fs = require("node:fs");
 const path = require("node:path");
+const { environment } = require("../helpers/environment");
 
-const { status, stdout, stderr } = spawnSync(process.execPath, [path.join(__dirname, "harness.js")], {
+const { status, stderr, output } = spawnSync(process.execPath, [path.join(__dirname, "harness.js")], {
   encoding: "utf8",
+  env: environment(),
+  stdio: ["ignore", "pipe", "pipe", "pipe"],
   timeout: 20_000,
   maxBuffer: 16 * 1024 * 1024,
 });
-const subtests = status === 0 ? JSON.parse(stdout) : [];
+const subtests = status === 0 ? JSON.parse(output[3]) : [];
 
 test("idlharness runs to its end over raw-sockets.webidl and extensions.webidl (R-shape)", () => {
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });

@@ -20,12 +20,8 @@ test("examples/load-balancer.js: connections go to the target with the fewest, p
   const child = start(`process.argv.splice(1, process.argv.length, ...${args}); require(${JSON.stringify(EXAMPLE)});`, {
     timeout: 15_000,
   });
-  let output = "";
-  child.process.stdout.on("data", (data) => {
-    output += data;
-  });
   await child.line("listens on port");
-  const port = Number(/listens on port (\d+)/.exec(output)[1]);
+  const port = Number(/listens on port (\d+)/.exec(child.output.stdout)[1]);
   // All four are open at the same time: two for each.
   const clients = [];
   for (let i = 0; i < 4; i++) {

@@ -22,7 +22,7 @@ describe("a socket is an async resource (R-context)", () => {
         socket.send("x", "127.255.255.255", 9);
       });
       setTimeout(() => {
-        process.stdout.write(JSON.stringify(seen.sort()));
+        report(seen.sort());
         socket.close();
       }, 100);`,
     );
@@ -39,7 +39,7 @@ describe("a socket is an async resource (R-context)", () => {
           await null;
           seen.push(String(storage.getStore()));
           if (seen.length === 3) {
-            process.stdout.write(JSON.stringify(seen.sort()));
+            report(seen.sort());
             sockets.forEach((one) => one.close());
           }
         };
@@ -64,7 +64,7 @@ describe("a socket is an async resource (R-context)", () => {
         connectedSocket.onclose = () => {
           seen.push("accepted close " + storage.getStore());
           server.close();
-          process.stdout.write(JSON.stringify(seen.sort()));
+          report(seen.sort());
         };
       };
       const client = storage.run("client", () => new TCPSocket("127.0.0.1", server.localPort));
@@ -95,7 +95,7 @@ describe("a socket is an async resource (R-context)", () => {
       const server = new TCPServerSocket({ localAddress: "127.0.0.1" });
       const tcp = new TCPSocket("127.0.0.1", server.localPort);
       tcp.onopen = () => {
-        process.stdout.write(JSON.stringify([...types].filter((type) => /^(TCP|UDP)/.test(type)).sort()));
+        report([...types].filter((type) => /^(TCP|UDP)/.test(type)).sort());
         process.exit(0);
       };`,
     );
@@ -133,7 +133,7 @@ describe("a socket is an async resource (R-context)", () => {
         note("closed");
         server.close();
         await serving;
-        process.stdout.write(JSON.stringify(seen.sort()));
+        report(seen.sort());
       });`,
     );
     expect(seen).toEqual(
@@ -162,7 +162,7 @@ describe("a socket is an async resource (R-context)", () => {
       socket.onerror = ({ error }) => seen.push(error.code + " " + storage.getStore());
       socket.onclose = () => {
         seen.push("close " + storage.getStore());
-        process.stdout.write(JSON.stringify(seen));
+        report(seen);
         server.close();
       };
       socket.onopen = () => storage.run("aborted here", () => controller.abort());`,
@@ -185,7 +185,7 @@ describe("a socket is an async resource (R-context)", () => {
       udp.close();
       server.close();
       Promise.all([udp.closed, server.closed]).then(() => setImmediate(() => {
-        process.stdout.write(JSON.stringify({ before, after: refs() }));
+        report({ before, after: refs() });
       }));`,
     );
     expect(result).toEqual({ before: ["TCPSERVERSOCKET false", "UDPSOCKET true"], after: [] });

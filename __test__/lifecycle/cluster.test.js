@@ -13,12 +13,9 @@ describe("several servers on one port (reusePort, extensions TCPServerOptions)",
     const child = start(`process.argv.splice(1, process.argv.length, "node", "0", "3"); require(${JSON.stringify(EXAMPLE)});`, {
       timeout: 15_000,
     });
-    let output = "";
-    child.process.stdout.on("data", (data) => {
-      output += data;
-    });
     await child.line("workers listen on port");
-    const port = Number(/on port (\d+)/.exec(output)[1]);
+    const { output } = child;
+    const port = Number(/on port (\d+)/.exec(output.stdout)[1]);
     // 40 connections that the system deals out by chance: that all go to one of three happens once in 3 ** 39 runs.
     for (let i = 0; i < 40; i++) {
       const client = await dial(port);
@@ -27,8 +24,8 @@ describe("several servers on one port (reusePort, extensions TCPServerOptions)",
       await inbox.end();
       expect(inbox.text()).toBe("ping");
     }
-    const workers = () => new Set([...output.matchAll(/worker (\d+) serves/g)].map(([, id]) => id));
-    await eventually(() => output.match(/serves/g).length === 40);
+    const workers = () => new Set([...output.stdout.matchAll(/worker (\d+) serves/g)].map(([, id]) => id));
+    await eventually(() => output.stdout.match(/serves/g).length === 40);
     expect(workers().size).toBeGreaterThan(1);
   });
 
@@ -39,16 +36,11 @@ describe("several servers on one port (reusePort, extensions TCPServerOptions)",
         connectedSocket.send(String(process.pid));
         connectedSocket.close();
       };
-      console.log("port " + server.localPort + ".");`;
+      report(server.localPort);`;
     const first = start(server, { timeout: 15_000 });
-    let said = "";
-    first.process.stdout.on("data", (data) => {
-      said += data;
-    });
-    await first.line("port ");
-    const port = Number(/port (\d+)/.exec(said)[1]);
+    const port = await first.next();
     const second = start(server, { args: [String(port)], timeout: 15_000 });
-    await second.line(`port ${port}.`);
+    expect(await second.next()).toBe(port);
     const pids = new Set();
     for (let i = 0; i < 40; i++) {
       const client = await dial(port);

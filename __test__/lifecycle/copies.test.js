@@ -94,7 +94,7 @@ describe("two copies of the package in one process", () => {
       const done = (name) => () => {
         seen.push(name);
         if (seen.length === 3) {
-          process.stdout.write(JSON.stringify(seen.sort()));
+          report(seen.sort());
           ours.close();
           theirs.close();
         }
@@ -148,7 +148,7 @@ describe("two copies of the package in one process", () => {
             return error.name;
           }
         })();
-        process.stdout.write(JSON.stringify([[...new Uint8Array(data)], isForeign]));
+        report([[...new Uint8Array(data)], isForeign]);
         ours.close();
         socket.close();
       };

@@ -58,7 +58,7 @@ describe("the process and its sockets (R-keep)", () => {
   });
 
   test.each(names)("ref() after unref() of a %s holds it again", async (kind) => {
-    const { code, stdout, timedOut } = await withOpen(
+    const { code, reports, timedOut } = await withOpen(
       kind,
       `const seen = [open.hasRef()];
       open.unref();
@@ -68,13 +68,13 @@ describe("the process and its sockets (R-keep)", () => {
       open.ref();
       seen.push(open.hasRef());
       setTimeout(() => {
-        process.stdout.write(JSON.stringify(seen));
+        report(seen);
         open.close();
       }, 200).unref();`,
     );
     expect(timedOut).toBe(false);
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toEqual([true, false, true]);
+    expect(reports).toEqual([[true, false, true]]);
   });
 
   test("a TCPSocket that is connecting holds the process until it has failed", async () => {

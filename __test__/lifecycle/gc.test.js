@@ -43,7 +43,7 @@ describe("open sockets survive garbage collection (R-keep)", () => {
         while (got === "") {
           await turns(1);
         }
-        process.stdout.write(JSON.stringify(got));
+        report(got);
         process.exit(0);`,
       ),
       how,
@@ -74,7 +74,7 @@ describe("open sockets survive garbage collection (R-keep)", () => {
         });
         litter();
         await collect();
-        process.stdout.write(JSON.stringify(await echoed));
+        report(await echoed);
         process.exit(0);`,
       ),
       how,
@@ -95,7 +95,7 @@ describe("open sockets survive garbage collection (R-keep)", () => {
         await turns(20);
         litter();
         await collect();
-        process.stdout.write(JSON.stringify(refs.map((ref) => ref.deref()?.readyState)));
+        report(refs.map((ref) => ref.deref()?.readyState));
         process.exit(0);`,
       ),
       how,
@@ -110,7 +110,7 @@ describe("open sockets survive garbage collection (R-keep)", () => {
           const socket = new UDPSocket({ localAddress: "127.0.0.1" });
           socket.mark = { kept: true };
           socket.addEventListener("message", function (event) {
-            process.stdout.write(JSON.stringify([this.mark.kept, event.target === this, event.target.mark.kept]));
+            report([this.mark.kept, event.target === this, event.target.mark.kept]);
             this.close();
           });
           return socket.localPort;
@@ -136,7 +136,7 @@ describe("open sockets survive garbage collection (R-keep)", () => {
             received += chunk.length;
           });
           peer.on("end", () => {
-            process.stdout.write(JSON.stringify(received));
+            report(received);
             receiver.close();
           });
         });
@@ -243,7 +243,7 @@ describe("closed sockets are collected", () => {
           await collect();
         }
         await turns(10);
-        process.stdout.write(JSON.stringify({ made: refs.length, left: refs.filter((ref) => ref.deref()).length, finalized }));`,
+        report({ made: refs.length, left: refs.filter((ref) => ref.deref()).length, finalized });`,
       ),
       how,
     );
@@ -333,7 +333,7 @@ describe("10,000 opened and closed sockets leave no growth", () => {
         const before = await look();
         await round(10_000);
         const after = await look();
-        process.stdout.write(JSON.stringify({ before, after }));
+        report({ before, after });
         process.exit(0);`,
       ),
       // A small young generation: V8 lets it grow to 32 MiB otherwise, which hides what the sockets leave.

@@ -52,7 +52,7 @@ describe("handlers that throw (R-handler)", () => {
         process.on("uncaughtException", (error) => {
           caught.push(error.message);
           if (caught.length === 4) {
-            process.stdout.write(JSON.stringify({ seen, caught }));
+            report({ seen, caught });
             end();
           }
         });
@@ -85,7 +85,7 @@ describe("handlers that throw (R-handler)", () => {
         count += 1;
         if (count === 5) {
           socket.close();
-          setImmediate(() => process.stdout.write(JSON.stringify(caught)));
+          setImmediate(() => report(caught));
           return;
         }
         throw values[count - 1];
@@ -105,7 +105,7 @@ describe("handlers that throw (R-handler)", () => {
       process.on("uncaughtException", () => {
         caught += 1;
         if (caught === 200) {
-          process.stdout.write(JSON.stringify({ messages, caught }));
+          report({ messages, caught });
           socket.close();
         }
       });

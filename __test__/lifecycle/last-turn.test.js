@@ -37,7 +37,7 @@ describe("unref'd sockets work on while something else keeps the process (R-keep
       let trips = 0;
       socket.onmessage = ({ data }) => {
         if (++trips < 1000) return socket.send(data);
-        process.stdout.write(JSON.stringify({ trips }));
+        report({ trips });
         clearTimeout(keeper);
       };`,
       { timeout: 10_000 },

@@ -1,25 +1,17 @@
 "use strict";
 
-const { spawn } = require("node:child_process");
-const { ROOT, deadline } = require("../helpers");
+const path = require("node:path");
+const { pathToFileURL } = require("node:url");
+const { ROOT, runJSON } = require("../helpers");
 
-/** Run source text that has not loaded the package yet; its stdout, parsed. */
-function bare(source, ...args) {
-  const child = spawn(process.execPath, [...args, "-e", source], { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });
-  let stdout = "";
-  child.stdout.on("data", (chunk) => {
-    stdout += chunk;
-  });
-  const ended = new Promise((resolve, reject) => {
-    child.once("close", (code, signal) => {
-      if (code === 0) {
-        resolve(JSON.parse(stdout));
-      } else {
-        reject(new Error(`ended with ${signal ?? code}: ${stdout}`));
-      }
-    });
-  });
-  return deadline(ended, "the child to end by itself", 20_000).finally(() => child.kill("SIGKILL"));
+const REPORT = path.join(ROOT, "__test__", "helpers", "report.js");
+
+/** Run source text that has not loaded the package yet; what it reports. */
+function bare(source, ...nodeArgs) {
+  const prelude = nodeArgs.includes("--input-type=module")
+    ? `import { report } from ${JSON.stringify(pathToFileURL(REPORT))};`
+    : `const { report } = require(${JSON.stringify(REPORT)});`;
+  return runJSON(prelude + source, { bare: true, nodeArgs, timeout: 20_000 });
 }
 
 const look = `
@@ -34,11 +26,11 @@ const linuxTest = process.platform === "linux" ? test : test.skip;
 
 describe("loading the package alone", () => {
   test("does not keep the process alive", async () => {
-    expect(await bare(`require(${JSON.stringify(ROOT)}); process.stdout.write("1");`)).toBe(1);
+    expect(await bare(`require(${JSON.stringify(ROOT)}); report(1);`)).toBe(1);
   });
 
   test("nor does importing it as a module", async () => {
-    const source = `import * as all from "tcp-udp-sockets"; process.stdout.write(JSON.stringify(Object.keys(all).sort()));`;
+    const source = `import * as all from "tcp-udp-sockets"; report(Object.keys(all).sort());`;
     const names = await bare(source, "--input-type=module");
     expect(names).toEqual(expect.arrayContaining(["TCPServerSocket", "TCPSocket", "UDPSocket"]));
   });
@@ -51,8 +43,7 @@ describe("loading the package alone", () => {
         const before = look();
         require(${JSON.stringify(ROOT)});
         const after = look();
-        // Not earlier: stdout itself takes a descriptor when it is first looked at.
-        process.stdout.write(JSON.stringify({ before, after }));
+        report({ before, after });
       });`,
     );
     expect(after).toEqual(before);
@@ -71,7 +62,7 @@ describe("loading the package alone", () => {
           await new Promise((resolve) => setTimeout(resolve, 10));
           rounds.push(look());
         }
-        process.stdout.write(JSON.stringify(rounds));
+        report(rounds);
       })();`,
     );
     expect(new Set(rounds.map((round) => JSON.stringify(round))).size).toBe(1);
@@ -82,7 +73,7 @@ describe("loading the package alone", () => {
       `const before = new Set(Reflect.ownKeys(globalThis));
       require(${JSON.stringify(ROOT)});
       const added = Reflect.ownKeys(globalThis).filter((key) => !before.has(key));
-      process.stdout.write(JSON.stringify(added.map(String)));`,
+      report(added.map(String));`,
     );
     expect(added).toEqual([]);
   });
@@ -91,7 +82,7 @@ describe("loading the package alone", () => {
     const code = await bare(
       `const { Worker } = require("node:worker_threads");
       const worker = new Worker("require(" + ${JSON.stringify(JSON.stringify(ROOT))} + ")", { eval: true });
-      worker.once("exit", (code) => process.stdout.write(String(code)));`,
+      worker.once("exit", (code) => report(code));`,
     );
     expect(code).toBe(0);
   });
@@ -110,7 +101,7 @@ describe("loading the package alone", () => {
             codes.add(code);
           }
         }
-        process.stdout.write(JSON.stringify({ codes: [...codes], before, after: look() }));
+        report({ codes: [...codes], before, after: look() });
       })();`,
     );
     expect(codes).toEqual([0]);

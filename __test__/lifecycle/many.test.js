@@ -33,7 +33,7 @@ describe("many sockets in one process", () => {
         });
         await done;
         sockets.forEach((socket) => socket.close());
-        process.stdout.write(JSON.stringify({ right, wrong }));`,
+        report({ right, wrong });`,
       ),
       { timeout: 20_000 },
     );
@@ -82,7 +82,7 @@ describe("many sockets in one process", () => {
           await new Promise(setImmediate);
         }
         server.close();
-        process.stdout.write(JSON.stringify(result));`,
+        report(result);`,
       ),
       { timeout: 20_000 },
     );
@@ -102,7 +102,7 @@ describe("many sockets in one process", () => {
             server.close();
           };
         })));
-        process.stdout.write(JSON.stringify(arrived.filter(Boolean).length));`,
+        report(arrived.filter(Boolean).length);`,
       ),
     );
     expect(result).toBe(200);
@@ -127,7 +127,7 @@ describe("many sockets in one process", () => {
           };
           next();
         });
-        process.stdout.write(JSON.stringify(rounds));`,
+        report(rounds);`,
       ),
       { timeout: 20_000 },
     );
@@ -160,7 +160,7 @@ describe("many sockets in one process", () => {
         open.at(-1).send("works", "127.0.0.1", open[0].localPort);
         const text = Buffer.from((await message).data).toString();
         open.forEach((socket) => socket.close());
-        process.stdout.write(JSON.stringify({ count, error: [error.name, error.code], others, text }));`,
+        report({ count, error: [error.name, error.code], others, text });`,
       ),
       { openFiles: 256 },
     );

@@ -7,6 +7,7 @@ const fs = require("node:fs");
 const os = require("node:os");
 const path = require("node:path");
 const { ROOT } = require("../helpers");
+const { environment } = require("../helpers/environment");
 
 const JEST = path.join(path.dirname(require.resolve("jest/package.json")), "bin", "jest.js");
 
@@ -23,7 +24,7 @@ function detect(body) {
     const { status, stderr } = spawnSync(
       process.execPath,
       [JEST, "--rootDir", folder, "--detectOpenHandles", "--forceExit", "--watchman=false"],
-      { cwd: folder, encoding: "utf8", timeout: 25_000 },
+      { cwd: folder, encoding: "utf8", env: environment(), timeout: 25_000 },
     );
     return { status, stderr };
   } finally {

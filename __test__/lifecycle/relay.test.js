@@ -44,7 +44,7 @@ describe("relay() and its process (R-relay)", () => {
         peerB.end();
         const { bytesToB } = await counts;
         await end;
-        console.log(JSON.stringify({ code, bytesToB, bytes }));`),
+        report({ code, bytesToB, bytes });`),
       { openFiles: 64, timeout: 15_000 },
     );
     expect(result).toEqual({ code: "EMFILE", bytesToB: 30_000_000, bytes: 30_000_000 });
@@ -95,7 +95,7 @@ describe("relay() and its process (R-relay)", () => {
         busy.push(await rest());
         peerB.end();
         await counts;
-        console.log(JSON.stringify(busy));`),
+        report(busy);`),
       { timeout: 15_000 },
     );
     // A task that spins would take 400 ms.

@@ -22,7 +22,7 @@ describe("each event is a task of its own (R-task; Node)", () => {
         });
         if (number === "9") {
           setImmediate(() => {
-            process.stdout.write(JSON.stringify(seen));
+            report(seen);
             socket.close();
           });
         }
@@ -45,7 +45,7 @@ describe("each event is a task of its own (R-task; Node)", () => {
         process.nextTick(() => seen.push("tick " + number));
         if (number === "4") {
           setImmediate(() => {
-            process.stdout.write(JSON.stringify(seen));
+            report(seen);
             socket.close();
           });
         }
@@ -66,7 +66,7 @@ describe("each event is a task of its own (R-task; Node)", () => {
         await null;
         running -= 1;
         if (seen.length === 20) {
-          process.stdout.write(JSON.stringify(seen));
+          report(seen);
           socket.close();
         }
       };
@@ -87,7 +87,7 @@ describe("each event is a task of its own (R-task; Node)", () => {
           left -= 1;
           if (left === 0) {
             setImmediate(() => {
-              process.stdout.write(JSON.stringify(seen));
+              report(seen);
               sockets.forEach((one) => one.close());
             });
           }
@@ -118,7 +118,7 @@ describe("each event is a task of its own (R-task; Node)", () => {
             queueMicrotask(() => {
               seen.push("microtask");
               if (seen.length === 20) {
-                process.stdout.write(JSON.stringify(seen));
+                report(seen);
                 process.exit(0);
               }
             });
@@ -136,7 +136,7 @@ describe("each event is a task of its own (R-task; Node)", () => {
       socket.addEventListener("message", () => queueMicrotask(() => seen.push("microtask")));
       socket.addEventListener("message", () => seen.push("second listener"));
       socket.addEventListener("message", () => setImmediate(() => {
-        process.stdout.write(JSON.stringify(seen));
+        report(seen);
         socket.close();
       }));
       socket.send("x", "127.0.0.1", socket.localPort);`,
@@ -160,7 +160,7 @@ describe("each event is a task of its own (R-task; Node)", () => {
       client.onopen = () => seen.push("open", client.readyState);
       client.onclose = () => {
         seen.push("close", client.readyState);
-        process.stdout.write(JSON.stringify(seen));
+        report(seen);
       };
       seen.push("code behind new");
       Promise.resolve().then(() => seen.push("microtask"));`,
@@ -187,7 +187,7 @@ describe("each event is a task of its own (R-task; Node)", () => {
         if (timers === 20) {
           running = false;
           clearInterval(interval);
-          process.stdout.write(JSON.stringify({ timers, immediates }));
+          report({ timers, immediates });
           socket.close();
         }
       }, 5);

@@ -114,7 +114,7 @@ describe("worker_threads (R-end-of-life)", () => {
           await Promise.all([one(), one()]);
         }
         peers.close();
-        process.stdout.write(JSON.stringify(result));`,
+        report(result);`,
       ),
       { timeout: 90_000 },
     );
@@ -136,7 +136,7 @@ describe("worker_threads (R-end-of-life)", () => {
             codes.push(await worker.terminate());
           }));
         }
-        process.stdout.write(JSON.stringify(codes));`,
+        report(codes);`,
       ),
       { timeout: 25_000 },
     );
@@ -151,7 +151,7 @@ describe("worker_threads (R-end-of-life)", () => {
           "socket.onmessage = () => socket.close(); socket.send('x', '127.0.0.1', socket.localPort);",
           { eval: true },
         );
-        process.stdout.write(JSON.stringify(await once(worker, "exit")));`,
+        report(await once(worker, "exit"));`,
       ),
     );
     expect(code).toBe(0);
@@ -165,7 +165,7 @@ describe("worker_threads (R-end-of-life)", () => {
           "setTimeout(() => { require('node:worker_threads').parentPort.postMessage('still here'); socket.close(); }, 200).unref();",
           { eval: true },
         );
-        process.stdout.write(JSON.stringify(await once(worker, "message")));`,
+        report(await once(worker, "message"));`,
       ),
     );
     expect(said).toBe("still here");
@@ -197,7 +197,7 @@ describe("worker_threads (R-end-of-life)", () => {
           server.close();
           result.push(code === 5 ? 5 : [code, await error]);
         }
-        process.stdout.write(JSON.stringify(result));`,
+        report(result);`,
       ),
     );
     expect(result).toEqual([5, [1, "in the worker"]]);
@@ -230,7 +230,7 @@ describe("worker_threads (R-end-of-life)", () => {
         socket.send("to myself", "127.0.0.1", socket.localPort);
         seen.push(Buffer.from((await once(socket, "message")).data).toString());
         socket.close();
-        process.stdout.write(JSON.stringify(seen));`,
+        report(seen);`,
       ),
     );
     expect(seen).toEqual(["echo", "echo", "echo", "echo", "to myself"]);

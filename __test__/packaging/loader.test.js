@@ -8,7 +8,10 @@ const os = require("node:os");
 const path = require("node:path");
 const process = require("node:process");
 
+const { environment } = require("../helpers/environment");
+
 const root = path.join(__dirname, "..", "..");
+const REPORT = path.join(root, "__test__", "helpers", "report.js");
 const built = readdirSync(root).find((name) => isOwn(name));
 const platform = built?.split(".")[1];
 
@@ -32,19 +35,21 @@ function isOwn(name) {
   return start === "tcp-udp-sockets" && end === "node" && target.startsWith(`${process.platform}-${process.arch}`);
 }
 
-/** Runs a script in the project. */
+/** Runs a script in the project; `reported` is what it gives by report(). */
 function run(script, env = {}) {
-  const withoutBinary = { ...process.env };
+  const withoutBinary = environment();
   delete withoutBinary.NAPI_RS_NATIVE_LIBRARY_PATH;
-  return spawnSync(process.execPath, ["-e", script], {
+  const { status, stderr, output } = spawnSync(process.execPath, ["-e", `const { report } = require(${JSON.stringify(REPORT)});${script}`], {
     cwd: project,
     encoding: "utf8",
     env: { ...withoutBinary, ...env },
+    stdio: ["ignore", "pipe", "pipe", "pipe"],
     timeout: 20_000,
   });
+  return { status, stderr, reported: output[3] === "" ? undefined : JSON.parse(output[3]) };
 }
 
-const LOAD = 'require("tcp-udp-sockets"); console.log("loaded")';
+const LOAD = 'require("tcp-udp-sockets"); report("loaded")';
 
 /** Installs the platform's package with the given file as its binary. */
 function installPlatformPackage(contents) {
@@ -80,12 +85,12 @@ test("a binary that is none: the error tells why it did not load", () => {
 
 test("the platform's package is found", () => {
   installPlatformPackage();
-  expect(run(LOAD)).toMatchObject({ status: 0, stdout: "loaded\n" });
+  expect(run(LOAD)).toMatchObject({ status: 0, reported: "loaded" });
 });
 
 test("NAPI_RS_NATIVE_LIBRARY_PATH names the binary", () => {
-  const { status, stdout } = run(LOAD, { NAPI_RS_NATIVE_LIBRARY_PATH: path.join(root, built) });
-  expect({ status, stdout }).toEqual({ status: 0, stdout: "loaded\n" });
+  const { status, reported } = run(LOAD, { NAPI_RS_NATIVE_LIBRARY_PATH: path.join(root, built) });
+  expect({ status, reported }).toEqual({ status: 0, reported: "loaded" });
 });
 
 test("what NAPI_RS_NATIVE_LIBRARY_PATH names and cannot be loaded is an error, whatever else there is", () => {
@@ -101,9 +106,9 @@ test("index.mjs and index.js give the same classes", () => {
   const script = `import("tcp-udp-sockets").then((esm) => {
     const cjs = require("tcp-udp-sockets");
     for (const name of Object.keys(cjs)) if (esm[name] !== cjs[name]) throw new Error(name);
-    console.log(Object.keys(esm).filter((name) => !(name in cjs)).join() || "same");
+    report(Object.keys(esm).filter((name) => !(name in cjs)));
   })`;
-  expect(run(script)).toMatchObject({ status: 0, stdout: "same\n" });
+  expect(run(script)).toMatchObject({ status: 0, reported: [] });
 });
 
 test("nothing is added to globalThis but by tcp-udp-sockets/globals (R-trust)", () => {
@@ -114,7 +119,6 @@ test("nothing is added to globalThis but by tcp-udp-sockets/globals (R-trust)", 
     const added = () => Object.getOwnPropertyNames(globalThis).filter((name) => !before.includes(name)).sort();
     const none = added();
     require("tcp-udp-sockets/globals");
-    console.log(JSON.stringify([none, added(), added().every((name) => globalThis[name] === sockets[name])]));`;
-  const { stdout } = run(script);
-  expect(JSON.parse(stdout)).toEqual([[], ["TCPServerSocket", "TCPSocket", "UDPSocket"], true]);
+    report([none, added(), added().every((name) => globalThis[name] === sockets[name])]);`;
+  expect(run(script).reported).toEqual([[], ["TCPServerSocket", "TCPSocket", "UDPSocket"], true]);
 });

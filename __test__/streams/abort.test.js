@@ -258,7 +258,7 @@ describe("one signal", () => {
         for (let i = 0; i < 20; i++) most.push(await round(500));
         await sweep();
         const growth = process.memoryUsage().heapUsed - before;
-        console.log(JSON.stringify({ most: Math.max(...most), left: getEventListeners(signal, "abort").length, growth, warnings }));
+        report({ most: Math.max(...most), left: getEventListeners(signal, "abort").length, growth, warnings });
       })();`,
       { nodeArgs: ["--expose-gc"], timeout: 25_000, openFiles: 1024 },
     );
@@ -297,7 +297,7 @@ describe("one signal", () => {
         }
         const failing = new TCPSocket("127.0.0.1", 1, { signal: controller.signal });
         await failing.closed.catch(() => {});
-        console.log(JSON.stringify(getEventListeners(controller.signal, "abort").length));
+        report(getEventListeners(controller.signal, "abort").length);
         peer.close();
       });`,
     );

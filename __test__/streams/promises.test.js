@@ -248,8 +248,8 @@ describe("closed", () => {
 
 describe("promises of their own accord", () => {
   test("reject nowhere that nobody looks: no unhandled rejection, and no warning of an unheard error (R-promises, R-unheard)", async () => {
-    const { code, stderr, stdout } = await run(`
-      process.on("unhandledRejection", (reason) => console.log("unhandled", reason));
+    const { code, stderr, reports } = await run(`
+      process.on("unhandledRejection", (reason) => report(String(reason)));
       const socket = new TCPSocket("127.0.0.1", 1);
       void socket.opened;
       void socket.closed;
@@ -258,7 +258,7 @@ describe("promises of their own accord", () => {
       const datagrams = new UDPSocket();
       void datagrams.closed;
       datagrams.send(new Uint8Array(70000), "127.0.0.1", 9);`);
-    expect({ code, stderr, stdout }).toEqual({ code: 0, stderr: "", stdout: "" });
+    expect({ code, stderr, reports }).toEqual({ code: 0, stderr: "", reports: [] });
   });
 
   test("that somebody follows reject as any promise does: without a handler the process ends (R-promises)", async () => {
@@ -320,7 +320,7 @@ describe("Symbol.asyncDispose", () => {
   })();
 
   (hasUsing ? test : test.skip)("await using closes what a block has opened (R-dispose)", async () => {
-    const { code, stdout, stderr } = await run(`
+    const { code, reports, stderr } = await run(`
       (async () => {
         let kept;
         {
@@ -328,8 +328,8 @@ describe("Symbol.asyncDispose", () => {
           await using socket = new UDPSocket();
           kept = [server, socket];
         }
-        console.log(kept.map((one) => one.readyState).join());
+        report(kept.map((one) => one.readyState));
       })();`);
-    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: "closed,closed\n", stderr: "" });
+    expect({ code, reports, stderr }).toEqual({ code: 0, reports: [["closed", "closed"]], stderr: "" });
   });
 });

@@ -1,6 +1,6 @@
 "use strict";
 
-const { TCPSocket, track, tcpServer, acceptedPair, tcp, dial, dialLater, once, record, collect, settle, hasIPv6, text, pattern, sha256 } = require("../helpers");
+const { TCPSocket, track, expendable, tcpServer, acceptedPair, tcp, dial, dialLater, once, record, collect, settle, hasIPv6, text, pattern, sha256 } = require("../helpers");
 
 const testIPv6 = hasIPv6 ? test : test.skip;
 const PATIENT = 20_000;
@@ -171,11 +171,11 @@ test("a client that is gone before it is accepted is a socket that ends, or none
   gone.resetAndDestroy();
   await settle();
   const log = record(server, ["connect", "error"]);
+  server.addEventListener("connect", ({ connectedSocket }) => expendable(connectedSocket));
   await dial(server.localPort);
   await log.atLeast(1, "connect");
   await settle();
   expect(server.readyState).toBe("open");
-  log.entries.filter((entry) => entry.type === "connect").forEach((entry) => track(entry.event.connectedSocket));
 });
 
 describe("options for accepted sockets", () => {

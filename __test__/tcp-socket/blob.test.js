@@ -7,6 +7,7 @@ const { openAsBlob } = fs;
 const { File } = require("node:buffer");
 const {
   tcpPair,
+  expendable,
   once,
   record,
   collect,
@@ -201,6 +202,7 @@ test("a Blob that cannot be read is a lost connection: closed, error (EIO), clos
 
 test("what was sent before a Blob that cannot be read is not followed by what was sent behind it (R-tcp-order)", async () => {
   const { socket, peer } = await tcpPair();
+  expendable(socket);
   const inbox = collect(peer);
   const blob = await unreadableBlob(1000);
   socket.send(blob);

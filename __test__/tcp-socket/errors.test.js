@@ -96,7 +96,7 @@ test("/globals adds the three sockets and no event class (R-noif, R-trust: nothi
     const early = sockets.filter((name) => name in globalThis);
     require("tcp-udp-sockets/globals");
     const added = Object.getOwnPropertyNames(globalThis).filter((name) => !before.includes(name));
-    console.log(JSON.stringify({ early, added: added.sort() }));
+    report({ early, added: added.sort() });
   `);
   expect(result).toEqual({ early: [], added: ["TCPServerSocket", "TCPSocket", "UDPSocket"] });
 });
@@ -133,7 +133,7 @@ describe("an error that nobody hears", () => {
           await sleep(5);
         }
         await sleep(50);
-        console.log(JSON.stringify(warnings.map(({ name, message }) => ({ name, message }))));
+        report(warnings.map(({ name, message }) => ({ name, message })));
       }
     `);
     expect(result.map(({ name }) => name)).toEqual(["UnheardSocketError"]);
@@ -159,7 +159,7 @@ describe("an error that nobody hears", () => {
           await sleep(5);
         }
         await sleep(50);
-        console.log(JSON.stringify(warnings.map(({ name }) => name)));
+        report(warnings.map(({ name }) => name));
       }
     `);
     expect(result).toEqual([]);

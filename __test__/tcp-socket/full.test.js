@@ -1,11 +1,14 @@
 "use strict";
 
-const { tcpPair, acceptedPair, once, record, collect, pattern, settle, sha256, expectDOMException, expectIsDOMException } = require("../helpers");
+const { tcpPair, acceptedPair, expendable, once, record, collect, pattern, settle, sha256, expectDOMException, expectIsDOMException } = require("../helpers");
 
 const ALL = ["message", "halfclose", "drain", "error", "close"];
 
-function smallPair() {
-  return tcpPair({ options: { maxBufferedAmount: 1000 } });
+/** Most tests here fill the socket's buffer, which ends it. */
+async function smallPair(options = { maxBufferedAmount: 1000 }) {
+  const pair = await tcpPair({ options });
+  expendable(pair.socket);
+  return pair;
 }
 
 test("past maxBufferedAmount: send() returns false, closed at once, then error (ENOBUFS) and close (draft send(), R-tcp-full)", async () => {
@@ -61,7 +64,7 @@ test("a send() while bufferedAmount is 0 is always taken, however large (R-tcp-f
 });
 
 test("maxBufferedAmount 0 leaves one send() at a time (R-tcp-full)", async () => {
-  const { socket, peer } = await tcpPair({ options: { maxBufferedAmount: 0, highWaterMark: 0 } });
+  const { socket, peer } = await smallPair({ maxBufferedAmount: 0, highWaterMark: 0 });
   const inbox = collect(peer);
   socket.send("a");
   await once(socket, "drain");
@@ -153,7 +156,7 @@ test("a sender that ignores false is stopped before it has taken more than maxBu
 });
 
 test("the limit is 268,435,456 bytes unless said (extensions TCPOptions)", async () => {
-  const { socket, peer } = await tcpPair();
+  const { socket, peer } = await smallPair({});
   peer.pause();
   const half = new Uint8Array(134_217_728);
   expect(socket.send(half)).toBe(false);
@@ -165,6 +168,7 @@ test("the limit is 268,435,456 bytes unless said (extensions TCPOptions)", async
 
 test("the limit of one accepted socket is its server's (extensions TCPServerOptions)", async () => {
   const { socket } = await acceptedPair({ options: { maxBufferedAmount: 10 } });
+  expendable(socket);
   socket.send("01234");
   expect(socket.send("56789x")).toBe(false);
   expect(socket.readyState).toBe("closed");

@@ -187,7 +187,7 @@ test.each(["handler", "listener"])(
         socket.addEventListener("message", () => calls.push("after"));
         socket.onclose = () => {
           server.close();
-          setTimeout(() => console.log(JSON.stringify({ uncaught, calls })), 20);
+          setTimeout(() => report({ uncaught, calls }), 20);
         };
       });
     `,

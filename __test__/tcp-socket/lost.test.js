@@ -1,6 +1,6 @@
 "use strict";
 
-const { tcpPair, acceptedPair, once, record, collect, pattern, settle, eventually, text, expectDOMException, expectIsDOMException } = require("../helpers");
+const { tcpPair, acceptedPair, expendable, once, record, collect, pattern, settle, eventually, text, expectDOMException, expectIsDOMException } = require("../helpers");
 
 const MIB = 1024 * 1024;
 const ALL = ["open", "message", "halfclose", "drain", "error", "close"];
@@ -124,6 +124,7 @@ test("send() in the error handler throws InvalidStateError already (R-tcp-lost: 
 
 test("nothing happens to a lost socket any more: no message, no drain, whatever is called (R-tcp-lost)", async () => {
   const { socket, peer } = await tcpPair();
+  expendable(socket);
   socket.send(pattern(100));
   peer.resetAndDestroy();
   await once(socket, "close");

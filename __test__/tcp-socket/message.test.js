@@ -186,7 +186,7 @@ test("large data still comes after the collector ran while no socket was open (R
       for (let i = 0; i < 200 && received < 1_000_000; i++) {
         await new Promise((resolve) => setTimeout(resolve, 10));
       }
-      console.log(JSON.stringify({ received }));
+      report({ received });
       process.exit(0);
     });
   `,

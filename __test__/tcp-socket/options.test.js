@@ -131,7 +131,7 @@ test("the copy of the package that ESM imports is the one that require() gives (
   const result = await runJSON(`
     import("tcp-udp-sockets").then((esm) => {
       const cjs = require("tcp-udp-sockets");
-      console.log(JSON.stringify(["UDPSocket", "TCPSocket", "TCPServerSocket"].map((name) => esm[name] === cjs[name])));
+      report(["UDPSocket", "TCPSocket", "TCPServerSocket"].map((name) => esm[name] === cjs[name]));
     });
   `);
   expect(result).toEqual([true, true, true]);

@@ -1,6 +1,6 @@
 "use strict";
 
-const { tcp, tcpPair, listen, once, collect, settle, pattern, expectDOMException, expectTypeError } = require("../helpers");
+const { tcp, tcpPair, expendable, listen, once, collect, settle, pattern, expectDOMException, expectTypeError } = require("../helpers");
 
 const INVALID_STATE_ERR = 11;
 
@@ -156,6 +156,7 @@ describe("outside open", () => {
 
   test("once reset by the peer the message says that too (R-tcp-send: which state and why it ended)", async () => {
     const { socket, peer } = await tcpPair();
+    expendable(socket);
     peer.resetAndDestroy();
     await once(socket, "close");
     const error = expectDOMException(() => socket.send("x"), "InvalidStateError", "EPIPE");

@@ -1,7 +1,7 @@
 "use strict";
 
 const { setImmediate } = require("node:timers");
-const { tcp, tcpPair, acceptedPair, tcpServer, listen, dial, once, record, settle, turn, refusedPort } = require("../helpers");
+const { tcp, tcpPair, acceptedPair, expendable, tcpServer, listen, dial, once, record, settle, turn, refusedPort } = require("../helpers");
 
 function block(ms) {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
@@ -96,6 +96,7 @@ test("readyState changes in the task of the event that tells of it, not before (
 
 test("a listener of open that busy-waits sees no other change of state (R-task)", async () => {
   const { socket, peer } = await tcpPair();
+  expendable(socket);
   peer.write("x");
   await once(socket, "message");
   peer.resetAndDestroy();

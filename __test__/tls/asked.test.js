@@ -2,7 +2,7 @@
 
 // R-tls-asked: whether a socket speaks TLS, and never plain text because one of two options was forgotten.
 
-const { tcp, tcpServer, listen, once, collect, dial, expectDOMException, expectTypeError, keep } = require("../helpers");
+const { tcp, tcpServer, listen, once, collect, dial, expectDOMException, expectTypeError, keep, track } = require("../helpers");
 const { authority } = require("../helpers/certificates");
 const { listenTLS, dialTLS, opened, failure } = require("../helpers/tls");
 
@@ -120,7 +120,7 @@ describe("R-tls-asked: a server", () => {
     const server = tcpServer(options);
     const connect = once(server, "connect");
     const peer = await dialTLS(server.localPort);
-    expect((await connect).connectedSocket.secureTransport).toBe("on");
+    expect(track((await connect).connectedSocket).secureTransport).toBe("on");
     keep(peer);
   });
 

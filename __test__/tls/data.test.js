@@ -2,7 +2,7 @@
 
 // The data path over TLS does what the plain one does: order, completeness, back-pressure, suspend, drain, limits.
 
-const { collect, deadline, eventually, once, pattern, record, settle, sha256, turn } = require("../helpers");
+const { collect, deadline, eventually, expendable, once, pattern, record, settle, sha256, turn } = require("../helpers");
 const { exchange, randomChunks } = require("../helpers/exchange");
 const { authority } = require("../helpers/certificates");
 const { opened, secureAccepted, secureBoth, secureClient, securePair } = require("../helpers/tls");
@@ -279,7 +279,9 @@ describe("R-tcp-message over TLS: both ends of this package", () => {
       socket.onmessage = ({ data }) => socket.send(data);
     };
     echo(firstAccepted);
-    server.onconnect = ({ connectedSocket }) => echo(connectedSocket);
+    // Each client ends with a reset.
+    expendable(firstAccepted);
+    server.onconnect = ({ connectedSocket }) => echo(expendable(connectedSocket));
     const clients = [first, ...Array.from({ length: 31 }, () => secureClient(server.localPort, trust))];
     await Promise.all(clients.slice(1).map((socket) => opened(socket)));
     await Promise.all(

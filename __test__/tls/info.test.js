@@ -3,7 +3,7 @@
 // secureTransportInfo and secureTransport: what the connection tells of itself.
 
 const { X509Certificate } = require("node:crypto");
-const { TCPSocket, once, sha256, tcpPair, track } = require("../helpers");
+const { TCPSocket, expendable, once, sha256, tcpPair, track } = require("../helpers");
 const { authority } = require("../helpers/certificates");
 const { secureAccepted, secureBoth, secureClient, securePair, secureServer } = require("../helpers/tls");
 
@@ -85,7 +85,7 @@ describe("secureTransportInfo (R-tls-verify, R-tls-asked)", () => {
 
   test("is null, and secureTransport not on, until the handshake is done; both stay once closed", async () => {
     const server = secureServer(own);
-    server.onconnect = ({ connectedSocket }) => track(connectedSocket);
+    server.onconnect = ({ connectedSocket }) => expendable(connectedSocket);
     const socket = secureClient(server.localPort, trust);
     expect([socket.secureTransport, socket.secureTransportInfo]).toEqual(["off", null]);
     await once(socket, "open");

@@ -17,8 +17,8 @@ async function connect(options, env) {
   const script = `
     const options = { ca: process.argv.at(-1), ...${JSON.stringify(options)} };
     const socket = new TCPSocket("127.0.0.1", ${server.port}, { secureTransport: options });
-    socket.onopen = () => { console.log(JSON.stringify(socket.secureTransport)); socket.reset(); };
-    socket.onerror = ({ error }) => console.log(JSON.stringify(error.message));`;
+    socket.onopen = () => { report(socket.secureTransport); socket.reset(); };
+    socket.onerror = ({ error }) => report(error.message);`;
   expect(await runJSON(script, { env, args: [ca.cert] })).toBe("on");
   return theirs;
 }

@@ -63,7 +63,7 @@ describe("R-keep over TLS", () => {
       `${both}
       let count = 0;
       (() => { const client = visitor(); client.onopen = () => client.send("0"); client.onmessage = () => { count += 1; global.gc(); if (count < 20) client.send("again"); else { client.close(); server.close(); } }; })();
-      const timer = setInterval(() => { global.gc(); if (server.readyState === "closed") { clearInterval(timer); console.log(count); } }, 5);`,
+      const timer = setInterval(() => { global.gc(); if (server.readyState === "closed") { clearInterval(timer); report(count); } }, 5);`,
       { nodeArgs: ["--expose-gc"] },
     );
     expect(result).toBe(20);
@@ -88,7 +88,7 @@ describe("R-keep over TLS", () => {
         const before = process.memoryUsage().rss;
         for (let i = 0; i < 300; i++) await visit();
         for (let i = 0; i < 10; i++) { await new Promise((resolve) => setTimeout(resolve, 20)); global.gc(); }
-        console.log(JSON.stringify({ alive: refs.filter((ref) => ref.deref() !== undefined).length, grown: process.memoryUsage().rss - before }));
+        report({ alive: refs.filter((ref) => ref.deref() !== undefined).length, grown: process.memoryUsage().rss - before });
         server.close();
       })();`,
       { nodeArgs: ["--expose-gc"], timeout: 25_000 },
@@ -153,7 +153,7 @@ describe("R-end-of-life over TLS", () => {
           new TCPServerSocket({ localAddress: "127.0.0.1", localPort: port }).close();
           ended += 1;
         }
-        console.log(ended);
+        report(ended);
       })();`,
       { timeout: 25_000 },
     );
@@ -176,7 +176,7 @@ describe("R-end-of-life over TLS", () => {
           await new Promise((resolve, reject) => { worker.once("message", resolve); worker.once("error", reject); });
           await worker.terminate();
         }
-        console.log(JSON.stringify("fine"));
+        report("fine");
       })();`,
       { timeout: 25_000 },
     );
@@ -197,7 +197,7 @@ describe("R-context over TLS", () => {
       };
       const client = storage.run("client", () => new TCPSocket("127.0.0.1", server.localPort, { secureTransport: { ca } }));
       client.onopen = () => { seen.push(["open", storage.getStore()]); client.send("there"); };
-      client.onmessage = () => { seen.push(["message", storage.getStore()]); client.close(); server.close(); console.log(JSON.stringify(seen)); };`);
+      client.onmessage = () => { seen.push(["message", storage.getStore()]); client.close(); server.close(); report(seen); };`);
     expect(Object.fromEntries(result)).toEqual({ connect: "server", open: "client", accepted: "server", message: "client" });
   });
 });

@@ -3,7 +3,7 @@
 // Interoperation with openssl's own client and server: both versions, client certificates, ALPN, resumption, key log.
 
 const { readFileSync } = require("node:fs");
-const { collect, dial, eventually, freePort, listen, once, record, sha256, start, tcp, tcpServer, track } = require("../helpers");
+const { collect, dial, eventually, expendable, freePort, listen, once, record, sha256, start, tcp, tcpServer, track } = require("../helpers");
 const { authority } = require("../helpers/certificates");
 const { launch, testWith } = require("../helpers/programs");
 const { folder, opened, secureClient, secureServer } = require("../helpers/tls");
@@ -45,7 +45,7 @@ function echoServer(options = {}) {
   const server = secureServer({ cert: identity.cert, key: identity.key, ...options });
   const sockets = [];
   server.onconnect = ({ connectedSocket }) => {
-    sockets.push(track(connectedSocket));
+    sockets.push(expendable(connectedSocket));
     connectedSocket.onmessage = ({ data }) => connectedSocket.send(data);
   };
   return { server, sockets };
@@ -238,10 +238,9 @@ describe("keyLog: what openssl logs, we log too", () => {
       const { cert, key } = ${JSON.stringify({ cert: identity.cert, key: identity.key })};
       const server = new TCPServerSocket({ localAddress: "127.0.0.1", secureTransport: { cert, key, keyLog: true } });
       server.onconnect = ({ connectedSocket }) => connectedSocket.send("hello\\n");
-      console.log("port " + server.localPort + ".");`;
+      report(server.localPort);`;
     const child = start(script, { env: { SSLKEYLOGFILE: path("ours.log") } });
-    await child.line("port ");
-    const port = child.output.stdout.match(/port (\d+)\./)[1];
+    const port = await child.next();
     const program = launch("openssl", ["s_client", "-connect", `127.0.0.1:${port}`, "-tls1_3", "-keylogfile", path("theirs.log")]);
     await program.says(/\nhello/);
     const [ours, theirs] = ["ours.log", "theirs.log"].map((name) => readFileSync(path(name), "utf8").split("\n").filter((line) => /^[A-Z]/.test(line)));

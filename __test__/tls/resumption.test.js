@@ -2,7 +2,7 @@
 
 // Session resumption: that it happens, and that it skips no check (R-tls-verify).
 
-const { collect, once, record, track } = require("../helpers");
+const { collect, expendable, once, record } = require("../helpers");
 const { authority } = require("../helpers/certificates");
 const { dialTLS, failure, listenTLS, opened, secureClient, secureServer } = require("../helpers/tls");
 
@@ -32,8 +32,9 @@ async function visit(port, secureTransport, server) {
 /** Our server, which greets everybody. */
 function greeter(secureTransport) {
   const server = secureServer(secureTransport);
-  server.onconnect = ({ connectedSocket }) => track(connectedSocket).send("hi");
-  return server;
+  // Visitors end with a reset, or refuse it.
+  server.onconnect = ({ connectedSocket }) => expendable(connectedSocket).send("hi");
+  return expendable(server);
 }
 
 describe("R-tls-verify: a session is resumed", () => {
@@ -73,7 +74,7 @@ describe("R-tls-verify: a session is resumed", () => {
     const infos = [];
     server.onconnect = ({ connectedSocket }) => {
       infos.push(connectedSocket.secureTransportInfo);
-      track(connectedSocket).send("hi");
+      expendable(connectedSocket).send("hi");
     };
     const options = { ...trust, cert: all.client.cert, key: all.client.key };
     await visit(server.localPort, options);
@@ -113,7 +114,7 @@ describe("R-tls-verify: resuming skips no check", () => {
     const seen = [];
     server.onconnect = ({ connectedSocket }) => {
       seen.push(connectedSocket.secureTransportInfo.peerCertificates.length);
-      track(connectedSocket).send("hi");
+      expendable(connectedSocket).send("hi");
     };
     await visit(server.localPort, { ...trust, cert: all.client.cert, key: all.client.key });
     expect((await visit(server.localPort, trust)).resumed).toBe(false);

@@ -2,10 +2,10 @@
 
 // A server over TLS: R-srv-secure, R-srv-connect, R-srv-suspend, R-srv-close with handshakes in between.
 
-const { collect, dial, eventually, once, record, settle, sha256, track, hasIPv6, TCPServerSocket } = require("../helpers");
+const { collect, dial, eventually, once, record, settle, sha256, track, expendable, hasIPv6, TCPServerSocket } = require("../helpers");
 const { X509Certificate } = require("node:crypto");
 const { authority } = require("../helpers/certificates");
-const { dialTLS, dialTLSLater, opened, secureAccepted, secureClient, secureServer } = require("../helpers/tls");
+const { acceptingServer, dialTLS, dialTLSLater, opened, secureAccepted, secureClient, secureServer } = require("../helpers/tls");
 
 const all = authority();
 const { ca, server: identity, deep, client: clientIdentity, otherClient } = all;
@@ -57,7 +57,7 @@ describe("R-srv-secure: accepting", () => {
     const silent = await dial(server.localPort);
     const peers = [await dialTLS(server.localPort), await dialTLS(server.localPort)];
     await log.atLeast(2, "connect");
-    const ports = log.entries.map(({ event }) => Number(event.connectedSocket.remotePort));
+    const ports = log.entries.map(({ event }) => Number(track(event.connectedSocket).remotePort));
     expect(ports.sort()).toEqual(peers.map((peer) => peer.localPort).sort());
     const { localPort } = silent;
     silent.destroy();
@@ -87,7 +87,7 @@ describe("R-srv-secure: accepting", () => {
     expect(log.types).toEqual([]);
     server.resume();
     await once(peer, "secureConnect");
-    await log.until("connect");
+    track((await log.until("connect")).event.connectedSocket);
   });
 
   test("without a connect listener nothing is accepted; the first listener serves who waits (R-listen)", async () => {
@@ -135,16 +135,14 @@ describe("R-srv-secure: certificates by name", () => {
   test("an exact name wins over a wildcard, whatever the order; case does not count", async () => {
     for (const names of [["*.a.test", "WWW.a.test"], ["WWW.a.test", "*.a.test"]]) {
       const by = { "*.a.test": entry(wild), "WWW.a.test": entry(exact) };
-      const server = secureServer({ ...own, serverCertificates: Object.fromEntries(names.map((name) => [name, by[name]])) });
-      server.onconnect = ({ connectedSocket }) => track(connectedSocket);
+      const server = acceptingServer({ ...own, serverCertificates: Object.fromEntries(names.map((name) => [name, by[name]])) });
       expect(await shownFor(server, "www.A.test")).toBe(exact.fingerprint);
       expect(await shownFor(server, "mail.a.test")).toBe(wild.fingerprint);
     }
   });
 
   test("a wildcard stands for one label; any other name, and none, gets `cert`", async () => {
-    const server = secureServer({ ...own, serverCertificates: { "*.a.test": entry(wild) } });
-    server.onconnect = ({ connectedSocket }) => track(connectedSocket);
+    const server = acceptingServer({ ...own, serverCertificates: { "*.a.test": entry(wild) } });
     for (const name of ["a.test", "x.y.a.test", "b.test", ""]) {
       expect(await shownFor(server, name)).toBe(identity.fingerprint);
     }
@@ -163,8 +161,7 @@ describe("R-srv-secure: certificates by name", () => {
 
   test("an entry may have a chain, and any kind of key", async () => {
     const rsa = all.issue({ kind: "rsa", dns: ["r.test"], issuer: all.intermediate });
-    const server = secureServer({ serverCertificates: { "r.test": { cert: [rsa.der, all.intermediate.cert], key: rsa.key } } });
-    server.onconnect = ({ connectedSocket }) => track(connectedSocket);
+    const server = acceptingServer({ serverCertificates: { "r.test": { cert: [rsa.der, all.intermediate.cert], key: rsa.key } } });
     const peer = await dialTLS(server.localPort, { servername: "r.test", ca: ca.cert, rejectUnauthorized: true });
     expect(peer.authorized).toBe(true);
   });
@@ -268,7 +265,7 @@ describe("R-srv-secure: client certificates", () => {
     const server = secureServer({ ...asking, pinnedCertificates: [clientIdentity.fingerprint] });
     const log = record(server, ["connect", "error"]);
     await dialTLS(server.localPort, present(clientIdentity, "TLSv1.2"));
-    await log.until("connect");
+    track((await log.until("connect")).event.connectedSocket);
     const twin = all.issue({ name: "client", usage: ["clientAuth"] });
     dialTLSLater(server.localPort, present(twin, "TLSv1.2"));
     expect((await log.until("error")).event.error.code).toBe("ERR_TLS_PIN_MISMATCH");
@@ -282,7 +279,8 @@ describe("R-srv-secure: setSecureContext()", () => {
   test("handshakes from now on get the new certificate; connections live on", async () => {
     const { server, socket, peer } = await secureAccepted({ secureTransport: own });
     expect(server.setSecureContext(after)).toBeUndefined();
-    server.onconnect = ({ connectedSocket }) => track(connectedSocket);
+    // Who only looks at the certificate breaks off.
+    expendable(server).onconnect = ({ connectedSocket }) => expendable(connectedSocket);
     expect(await shownFor(server, "")).toBe(next.fingerprint);
     const inbox = collect(peer);
     socket.send("the old one goes on");
@@ -291,9 +289,8 @@ describe("R-srv-secure: setSecureContext()", () => {
   });
 
   test("it replaces all of the options: what is not given again is gone", async () => {
-    const server = secureServer({ ...own, alpn: ["h2"], requestCert: true, ca: ca.cert, serverCertificates: { "next.test": after } });
+    const server = acceptingServer({ ...own, alpn: ["h2"], requestCert: true, ca: ca.cert, serverCertificates: { "next.test": after } });
     server.setSecureContext(own);
-    server.onconnect = ({ connectedSocket }) => track(connectedSocket);
     expect(await shownFor(server, "next.test")).toBe(identity.fingerprint);
     const peer = await dialTLS(server.localPort, { ALPNProtocols: ["spdy/1"] });
     expect(peer.alpnProtocol).toBe(false);
@@ -306,14 +303,14 @@ describe("R-srv-secure: setSecureContext()", () => {
     await settle();
     server.setSecureContext(after);
     const peer = dialTLSLater(server.localPort, { host: undefined, port: undefined, socket: raw });
-    await Promise.all([once(peer, "secureConnect"), connect]);
+    const [, { connectedSocket }] = await Promise.all([once(peer, "secureConnect"), connect]);
+    track(connectedSocket);
     // Which of the two it is, is decided at the ClientHello or at the accept: either is one of ours, whole.
     expect([identity.fingerprint, next.fingerprint]).toContain(peer.getPeerCertificate().fingerprint256.replaceAll(":", "").toLowerCase());
   });
 
   test("bad options throw InvalidAccessError, and the old ones stay", async () => {
-    const server = secureServer(own);
-    server.onconnect = ({ connectedSocket }) => track(connectedSocket);
+    const server = acceptingServer(own);
     for (const bad of [{}, { cert: next.cert, key: identity.key }, { ...own, requestCert: true }, { cert: "", key: "" }]) {
       expect(() => server.setSecureContext(bad)).toThrow(expect.objectContaining({ name: "InvalidAccessError" }));
     }
@@ -340,8 +337,7 @@ describe("R-srv-secure: setSecureContext()", () => {
   const TypeErrorLike = expect.objectContaining({ name: "TypeError" });
 
   test("a hundred times under load: every client is served by one of the certificates", async () => {
-    const server = secureServer(own);
-    server.onconnect = ({ connectedSocket }) => track(connectedSocket);
+    const server = acceptingServer(own);
     const shown = [];
     for (let round = 0; round < 20; round++) {
       const clients = [0, 1, 2].map(() => secureClient(server.localPort, { ca: ca.cert }));

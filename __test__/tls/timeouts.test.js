@@ -47,7 +47,8 @@ describe("R-srv-error: handshakeTimeout", () => {
     track(event.connectedSocket).send("still here");
     await inbox.until(10);
     await dialTLS(server.localPort);
-    await log.atLeast(2, "connect");
+    const [, second] = await log.atLeast(2, "connect");
+    track(second.event.connectedSocket);
     expect(log.count("error")).toBe(1);
   });
 
@@ -57,7 +58,8 @@ describe("R-srv-error: handshakeTimeout", () => {
     const raw = await dial(server.localPort);
     await settle(200);
     const peer = dialTLSLater(0, { host: undefined, port: undefined, socket: raw });
-    await Promise.all([once(peer, "secureConnect"), log.until("connect")]);
+    const [, { event }] = await Promise.all([once(peer, "secureConnect"), log.until("connect")]);
+    track(event.connectedSocket);
     expect(log.types).toEqual(["connect"]);
   });
 
@@ -68,7 +70,7 @@ describe("R-srv-error: handshakeTimeout", () => {
     await settle(200);
     const log = record(server, ["connect", "error"]);
     await once(peer, "secureConnect");
-    await log.until("connect");
+    track((await log.until("connect")).event.connectedSocket);
     expect(log.types).toEqual(["connect"]);
   });
 });

@@ -65,8 +65,8 @@ describe("R-tls-verify: the chain", () => {
     const server = await serve(good);
     const script = `
       const socket = new TCPSocket("127.0.0.1", ${server.port}, { secureTransport: { ca: process.argv.at(-1) } });
-      socket.onopen = () => { console.log(JSON.stringify("open")); process.exit(); };
-      socket.onerror = ({ error }) => console.log(JSON.stringify(error.code));`;
+      socket.onopen = () => { report("open"); process.exit(); };
+      socket.onerror = ({ error }) => report(error.code);`;
     const env = { SSL_CERT_FILE: path("roots.pem"), NODE_EXTRA_CA_CERTS: path("roots.pem") };
     expect(await runJSON(script, { env, args: [stranger.cert] })).toBe("ERR_TLS_UNKNOWN_ISSUER");
     expect(await runJSON(script, { env, args: [ca.cert] })).toBe("open");
@@ -257,8 +257,8 @@ describe("R-tls-verify: turning it off", () => {
     const server = await serve(good);
     const script = `
       const socket = new TCPSocket("127.0.0.1", ${server.port}, { secureTransport: { ca: process.argv.at(-1) } });
-      socket.onopen = () => { console.log(JSON.stringify("open")); process.exit(); };
-      socket.onerror = ({ error }) => console.log(JSON.stringify(error.code));`;
+      socket.onopen = () => { report("open"); process.exit(); };
+      socket.onerror = ({ error }) => report(error.code);`;
     const env = { NODE_TLS_REJECT_UNAUTHORIZED: "0" };
     expect(await runJSON(script, { env, args: [stranger.cert] })).toBe("ERR_TLS_UNKNOWN_ISSUER");
   });
@@ -270,8 +270,8 @@ describe("R-tls-verify: the system's roots", () => {
     const server = await serve(good);
     const script = `
       const socket = new TCPSocket("127.0.0.1", ${server.port}, { useSecureTransport: true });
-      socket.onopen = () => { console.log(JSON.stringify("open")); socket.reset(); };
-      socket.onerror = ({ error }) => console.log(JSON.stringify(error.code));`;
+      socket.onopen = () => { report("open"); socket.reset(); };
+      socket.onerror = ({ error }) => report(error.code);`;
     return runJSON(script, { env });
   }
 

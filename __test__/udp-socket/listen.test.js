@@ -1,7 +1,7 @@
 "use strict";
 
 const events = require("node:events");
-const { udp, datagrams, once, record, text, turn } = require("../helpers");
+const { udp, datagrams, once, record, runJSON, text, turn } = require("../helpers");
 const { textsOf, fence } = require("../helpers/udp");
 
 const numbers = (from, to) => Array.from({ length: to - from }, (_, i) => String(from + i));
@@ -144,13 +144,26 @@ describe("UDPSocket: what comes in waits until somebody listens (R-listen)", () 
     expect(text((await once(socket, "message")).data)).toBe("waits");
   });
 
-  test("a listener that was added with an aborted signal, or null, does not count", async () => {
+  test("a listener that was added with an aborted signal does not count", async () => {
     const { socket, sendAll } = unheard();
     socket.addEventListener("message", () => {}, { signal: AbortSignal.abort() });
-    socket.addEventListener("message", null);
     sendAll(["waits"]);
     await fence();
     expect(text((await once(socket, "message")).data)).toBe("waits");
+  });
+
+  test("null is no listener; Node warns of it", async () => {
+    // In a child, since Node does.
+    const { received, warnings } = await runJSON(`
+      const warnings = [];
+      process.on("warning", ({ name }) => warnings.push(name));
+      const socket = new UDPSocket({ localAddress: "127.0.0.1" });
+      socket.addEventListener("message", null);
+      socket.send("waits", "127.0.0.1", socket.localPort);
+      setTimeout(() => {
+        socket.onmessage = ({ data }) => { report({ received: Buffer.from(data).toString(), warnings }); socket.close(); };
+      }, 100);`);
+    expect({ received, warnings }).toEqual({ received: "waits", warnings: ["AddEventListenerArgumentTypeWarning"] });
   });
 
   test("a listener added twice is one listener: removing it once holds datagrams back", async () => {

@@ -1,6 +1,6 @@
 "use strict";
 
-const { udp, datagrams, record, text, turn, expectIsDOMException } = require("../helpers");
+const { udp, datagrams, record, run, text, turn, expectIsDOMException } = require("../helpers");
 const { texts, recordAll, fence } = require("../helpers/udp");
 const { namespaceTest, inNamespace, setups, HERE } = require("../helpers/netns");
 
@@ -121,11 +121,16 @@ describe("UDPSocket: what the system reports about one datagram (R-udp-neterr)",
 
   test("an error that nobody hears throws nothing and leaves the socket open (R-unheard)", async () => {
     const peer = await datagrams();
-    const socket = udp();
-    socket.send("x", FORBIDDEN, 9);
-    await fence();
-    socket.send("works", peer.host, peer.port);
+    // In a child, since it is warned of.
+    const { code, stderr } = await run(`
+      const socket = new UDPSocket({ localAddress: "127.0.0.1" });
+      process.once("warning", () => {
+        socket.send("works", "${peer.host}", ${peer.port});
+        socket.close();
+      });
+      socket.send("x", "${FORBIDDEN}", 9);`);
     expect(await texts(peer, 1)).toEqual(["works"]);
+    expect([code, stderr.match(/UnheardSocketError/g)]).toEqual([0, ["UnheardSocketError"]]);
   });
 
   namespaceTest("an unreachable network fires error with code ENETUNREACH and leaves the socket open", async () => {

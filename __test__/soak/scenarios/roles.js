@@ -2,10 +2,11 @@
 
 const { fork } = require("node:child_process");
 const { setInterval, clearInterval, setTimeout } = require("node:timers");
+const { report } = require("../../helpers/report");
 
 /**
  * A scenario is a file with roles, each an async function in a process of its own. The main role is started by the test
- * with its parameters as JSON, and prints its result as JSON; it forks the others.
+ * with its parameters as JSON, and reports its result; it forks the others.
  *
  *   play({ async main(parameters) { … return result; }, async peer(parameters, parent) { … } });
  */
@@ -16,7 +17,7 @@ function play(roles) {
   roles[role](parameters, parent)
     .then((result) => {
       if (role === "main") {
-        process.stdout.write(JSON.stringify(result));
+        report(result);
       }
     })
     .catch((error) => {
