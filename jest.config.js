@@ -6,6 +6,7 @@ const soak = process.env.TCP_UDP_SOCKETS_SOAK === "1";
 module.exports = {
   // Node's, where a warning fails the test that it comes in.
   testEnvironment: "<rootDir>/__test__/helpers/jest-environment.js",
+  reporters: ["default", "<rootDir>/__test__/helpers/skip-reporter.js"],
   // The soak tests take minutes each: `npm run test:soak`.
   testMatch: [soak ? "<rootDir>/__test__/soak/**/*.test.js" : "<rootDir>/__test__/**/*.test.js"],
   testPathIgnorePatterns: soak ? ["/node_modules/"] : ["/node_modules/", "<rootDir>/__test__/soak/"],

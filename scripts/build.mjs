@@ -3,15 +3,17 @@
 //
 //   node scripts/build.mjs                    release
 //   node scripts/build.mjs --debug            unoptimised, with assertions
+//   node scripts/build.mjs --to FILE          elsewhere: NAPI_RS_NATIVE_LIBRARY_PATH then names it
 //   node scripts/build.mjs --target TRIPLE    for another system
 //   node scripts/build.mjs --zig …            linked by zig (cargo-zigbuild), which has every Linux C library
 //   node scripts/build.mjs … -- ARGUMENTS     further arguments for cargo
 
-import { spawnSync } from "node:child_process";
 import { copyFileSync, readdirSync, renameSync, statSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { cargo } from "./cargo.mjs";
+import { requireTools } from "./tools.mjs";
 
 /** The repository's root. */
 export const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
@@ -36,31 +38,24 @@ export const TRIPLES = {
  *
  * @param {string[]} args as on the command line
  */
-export function build(args) {
+export async function build(args) {
   const [own, forCargo] = split(args, "--");
   const debug = own.includes("--debug");
-  const triple = own.includes("--target") ? own[own.indexOf("--target") + 1] : undefined;
-  const cargoArgs = [own.includes("--zig") ? "zigbuild" : "build", "--lib", "--message-format=json-render-diagnostics"];
-  if (!debug) cargoArgs.push("--release");
-  if (triple) cargoArgs.push("--target", triple);
-  const run = spawnSync("cargo", [...cargoArgs, ...forCargo], {
-    cwd: root,
-    encoding: "utf8",
-    maxBuffer: 64 << 20,
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  if (run.error?.code === "ENOENT") {
-    throw new Error("cargo was not found: building needs Rust, see https://rustup.rs");
-  }
-  if (run.error) throw run.error;
-  if (run.status !== 0) throw new Error("cargo build failed");
-
-  const made = builtLibrary(run.stdout);
-  const file = binary(triple ? platformOf(triple) : undefined);
+  const zig = own.includes("--zig");
+  const triple = option(own, "--target");
+  requireTools(root, { linker: !zig });
+  const cargoArgs = [zig ? "zigbuild" : "build", "--lib", ...(debug ? [] : ["--release"]), ...(triple ? ["--target", triple] : []), ...forCargo];
+  const made = await cargo(root, cargoArgs, { optimised: !debug });
+  const file = option(own, "--to") ?? binary(triple ? platformOf(triple) : undefined);
   // A process that has the old file mapped must not see it change: the new one takes its name.
   copyFileSync(made, `${file}.new`);
   renameSync(`${file}.new`, file);
   console.log(`${path.relative(process.cwd(), file)}: ${statSync(file).size} bytes`);
+}
+
+/** The word behind this one. */
+function option(words, name) {
+  return words.includes(name) ? words[words.indexOf(name) + 1] : undefined;
 }
 
 /** Whether this machine's binary is there and newer than what it is made of. */
@@ -96,23 +91,6 @@ function platformOf(triple) {
   return found[0];
 }
 
-/**
- * The cdylib that cargo says it has made.
- *
- * @param {string} messages one JSON object a line
- */
-function builtLibrary(messages) {
-  const files = messages
-    .split("\n")
-    .filter((line) => line.startsWith("{"))
-    .map((line) => JSON.parse(line))
-    .filter((message) => message.reason === "compiler-artifact" && message.target.crate_types.includes("cdylib"))
-    .flatMap((message) => message.filenames)
-    .filter((name) => /\.(so|dylib|dll)$/.test(name));
-  if (files.length === 0) throw new Error("cargo built no dynamic library");
-  return files[files.length - 1];
-}
-
 /** When a file was last changed; 0 where there is none. */
 function modified(file) {
   return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
@@ -135,7 +113,7 @@ function split(list, separator) {
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   try {
-    build(process.argv.slice(2));
+    await build(process.argv.slice(2));
   } catch (error) {
     console.error(`build: ${error.message}`);
     process.exitCode = 1;

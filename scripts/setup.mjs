@@ -2,26 +2,56 @@
 // the native half where it is missing or older than its sources. Plain Node, so that it runs before any `npm install`.
 //
 //   node scripts/setup.mjs            both
-//   node scripts/setup.mjs --native   the native half only (what npm runs as `prepare`)
+//   node scripts/setup.mjs --native   the native half only, which needs no package: for the demo, the benchmark and npm's `prepare`
 
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { build, isBuilt, root } from "./build.mjs";
+import { about, startProgress } from "./progress.mjs";
+import { requireTools } from "./tools.mjs";
+
+/**
+ * Makes ready what a command needs. Throws, before anything is downloaded, where this machine cannot build.
+ *
+ * @param {{ packages: boolean, native: boolean }} what
+ */
+export async function prepare({ packages, native }) {
+  const mustBuild = native && !isBuilt();
+  if (mustBuild) requireTools(root);
+  if (packages) await install();
+  if (mustBuild) await build([]);
+}
 
 /** Installs what package-lock.json says, unless it is installed. */
-export function install() {
+async function install() {
   if (isInstalled()) return;
-  console.log("setup: installing the development dependencies (npm ci)");
-  // The build follows on its own, so that it is told apart.
-  const { status } = spawnSync("npm", ["ci", "--ignore-scripts"], {
-    cwd: root,
-    shell: process.platform === "win32",
-    stdio: ["ignore", "inherit", "inherit"],
+  const wanted = Object.keys(packagesOf(path.join(root, "package-lock.json"))).filter((where) => where !== "");
+  const unpacked = () => wanted.filter((where) => existsSync(path.join(root, where, "package.json"))).length;
+  const progress = startProgress("setup", (seconds) => {
+    const count = unpacked();
+    // A tenth of them is enough to tell by how long the rest takes.
+    const left = count > wanted.length / 10 ? `; ${about((seconds / count) * (wanted.length - count))} left` : "";
+    return `${count} of ${wanted.length} packages, ${Math.round(seconds)} s${left}`;
   });
-  if (status !== 0) throw new Error("npm ci failed");
+  try {
+    progress.line(`installing ${wanted.length} packages for development (npm ci)`);
+    // The build follows on its own, so that it is told apart. npm's own progress would be drawn over the lines.
+    const child = spawn("npm", ["ci", "--ignore-scripts", "--no-progress"], {
+      cwd: root,
+      shell: process.platform === "win32",
+      stdio: ["ignore", "inherit", "inherit"],
+    });
+    const status = await new Promise((resolve, reject) => {
+      child.once("error", reject);
+      child.once("close", resolve);
+    });
+    if (status !== 0) throw new Error("npm ci failed");
+  } finally {
+    progress.stop();
+  }
 }
 
 /** Whether node_modules holds each package that package-lock.json names, in its version. */
@@ -40,17 +70,9 @@ function packagesOf(lockFile) {
   return existsSync(lockFile) && JSON.parse(readFileSync(lockFile, "utf8")).packages;
 }
 
-/** Builds the native half, unless it is newer than its sources. */
-export function compile() {
-  if (isBuilt()) return;
-  console.log("setup: building the native half (cargo build --release)");
-  build([]);
-}
-
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   try {
-    if (!process.argv.includes("--native")) install();
-    compile();
+    await prepare({ packages: !process.argv.includes("--native"), native: true });
   } catch (error) {
     console.error(`setup: ${error.message}`);
     process.exitCode = 1;

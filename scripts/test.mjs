@@ -7,7 +7,7 @@ import { spawnSync } from "node:child_process";
 import path from "node:path";
 import process from "node:process";
 import { root } from "./build.mjs";
-import { compile, install } from "./setup.mjs";
+import { prepare } from "./setup.mjs";
 
 /** libuv is where Node runs on Unix, the one-shot watch of the tokio source on Linux, a thread anywhere. */
 const WAKE_SOURCES = { linux: ["uv", "tokio", "thread"], win32: ["thread"] }[process.platform] ?? ["uv", "thread"];
@@ -18,8 +18,7 @@ const asked = process.env.TCP_UDP_SOCKETS_WAKE;
 const failed = [];
 
 try {
-  install();
-  compile();
+  await prepare({ packages: true, native: true });
 } catch (error) {
   console.error(`test: ${error.message}`);
   process.exit(1);

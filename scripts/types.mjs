@@ -6,9 +6,9 @@ import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { root } from "./build.mjs";
-import { install } from "./setup.mjs";
+import { prepare } from "./setup.mjs";
 
-install();
+await prepare({ packages: true, native: false });
 
 const tests = path.join("__test__", "types");
 const projects = [

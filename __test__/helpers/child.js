@@ -5,6 +5,7 @@ const path = require("node:path");
 const { setTimeout, clearTimeout } = require("node:timers");
 const { defer } = require("./cleanup");
 const { environment } = require("./environment");
+const { showPanics } = require("./panics");
 
 const ROOT = path.join(__dirname, "..", "..");
 const FIXTURES = path.join(__dirname, "..", "fixtures");
@@ -75,6 +76,7 @@ function start(script, { nodeArgs = [], args = [], env = {}, openFiles, bare = f
     child.once("error", reject);
     child.once("close", (code, signal) => {
       clearTimeout(timer);
+      showPanics(result.stderr);
       resolve(Object.assign(result, { code, signal }));
       for (const watch of watchers) {
         watch();

@@ -5,6 +5,7 @@ const path = require("node:path");
 const { setTimeout, clearTimeout } = require("node:timers");
 const { defer } = require("./cleanup");
 const { environment } = require("./environment");
+const { showPanics } = require("./panics");
 
 const ROOT = path.join(__dirname, "..", "..");
 
@@ -122,6 +123,7 @@ function inNamespace(script, { setup = setups.loopback, timeout = 8000 } = {}) {
     child.once("error", reject);
     child.once("close", (code, signal) => {
       clearTimeout(timer);
+      showPanics(output.stderr);
       if (code !== 0) {
         reject(new Error(`the script in a namespace ended with ${signal ?? code}:\n${output.stdout}\n${output.stderr}`));
       } else {

@@ -6,6 +6,7 @@ const { spawn, spawnSync } = require("node:child_process");
 const { defer } = require("./cleanup");
 const { environment } = require("./environment");
 const { deadline } = require("./events");
+const { showPanics } = require("./panics");
 
 /** @type {Map<string, string | undefined>} what a program says of itself */
 const found = new Map();
@@ -56,6 +57,7 @@ function launch(program, args) {
   }
   const ended = new Promise((resolve) => {
     child.once("close", (code, signal) => {
+      showPanics(output.stderr);
       resolve({ code, signal, ...output });
     });
   });

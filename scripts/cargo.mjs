@@ -1,0 +1,199 @@
+// Runs a build of cargo's and says meanwhile how far it is: cargo itself says when a crate begins, and nothing more for as long as the
+// largest take.
+
+import { spawn } from "node:child_process";
+import os from "node:os";
+import path from "node:path";
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { stripVTControlCharacters } from "node:util";
+import { about, startProgress } from "./progress.mjs";
+
+/** Seconds of processor time that the whole optimised build took where it was measured: `time cargo build --lib --release`. */
+const MEASURED = 81;
+
+/** Of these, what the larger crates took, with their build scripts (RUSTC_WRAPPER and the shell's `times`). */
+const COST = {
+  rustls: 16, "tcp-udp-sockets": 14, napi: 10, ring: 10, tokio: 7, syn: 4, "futures-util": 3, "rustls-webpki": 2.5, "napi-derive-backend": 2,
+};
+/** And what each of the others took on average. */
+const COST_OF_OTHERS = 0.3;
+
+/** The crate that is compiled last: nothing else can be done meanwhile. */
+const LAST = "tcp-udp-sockets";
+
+/** Crates wait for one another: more processors than this do not make it faster. */
+const PARALLEL = Math.min(os.availableParallelism(), 3);
+
+/** What cargo does, as opposed to what the compiler says: a verb in the first twelve columns. */
+const STATUS = /^ *([A-Z][a-z]+)(?<=^.{12}) (.*)$/;
+
+/**
+ * @param {string} root where Cargo.toml is
+ * @param {string[]} args cargo's
+ * @param {{ optimised: boolean }} how `optimised: false`: how long it takes is not known
+ * @returns {Promise<string>} the dynamic library that it has made
+ */
+export async function cargo(root, args, { optimised }) {
+  const build = new Build(optimised);
+  const colour = process.stderr.isTTY && !process.env.NO_COLOR ? "always" : "never";
+  const child = spawn("cargo", [...args, "--message-format=json-render-diagnostics"], {
+    cwd: root,
+    env: { CARGO_TERM_COLOR: colour, ...process.env, CARGO_TERM_PROGRESS_WHEN: "never", CARGO_TERM_QUIET: "false" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const progress = startProgress("build", (seconds) => build.describe(seconds));
+  createInterface({ input: child.stdout }).on("line", (line) => {
+    if (line.startsWith("{")) build.message(JSON.parse(line), progress.seconds());
+  });
+  createInterface({ input: child.stderr }).on("line", (line) => {
+    const [, verb, rest] = stripVTControlCharacters(line).match(STATUS) ?? [];
+    if (verb === undefined) {
+      console.error(line);
+      return;
+    }
+    if (verb === "Compiling" && !build.begun) {
+      progress.line(build.begin());
+      void listCrates(root).then((crates) => build.expect(crates));
+    }
+    build.status(verb, rest);
+  });
+  try {
+    const code = await new Promise((resolve, reject) => {
+      child.once("error", reject);
+      child.once("close", (status, signal) => resolve(signal ?? status));
+    });
+    if (code !== 0) throw new Error("cargo build failed");
+    if (build.library === undefined) throw new Error("cargo built no dynamic library");
+    if (build.begun) progress.line(`done after ${Math.round(progress.seconds())} s`);
+    return build.library;
+  } finally {
+    progress.stop();
+  }
+}
+
+/** How far a build is, from what cargo says of it. */
+class Build {
+  /** The dynamic library, once it is made. @type {string | undefined} */
+  library;
+  /** Whether anything has to be compiled. */
+  begun = false;
+
+  /** Names and versions, `ring@0.17.14`, of crates that are compiled, and of those that have begun and are not. */
+  #done = new Set();
+  #compiling = new Set();
+  /** Those that an earlier build has left. */
+  #fresh = new Set();
+  /** All that the addon is made of; undefined until cargo has listed them. @type {string[] | undefined} */
+  #all;
+  /** How many had to be fetched. */
+  #downloaded = 0;
+  /** What cargo did last. */
+  #verb = "";
+  /** When the build should be over, in seconds since its start, by what the last crate that was done says. @type {number | undefined} */
+  #end;
+  #optimised;
+
+  /** @param {boolean} optimised */
+  constructor(optimised) {
+    this.#optimised = optimised;
+  }
+
+  /** The line with which compiling begins. */
+  begin() {
+    this.begun = true;
+    return this.#optimised ? `compiling the native half: took ${MEASURED} s of processor time when measured` : "compiling the native half, unoptimised";
+  }
+
+  /** @param {string[] | undefined} crates all that there are */
+  expect(crates) {
+    this.#all = crates;
+  }
+
+  /** A word of cargo's: `Compiling`, `ring v0.17.14`. */
+  status(verb, rest) {
+    this.#verb = verb;
+    if (verb === "Downloaded") this.#downloaded += 1;
+    const crate = rest.replace(/ v(\S+).*/, "@$1");
+    // The two pipes keep no order: a small crate may be told to be done before it is told to begin.
+    if (verb === "Compiling" && !this.#done.has(crate)) this.#compiling.add(crate);
+  }
+
+  /** One of cargo's JSON messages. @param {number} seconds since the start */
+  message({ reason, package_id: id, target, fresh, filenames }, seconds) {
+    // A build script is made on the way to its crate.
+    if (reason !== "compiler-artifact" || target.kind.includes("custom-build")) return;
+    if (target.crate_types.includes("cdylib")) this.library = filenames.find((file) => /\.(so|dylib|dll)$/.test(file));
+    const crate = nameOf(id);
+    this.#compiling.delete(crate);
+    (fresh ? this.#fresh : this.#done).add(crate);
+    this.#end = this.#estimate(seconds);
+  }
+
+  /** What is being done, and about how long it takes yet. @param {number} seconds since the start */
+  describe(seconds) {
+    const time = `${Math.round(seconds)} s`;
+    if (this.#verb === "Blocking") return `waiting for another cargo, which builds here too, ${time}`;
+    if (!this.begun) return this.#downloaded > 0 ? `${this.#downloaded} crates downloaded, ${time}` : `cargo looks for crates, ${time}`;
+    const done = this.#fresh.size + this.#done.size;
+    const of = this.#all === undefined ? "" : ` of ${this.#all.length}`;
+    const now = [...this.#compiling].map((crate) => crate.replace(/@.*/, "")).slice(-2).join(", ");
+    return `${done}${of} crates compiled, ${time}${this.#left(seconds)}${now && `; now ${now}`}`;
+  }
+
+  /** @param {number} seconds since the start */
+  #left(seconds) {
+    if (this.#end === undefined) return "";
+    return this.#end > seconds ? `; ${about(this.#end - seconds)} left` : "; it takes longer than expected";
+  }
+
+  /**
+   * When it should be over: from how long this machine has taken for what is done, and what the rest cost where it was measured.
+   *
+   * @param {number} seconds since the start
+   */
+  #estimate(seconds) {
+    if (!this.#optimised || this.#all === undefined) return undefined;
+    const cost = (crates) => crates.reduce((sum, crate) => sum + costOf(crate), 0);
+    const all = cost(this.#all.filter((crate) => !this.#fresh.has(crate)));
+    // Of those that are under way, half.
+    const done = cost([...this.#done]) + cost([...this.#compiling]) / 2;
+    // A tenth says nothing yet of how fast this machine is.
+    return done > all / 10 ? (seconds * all) / done : undefined;
+  }
+}
+
+/** Seconds that a crate costs of a machine like the one that was measured. @param {string} crate its name and version */
+function costOf(crate) {
+  const name = crate.replace(/@.*/, "");
+  return (COST[name] ?? COST_OF_OTHERS) / (name === LAST ? 1 : PARALLEL);
+}
+
+/**
+ * A crate's name and version from cargo's package ID: "registry+https://…#ring@0.17.14", or "path+file:///…/tcp-udp-sockets#0.1.0".
+ *
+ * @param {string} id
+ */
+function nameOf(id) {
+  const [where, what] = id.split("#");
+  return what.includes("@") ? what : `${path.posix.basename(where)}@${what}`;
+}
+
+/**
+ * What the addon is made of, itself included, as names and versions; undefined where cargo cannot say.
+ *
+ * @param {string} root
+ * @returns {Promise<string[] | undefined>}
+ */
+function listCrates(root) {
+  const child = spawn("cargo", ["tree", "--offline", "--edges", "normal,build", "--prefix", "none", "--format", "{p}"], {
+    cwd: root,
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const crates = new Set();
+  createInterface({ input: child.stdout }).on("line", (line) => crates.add(line.replace(/ v(\S+).*/, "@$1")));
+  return new Promise((resolve) => {
+    child.once("error", () => resolve(undefined));
+    child.once("close", (code) => resolve(code === 0 ? [...crates] : undefined));
+  });
+}

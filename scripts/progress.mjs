@@ -1,0 +1,37 @@
+// What a long step says while it runs: a line at least every five seconds, none longer than a terminal is wide.
+
+import { clearInterval, setInterval } from "node:timers";
+
+/** Columns of the narrowest terminal that people use. */
+const WIDTH = 80;
+
+/** Milliseconds between two lines. One second less than promised: a busy machine wakes a timer late. */
+const INTERVAL = 4000;
+
+/**
+ * Prints what `describe()` returns every few seconds, until `stop()`.
+ *
+ * @param {string} name in front of each line
+ * @param {(seconds: number) => string} describe what is being done, and how long it may take; given the seconds so far
+ */
+export function startProgress(name, describe) {
+  const start = Date.now();
+  const seconds = () => (Date.now() - start) / 1000;
+  const line = (text) => console.log(fit(`${name}: ${text}`));
+  const timer = setInterval(() => line(describe(seconds())), INTERVAL);
+  return { line, seconds, stop: () => clearInterval(timer) };
+}
+
+/** The text, cut where it is longer than a line. */
+function fit(text) {
+  return text.length <= WIDTH ? text : `${text.slice(0, WIDTH - 1)}…`;
+}
+
+/**
+ * A time that is no more than an estimate: in steps of five seconds, from two minutes on in minutes.
+ *
+ * @param {number} seconds
+ */
+export function about(seconds) {
+  return seconds < 120 ? `about ${Math.max(5, Math.round(seconds / 5) * 5)} s` : `about ${Math.round(seconds / 60)} min`;
+}

@@ -1,0 +1,101 @@
+// Whether this machine has what the native half is built with: cargo, and a C compiler that can link. Found out in some tens of
+// milliseconds, before anything is downloaded; where one is missing, the error says what to do.
+
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import process from "node:process";
+
+/** The least program: that it links proves a compiler, a linker and the C library's headers. */
+const C_PROGRAM = "#include <stdio.h>\nint main(void) { return puts(\"\") < 0; }\n";
+
+/** How systems that have no C compiler get one. */
+const C_COMPILER = {
+  linux: [
+    "  Debian, Ubuntu:  sudo apt-get install build-essential",
+    "  Fedora, RHEL:    sudo dnf install gcc",
+    "  Alpine:          sudo apk add build-base",
+    "  Arch:            sudo pacman -S base-devel",
+  ],
+  darwin: ["  xcode-select --install"],
+}[process.platform] ?? ["  install gcc or clang with this system's package manager"];
+
+/**
+ * Throws where cargo or a linker is missing or too old.
+ *
+ * @param {string} root the folder with Cargo.toml
+ * @param {{ linker?: boolean }} [what] `linker: false`: it is brought along (cargo-zigbuild)
+ */
+export function requireTools(root, { linker = true } = {}) {
+  requireCargo(readFileSync(path.join(root, "Cargo.toml"), "utf8").match(/^rust-version = "([\d.]+)"/m)[1]);
+  if (!linker) return;
+  if (process.platform === "win32") requireMsvc();
+  else requireC();
+}
+
+/** @param {string} least the oldest version that compiles this */
+function requireCargo(least) {
+  const { error, status, stdout, stderr } = spawnSync("cargo", ["--version"], { encoding: "utf8" });
+  if (error?.code === "ENOENT") {
+    const installed = path.join(os.homedir(), ".cargo", "bin", process.platform === "win32" ? "cargo.exe" : "cargo");
+    const cure = existsSync(installed)
+      ? [`  Rust is installed, but not on this terminal's PATH: open a new one,`, `  or add ${path.dirname(installed)} to it.`]
+      : [`  Install Rust ${least} or later from https://rustup.rs, then open a new terminal.`];
+    throw new Error(["cargo was not found, and the native half is written in Rust.", ...cure].join("\n"));
+  }
+  if (error) throw error;
+  // rustup without a toolchain says so itself.
+  if (status !== 0) throw new Error(`cargo does not run:\n${stderr.trim()}`);
+  const [, version] = stdout.match(/^cargo (\d+\.\d+\.\d+)/) ?? [];
+  if (version !== undefined && isOlder(version, least)) {
+    throw new Error(`cargo ${version} is too old: Rust ${least} or later is needed.\n  rustup update stable`);
+  }
+}
+
+/** @param {string} version @param {string} least */
+function isOlder(version, least) {
+  const [major, minor] = version.split(".").map(Number);
+  const [leastMajor, leastMinor] = least.split(".").map(Number);
+  return major < leastMajor || (major === leastMajor && minor < leastMinor);
+}
+
+/** A crate (ring) is partly written in C, and rustc links by `cc` unless it is told otherwise. */
+function requireC() {
+  const [, linker = "cc"] = Object.entries(process.env).find(([name]) => /^CARGO_TARGET_\w+_LINKER$/.test(name)) ?? [];
+  const folder = mkdtempSync(path.join(os.tmpdir(), "tcp-udp-sockets-cc-"));
+  const source = path.join(folder, "program.c");
+  try {
+    writeFileSync(source, C_PROGRAM);
+    for (const compiler of new Set([process.env.CC || "cc", linker])) {
+      const [program, ...args] = compiler.split(" ").filter(Boolean);
+      const { error, status, stderr } = spawnSync(program, [...args, source, "-o", path.join(folder, "program")], { encoding: "utf8" });
+      if (error && error.code !== "ENOENT") throw error;
+      if (status !== 0) {
+        const why = error ? "was not found" : `cannot link a program:\n${stderr.trim()}\n`;
+        throw new Error([`a C compiler is needed for linking, and \`${program}\` ${why}`, ...C_COMPILER].join("\n"));
+      }
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** rustc finds Microsoft's linker where the registry says it is: only rustc can tell whether there is one. */
+function requireMsvc() {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "tcp-udp-sockets-cc-"));
+  const source = path.join(folder, "program.rs");
+  try {
+    writeFileSync(source, "fn main() {}");
+    const { status, stderr } = spawnSync("rustc", [source, "-o", path.join(folder, "program.exe")], { encoding: "utf8" });
+    if (status !== 0) {
+      throw new Error(
+        `the linker of Microsoft's C compiler is needed, and rustc found none:\n${stderr?.trim()}\n` +
+          "  Install the Build Tools for Visual Studio with \"Desktop development with C++\":\n" +
+          "  https://visualstudio.microsoft.com/visual-cpp-build-tools/",
+      );
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
