@@ -671,7 +671,8 @@ export declare class TCPSocket extends EventTarget {
   /**
    * Closes in order: `"closing"` at once, no more `message`; what is buffered goes out, then FIN; `close` fires when the
    * peer has ended too, or has been silent for 2 s (30 s in all). A peer that takes none of what is buffered for `closeTimeout` is
-   * a lost connection (`"ETIMEDOUT"`) (R-tcp-close). While connecting the attempt is given up: one `error` with `code` `"ECONNABORTED"`, no `close` (R-tcp-close-connecting). Otherwise it does nothing.
+   * a lost connection (`"ETIMEDOUT"`) (R-tcp-close). While connecting the attempt is given up: one `error` with `code`
+   * `"ECONNABORTED"`, no `close` (R-tcp-close-connecting). Otherwise it does nothing.
    */
   close(): void;
   /**

@@ -78,7 +78,7 @@ test("for connect() it is a failed attempt, and the next address is tried (R-con
 });
 
 test("the same port at another address is no meeting with itself", async () => {
-  const server = await listen({ host: "127.0.0.2" });
+  const server = await listen({ host: "127.0.0.2", port: await freePort() });
   const socket = tcp("127.0.0.2", server.port, { localAddress: "127.0.0.1", localPort: server.port });
   await Promise.all([once(socket, "open"), server.next()]);
   expect([socket.localPort, socket.localAddress]).toEqual([server.port, "127.0.0.1"]);
