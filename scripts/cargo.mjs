@@ -9,10 +9,10 @@ import { createInterface } from "node:readline";
 import { stripVTControlCharacters } from "node:util";
 import { about, startProgress } from "./progress.mjs";
 
-/** Seconds of processor time that the whole optimised build took where it was measured: `time cargo build --lib --release`. */
-const MEASURED = 81;
-
-/** Of these, what the larger crates took, with their build scripts (RUSTC_WRAPPER and the shell's `times`). */
+/**
+ * Seconds of processor time that the larger crates took in an optimised build where it was measured, with their build scripts: by
+ * RUSTC_WRAPPER and the shell's `times`. All together took 81 s.
+ */
 const COST = {
   rustls: 16, "tcp-udp-sockets": 14, napi: 10, ring: 10, tokio: 7, syn: 4, "futures-util": 3, "rustls-webpki": 2.5, "napi-derive-backend": 2,
 };
@@ -90,8 +90,8 @@ class Build {
   #downloaded = 0;
   /** What cargo did last. */
   #verb = "";
-  /** When the build should be over, in seconds since its start, by what the last crate that was done says. @type {number | undefined} */
-  #end;
+  /** When the last crate was done, in seconds since the start. */
+  #doneAt = 0;
   #optimised;
 
   /** @param {boolean} optimised */
@@ -102,7 +102,7 @@ class Build {
   /** The line with which compiling begins. */
   begin() {
     this.begun = true;
-    return this.#optimised ? `compiling the native half: took ${MEASURED} s of processor time when measured` : "compiling the native half, unoptimised";
+    return this.#optimised ? "compiling the native half" : "compiling the native half, unoptimised";
   }
 
   /** @param {string[] | undefined} crates all that there are */
@@ -114,9 +114,11 @@ class Build {
   status(verb, rest) {
     this.#verb = verb;
     if (verb === "Downloaded") this.#downloaded += 1;
+    if (verb !== "Compiling") return;
     const crate = rest.replace(/ v(\S+).*/, "@$1");
-    // The two pipes keep no order: a small crate may be told to be done before it is told to begin.
-    if (verb === "Compiling" && !this.#done.has(crate)) this.#compiling.add(crate);
+    // The two pipes keep no order: a small crate may be told to be done before it is told to begin. And the last is told to begin with its
+    // build script, long before the others are done.
+    if (!this.#done.has(crate) && nameOf(crate) !== LAST) this.#compiling.add(crate);
   }
 
   /** One of cargo's JSON messages. @param {number} seconds since the start */
@@ -124,10 +126,10 @@ class Build {
     // A build script is made on the way to its crate.
     if (reason !== "compiler-artifact" || target.kind.includes("custom-build")) return;
     if (target.crate_types.includes("cdylib")) this.library = filenames.find((file) => /\.(so|dylib|dll)$/.test(file));
-    const crate = nameOf(id);
+    const crate = crateOf(id);
     this.#compiling.delete(crate);
     (fresh ? this.#fresh : this.#done).add(crate);
-    this.#end = this.#estimate(seconds);
+    this.#doneAt = seconds;
   }
 
   /** What is being done, and about how long it takes yet. @param {number} seconds since the start */
@@ -137,36 +139,60 @@ class Build {
     if (!this.begun) return this.#downloaded > 0 ? `${this.#downloaded} crates downloaded, ${time}` : `cargo looks for crates, ${time}`;
     const done = this.#fresh.size + this.#done.size;
     const of = this.#all === undefined ? "" : ` of ${this.#all.length}`;
-    const now = [...this.#compiling].map((crate) => crate.replace(/@.*/, "")).slice(-2).join(", ");
-    return `${done}${of} crates compiled, ${time}${this.#left(seconds)}${now && `; now ${now}`}`;
-  }
-
-  /** @param {number} seconds since the start */
-  #left(seconds) {
-    if (this.#end === undefined) return "";
-    return this.#end > seconds ? `; ${about(this.#end - seconds)} left` : "; it takes longer than expected";
+    const now = this.#compiling.size > 0 ? [...this.#compiling].slice(-2).map(nameOf).join(", ") : LAST;
+    const rest = this.#left(seconds) ?? this.#measured();
+    return `${done}${of} crates compiled, ${time}${rest ? `; ${rest}` : ""}; now ${now}`;
   }
 
   /**
-   * When it should be over: from how long this machine has taken for what is done, and what the rest cost where it was measured.
+   * What is left: from how long this machine has taken for what is done, and what the rest cost where it was measured. Undefined as
+   * long as that says nothing.
    *
    * @param {number} seconds since the start
    */
-  #estimate(seconds) {
+  #left(seconds) {
     if (!this.#optimised || this.#all === undefined) return undefined;
-    const cost = (crates) => crates.reduce((sum, crate) => sum + costOf(crate), 0);
-    const all = cost(this.#all.filter((crate) => !this.#fresh.has(crate)));
+    const all = this.#cost(this.#all.filter((crate) => !this.#fresh.has(crate)));
     // Of those that are under way, half.
-    const done = cost([...this.#done]) + cost([...this.#compiling]) / 2;
+    const done = this.#cost(this.#done) + this.#cost(this.#compiling) / 2;
     // A tenth says nothing yet of how fast this machine is.
-    return done > all / 10 ? (seconds * all) / done : undefined;
+    if (done <= all / 10) return undefined;
+    const rest = (this.#doneAt * all) / done - seconds;
+    // Nothing that has not begun is done in no time, however long the one before it takes.
+    const left = Math.max(rest, (this.#cost(this.#waiting()) * seconds) / done);
+    return left > 0 ? `${about(left)} left` : "longer than expected";
+  }
+
+  /** As long as this machine has shown nothing: what this build took elsewhere. */
+  #measured() {
+    if (!this.#optimised || this.#all === undefined) return undefined;
+    const names = this.#all.filter((crate) => !this.#fresh.has(crate)).map(nameOf);
+    const sum = names.reduce((seconds, name) => seconds + (COST[name] ?? COST_OF_OTHERS), 0);
+    return `${Math.round(sum)} s of one processor when measured`;
+  }
+
+  /** @param {Iterable<string>} crates */
+  #cost(crates) {
+    return [...crates].reduce((sum, crate) => sum + costOf(crate), 0);
+  }
+
+  /** Those that have not begun. */
+  #waiting() {
+    const waiting = this.#all.filter((crate) => ![this.#done, this.#fresh, this.#compiling].some((some) => some.has(crate)));
+    // Where only the last is left, it has begun.
+    return this.#compiling.size === 0 ? waiting.filter((crate) => nameOf(crate) !== LAST) : waiting;
   }
 }
 
 /** Seconds that a crate costs of a machine like the one that was measured. @param {string} crate its name and version */
 function costOf(crate) {
-  const name = crate.replace(/@.*/, "");
+  const name = nameOf(crate);
   return (COST[name] ?? COST_OF_OTHERS) / (name === LAST ? 1 : PARALLEL);
+}
+
+/** The name of `ring@0.17.14`. @param {string} crate */
+function nameOf(crate) {
+  return crate.replace(/@.*/, "");
 }
 
 /**
@@ -174,7 +200,7 @@ function costOf(crate) {
  *
  * @param {string} id
  */
-function nameOf(id) {
+function crateOf(id) {
   const [where, what] = id.split("#");
   return what.includes("@") ? what : `${path.posix.basename(where)}@${what}`;
 }
