@@ -23,6 +23,7 @@ pub fn describe(environment: &Environment, event: &Event, slots: &mut [u32; SLOT
     match &event.kind {
         EventKind::End
         | EventKind::HalfClose
+        | EventKind::Ended
         | EventKind::Drain
         | EventKind::Finish
         | EventKind::Secured
@@ -77,6 +78,7 @@ fn number(kind: &EventKind) -> u32 {
         EventKind::Blob => 7,
         EventKind::Secured => 8,
         EventKind::Relayed(_) => 9,
+        EventKind::Ended => 10,
         EventKind::Finish => 14,
         EventKind::Datagram(..) => 17,
         EventKind::UdpDrain => 18,

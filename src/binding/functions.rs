@@ -298,7 +298,12 @@ fn connections(call: &Call<'_>) -> Value {
 
 fn listen(call: &Call<'_>) -> Value {
     let bits = call.number(1);
-    call.environment.net(|net| net.listen(call.id(), bits & 1 != 0, bits & 2 != 0));
+    call.environment.net(|net| {
+        net.listen(call.id(), bits & 1 != 0, bits & 2 != 0);
+        if bits & 4 != 0 {
+            net.report_end(call.id());
+        }
+    });
     undefined(call.raw)
 }
 

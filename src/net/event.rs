@@ -26,6 +26,8 @@ pub enum EventKind {
     Message(Place),
     /// TCP: the peer sends no more.
     HalfClose,
+    /// TCP: the peer sends no more, and closing begins.
+    Ended,
     /// TCP: bufferedAmount is back at 0.
     Drain,
     /// TCP: failed or lost.

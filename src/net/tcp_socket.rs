@@ -397,6 +397,7 @@ impl TcpSocket {
         let kind = match event {
             Event::Open => EventKind::Open(self.local),
             Event::HalfClose => EventKind::HalfClose,
+            Event::Ended => EventKind::Ended,
             Event::Drain => EventKind::Drain,
             Event::Error(error) => EventKind::Error(error),
             Event::Finish => EventKind::Finish,

@@ -7,6 +7,8 @@ pub enum Event<E> {
     Open,
     /// The peer sends no more; sending goes on.
     HalfClose,
+    /// The peer sends no more, and closing begins: reported only where somebody asked ([`Machine::report_end`]).
+    Ended,
     /// bufferedAmount is back at 0 after a send() that returned false.
     Drain,
     /// The connection failed (before [`Event::Open`]) or was lost (then [`Event::Close`] follows).
@@ -74,6 +76,8 @@ pub struct Machine<E> {
     suspended: bool,
     data_listener: bool,
     half_close_listener: bool,
+    /// [`Event::Ended`] is wanted.
+    reports_end: bool,
     intake: Intake,
     finish: Finish,
     /// relay(): what comes in goes to another socket, and nobody is told of it (R-relay).
@@ -119,6 +123,7 @@ impl<E> Machine<E> {
             suspended: false,
             data_listener: false,
             half_close_listener: false,
+            reports_end: false,
             intake: Intake::Flowing,
             finish: Finish::Unheard,
             relayed: false,
@@ -377,6 +382,11 @@ impl<E> Machine<E> {
         self.half_close_listener = half_close;
     }
 
+    /// Has [`Event::Ended`] reported from now on (R-once).
+    pub fn report_end(&mut self) {
+        self.reports_end = true;
+    }
+
     /// What the stream that takes the bytes does with them (R-streams).
     pub fn take_in(&mut self, intake: Intake) {
         self.intake = intake;
@@ -423,8 +433,13 @@ impl<E> Machine<E> {
         }
         if self.theirs == End::Due && (!self.is_suspended() || self.state == ReadyState::Closing) {
             self.theirs = End::Done;
-            if self.state == ReadyState::Open && !self.relayed && self.tells_half_close() {
-                return Some(Event::HalfClose);
+            if self.state == ReadyState::Open && !self.relayed {
+                if self.tells_half_close() {
+                    return Some(Event::HalfClose);
+                }
+                if self.reports_end {
+                    return Some(Event::Ended);
+                }
             }
         }
         let is_passing = self.relayed && !self.end_passed && self.state == ReadyState::Open;

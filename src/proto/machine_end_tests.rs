@@ -77,6 +77,32 @@ fn close_after_half_close_lingers_for_the_peer() {
     }
 }
 
+/// R-once: the peer's end is reported as soon as closing begins, however long the flush takes, and only to who asked.
+#[test]
+fn the_peers_end_is_reported_before_the_flush() {
+    for (asks, listens) in [(false, false), (true, false), (true, true)] {
+        let mut machine = open();
+        if asks {
+            machine.report_end();
+        }
+        machine.listen(true, listens);
+        send(&mut machine, 50);
+        machine.suspend();
+        machine.peer_ended();
+        assert_eq!(told(&mut machine), [], "suspended");
+        machine.resume();
+        let expected = match (asks, listens) {
+            (true, false) => vec![(Event::Ended, ReadyState::Closing)],
+            (_, true) => vec![(Event::HalfClose, ReadyState::Open)],
+            _ => vec![],
+        };
+        assert_eq!(told(&mut machine), expected);
+        machine.close(|| "abandoned");
+        flush(&mut machine);
+        assert_eq!(told(&mut machine), [(Event::Close, ReadyState::Closed)], "once");
+    }
+}
+
 /// Draft, close(): nothing in "closing" and "closed".
 #[test]
 fn close_twice_is_close_once() {

@@ -36,6 +36,7 @@ struct Watch {
     was_aborted: bool,
     intake: Intake,
     finish_asked: bool,
+    reports_end: bool,
 }
 
 impl Watch {
@@ -57,6 +58,7 @@ impl Watch {
             was_aborted: false,
             intake: Intake::Flowing,
             finish_asked: false,
+            reports_end: false,
         }
     }
 
@@ -167,6 +169,11 @@ impl Watch {
                 assert_eq!(state == ReadyState::HalfClosed, self.half_close_called, "seed {seed}");
                 self.opened = true;
             }
+            Event::Ended => {
+                assert!(self.opened && state == ReadyState::Closing && self.reports_end, "seed {seed}");
+                assert!(!self.machine.is_suspended() && !self.half_close_called, "seed {seed}");
+                assert!(!self.has_told(&Event::HalfClose), "seed {seed}");
+            }
             Event::HalfClose => {
                 assert!(self.opened && state == ReadyState::Open && !self.machine.is_suspended(), "seed {seed}");
             }
@@ -263,6 +270,10 @@ fn random_operations_break_no_invariant() {
                 61..=65 => {
                     let (data, half_close) = (random.chance(70), random.chance(50));
                     watch.call(|machine| machine.listen(data, half_close));
+                    if random.chance(50) {
+                        watch.reports_end = true;
+                        watch.call(Tcp::report_end);
+                    }
                 }
                 66 => {
                     watch.intake = [Intake::Flowing, Intake::Held, Intake::Dropped][random.below(3) as usize];

@@ -53,6 +53,11 @@ impl Net {
         });
     }
 
+    /// From now on a TCP socket reports the peer's end also where no `halfclose` fires (R-once).
+    pub fn report_end(&mut self, id: Id) {
+        self.tcp(id, |tcp, _| tcp.machine.report_end());
+    }
+
     /// What a stream does with a TCP socket's bytes (R-streams).
     pub fn take_in(&mut self, id: Id, intake: Intake) {
         self.tcp(id, |tcp, context| tcp.take_in(intake, id, context));
