@@ -79,12 +79,12 @@ const aboveTheBinding = [
 
 /** What stands on the layers of lib/, and may so be required by none of them. */
 const belowTheInterfaces = {
-  selector: `${requires}=/\\/(udp-socket|tcp-socket|tcp-server-socket|streams|connect|race|relay|index|globals|node\\/.*)(\\.js)?$/]`,
+  selector: `${requires}=/\\/(udp-socket|tcp-socket|tcp-server-socket|streams|connect|race|relay|once|index|globals|node\\/.*)(\\.js)?$/]`,
   message: "Interfaces know what they stand on, never the other way round (CONTRIBUTING.md, \"Where things are\").",
 };
 
 /** The interfaces, and what is built of them. */
-const interfaces = ["lib/udp-socket.js", "lib/tcp-socket.js", "lib/tcp-server-socket.js", "lib/streams.js", "lib/connect.js", "lib/race.js", "lib/relay.js", "lib/node/**"];
+const interfaces = ["lib/udp-socket.js", "lib/tcp-socket.js", "lib/tcp-server-socket.js", "lib/streams.js", "lib/connect.js", "lib/race.js", "lib/relay.js", "lib/once.js", "lib/node/**"];
 
 module.exports = [
   { ignores: ["dist/", "**/target/", "coverage/", "**/*.ts", "**/*.mts"] },

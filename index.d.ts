@@ -886,6 +886,90 @@ export interface RelayResult {
  */
 export declare function relay(a: TCPSocket, b: TCPSocket): Promise<RelayResult>;
 
+// --- once() -------------------------------------------------------------------------------------------------
+
+/** Options of once(). */
+export interface OnceOptions {
+  /**
+   * Ends the wait when it is aborted: the promise rejects with its reason, at once where it is aborted already. TypeError where it
+   * is no AbortSignal. Default: none.
+   */
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Waits for one event of a TCPSocket. R-once.
+ *
+ * It listens as addEventListener() with `{ once: true }` does, in the same order, and leaves nothing behind however it ends. Unlike
+ * `once()` of node:events it never waits for an event that cannot come any more. In a loop it loses nothing: what comes between two
+ * calls waits for the next one (R-listen). Waiting for `"message"` starts reading, and waiting for `"halfclose"` keeps the socket
+ * open for sending (R-tcp-fin), as listeners do. On a suspended socket it waits for resume().
+ *
+ * @param socket The socket to wait for.
+ * @param type `"open"`, `"message"`, `"drain"`, `"halfclose"`, `"error"` or `"close"`; anything else rejects with TypeError.
+ * @returns The event. Every failure is a rejection, never thrown:
+ *
+ *   - the exception of an `error` event, which ends a connection or an attempt. Only `"error"`, and `"close"` of a connection that
+ *     was open, are fulfilled all the same;
+ *   - InvalidStateError: the event cannot come any more. `"message"`: the peer has ended, the socket is closing, its `readable` was
+ *     taken, or it is relayed. `"open"`: it is open already. `"drain"`, `"halfclose"`: nothing is left that could bring it.
+ *     `"close"`: it has come. Its `cause` is the exception of the `error` that came before, if there was one;
+ *   - the reason of `signal`;
+ *   - TypeError: `socket` is none of this package's, `type` is not known, or `options` are none.
+ *
+ * @example
+ * import { TCPServerSocket, TCPSocket, once } from "tcp-udp-sockets";
+ *
+ * const server = new TCPServerSocket({ localAddress: "127.0.0.1" });
+ * server.onconnect = ({ connectedSocket }) => connectedSocket.send("Hello World");
+ *
+ * const socket = new TCPSocket("127.0.0.1", server.localPort);
+ * await once(socket, "open");
+ * const { data } = await once(socket, "message");
+ * console.log(new TextDecoder().decode(data)); // Hello World
+ * socket.close();
+ * server.close();
+ */
+export declare function once<Type extends keyof TCPSocketEventMap>(
+  socket: TCPSocket,
+  type: Type,
+  options?: OnceOptions,
+): Promise<TCPSocketEventMap[Type]>;
+/**
+ * Waits for one event of a UDPSocket. As with a TCPSocket, but for this: an `error` that leaves the socket open (R-udp-neterr) ends
+ * only `once(socket, "error")`, which it fulfils. close() makes all of them reject with InvalidStateError. R-once.
+ *
+ * @param socket The socket to wait for.
+ * @param type `"message"`, `"drain"` or `"error"`; anything else rejects with TypeError.
+ *
+ * @example
+ * import { UDPSocket, once } from "tcp-udp-sockets";
+ *
+ * const socket = new UDPSocket({ localAddress: "127.0.0.1" });
+ * socket.send("Hello World", "127.0.0.1", socket.localPort);
+ * const { data } = await once(socket, "message", { signal: AbortSignal.timeout(1000) });
+ * console.log(new TextDecoder().decode(data)); // Hello World
+ * socket.close();
+ */
+export declare function once<Type extends keyof UDPSocketEventMap>(
+  socket: UDPSocket,
+  type: Type,
+  options?: OnceOptions,
+): Promise<UDPSocketEventMap[Type]>;
+/**
+ * Waits for one event of a TCPServerSocket. As with a TCPSocket, but for this: an `error` leaves the server open, and ends only
+ * `once(server, "error")`, which it fulfils. close() makes all of them reject with InvalidStateError, `"connect"` behind the
+ * connections that are still delivered (R-srv-close). R-once.
+ *
+ * @param server The server to wait for.
+ * @param type `"connect"` or `"error"`; anything else rejects with TypeError.
+ */
+export declare function once<Type extends keyof TCPServerSocketEventMap>(
+  server: TCPServerSocket,
+  type: Type,
+  options?: OnceOptions,
+): Promise<TCPServerSocketEventMap[Type]>;
+
 // --- TCP server ---------------------------------------------------------------------------------------------
 
 /** Options of the TCPServerSocket constructor. Draft, dictionary TCPServerOptions. */

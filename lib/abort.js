@@ -1,12 +1,12 @@
 "use strict";
 
-// The option `signal` (R-abort). One listener on each signal serves all sockets that follow it, and is taken away with the last of
-// them: a signal that outlives 10,000 sockets holds nothing of them.
+// The option `signal` (R-abort, R-once). One listener on each signal serves all sockets and once() calls that follow it, and is taken
+// away with the last of them: a signal that outlives 10,000 sockets holds nothing of them.
 
 const { shown } = require("./webidl.js");
 
 /** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
-/** @typedef {{ aborts: Map<SocketRecord, (reason: unknown) => void>, stop: () => void }} Followers */
+/** @typedef {{ aborts: Map<object, (reason: unknown) => void>, stop: () => void }} Followers */
 
 // The platform's own, taken before anybody can replace them.
 const { addEventListener, removeEventListener } = EventTarget.prototype;
@@ -73,17 +73,32 @@ function throwIfAborted(signal) {
  * @param {(reason: unknown) => void} abort
  */
 function follow(signal, record, abort) {
+  const stop = watch(signal, record, abort);
+  const { release } = record;
+  record.release = () => {
+    release?.();
+    stop();
+  };
+}
+
+/**
+ * Has `abort` called when the signal is aborted.
+ *
+ * @param {AbortSignal} signal
+ * @param {object} follower whose `abort` it is; one for each
+ * @param {(reason: unknown) => void} abort
+ * @returns {() => void} ends it
+ */
+function watch(signal, follower, abort) {
   let known = followers.get(signal);
   if (known === undefined) {
     known = start(signal);
     followers.set(signal, known);
   }
   const { aborts, stop } = known;
-  aborts.set(record, abort);
-  const { release } = record;
-  record.release = () => {
-    release?.();
-    if (aborts.delete(record) && aborts.size === 0) {
+  aborts.set(follower, abort);
+  return () => {
+    if (aborts.delete(follower) && aborts.size === 0) {
       stop();
     }
   };
@@ -130,4 +145,4 @@ function listen(signal, method, name, listener) {
   }
 }
 
-module.exports = { follow, throwIfAborted, toSignal };
+module.exports = { follow, throwIfAborted, toSignal, watch };

@@ -7,7 +7,7 @@ const { takeBlobError } = require("./blob.js");
 const { fromFailure, sentence } = require("./errors.js");
 const { ErrorEvent } = require("./events.js");
 const { fire, isHeard } = require("./listeners.js");
-const { failed, isFollowed } = require("./progress.js");
+const { changed, failed, isClosing, isFollowed } = require("./progress.js");
 
 /** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
 /** @typedef {import("./errors.js").Failure} Failure */
@@ -39,12 +39,13 @@ function fireError(record, failure) {
       "UnheardSocketError",
     );
   }
-  if (record.closed || record.name === "TCPSocket") {
+  if (isClosing(record)) {
     // It is over: what send() will say.
     record.ending = sentence(failure);
     failed(record, error);
   }
   fire(record, new ErrorEvent(error));
+  changed(record);
 }
 
 module.exports = { fireError };

@@ -71,6 +71,7 @@ const Kind = /** @type {const} */ ({
   TCP_BLOB: 7,
   TCP_SECURED: 8,
   TCP_RELAYED: 9,
+  TCP_ENDED: 10,
   TCP_FINISH: 14,
   UDP_MESSAGE: 17,
   UDP_DRAIN: 18,
@@ -156,6 +157,12 @@ class SocketRecord extends AsyncResource {
     this.outlet = null;
     /** @type {InstanceType<typeof import("./iteration.js").Iteration> | null} */
     this.iteration = null;
+    /** The calls of once() that are not settled. @type {InstanceType<typeof import("./once.js").Waits> | null} */
+    this.waits = null;
+    /** TCP: send() has returned false, and `drain` has not fired since. */
+    this.isDrainDue = false;
+    /** TCP: reset() was called after `open`: no `error` comes any more. */
+    this.isReset = false;
     /** Why it is no longer open, for the exceptions that later calls throw. */
     this.ending = "";
     /** How the promise of startTls() is settled, while it is under way. @type {{ resolve: (info: any) => void, reject: (error: unknown) => void } | null} */

@@ -1,6 +1,6 @@
 "use strict";
 
-// How a socket fares, told to its promises, its streams and its loops: just before the event that tells its listeners.
+// How a socket fares, told to its promises, its streams, its loops and once(): just before the event that tells its listeners.
 
 const { notOpen } = require("./send.js");
 
@@ -25,6 +25,7 @@ function opened(record) {
 function ended(record) {
   record.ended = true;
   record.intake?.end();
+  record.waits?.check("halfclose");
 }
 
 /**
@@ -39,6 +40,7 @@ function failed(record, error) {
   record.intake?.fail(error);
   record.outlet?.fail(error);
   record.iteration?.fail(error);
+  record.waits?.failed(error);
 }
 
 /**
@@ -52,6 +54,7 @@ function finished(record) {
   record.intake?.end();
   record.outlet?.end();
   record.iteration?.end();
+  record.waits?.check("close");
 }
 
 /**
@@ -61,9 +64,21 @@ function finished(record) {
  * @param {boolean} isFlushed what is buffered still goes out
  */
 function closing(record, isFlushed) {
+  record.isReset = !isFlushed && record.opened;
   record.intake?.end();
   record.iteration?.end();
   record.outlet?.interrupt(notOpen(record), isFlushed);
+  record.waits?.check();
+}
+
+/**
+ * Something else has changed that decides which events can still come: a stream was taken, relay() or halfclose() was called, or an
+ * event has fired.
+ *
+ * @param {SocketRecord} record
+ */
+function changed(record) {
+  record.waits?.check();
 }
 
 /**
@@ -72,8 +87,21 @@ function closing(record, isFlushed) {
  * @param {SocketRecord} record
  */
 function isFollowed(record) {
-  const { promises, intake, outlet, iteration } = record;
-  return promises !== null || intake !== null || outlet !== null || (record.closed && iteration !== null && iteration.isAwaited);
+  const { promises, intake, outlet, iteration, waits } = record;
+  if (promises !== null || intake !== null || outlet !== null) {
+    return true;
+  }
+  // Loops and once() are only told of an error that closes the socket.
+  return isClosing(record) && ((iteration !== null && iteration.isAwaited) || (waits !== null && waits.hearsFailure));
 }
 
-module.exports = { closing, ended, failed, finished, isFollowed, opened };
+/**
+ * Whether an `error` closes the socket, which it is about to fire at.
+ *
+ * @param {SocketRecord} record
+ */
+function isClosing(record) {
+  return record.closed || record.name === "TCPSocket";
+}
+
+module.exports = { changed, closing, ended, failed, finished, isClosing, isFollowed, opened };

@@ -4,6 +4,7 @@
 
 const { fromFailure, invalidState } = require("./errors.js");
 const native = require("./native.js");
+const { changed } = require("./progress.js");
 const { notOpen } = require("./send.js");
 const { recordOf } = require("./tcp-socket.js");
 const { missingArguments, shown } = require("./webidl.js");
@@ -83,6 +84,7 @@ async function relay(a, b) {
     record.relay = both;
     // No drain fires any more for who writes to its `writable`.
     record.outlet?.fail(notOpen(record));
+    changed(record);
   }
   return both.promise;
 }

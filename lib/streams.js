@@ -5,6 +5,7 @@
 const { invalidState } = require("./errors.js");
 const native = require("./native.js");
 const { claim } = require("./listeners.js");
+const progress = require("./progress.js");
 const { HALFCLOSE, byteReadable, connectionReadable, datagramReadable } = require("./readable.js");
 const { notOpen } = require("./send.js");
 const { illegalInvocation } = require("./webidl.js");
@@ -37,6 +38,7 @@ function adoptIntake(record, intake) {
   } else if (record.ended || isEnding(record)) {
     intake.end();
   }
+  progress.changed(record);
   return intake;
 }
 
@@ -60,6 +62,7 @@ function adoptOutlet(record, outlet) {
 function closeIfBothEnded(record) {
   if (record.intake?.isCancelled && record.outlet?.isClosed && !record.closed) {
     native.binding.close(record.id);
+    progress.changed(record);
   }
 }
 

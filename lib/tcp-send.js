@@ -33,7 +33,11 @@ function transmit(record, data) {
     // Step 1.
     throw notOpen(record);
   }
-  return taken === 1;
+  if (taken === 0) {
+    record.isDrainDue = true;
+    return false;
+  }
+  return true;
 }
 
 /**

@@ -55,6 +55,9 @@ const toTCPServerOptions = dictionary({
   useSecureTransport: toBoolean,
 });
 
+/** What the package keeps of a TCPServerSocket; undefined for anything else. @type {(socket: any) => SocketRecord | undefined} */
+let recordOf = () => undefined;
+
 class TCPServerSocket extends EventTarget {
   /** What says that an object is a TCPServerSocket, too. */
   #record;
@@ -219,8 +222,7 @@ class TCPServerSocket extends EventTarget {
   }
 
   static {
-    const recordOf = (/** @type {any} */ socket) =>
-      typeof socket === "object" && socket !== null && #record in socket ? socket.#record : undefined;
+    recordOf = (socket) => (typeof socket === "object" && socket !== null && #record in socket ? socket.#record : undefined);
     overrideListening(this, recordOf);
     defineEventHandlers(this, recordOf, ["connect", "error"]);
     defineIteration(this, recordOf);
@@ -263,4 +265,4 @@ defineInterface(TCPServerSocket, "TCPServerSocket", [
   "hasRef",
 ]);
 
-module.exports = { TCPServerSocket };
+module.exports = { TCPServerSocket, recordOf };

@@ -271,6 +271,7 @@ class TCPSocket extends EventTarget {
       // Steps 2 and 3, R-tcp-halfclose.
       record.ending = HALFCLOSED;
       halfclose(record.id);
+      progress.changed(record);
     }
   }
 
@@ -427,8 +428,11 @@ native.handle(Kind.TCP_MESSAGE, (record, data) => {
 native.handle(Kind.TCP_HALFCLOSE, (record) => {
   progress.ended(record);
   fire(record, new Event("halfclose"));
+  progress.changed(record);
 });
+native.handle(Kind.TCP_ENDED, progress.ended);
 native.handle(Kind.TCP_DRAIN, (record) => {
+  record.isDrainDue = false;
   record.outlet?.drained();
   fire(record, new Event("drain"));
 });
@@ -445,6 +449,7 @@ native.handle(Kind.TCP_CLOSE, (record, bufferedAmount) => {
   }
   progress.finished(record);
   fire(record, new Event("close"));
+  progress.changed(record);
   record.relay?.closed();
 });
 native.handle(Kind.TCP_FINISH, (record) => {

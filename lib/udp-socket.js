@@ -72,6 +72,9 @@ const toMulticastOptions = dictionary({
   sourceAddress: toDOMString,
 });
 
+/** What the package keeps of a UDPSocket; undefined for anything else. @type {(socket: any) => SocketRecord | undefined} */
+let recordOf = () => undefined;
+
 class UDPSocket extends EventTarget {
   /** What says that an object is a UDPSocket, too. */
   #record;
@@ -309,8 +312,7 @@ class UDPSocket extends EventTarget {
   }
 
   static {
-    const recordOf = (/** @type {any} */ socket) =>
-      typeof socket === "object" && socket !== null && #record in socket ? socket.#record : undefined;
+    recordOf = (socket) => (typeof socket === "object" && socket !== null && #record in socket ? socket.#record : undefined);
     overrideListening(this, recordOf);
     defineEventHandlers(this, recordOf, ["drain", "error", "message"]);
     defineIteration(this, recordOf);
@@ -489,4 +491,4 @@ defineInterface(UDPSocket, "UDPSocket", [
   "hasRef",
 ]);
 
-module.exports = { UDPSocket };
+module.exports = { UDPSocket, recordOf };

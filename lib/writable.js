@@ -4,6 +4,7 @@
 // others wait there.
 
 const { binding } = require("./native.js");
+const { changed } = require("./progress.js");
 const { notOpen } = require("./send.js");
 const { webStreams } = require("./readable.js");
 
@@ -158,6 +159,7 @@ class StreamWritable extends Writable {
     this.isClosed = true;
     record.ending ||= "its writable was closed";
     binding.finish(record.id);
+    changed(record);
     this.#onClose();
     return new Promise((resolve, reject) => {
       this.#closing = { resolve, reject };

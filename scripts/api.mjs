@@ -223,9 +223,11 @@ function classPage({ name, comment, members }) {
   ];
 }
 
-/** @param {Declaration} declaration */
-function otherPage({ name, kind, extendsWhat, signature, comment, members }) {
-  if (kind === "function") return [`## ${name}()`, `${SIGNATURE}${signature}\n\`\`\``, ...described(comment)];
+/** @param {Declaration} declaration @param {number} index @param {Declaration[]} all */
+function otherPage({ name, kind, extendsWhat, signature, comment, members }, index, all) {
+  // Overloads stand under one heading.
+  const heading = all[index - 1]?.name === name ? "" : `## ${name}()`;
+  if (kind === "function") return [heading, `${SIGNATURE}${signature}\n\`\`\``, ...described(comment)];
   if (kind === "type") return [`### ${name}`, ...described(comment), `${SIGNATURE}${signature}\n\`\`\``];
   if (isEventMap(name)) return [];
   const more = extendsWhat === "" ? [] : [`With the members of \`${extendsWhat}\`, and:`];
@@ -238,14 +240,15 @@ function page(source) {
   const main = declarations.filter(({ kind }) => kind === "class" || kind === "function");
   const rest = declarations.filter((declaration) => !main.includes(declaration));
   const anchor = ({ name }) => name.toLowerCase();
-  const list = (those) => those.map((one) => `[${one.name}${one.kind === "function" ? "()" : ""}](#${anchor(one)})`).join(", ");
+  const link = (one) => `[${one.name}${one.kind === "function" ? "()" : ""}](#${anchor(one)})`;
+  const list = (those) => [...new Set(those.map(link))].join(", ");
   const listed = rest.filter(({ name }) => !isEventMap(name));
   const parts = [
     "# API",
     "<!-- Written by scripts/api.mjs from index.d.ts: change it there. -->",
     prose(overview.text).replace("docs/conformance.md", "[conformance.md](conformance.md)"),
     `${list(main)}. Options and other types: ${list(listed)}.`,
-    ...main.flatMap((declaration) => (declaration.kind === "class" ? classPage(declaration) : otherPage(declaration))),
+    ...main.flatMap((declaration, index) => (declaration.kind === "class" ? classPage(declaration) : otherPage(declaration, index, main))),
     "## Options and other types",
     ...rest.flatMap(otherPage),
   ];

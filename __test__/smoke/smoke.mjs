@@ -11,7 +11,7 @@ const LIMIT = 20_000; // ms
 const LARGE = 4 << 20; // bytes
 
 const specifier = process.argv[2] ?? "../../index.mjs";
-const { TCPServerSocket, TCPSocket, UDPSocket, connect, relay } = await import(specifier);
+const { TCPServerSocket, TCPSocket, UDPSocket, connect, once, relay } = await import(specifier);
 
 const runtime = ["bun", "deno", "node"].find((name) => process.versions[name]);
 const wake = process.env.TCP_UDP_SOCKETS_WAKE ?? "default";
@@ -109,6 +109,34 @@ async function byName() {
   console.log(`connect(): localhost is ${socket.remoteAddress}`);
 }
 
+async function waiting() {
+  const server = new TCPServerSocket({ localAddress: "127.0.0.1" });
+  const connected = once(server, "connect");
+  const client = new TCPSocket("127.0.0.1", server.localPort);
+  await once(client, "open");
+  const { connectedSocket } = await connected;
+  for (let i = 0; i < 100; i++) {
+    const echo = once(client, "message");
+    client.send(String(i));
+    connectedSocket.send((await once(connectedSocket, "message")).data);
+    assert.equal(new TextDecoder().decode((await echo).data), String(i));
+  }
+  const [controller, reason] = [new AbortController(), new Error("enough")];
+  const aborted = once(client, "message", { signal: controller.signal }).catch((error) => error);
+  controller.abort(reason);
+  assert.equal(await aborted, reason);
+  const [ended, reset, close] = [once(client, "message"), once(connectedSocket, "message"), once(client, "close")]
+    .map((wait) => wait.catch((error) => error));
+  connectedSocket.reset();
+  assert.equal((await reset).name, "InvalidStateError");
+  assert.equal((await reset).code, 11);
+  assert.equal((await ended).code, "ECONNRESET");
+  assert.equal((await close).type, "close");
+  server.close();
+  assert.equal((await once(server, "connect").catch((error) => error)).name, "InvalidStateError");
+  console.log("once(): 100 messages, a signal, a reset");
+}
+
 async function relayed() {
   const pairs = [];
   const server = new TCPServerSocket({ localAddress: "127.0.0.1" });
@@ -201,5 +229,6 @@ async function udp() {
 await tcp();
 await streams();
 await byName();
+await waiting();
 await relayed();
 await udp();

@@ -1,6 +1,6 @@
 // The same exports as an ES module.
 
-import { TCPServerSocket, TCPSocket, UDPSocket } from "tcp-udp-sockets";
+import { TCPServerSocket, TCPSocket, UDPSocket, once } from "tcp-udp-sockets";
 import * as sockets from "tcp-udp-sockets";
 import type { ConnectEvent, ErrorEvent, SocketError, UDPMessageEvent } from "tcp-udp-sockets";
 
@@ -17,4 +17,5 @@ const client = new TCPSocket("::1", server.localPort);
 new TCPSocket("::1", {});
 // @ts-expect-error not a value (R-noif)
 void sockets.ErrorEvent;
+once(client, "open").then(({ type }) => console.log(type));
 console.log(client);

@@ -91,6 +91,27 @@ sockets.connect("example.com", 80, { dnsQueryType: 4 });
 // @ts-expect-error it is a promise
 sockets.connect("example.com", 80).send("x");
 
+// @ts-expect-error no such event
+sockets.once(tcp, "mesage");
+// @ts-expect-error a server's event
+sockets.once(tcp, "connect");
+// @ts-expect-error UDP has no close event
+sockets.once(udp, "close");
+// @ts-expect-error a server receives no messages
+sockets.once(server, "message");
+// @ts-expect-error the type is not optional
+sockets.once(tcp);
+// @ts-expect-error one of the three interfaces
+sockets.once(new EventTarget(), "message");
+// @ts-expect-error a signal, not its controller
+sockets.once(tcp, "message", { signal: new AbortController() });
+// @ts-expect-error no such option
+sockets.once(tcp, "message", { timeout: 1000 });
+// @ts-expect-error it is a promise of one event, not of a list
+sockets.once(tcp, "message").then(([event]) => event);
+// @ts-expect-error a function, not a class
+new sockets.once(tcp, "message");
+
 // The event interfaces are types only (R-noif).
 // @ts-expect-error not a value
 void sockets.UDPMessageEvent;

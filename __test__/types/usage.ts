@@ -1,11 +1,12 @@
 // What users write, as CommonJS: compiles without an error under every tsconfig beside this file.
 
-import { TCPServerSocket, TCPSocket, UDPSocket, connect, relay } from "tcp-udp-sockets";
+import { TCPServerSocket, TCPSocket, UDPSocket, connect, once, relay } from "tcp-udp-sockets";
 import type {
   ConnectEvent,
   ConnectOptions,
   ErrorEvent,
   MulticastOptions,
+  OnceOptions,
   Port,
   ReadyState,
   RelayResult,
@@ -15,7 +16,6 @@ import type {
   TCPOptions,
   TCPServerOptions,
   TCPServerSocketOpenInfo,
-  TCPSocketEventMap,
   UDPMessage,
   UDPMessageEvent,
   UDPOptions,
@@ -166,13 +166,30 @@ client.removeEventListener("error", onError);
 client.removeEventListener("of my own", () => {}, { capture: true });
 client.dispatchEvent(new Event("of my own"));
 
-function once<Type extends keyof TCPSocketEventMap>(
-  socket: TCPSocket,
-  type: Type,
-): Promise<TCPSocketEventMap[Type]> {
-  return new Promise((resolve) => socket.addEventListener(type, resolve, { once: true }));
+// --- once() -------------------------------------------------------------------------------------------------
+
+const onceOptions: OnceOptions = { signal: AbortSignal.timeout(1000) };
+async function waiting(): Promise<void> {
+  const message = await once(client, "message", onceOptions);
+  equal<typeof message, TCPMessageEvent>(true);
+  const { data: received } = await once(client, "message");
+  equal<typeof received, ArrayBuffer>(true);
+  for (const type of ["open", "drain", "halfclose", "close"] as const) {
+    const event = await once(client, type, { signal: undefined });
+    equal<typeof event, Event>(true);
+  }
+  const { error } = await once(client, "error", {});
+  equal<typeof error, SocketError>(true);
+  const datagram = await once(discovery, "message");
+  equal<typeof datagram, UDPMessageEvent>(true);
+  equal<Awaited<ReturnType<() => typeof drained>>, Event>(true);
+  const drained = await once(discovery, "drain");
+  const { connectedSocket } = await once(server, "connect");
+  equal<typeof connectedSocket, TCPSocket>(true);
+  for (const failing of [await once(discovery, "error"), await once(server, "error")]) equal<typeof failing, ErrorEvent>(true);
+  await Promise.race([once(framed, "close"), once(client, "close", undefined)]);
 }
-void once(client, "message").then(({ data: received }) => equal<typeof received, ArrayBuffer>(true));
+void waiting;
 
 // --- promises, streams, loops, signals ------------------------------------------------------------------------
 
