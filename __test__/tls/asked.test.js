@@ -2,8 +2,12 @@
 
 // R-tls-asked: whether a socket speaks TLS, and never plain text because one of two options was forgotten.
 
-const { tcp, tcpServer, listen, once, collect, dial, expectDOMException, expectTypeError, keep, track } = require("../helpers");
+const { Worker } = require("node:worker_threads");
+const {
+  tcp, tcpServer, listen, once, collect, dial, expectDOMException, expectTypeError, keep, record, track, turn,
+} = require("../helpers");
 const { authority } = require("../helpers/certificates");
+const { defer } = require("../helpers/cleanup");
 const { listenTLS, dialTLS, opened, failure } = require("../helpers/tls");
 
 const { ca, server: identity } = authority();
@@ -107,6 +111,42 @@ describe("R-tls-asked: a client", () => {
     const server = await listen();
     expectTypeError(() => tcp("127.0.0.1", server.port, { secureTransport }));
     expectTypeError(() => tcp("127.0.0.1", server.port, { useSecureTransport: true, secureTransport }));
+  });
+});
+
+describe("R-tls-asked: plain text is never taken for TLS's, however early the connection is lost", () => {
+  /** A server in a thread of its own: it says something, resets the connection, and tells by `done[0]` that it has. */
+  function resetter(said, done) {
+    const worker = new Worker(
+      `const { parentPort, workerData: { said, done } } = require("node:worker_threads");
+       const server = require("node:net").createServer((peer) => {
+         peer.on("error", () => {});
+         peer.on("close", () => {
+           Atomics.add(done, 0, 1);
+           Atomics.notify(done, 0);
+         });
+         peer.write(said, () => peer.resetAndDestroy());
+       });
+       server.listen(0, "127.0.0.1", () => parentPort.postMessage(server.address().port));`,
+      { eval: true, workerData: { said, done } },
+    );
+    defer(() => worker.terminate());
+    return once(worker, "message");
+  }
+
+  test.each(["not from whom you think", "\x16\x03\x03"])("%j and a reset before TLS has begun: error, no open, no message", async (said) => {
+    const done = new Int32Array(new SharedArrayBuffer(4));
+    const port = await resetter(said, done);
+    for (let count = 0; count < 5; count++) {
+      const socket = tcp("127.0.0.1", port, { secureTransport: trust });
+      const log = record(socket, ["open", "message", "halfclose", "error", "close"]);
+      // All of it comes while this thread looks at nothing.
+      expect(Atomics.wait(done, 0, count, 4000)).not.toBe("timed-out");
+      const { event } = await log.until("error");
+      await turn();
+      expect(log.types).toEqual(["error"]);
+      expect(event.error).toMatchObject({ name: "NetworkError", code: "ECONNRESET" });
+    }
   });
 });
 

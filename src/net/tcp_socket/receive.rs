@@ -39,7 +39,8 @@ impl TcpSocket {
         }
         let Some(stream) = &self.stream else { return };
         match stream.take_error() {
-            Ok(Some(error)) if is_loss(&error) => {
+            // Where TLS is still to begin, the attempt has failed, and what was received is nobody's (R-tcp-secure-open).
+            Ok(Some(error)) if is_loss(&error) && self.secure.is_none() => {
                 // It was established, and is lost already: `open` comes first, and what was received.
                 self.readable = true;
                 self.machine.connected();
