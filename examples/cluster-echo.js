@@ -5,6 +5,7 @@
 
 "use strict";
 
+const { once } = require("node:events"); // For the workers: a socket's is the package's own.
 const os = require("node:os");
 const process = require("node:process");
 const { Worker, isMainThread, parentPort, threadId, workerData } = require("node:worker_threads");
@@ -22,14 +23,26 @@ function serve(localPort) {
 
 async function main() {
   const [port = "0", workers = os.availableParallelism()] = process.argv.slice(2);
-  let localPort = Number(port);
+  let localPort = port;
   for (let count = 0; count < Number(workers); count++) {
     const worker = new Worker(__filename, { workerData: localPort });
+    const [answer] = await once(worker, "message");
+    if (answer.problem !== undefined) throw new Error(answer.problem);
     // With 0 the first picks the port for all.
-    localPort = await new Promise((resolve, reject) => worker.once("message", resolve).once("error", reject));
+    ({ localPort } = answer);
   }
   console.log(`${workers} workers listen on port ${localPort}`);
 }
 
-if (isMainThread) main();
-else parentPort.postMessage(serve(workerData));
+if (isMainThread) {
+  main().catch((error) => {
+    console.error(error.message);
+    process.exit(1); // With it the workers end.
+  });
+} else {
+  try {
+    parentPort.postMessage({ localPort: serve(workerData) });
+  } catch (error) {
+    parentPort.postMessage({ problem: error.message });
+  }
+}

@@ -1,5 +1,5 @@
 // A TCP client that connects by host name, as a browser does: every address of the host has its chance, none keeps the
-// others waiting. It asks a web server for its front page over plain HTTP and prints how that begins.
+// others waiting. It asks a web server for its front page over plain HTTP and prints how the answer begins.
 //
 //   node connect.js [HOST [PORT]]
 
@@ -13,6 +13,8 @@ const port = process.argv[3] || 80;
 async function main() {
   const socket = await connect(host, port, {
     connectTimeout: 10_000,
+    // For all of it: a server that says nothing is not waited for.
+    signal: AbortSignal.timeout(20_000),
     // Asked right before each attempt: prints what is tried. Return false for what must not be connected to.
     allowAddress(address) {
       console.log(`trying ${address}`);
@@ -20,20 +22,24 @@ async function main() {
     },
   });
   console.log(`connected to ${socket.remoteAddress} port ${socket.remotePort}`);
-
-  // Nothing that the server says before this is lost.
-  let answer = "";
-  const decoder = new TextDecoder();
-  socket.onmessage = ({ data }) => {
-    answer += decoder.decode(data, { stream: true });
-  };
-  socket.onclose = () => console.log(answer.split("\r\n\r\n")[0]);
-  socket.onerror = ({ error }) => console.error(error.message);
   socket.send(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+
+  // The loop ends with the server's FIN, and throws where the connection is lost.
+  let answer = "";
+  for await (const text of socket.readable.pipeThrough(new TextDecoderStream())) {
+    answer += text;
+    if (answer.includes("\r\n\r\n") || !"HTTP/".startsWith(answer.slice(0, 5))) break;
+  }
+  socket.close();
+  const [head, ...body] = answer.split("\r\n\r\n");
+  if (answer === "") throw new Error("the server has ended the connection without an answer");
+  if (!answer.startsWith("HTTP/")) throw new Error(`the server does not speak HTTP: ${JSON.stringify(answer.slice(0, 60))}`);
+  if (body.length === 0) throw new Error(`the answer has ended too early: ${JSON.stringify(answer.slice(0, 60))}`);
+  console.log(head);
 }
 
 main().catch((error) => {
-  // One error for all addresses; its cause has them one by one.
+  // connect() rejects with one error for all addresses; its cause has them one by one.
   console.error(error.message);
   for (const one of error.cause?.errors ?? []) {
     console.error(`  ${one.address}: ${one.code}`);

@@ -6,7 +6,7 @@
 
 "use strict";
 
-const { TCPServerSocket, TCPSocket, UDPSocket } = require("tcp-udp-sockets");
+const { TCPServerSocket, TCPSocket, UDPSocket, once } = require("tcp-udp-sockets");
 
 /** How long an act may wait for what is to happen next, in milliseconds. */
 const PATIENCE = 5000;
@@ -170,27 +170,14 @@ function bindToSSDP() {
 // --- waiting -------------------------------------------------------------------------------------------------
 
 /** The next event of a type. An `error` that comes instead rejects, and so does waiting in vain. */
-function next(name, socket, type) {
-  return new Promise((resolve, reject) => {
-    const wanted = new AbortController();
-    const listen = (event, then) => {
-      socket.addEventListener(
-        event,
-        (what) => {
-          clearTimeout(timer);
-          wanted.abort();
-          then(what);
-        },
-        { signal: wanted.signal },
-      );
-    };
-    const timer = setTimeout(() => {
-      wanted.abort();
-      reject(new Error(`the ${name} has been waiting for its ${type} event for ${PATIENCE / 1000} seconds; it is ${socket.readyState}`));
-    }, PATIENCE);
-    listen(type, resolve);
-    if (type !== "error") listen("error", ({ error }) => reject(error));
-  });
+async function next(name, socket, type) {
+  try {
+    return await once(socket, type, { signal: AbortSignal.timeout(PATIENCE) });
+  } catch (error) {
+    if (error.name !== "TimeoutError") throw error;
+    const message = `the ${name} has been waiting for its ${type} event for ${PATIENCE / 1000} seconds; it is ${socket.readyState}`;
+    throw new Error(message, { cause: error });
+  }
 }
 
 // --- printing ------------------------------------------------------------------------------------------------
@@ -226,14 +213,7 @@ async function show() {
   console.log(`\n${bold("That was all, and it worked.")} ${dim("The examples/ folder has each part as a file to copy.")}`);
 }
 
-// If the sockets should be gone while the show still waits, the process would end as if all were well.
-process.exitCode = 1;
-show().then(
-  () => {
-    process.exitCode = 0;
-  },
-  (error) => {
-    console.error(`\nThe demo failed: ${error.message}`);
-    process.exit(1);
-  },
-);
+show().catch((error) => {
+  console.error(`\nThe demo failed: ${error.message}`);
+  process.exit(1);
+});

@@ -8,8 +8,7 @@
 const { TCPServerSocket, connect, relay } = require("tcp-udp-sockets");
 
 const [localPort, ...hosts] = process.argv.slice(2);
-const targets = hosts.map((host) => ({ ...split(host), busy: 0 }));
-const server = new TCPServerSocket({ localPort, maxConnections: 10_000 });
+const { server, targets } = start();
 
 for (const target of targets) console.log(`to ${target.host}, port ${target.port}`);
 console.log(`listens on port ${server.localPort}`);
@@ -31,7 +30,19 @@ server.onconnect = async ({ connectedSocket: client }) => {
   client.reset();
 };
 
+function start() {
+  try {
+    const all = hosts.map((host) => ({ ...split(host), busy: 0 }));
+    if (all.length === 0) throw new Error("usage: node load-balancer.js LOCAL_PORT HOST:PORT HOST:PORT …");
+    return { server: new TCPServerSocket({ localPort, maxConnections: 10_000 }), targets: all };
+  } catch (error) {
+    console.error(error.message); // The port is taken, for example.
+    return process.exit(1);
+  }
+}
+
 function split(host) {
-  const { hostname, port } = new URL(`tcp://${host}`);
+  const { hostname, port } = URL.canParse(`tcp://${host}`) ? new URL(`tcp://${host}`) : {};
+  if (!hostname || !port) throw new Error(`${host} is not HOST:PORT`);
   return { host: hostname, port };
 }

@@ -32,6 +32,12 @@ try {
                 " Remote port: " + udpMessageEvent.remotePort +
                 " Received data:\n" + data);
   };
+
+  // Handle errors
+  mySocket.onerror = function (errorEvent) {
+    console.error("Error: " + errorEvent.error.message);
+    process.exitCode = 1;
+  };
 } catch (err) {
   console.error("Could not listen: " + err.message);
   if (mySocket) {

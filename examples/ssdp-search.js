@@ -1,10 +1,11 @@
 // The draft's first example (section UDPSocket): UPnP-SSDP M-SEARCH discovery with a multicast UDPSocket. It lists the
 // devices of the local network that answer: televisions, routers, printers, loudspeakers.
 //
-//   node ssdp-search.js [SERVICE TYPE]
+//   node ssdp-search.js [SERVICE TYPE [SECONDS]]
 //
-// Changed against the draft: ServiceType has a value, a failure to join the group is caught too, and the socket is closed
-// when the time to answer (MX, in seconds) is over. Until it is closed it keeps the program running.
+// Changed against the draft: ServiceType has a value, a failure to make the socket or to join the group is caught too, and the
+// socket is closed when the time to answer (MX, in seconds) is over. Until it is closed it keeps the program running. It says
+// so, and ends with 1, where nobody has answered.
 
 "use strict";
 
@@ -15,46 +16,55 @@ function arrayBufferToString(buffer) {
 }
 
 var ServiceType = process.argv[2] || "ssdp:all";
-
-// Create a UDP socket
-var mySocket = new UDPSocket();
+var MX = Number(process.argv[3] || 10);
 
 // Build an SSDP M-SEARCH multicast message
 var MSearch = "M-SEARCH * HTTP/1.1\r\n" +
               "ST: " + ServiceType + "\r\n" +
               "MAN: \"ssdp:discover\"\r\n" +
               "HOST: 239.255.255.250:1900\r\n" +
-              "MX: 10\r\n\r\n";
+              "MX: " + MX + "\r\n\r\n";
 var SSDPMulticastAddress = "239.255.255.250";
 var SSDPMulticastPort = 1900;
+var answers = 0;
 
 try {
+  // Create a UDP socket
+  var mySocket = new UDPSocket();
   // Join multicast group
   mySocket.joinMulticastGroup(SSDPMulticastAddress);
   // Send SSDP M-SEARCH multicast message
   var moreBufferingOK = mySocket.send(MSearch, SSDPMulticastAddress, SSDPMulticastPort);
   console.log("M-SEARCH sent! More may be sent at once: " + moreBufferingOK);
+
+  // Receive M-SEARCH responses
+  mySocket.onmessage = function (udpMessageEvent) {
+    // Convert received data from ArrayBuffer to string
+    var data = arrayBufferToString(udpMessageEvent.data);
+    answers += 1;
+    console.log("Remote address: " + udpMessageEvent.remoteAddress +
+                " Remote port: " + udpMessageEvent.remotePort +
+                " Received data:\n" + data);
+  };
+
+  // Handle errors: the network cannot be reached, for example
+  mySocket.onerror = function (errorEvent) {
+    console.error("Error: " + errorEvent.error.message);
+    process.exitCode = 1;
+  };
+
+  setTimeout(function () {
+    mySocket.close();
+    if (answers === 0) {
+      console.error("No device has answered.");
+      process.exitCode = 1;
+    }
+  }, (MX + 1) * 1000);
 } catch (err) {
   // Sending failed
   console.error("Sending M-SEARCH failed: " + err.message);
-  mySocket.close();
+  if (mySocket) {
+    mySocket.close();
+  }
   process.exitCode = 1;
 }
-
-// Receive M-SEARCH responses
-mySocket.onmessage = function (udpMessageEvent) {
-  // Convert received data from ArrayBuffer to string
-  var data = arrayBufferToString(udpMessageEvent.data);
-  console.log("Remote address: " + udpMessageEvent.remoteAddress +
-              " Remote port: " + udpMessageEvent.remotePort +
-              " Received data:\n" + data);
-};
-
-// Handle errors: the network cannot be reached, for example
-mySocket.onerror = function (errorEvent) {
-  console.error("Error: " + errorEvent.error.message);
-};
-
-setTimeout(function () {
-  mySocket.close();
-}, 11000).unref();

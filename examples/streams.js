@@ -59,4 +59,7 @@ async function main() {
   console.log("done");
 }
 
-main();
+main().catch((error) => {
+  console.error(error.message);
+  process.exit(1);
+});

@@ -3,7 +3,8 @@
 //
 //   node tcp-echo-client.js [ADDRESS [PORT]]
 //
-// Changed against the draft: `error` is read from the event, where it is.
+// Changed against the draft: `error` is read from the event, where it is; the answer may come in pieces; and what goes wrong ends
+// with 1, also where the server ends without an answer.
 
 "use strict";
 
@@ -13,6 +14,10 @@ function arrayBufferToString(buffer) {
   return new TextDecoder().decode(buffer);
 }
 
+var message = "Hello World";
+var answer = "";
+process.exitCode = 1; // Until the answer is there.
+
 try {
   // Create a new TCP client socket and connect to remote host
   var mySocket = new TCPSocket(process.argv[2] || "127.0.0.1", process.argv[3] || 6789);
@@ -20,7 +25,7 @@ try {
   mySocket.onopen = function () {
     try {
       // Send data to server
-      var moreBufferingOK = mySocket.send("Hello World");
+      var moreBufferingOK = mySocket.send(message);
       console.log("Data sent to server! More may be sent at once: " + moreBufferingOK);
 
       // Receive response from server
@@ -28,27 +33,37 @@ try {
         // Convert received data from ArrayBuffer to string
         var data = arrayBufferToString(messageEvent.data);
         console.log("Data received from server: " + data);
+        answer += data;
+        if (answer === message) {
+          process.exitCode = 0;
+        } else if (message.startsWith(answer)) {
+          return; // The rest is still to come.
+        } else {
+          console.error("That is not what was sent: the server is no echo server");
+        }
         // Close the connection
         mySocket.close();
       };
     } catch (err) {
       // Sending failed
-      console.error("Sending failed: " + err.name);
+      console.error("Sending failed: " + err.message);
+      mySocket.close();
     }
   };
 
   // Connection has been closed
   mySocket.onclose = function () {
     console.log("Connection has been closed");
+    if (message.startsWith(answer) && answer !== message) {
+      console.error("The server has not sent back what it was sent");
+    }
   };
 
   // Handle errors
   mySocket.onerror = function (errorEvent) {
     console.error("Error: " + errorEvent.error.message);
-    process.exitCode = 1;
   };
 } catch (err) {
   // Handle runtime exception
   console.error("Could not create a TCP socket: " + err.message);
-  process.exitCode = 1;
 }

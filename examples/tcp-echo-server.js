@@ -31,7 +31,7 @@ try {
         }
       } catch (err) {
         // Sending failed
-        console.error("Sending failed: " + err.name);
+        console.error("Sending failed: " + err.message);
       }
     };
 
@@ -48,6 +48,11 @@ try {
     connectedSocket.onerror = function (errorEvent) {
       console.error("Error: " + errorEvent.error.message);
     };
+  };
+
+  // Handle errors of the server: a connection could not be accepted
+  myServerSocket.onerror = function (errorEvent) {
+    console.error("Error: " + errorEvent.error.message);
   };
 } catch (err) {
   // Handle runtime exception

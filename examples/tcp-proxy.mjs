@@ -3,18 +3,36 @@
 //
 //   node tcp-proxy.mjs LOCAL_PORT REMOTE_ADDRESS REMOTE_PORT
 
+import process from "node:process";
 import { TCPServerSocket, TCPSocket } from "tcp-udp-sockets";
 
 const [localPort, remoteAddress, remotePort] = process.argv.slice(2);
-const server = new TCPServerSocket({ localPort });
 
-server.onconnect = ({ connectedSocket: client }) => {
-  const target = new TCPSocket(remoteAddress, remotePort);
-  client.suspend(); // What it sends waits until there is somewhere to send it.
-  target.onopen = () => client.resume();
-  pass(client, target);
-  pass(target, client);
-};
+try {
+  const server = new TCPServerSocket({ localPort });
+  console.log(`listens on port ${server.localPort}`);
+  server.onerror = ({ error }) => console.error(error.message);
+  server.onconnect = ({ connectedSocket: client }) => {
+    client.suspend(); // What it sends waits until there is somewhere to send it.
+    const target = dial();
+    if (target === undefined) return client.reset();
+    target.onopen = () => client.resume();
+    pass(client, target);
+    pass(target, client);
+  };
+} catch (error) {
+  console.error(error.message); // The port is taken, for example.
+  process.exitCode = 1;
+}
+
+function dial() {
+  try {
+    return new TCPSocket(remoteAddress, remotePort);
+  } catch (error) {
+    console.error(error.message); // Not an address, or too many open files.
+    return undefined;
+  }
+}
 
 function pass(from, to) {
   from.onmessage = ({ data }) => {

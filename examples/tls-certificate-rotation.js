@@ -13,20 +13,25 @@ const [certPath, keyPath, localPort = 6790] = process.argv.slice(2);
 const options = () => ({ cert: readFileSync(certPath), key: readFileSync(keyPath) });
 const describe = () => `the certificate that is valid until ${new X509Certificate(readFileSync(certPath)).validTo}`;
 
-const server = new TCPServerSocket({ localPort, secureTransport: options() });
-console.log(`Listening on port ${server.localPort} with ${describe()}`);
+try {
+  if (keyPath === undefined) throw new Error("usage: node tls-certificate-rotation.js cert.pem key.pem [PORT]");
+  const server = new TCPServerSocket({ localPort, secureTransport: options() });
+  console.log(`Listening on port ${server.localPort} with ${describe()}`);
+  server.onconnect = ({ connectedSocket: socket }) => {
+    socket.onmessage = ({ data }) => socket.send(data);
+    socket.onerror = ({ error }) => console.error(error.message);
+  };
+  server.onerror = ({ error }) => console.error(error.message);
 
-server.onconnect = ({ connectedSocket: socket }) => {
-  socket.onmessage = ({ data }) => socket.send(data);
-  socket.onerror = ({ error }) => console.error(error.message);
-};
-server.onerror = ({ error }) => console.error(error.message);
+  // Certificate and key are two files, and change one after the other: until they fit, the old ones stay.
+  watchFile(certPath, { interval: 1000 }, () => replace(server));
+  watchFile(keyPath, { interval: 1000 }, () => replace(server));
+} catch (error) {
+  console.error(error.message); // The port is taken, or a file is not what it should be.
+  process.exitCode = 1;
+}
 
-// Certificate and key are two files, and change one after the other: until they fit, the old ones stay.
-watchFile(certPath, { interval: 1000 }, replace);
-watchFile(keyPath, { interval: 1000 }, replace);
-
-function replace() {
+function replace(server) {
   try {
     // It replaces all of the options, not only these two.
     server.setSecureContext(options());

@@ -8,21 +8,30 @@
 "use strict";
 
 const { readFileSync } = require("node:fs");
-const { TCPSocket } = require("tcp-udp-sockets");
+const { TCPSocket, once } = require("tcp-udp-sockets");
 
 const [trusted, address = "127.0.0.1", port = 6790, sni] = process.argv.slice(2);
-const socket = new TCPSocket(address, port, { secureTransport: { ca: readFileSync(trusted), sni } });
+const LINE = "Hello, in private\n";
 
-// "open" comes when the handshake is done and the certificate verified: before it nothing leaves, and there is no plain text.
-socket.onopen = () => {
+async function main() {
+  if (trusted === undefined) throw new Error("usage: node tls-echo-client.js cert.pem [ADDRESS] [PORT] [NAME]");
+  const socket = new TCPSocket(address, port, { connectTimeout: 10_000, secureTransport: { ca: readFileSync(trusted), sni } });
+  // "open" comes when the handshake is done and the certificate verified: before it nothing leaves, and there is no plain text.
+  await once(socket, "open");
   console.log(`Connected over ${socket.secureTransportInfo.protocol}`);
-  socket.send("Hello, in private\n");
-};
-socket.onmessage = ({ data }) => {
-  process.stdout.write(new Uint8Array(data));
+  socket.send(LINE);
+  let answer = "";
+  while (answer.length < LINE.length) {
+    // It rejects where the server ends, or the connection is lost, before the line is whole; and after ten seconds of silence.
+    const { data } = await once(socket, "message", { signal: AbortSignal.timeout(10_000) });
+    answer += new TextDecoder().decode(data);
+  }
   socket.close();
-};
-socket.onerror = ({ error }) => {
-  console.error(`${error.code}: ${error.message}`);
-  process.exitCode = 1;
-};
+  if (answer !== LINE) throw new Error(`the server is no echo server: it says ${JSON.stringify(answer.slice(0, 60))}`);
+  process.stdout.write(answer);
+}
+
+main().catch((error) => {
+  console.error(typeof error.code === "string" ? `${error.code}: ${error.message}` : error.message);
+  process.exit(1);
+});

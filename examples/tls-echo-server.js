@@ -12,10 +12,20 @@ const { readFileSync } = require("node:fs");
 const { TCPServerSocket } = require("tcp-udp-sockets");
 
 const [cert, key, localPort = 6790] = process.argv.slice(2);
-const server = new TCPServerSocket({ localPort, secureTransport: { cert: readFileSync(cert), key: readFileSync(key) } });
-console.log(`Listening on port ${server.localPort}`);
 
-server.onconnect = ({ connectedSocket: socket }) => {
+try {
+  if (key === undefined) throw new Error("usage: node tls-echo-server.js cert.pem key.pem [PORT]");
+  const server = new TCPServerSocket({ localPort, secureTransport: { cert: readFileSync(cert), key: readFileSync(key) } });
+  console.log(`Listening on port ${server.localPort}`);
+  server.onconnect = ({ connectedSocket }) => serve(connectedSocket);
+  // A handshake that failed: one client's matter, and the server goes on.
+  server.onerror = ({ error }) => console.error(`${error.address}: ${error.message}`);
+} catch (error) {
+  console.error(error.message); // The port is taken, or a file is not what it should be.
+  process.exitCode = 1;
+}
+
+function serve(socket) {
   const { protocol, cipher } = socket.secureTransportInfo;
   console.log(`Connection from ${socket.remoteAddress}, port ${socket.remotePort}: ${protocol}, ${cipher}`);
   socket.onmessage = ({ data }) => {
@@ -23,7 +33,4 @@ server.onconnect = ({ connectedSocket: socket }) => {
   };
   socket.ondrain = () => socket.resume();
   socket.onerror = ({ error }) => console.error(error.message);
-};
-
-// A handshake that failed: one client's matter, and the server goes on.
-server.onerror = ({ error }) => console.error(`${error.address}: ${error.message}`);
+}

@@ -9,42 +9,55 @@
 
 const { X509Certificate } = require("node:crypto");
 const { readFileSync } = require("node:fs");
-const { TCPServerSocket, TCPSocket } = require("tcp-udp-sockets");
+const { TCPServerSocket, TCPSocket, once } = require("tcp-udp-sockets");
 
-const [ca, serverCert, serverKey, clientCert, clientKey] = process.argv.slice(2).map((path) => readFileSync(path));
-
-const server = new TCPServerSocket({
-  localAddress: "127.0.0.1",
-  // requestCert asks for a certificate; ca is what it must lead to. Without one, the handshake fails.
-  secureTransport: { cert: serverCert, key: serverKey, requestCert: true, ca },
-});
-server.onconnect = ({ connectedSocket: socket }) => {
-  const [leaf] = socket.secureTransportInfo.peerCertificates;
-  const { subject } = new X509Certificate(Buffer.from(leaf));
-  socket.send(`Welcome, ${subject.match(/CN=(.*)/)[1]}\n`);
-  socket.close();
-};
-server.onerror = ({ error }) => {
-  console.error(`Refused: ${error.code}`);
-  server.close();
-};
-
-/** A client with these options: what it is told, or why it is not served. */
-function visit(who, secureTransport) {
-  return new Promise((resolve) => {
-    const socket = new TCPSocket("127.0.0.1", server.localPort, { secureTransport });
-    socket.onmessage = ({ data }) => process.stdout.write(`${who}: ${new TextDecoder().decode(data)}`);
-    socket.onerror = ({ error }) => {
-      console.log(`${who}: ${error.message}`);
-      resolve();
-    };
-    socket.onclose = resolve;
+/** Serves who shows a certificate of this authority. */
+function serve(ca, cert, key) {
+  const server = new TCPServerSocket({
+    localAddress: "127.0.0.1",
+    // requestCert asks for a certificate; ca is what it must lead to. Without one, the handshake fails.
+    secureTransport: { cert, key, requestCert: true, ca },
   });
+  server.onconnect = ({ connectedSocket: socket }) => {
+    const [leaf] = socket.secureTransportInfo.peerCertificates;
+    const { subject } = new X509Certificate(Buffer.from(leaf));
+    socket.onerror = ({ error }) => console.error(error.message);
+    socket.send(`Welcome, ${/CN=(.*)/.exec(subject)?.[1] ?? subject}\n`);
+    socket.close();
+  };
+  server.onerror = ({ error }) => console.error(`Refused: ${error.code}`);
+  return server;
+}
+
+/** What a client with these options is told. It rejects where it is not served. */
+async function visit(port, secureTransport) {
+  const socket = new TCPSocket("127.0.0.1", port, { secureTransport, signal: AbortSignal.timeout(10_000) });
+  // The stream ends where the server does, and fails where the connection is lost.
+  let told = "";
+  for await (const text of socket.readable.pipeThrough(new TextDecoderStream())) told += text;
+  socket.close();
+  if (told === "") throw new Error("the server has said nothing");
+  return told;
 }
 
 async function show() {
-  await visit("with a certificate", { ca, cert: clientCert, key: clientKey });
-  await visit("without one", { ca });
+  const files = process.argv.slice(2);
+  if (files.length !== 5) throw new Error("usage: node tls-mutual.js ca.pem server.pem server.key client.pem client.key");
+  const [ca, serverCert, serverKey, cert, key] = files.map((path) => readFileSync(path));
+  const server = serve(ca, serverCert, serverKey);
+  try {
+    process.stdout.write(`with a certificate: ${await visit(server.localPort, { ca, cert, key })}`);
+    // Both ends tell of it.
+    const ends = [visit(server.localPort, { ca }), once(server, "error", { signal: AbortSignal.timeout(10_000) })];
+    const [visited] = await Promise.allSettled(ends);
+    if (visited.status === "fulfilled") throw new Error("a client without a certificate was served");
+    console.log(`without one: ${visited.reason.message}`);
+  } finally {
+    server.close();
+  }
 }
 
-show();
+show().catch((error) => {
+  console.error(error.message);
+  process.exitCode = 1;
+});

@@ -6,48 +6,56 @@
 
 "use strict";
 
-const { once } = require("node:events");
 const { readFileSync } = require("node:fs");
-const { TCPSocket } = require("tcp-udp-sockets");
+const { TCPSocket, once } = require("tcp-udp-sockets");
 
 const [address, port, sni, trusted] = process.argv.slice(2);
-const ca = trusted === undefined ? undefined : readFileSync(trusted);
 
-/** Sends a command, if there is one, and gives the whole answer: its last line has a blank behind the number. */
-async function ask(socket, command) {
+/** Longer than any answer that this example asks for, in characters. */
+const LONGEST_ANSWER = 16_384;
+
+/**
+ * Sends a command, if there is one, and gives the whole answer: its last line has a blank behind the number. It rejects where the
+ * server ends or the connection is lost before, where a minute passes, and where the number is another than the expected one.
+ */
+async function ask(socket, expected, command) {
+  const what = command ?? "the greeting";
+  const signal = AbortSignal.timeout(60_000);
   if (command !== undefined) socket.send(`${command}\r\n`);
   let answer = "";
-  while (!/^\d{3} .*\r\n$/m.test(answer)) {
-    const [{ data }] = await once(socket, "message");
+  while (!/^\d{3}( .*)?\r\n$/m.test(answer)) {
+    const { data } = await once(socket, "message", { signal }).catch((error) => {
+      const begun = answer === "" ? "" : `; it began with ${JSON.stringify(answer)}`;
+      throw new Error(`no whole answer to ${what}: ${error.message}${begun}`, { cause: error });
+    });
     answer += new TextDecoder().decode(data);
+    if (!/^(\d{3}[ \r-]|\d{0,3}$)/.test(answer) || answer.length > LONGEST_ANSWER) {
+      throw new Error(`that is no mail server: it answers ${what} with ${JSON.stringify(answer.slice(0, 60))}`);
+    }
   }
+  if (!answer.startsWith(expected)) throw new Error(`the server refuses ${what}: ${answer.trimEnd()}`);
   return answer;
 }
 
 async function show() {
-  const socket = new TCPSocket(address, port, { secureTransport: "starttls" });
-  const failed = new Promise((_, reject) => {
-    socket.onerror = ({ error }) => reject(error);
-  });
-  const talk = async () => {
-    await once(socket, "open");
-    await ask(socket);
-    const before = await ask(socket, "EHLO client.example");
-    if (!before.includes("STARTTLS")) throw new Error("the server offers no STARTTLS: nothing is sent in the clear");
-    const ready = await ask(socket, "STARTTLS");
-    if (!ready.startsWith("220")) throw new Error(`STARTTLS was refused: ${ready}`);
-    // From here on everything is TLS's. What anybody slipped in before is no message: it makes the handshake fail.
-    const info = await socket.startTls({ sni, ca });
-    console.log(`${info.protocol}, ${info.cipher}`);
-    // What the server said before may have been anybody's: ask again.
-    console.log(await ask(socket, "EHLO client.example"));
-    await ask(socket, "QUIT");
-    socket.close();
-  };
-  await Promise.race([talk(), failed]);
+  if (sni === undefined) throw new Error("usage: node tls-starttls.js ADDRESS PORT NAME [ca.pem]");
+  const ca = trusted === undefined ? undefined : readFileSync(trusted);
+  const socket = new TCPSocket(address, port, { connectTimeout: 30_000, secureTransport: "starttls" });
+  await once(socket, "open");
+  await ask(socket, "220");
+  const before = await ask(socket, "250", "EHLO client.example");
+  if (!/^250[ -]STARTTLS\r$/im.test(before)) throw new Error("the server offers no STARTTLS: nothing is sent in the clear");
+  await ask(socket, "220", "STARTTLS");
+  // From here on everything is TLS's. What anybody slipped in before is no message: it makes the handshake fail.
+  const info = await socket.startTls({ sni, ca });
+  console.log(`${info.protocol}, ${info.cipher}`);
+  // What the server said before may have been anybody's: ask again.
+  console.log(await ask(socket, "250", "EHLO client.example"));
+  await ask(socket, "221", "QUIT");
+  socket.close();
 }
 
 show().catch((error) => {
   console.error(error.message);
-  process.exitCode = 1;
+  process.exit(1);
 });

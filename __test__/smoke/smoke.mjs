@@ -109,7 +109,7 @@ async function byName() {
   console.log(`connect(): localhost is ${socket.remoteAddress}`);
 }
 
-async function waiting() {
+async function single() {
   const server = new TCPServerSocket({ localAddress: "127.0.0.1" });
   const connected = once(server, "connect");
   const client = new TCPSocket("127.0.0.1", server.localPort);
@@ -229,6 +229,6 @@ async function udp() {
 await tcp();
 await streams();
 await byName();
-await waiting();
+await single();
 await relayed();
 await udp();
