@@ -53,6 +53,7 @@ describe("once() and its arguments (R-once, R-shape)", () => {
     ["end", "halfclose"], ["halfClose", "halfclose"], ["opened", "open"], ["closed", "close"],
   ])("an unknown type of a TCPSocket: %s, meant as %s", async (type, meant) => {
     const socket = tcp("127.0.0.1", await refusedPort());
+    socket.onerror = () => {};
     const known = '"close", "drain", "error", "halfclose", "message", "open"';
     const error = await failed(once(socket, type));
     expect(error.message).toBe(`once(): type must be one of ${known} for a TCPSocket, not "${type}"; did you mean "${meant}"?`);

@@ -319,6 +319,7 @@ describe("once() where the event can no longer come: InvalidStateError (R-once)"
   test("everything, when lost or refused: the loss is the cause", async () => {
     const lost = await tcpPair();
     const close = once(lost.socket, "close");
+    lost.socket.onerror = () => {};
     lost.peer.resetAndDestroy();
     await close;
     const refused = tcp("127.0.0.1", await refusedPort());

@@ -87,6 +87,7 @@ describe("once() leaves nothing behind (R-once)", () => {
     const controller = new AbortController();
     const { signal } = controller;
     const { socket } = await tcpPair({ options: { signal } });
+    socket.onerror = () => {};
     const own = onAbort(signal);
     setMaxListeners(0, socket);
     const waits = Array.from({ length: 1000 }, () => failed(once(socket, "message", { signal })));
@@ -103,6 +104,7 @@ describe("once() leaves nothing behind (R-once)", () => {
     const controller = new AbortController();
     const { signal } = controller;
     const { socket, peer } = await tcpPair({ options: { signal } });
+    socket.onerror = () => {};
     const wait = once(socket, "message", { signal });
     peer.write("x");
     await wait;
