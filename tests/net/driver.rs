@@ -32,6 +32,7 @@ pub enum Told {
     Open(SocketAddr),
     Message(Vec<u8>),
     HalfClose,
+    Ended,
     Drain,
     /// The error's code.
     Error(String),
@@ -186,6 +187,7 @@ impl World {
             EventKind::Open(local) => Told::Open(local),
             EventKind::Message(place) => Told::Message(self.received(place)),
             EventKind::HalfClose => Told::HalfClose,
+            EventKind::Ended => Told::Ended,
             EventKind::Drain => Told::Drain,
             EventKind::Error(error) => Told::Error(code(error)),
             EventKind::Close(buffered) => Told::Close(buffered),

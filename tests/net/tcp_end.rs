@@ -56,6 +56,25 @@ fn the_peers_fin_closes_after_the_flush() {
     assert_eq!(reader.join().unwrap(), much);
 }
 
+/// R-once: who asked is told of the peer's end while what was sent is still on its way.
+#[test]
+fn the_peers_end_is_reported_to_who_asked() {
+    let mut world = World::new();
+    let (client, mut peer) = with_peer(&mut world, allow_half_open(None));
+    world.net.report_end(client);
+    let much = vec![5; 8 << 20];
+    assert!(!send(&mut world.net, client, &much));
+    peer.write_all(b"the end").unwrap();
+    peer.shutdown(Shutdown::Write).unwrap();
+    world.until_told(client, &Told::Ended);
+    assert_eq!(world.received_by(client), b"the end");
+    assert_eq!(world.net.ready_state(client), ReadyState::Closing);
+    let reader = thread::spawn(move || read_all(&mut peer));
+    world.until_told(client, &Told::Close(0));
+    assert_eq!(world.story(client), [Told::Ended, Told::Drain, Told::Close(0)]);
+    assert_eq!(reader.join().unwrap(), much);
+}
+
 /// R-tcp-fin, a `halfclose` listener or allowHalfOpen: open until we end it.
 #[test]
 fn half_close_leaves_us_sending() {
