@@ -176,6 +176,11 @@ const { once } = {
           record.waits = new Waits(record);
         }
         record.waits.add(wait);
+        if (signal?.aborted) {
+          // One that only looks like an AbortSignal, aborted by being listened to.
+          wait.reject(() => signal.reason);
+          return;
+        }
         listenForEnd(record, event);
         listeners.add(record, event, [event, wait.listener, LISTENER_OPTIONS]);
       });

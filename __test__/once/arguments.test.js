@@ -113,8 +113,25 @@ describe("once() and its arguments (R-once, R-shape)", () => {
   test("a duck-typed signal that throws leaves nothing behind", async () => {
     const socket = udp();
     const mine = new Error("mine");
-    const signal = { aborted: false, reason: undefined, [Symbol.toStringTag]: "AbortSignal", addEventListener() { throw mine; } };
-    expect(await failed(once(socket, "message", { signal }))).toBe(mine);
+    const signal = {
+      aborted: false,
+      reason: mine,
+      [Symbol.toStringTag]: "AbortSignal",
+      addEventListener() {
+        throw mine;
+      },
+      removeEventListener() {},
+    };
+    const error = await failed(once(socket, "message", { signal }));
+    expect([error, error.cause]).toContain(mine);
+    // One that is aborted by being listened to.
+    const sly = {
+      ...signal,
+      addEventListener() {
+        sly.aborted = true;
+      },
+    };
+    expect(await failed(once(socket, "message", { signal: sly }))).toBe(mine);
     expect(getEventListeners(socket, "message")).toEqual([]);
     const log = record(socket, ["message"]);
     socket.send("x", "127.0.0.1", socket.localPort);
