@@ -68,11 +68,11 @@ function defineEventHandler(interfaceClass, recordOf, type) {
         const isFirst = !handlers.has(type);
         handlers.set(type, value);
         if (isFirst) {
-          add(record, type, [type, listener]);
+          add(record, type, listener);
         }
       } else if (handlers.delete(type)) {
         // Deactivating gives the place up.
-        remove(record, type, [type, listener]);
+        remove(record, type, listener);
       }
     },
   };

@@ -120,14 +120,21 @@ class SocketRecord extends AsyncResource {
     this.name = name;
     this.bits = bits;
 
-    /** Of each type in `bits`: listeners are there; one is sure to stay; some may go without a word (listeners.js). */
+    /** The bits of the types that there are listeners for (listener-bits.js). */
     this.heard = 0;
+    /** An event is being dispatched: what changes of `heard` is told after it. */
+    this.firing = false;
+    /** How many listeners were added so far, and those that wait for a signal (listener-hooks.js). */
+    this.additions = 0;
+    /** @type {object[] | null} */
+    this.signalled = null;
+    /** The bits of which one listener is sure to stay, and of which some may go without a word (listener-overrides.js). */
     this.steady = 0;
     this.vanishing = 0;
     /** The bits that streams and loops ask for, and those in which listeners have no say any more (readable.js). */
     this.claimed = 0;
     this.taken = 0;
-    /** The signals that listeners were added with and that are watched for it. @type {Set<AbortSignal> | null} */
+    /** The signals that listeners were added with and that are watched for it (listener-overrides.js). @type {Set<AbortSignal> | null} */
     this.signals = null;
     /** Lets go of what outlives the socket, once it is closed. @type {(() => void) | null} */
     this.release = null;

@@ -8,7 +8,7 @@ const { defineEventHandlers } = require("./event-handler.js");
 const { ConnectEvent } = require("./events.js");
 const { fireError } = require("./failing.js");
 const { defineIteration } = require("./iteration.js");
-const { fire, overrideListening } = require("./listeners.js");
+const { fire, observeListeners } = require("./listeners.js");
 const native = require("./native.js");
 const { requirePermission } = require("./permission.js");
 const progress = require("./progress.js");
@@ -223,7 +223,7 @@ class TCPServerSocket extends EventTarget {
 
   static {
     recordOf = (socket) => (typeof socket === "object" && socket !== null && #record in socket ? socket.#record : undefined);
-    overrideListening(this, recordOf);
+    observeListeners(this, recordOf);
     defineEventHandlers(this, recordOf, ["connect", "error"]);
     defineIteration(this, recordOf);
     const streams = { readable: serverReadable };

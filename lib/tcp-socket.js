@@ -9,7 +9,7 @@ const { fromFailure, invalidState, networkError } = require("./errors.js");
 const { defineEventHandlers } = require("./event-handler.js");
 const { TCPMessageEvent } = require("./events.js");
 const { fireError } = require("./failing.js");
-const { fire, overrideListening } = require("./listeners.js");
+const { fire, observeListeners } = require("./listeners.js");
 const native = require("./native.js");
 const { requirePermission } = require("./permission.js");
 const progress = require("./progress.js");
@@ -336,7 +336,7 @@ class TCPSocket extends EventTarget {
 
   static {
     recordOf = (socket) => (typeof socket === "object" && socket !== null && #record in socket ? socket.#record : undefined);
-    overrideListening(this, recordOf);
+    observeListeners(this, recordOf);
     defineEventHandlers(this, recordOf, ["drain", "open", "close", "halfclose", "error", "message"]);
     const streams = {
       readable: tcpReadable,

@@ -10,7 +10,7 @@ const { defineEventHandlers } = require("./event-handler.js");
 const { UDPMessageEvent } = require("./events.js");
 const { fireError } = require("./failing.js");
 const { defineIteration } = require("./iteration.js");
-const { fire, overrideListening } = require("./listeners.js");
+const { fire, observeListeners } = require("./listeners.js");
 const native = require("./native.js");
 const { requirePermission } = require("./permission.js");
 const progress = require("./progress.js");
@@ -313,7 +313,7 @@ class UDPSocket extends EventTarget {
 
   static {
     recordOf = (socket) => (typeof socket === "object" && socket !== null && #record in socket ? socket.#record : undefined);
-    overrideListening(this, recordOf);
+    observeListeners(this, recordOf);
     defineEventHandlers(this, recordOf, ["drain", "error", "message"]);
     defineIteration(this, recordOf);
     const { send } = this.prototype;
