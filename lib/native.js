@@ -323,6 +323,48 @@ function enlist(record, id) {
 }
 
 /**
+ * Opens a record's socket and enlists it. Whatever can throw comes before the socket is there. Where it cannot be opened, the record is
+ * let go of.
+ *
+ * @template {{ id: number }} Opened
+ * @param {SocketRecord} record
+ * @param {(host: number, options: object) => Opened | Failure} openNative one of the binding's
+ * @param {object} options
+ * @param {() => void} prepare what else can throw
+ */
+function open(record, openNative, options, prepare) {
+  let opened;
+  try {
+    prepare();
+    opened = openNative(host(), options);
+  } catch (error) {
+    discard(record);
+    throw error;
+  }
+  if ("id" in opened) {
+    // What enlist() does. A call might find the stack full.
+    record.id = opened.id;
+    sockets.set(opened.id, record);
+  } else {
+    discard(record);
+  }
+  return opened;
+}
+
+/**
+ * No socket comes to the record.
+ *
+ * @param {SocketRecord} record
+ */
+function discard(record) {
+  record.pending = false;
+  record.closed = true;
+  record.emitDestroy();
+  record.release?.();
+  record.release = null;
+}
+
+/**
  * From now on events with this id are an errand's, on the record's behalf.
  *
  * @param {SocketRecord} record
@@ -407,12 +449,14 @@ module.exports = {
   SocketRecord,
   binding,
   bufferedAmount,
+  discard,
   dismiss,
   enlist,
   entrust,
   handle,
   host,
   isReferenced,
+  open,
   readyState,
   resume,
   retire,

@@ -106,6 +106,16 @@ class Race {
 
   /** @param {Address | undefined} address what the host is, if it is no name */
   start(address) {
+    try {
+      this.#begin(address);
+    } catch (error) {
+      // Nothing that is under way is left behind.
+      this.#fail(error);
+    }
+  }
+
+  /** @param {Address | undefined} address */
+  #begin(address) {
     const { connectTimeout = 0, dnsQueryType, family, signal } = this.#options;
     const asked = familyOf(dnsQueryType);
     if (asked !== undefined && family !== undefined && asked !== family) {
@@ -219,7 +229,7 @@ class Race {
       if (!isAllowed) {
         attempt.error = blocked(address, this.#port);
         attempt.why = "not allowed";
-      } else if (this.#begin(attempt)) {
+      } else if (this.#attempt(attempt)) {
         if (this.#waiting.length > 0) {
           const { attemptDelay = ATTEMPT_DELAY } = this.#options;
           this.#delay = this.#openTimer(Math.max(attemptDelay, LEAST_ATTEMPT_DELAY), () => this.#next());
@@ -258,7 +268,7 @@ class Race {
    *
    * @param {Attempt} attempt
    */
-  #begin(attempt) {
+  #attempt(attempt) {
     const opened = openTcp(native.host(), {
       ...this.#options.settings,
       remoteAddress: attempt.address,
@@ -394,8 +404,7 @@ class Race {
   #fail(reason) {
     if (!this.#isOver) {
       this.#end();
-      this.#record.closed = true;
-      this.#record.emitDestroy();
+      native.discard(this.#record);
       this.#settle.reject(reason);
     }
   }
@@ -404,8 +413,6 @@ class Race {
   #end() {
     this.#isOver = true;
     this.#record.pending = false;
-    this.#record.release?.();
-    this.#record.release = null;
     this.#endAttempts();
     this.#cancel(this.#lookup);
     this.#cancel(this.#timeout);

@@ -86,18 +86,19 @@ class TCPServerSocket extends EventTarget {
     this.#secureTransport = kind;
     throwIfAborted(signal);
     // Steps 1 to 5, R-srv-bind.
-    const opened = openServer(native.host(), { ...settings, secure });
+    const record = new native.SocketRecord(this, "TCPServerSocket", LISTEN_BITS);
+    const opened = native.open(record, openServer, { ...settings, secure }, () => {
+      if (signal !== undefined) {
+        follow(signal, record, () => TCPServerSocket.#close(record));
+      }
+    });
     if (!("id" in opened)) {
       throw fromFailure(opened, where);
     }
     this.#localAddress = opened.localAddress;
     this.#localPort = opened.localPort;
-    this.#record = new native.SocketRecord(this, "TCPServerSocket", LISTEN_BITS);
-    this.#record.opened = true;
-    native.enlist(this.#record, opened.id);
-    if (signal !== undefined) {
-      follow(signal, this.#record, () => TCPServerSocket.#close(this.#record));
-    }
+    this.#record = record;
+    record.opened = true;
   }
 
   get localAddress() {

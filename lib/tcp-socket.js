@@ -112,7 +112,7 @@ class TCPSocket extends EventTarget {
         this.#secureInfo = takeSecureInfo(established.id);
       }
       native.enlist(this.#record, established.id);
-      this.#follow(established.signal);
+      followSignal(established.signal, this.#record);
       return;
     }
     const where = "TCPSocket constructor";
@@ -128,26 +128,20 @@ class TCPSocket extends EventTarget {
     checkPort(port, 1, `${where}: remotePort`);
     const { kind, secure, settings } = checkTCPOptions(converted, where);
     // Steps 4 to 8, R-tcp-create: the attempt has started when this returns.
-    const opened = openTcp(native.host(), { ...settings, remoteAddress: address, remotePort: port, secure });
+    const record = newRecord(this);
+    const opened = native.open(record, openTcp, { ...settings, remoteAddress: address, remotePort: port, secure }, () => {
+      followSignal(converted.signal, record);
+    });
     if (!("id" in opened)) {
       throw fromFailure(opened, where);
     }
-    this.#record = newRecord(this);
+    this.#record = record;
     this.#remoteAddress = opened.remoteAddress;
     this.#remotePort = port;
     this.#localAddress = opened.localAddress;
     this.#localPort = opened.localPort;
     this.#secureTransport = kind;
     this.#connectTimeout = settings.connectTimeout;
-    native.enlist(this.#record, opened.id);
-    this.#follow(converted.signal);
-  }
-
-  /** @param {AbortSignal | undefined} signal */
-  #follow(signal) {
-    if (signal !== undefined) {
-      follow(signal, this.#record, (reason) => abortSocket(this.#record, reason));
-    }
   }
 
   get remoteAddress() {
@@ -401,6 +395,16 @@ function resetSocket(record, why) {
     record.ending = why;
     reset(record.id);
     progress.closing(record, false);
+  }
+}
+
+/**
+ * @param {AbortSignal | undefined} signal
+ * @param {SocketRecord} record
+ */
+function followSignal(signal, record) {
+  if (signal !== undefined) {
+    follow(signal, record, (reason) => abortSocket(record, reason));
   }
 }
 

@@ -112,7 +112,12 @@ class UDPSocket extends EventTarget {
     refuseZero(settings, ["receiveBufferSize", "sendBufferSize", "timeToLive"], where);
     throwIfAborted(signal);
     // Steps 1 to 9, R-udp-bind, R-udp-family.
-    const opened = openUdp(native.host(), settings);
+    const record = new native.SocketRecord(this, "UDPSocket", LISTEN_BITS);
+    const opened = native.open(record, openUdp, settings, () => {
+      if (signal !== undefined) {
+        follow(signal, record, () => closeSocket(record, "its signal was aborted"));
+      }
+    });
     if (!("id" in opened)) {
       throw fromFailure(opened, where);
     }
@@ -122,12 +127,8 @@ class UDPSocket extends EventTarget {
     this.#remotePort = remotePort ?? null;
     this.#addressReuse = addressReuse;
     this.#loopback = loopback;
-    this.#record = new native.SocketRecord(this, "UDPSocket", LISTEN_BITS);
-    this.#record.opened = true;
-    native.enlist(this.#record, opened.id);
-    if (signal !== undefined) {
-      follow(signal, this.#record, () => closeSocket(this.#record, "its signal was aborted"));
-    }
+    this.#record = record;
+    record.opened = true;
   }
 
   get localAddress() {
