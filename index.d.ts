@@ -250,7 +250,10 @@ export interface UDPMessageInit {
   remotePort?: Port | null | undefined;
 }
 
-/** What `opened` of a UDPSocket is fulfilled with. The streams are the socket's own, made when first read. */
+/**
+ * What `opened` of a UDPSocket is fulfilled with. The streams are the socket's own, made when first read.
+ * They are not enumerable: copying the object (`{ ...info }`, JSON) or printing it takes no stream (R-promises).
+ */
 export interface UDPSocketOpenInfo {
   readonly readable: ReadableStream<UDPMessage>;
   readonly writable: WritableStream<UDPMessageInit>;
@@ -574,7 +577,10 @@ export interface TCPOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** What `opened` of a TCPSocket is fulfilled with. The streams are the socket's own, made when first read. */
+/**
+ * What `opened` of a TCPSocket is fulfilled with. The streams are the socket's own, made when first read.
+ * They are not enumerable: copying the object (`{ ...info }`, JSON) or printing it takes no stream (R-promises).
+ */
 export interface TCPSocketOpenInfo {
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly writable: WritableStream<SendData>;
@@ -1025,7 +1031,10 @@ export interface TCPServerOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** What `opened` of a TCPServerSocket is fulfilled with. The stream is the server's own, made when first read. */
+/**
+ * What `opened` of a TCPServerSocket is fulfilled with. The stream is the server's own, made when first read.
+ * It is not enumerable: copying the object (`{ ...info }`, JSON) or printing it takes no stream (R-promises).
+ */
 export interface TCPServerSocketOpenInfo {
   readonly readable: ReadableStream<TCPSocket>;
   localAddress: string;

@@ -129,18 +129,29 @@ function defineStreams({ name, prototype }, recordOf, streams) {
 }
 
 /**
- * What `opened` is fulfilled with: Direct Sockets' shape. The streams are made when first read.
+ * What `opened` is fulfilled with: Direct Sockets' shape. The streams are made when first read, which takes the bytes from `message`
+ * listeners. Therefore they are not enumerable, and not shown: who copies or prints the object takes nothing (R-promises).
  *
  * @param {SocketRecord} record
  * @param {Record<string, (record: SocketRecord) => unknown>} streams
  * @param {object} ends addresses and ports
  */
 function openInfo(record, streams, ends) {
-  const info = {};
+  const info = { ...ends };
   for (const [attribute, stream] of Object.entries(streams)) {
-    Object.defineProperty(info, attribute, { get: () => stream(record), enumerable: true, configurable: true });
+    Object.defineProperty(info, attribute, { get: () => stream(record), enumerable: false, configurable: true });
   }
-  return Object.assign(info, ends);
+  // util.inspect() with showHidden and getters would call the getters.
+  const inspectors = {
+    /** @type {(depth: number, options: object, inspect: (value: unknown, options: object) => string) => string} */
+    [Symbol.for("nodejs.util.inspect.custom")]: (_depth, options, inspect) => inspect({ ...info }, options),
+    /** @type {(inspect: (value: unknown, options: object) => string, options: object) => string} */
+    [Symbol.for("Deno.customInspect")]: (inspect, options) => inspect({ ...info }, options),
+  };
+  for (const symbol of Object.getOwnPropertySymbols(inspectors)) {
+    Object.defineProperty(info, symbol, { value: /** @type {any} */ (inspectors)[symbol], writable: true, configurable: true });
+  }
+  return info;
 }
 
 module.exports = { defineStreams, openInfo, serverReadable, tcpReadable, tcpWritable, udpReadable, udpWritable };
