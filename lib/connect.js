@@ -8,6 +8,7 @@ const { binding } = require("./native.js");
 const { requirePermission } = require("./permission.js");
 const { Race } = require("./race.js");
 const { checkTCPOptions, toTCPOptions } = require("./tcp-socket.js");
+const { traceAbove } = require("./trace.js");
 const {
   checkPort,
   dictionary,
@@ -61,7 +62,8 @@ const { connect } = {
         throw fromFailure(failure, WHERE);
       }
       return new Promise((resolve, reject) => {
-        const race = { ...own, connectTimeout, family, settings: eachOf, kind, secure, signal: converted.signal };
+        const trace = traceAbove(connect);
+        const race = { ...own, connectTimeout, family, settings: eachOf, kind, secure, signal: converted.signal, trace };
         new Race(target, number, race, { resolve, reject }).start(target.address);
       });
     } catch (error) {

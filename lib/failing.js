@@ -8,6 +8,7 @@ const { fromFailure, sentence } = require("./errors.js");
 const { ErrorEvent } = require("./events.js");
 const { fire, isHeard } = require("./listeners.js");
 const { changed, failed, isClosing, isFollowed } = require("./progress.js");
+const { leadTo } = require("./trace.js");
 
 /** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
 /** @typedef {import("./errors.js").Failure} Failure */
@@ -24,6 +25,8 @@ let hasWarned = false;
 function fireError(record, failure) {
   const cause = failure.code === "ABORT_ERR" ? record.abortReason : takeBlobError(record, failure);
   const error = fromFailure(failure, record.name, cause);
+  record.trace = record.upgrade?.trace ?? record.relay?.trace ?? record.trace;
+  leadTo(error, record.trace);
   record.relay?.lost(error);
   const { upgrade } = record;
   if (upgrade !== null) {

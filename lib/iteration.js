@@ -4,6 +4,7 @@
 // the system while no next() waits.
 
 const { claimIncoming } = require("./readable.js");
+const { noteCaller } = require("./trace.js");
 const { illegalInvocation } = require("./webidl.js");
 
 /** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
@@ -170,6 +171,7 @@ function defineIteration({ name, prototype }, recordOf) {
       if (record === undefined) {
         throw illegalInvocation(`${name}[Symbol.asyncIterator]`);
       }
+      noteCaller(record, members[Symbol.asyncIterator]);
       const iterator = Object.create(iteratorPrototype);
       loops.set(iterator, new Loop(record));
       return iterator;

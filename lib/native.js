@@ -142,6 +142,8 @@ class SocketRecord extends AsyncResource {
     this.handlers = null;
 
     this.referenced = true;
+    /** A server has accepted it. */
+    this.accepted = false;
     /** connect() is at work for it. */
     this.pending = false;
     /** "closed" for good: the attributes' last values are here, no longer there. */
@@ -170,15 +172,17 @@ class SocketRecord extends AsyncResource {
     this.isDrainDue = false;
     /** TCP: reset() was called after `open`: no `error` comes any more. */
     this.isReset = false;
+    /** Where the program has asked for a promise or a stream first (trace.js). @type {import("./trace.js").Trace | null} */
+    this.trace = null;
     /** Why it is no longer open, for the exceptions that later calls throw. */
     this.ending = "";
-    /** How the promise of startTls() is settled, while it is under way. @type {{ resolve: (info: any) => void, reject: (error: unknown) => void } | null} */
+    /** How the promise of startTls() is settled, while it is under way. @type {{ resolve: (info: any) => void, reject: (error: unknown) => void, trace: import("./trace.js").Trace | null } | null} */
     this.upgrade = null;
     /** The name that startTls() verifies, where it is another than the address: connect()'s host. @type {string | null} */
     this.hostName = null;
     /** The Blobs that were sent and not yet read (blob.js). @type {import("./blob.js").BlobQueue | null} */
     this.blobs = null;
-    /** What relay() has made of it. @type {{ count(record: SocketRecord, bytes: number): void, lost(error: unknown): void, closed(): void } | null} */
+    /** What relay() has made of it. @type {{ trace: import("./trace.js").Trace | null, count(record: SocketRecord, bytes: number): void, lost(error: Error): void, closed(): void } | null} */
     this.relay = null;
   }
 

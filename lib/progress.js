@@ -50,6 +50,9 @@ function failed(record, error) {
  */
 function finished(record) {
   record.finished = true;
+  if (record.failure === null) {
+    record.trace = null;
+  }
   record.promises?.finished();
   record.intake?.end();
   record.outlet?.end();

@@ -3,6 +3,7 @@
 // The promises `opened` and `closed` (R-promises), and Symbol.asyncDispose, which waits for `closed` (R-dispose). Nothing is
 // made before somebody asks.
 
+const { noteCaller } = require("./trace.js");
 const { illegalInvocation } = require("./webidl.js");
 
 /** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
@@ -106,6 +107,9 @@ function definePromises({ name, prototype }, recordOf, describe) {
     const record = recordOf(socket);
     if (record === undefined) {
       return Promise.reject(illegalInvocation(`${name}.${member}`));
+    }
+    if (record.trace === null) {
+      noteCaller(record, /** @type {Function} */ (Object.getOwnPropertyDescriptor(members, member)?.get));
     }
     record.promises ??= new Promises(record, describe);
     return choose(record.promises);

@@ -9,6 +9,7 @@ const { known, parseAddress } = require("./host.js");
 const native = require("./native.js");
 const { allFailed, blocked, handshakeFailed, lookupFailed, lookupTimedOut, notFound, ownLookupFailed } = require("./race-errors.js");
 const { establish, newRecord } = require("./tcp-socket.js");
+const { leadOn, leadTo } = require("./trace.js");
 const { sequence, toDOMString } = require("./webidl.js");
 
 const { GONE, Kind } = native;
@@ -54,6 +55,7 @@ const PATIENCE = 120_000;
  * @property {"ipv4" | "ipv6"} [dnsQueryType]
  * @property {Function} [lookup]
  * @property {AbortSignal | undefined} signal not aborted yet
+ * @property {import("./trace.js").Trace | null} trace the call
  * @property {import("./secure-transport.js").SecureTransportKind} kind what it told of TLS
  * @property {import("./secure-transport.js").SecureOptions | undefined} secure TLS is asked for
  */
@@ -119,7 +121,7 @@ class Race {
     const { connectTimeout = 0, dnsQueryType, family, signal } = this.#options;
     const asked = familyOf(dnsQueryType);
     if (asked !== undefined && family !== undefined && asked !== family) {
-      this.#fail(notFound(this.#host, false, asked, family));
+      this.#failWith(notFound(this.#host, false, asked, family));
       return;
     }
     if (signal !== undefined) {
@@ -147,7 +149,7 @@ class Race {
   #lookUp() {
     const opened = openLookup(native.host(), this.#name, this.#family() ?? 0);
     if (!("id" in opened)) {
-      this.#fail(fromFailure(opened, WHERE));
+      this.#failWith(fromFailure(opened, WHERE));
       return;
     }
     this.#lookup = opened.id;
@@ -156,7 +158,7 @@ class Race {
       if (Array.isArray(answer)) {
         this.#found(answer.map(known));
       } else {
-        this.#fail(lookupFailed(this.#host, this.#family(), answer));
+        this.#failWith(lookupFailed(this.#host, this.#family(), answer));
       }
     });
   }
@@ -171,7 +173,7 @@ class Race {
       resolve(Reflect.apply(lookup, undefined, [this.#name]));
     }).then(
       (answer) => this.#answered(() => this.#found(toTexts(answer, `${WHERE}: what lookup gave`).map(literal))),
-      (reason) => this.#answered(() => this.#fail(ownLookupFailed(this.#host, reason))),
+      (reason) => this.#answered(() => this.#failWith(ownLookupFailed(this.#host, reason))),
     );
   }
 
@@ -186,7 +188,7 @@ class Race {
       try {
         act();
       } catch (error) {
-        this.#fail(error);
+        this.#fail(leadOn(error, this.#options.trace));
       }
     });
   }
@@ -203,7 +205,7 @@ class Race {
     const usable = addresses.filter(({ family }) => wanted === undefined || family === wanted);
     if (usable.length === 0) {
       const { dnsQueryType, family } = this.#options;
-      this.#fail(notFound(this.#host, addresses.length > 0, familyOf(dnsQueryType), family));
+      this.#failWith(notFound(this.#host, addresses.length > 0, familyOf(dnsQueryType), family));
       return;
     }
     this.#waiting = alternating(usable);
@@ -254,7 +256,7 @@ class Race {
       const answer = Reflect.apply(allowAddress, undefined, [address]);
       if (typeof answer?.then === "function") {
         // It would count as true, whatever it comes to.
-        throw new TypeError(`${WHERE}: options.allowAddress returned a promise; it has to answer at once`);
+        throw leadOn(new TypeError(`${WHERE}: options.allowAddress returned a promise; it has to answer at once`), this.#options.trace);
       }
       return Boolean(answer);
     } catch (error) {
@@ -348,7 +350,7 @@ class Race {
   #secure(id, secure, address, succeed) {
     const { connectTimeout } = this.#options;
     /** @param {Failure} failure */
-    const failed = (failure) => this.#fail(handshakeFailed(this.#host, address, this.#port, failure));
+    const failed = (failure) => this.#failWith(handshakeFailed(this.#host, address, this.#port, failure));
     this.#handshake = id;
     // connectTimeout's own timer covers this, too.
     const failure = startTls(id, secure, this.#name, connectTimeout === undefined ? PATIENCE : 0, false);
@@ -380,11 +382,11 @@ class Race {
     const reason = `it took longer than connectTimeout (${after} ms)`;
     if (this.#handshake !== GONE) {
       const { address } = /** @type {Attempt} */ (this.#attempts.find(({ error }) => error === undefined));
-      this.#fail(handshakeFailed(this.#host, address, this.#port, { name: "NetworkError", code: "ETIMEDOUT", reason }));
+      this.#failWith(handshakeFailed(this.#host, address, this.#port, { name: "NetworkError", code: "ETIMEDOUT", reason }));
       return;
     }
     if (this.#attempts.length === 0) {
-      this.#fail(lookupTimedOut(this.#host, this.#port, reason));
+      this.#failWith(lookupTimedOut(this.#host, this.#port, reason));
       return;
     }
     for (const attempt of this.#attempts) {
@@ -397,10 +399,21 @@ class Race {
   }
 
   #failAll() {
-    this.#fail(allFailed(this.#host, this.#port, this.#attempts, this.#lastFailed));
+    const error = allFailed(this.#host, this.#port, this.#attempts, this.#lastFailed);
+    for (const each of [error.cause, ...this.#attempts.map((attempt) => attempt.error)]) {
+      if (each !== undefined) {
+        leadTo(each, this.#options.trace);
+      }
+    }
+    this.#failWith(error);
   }
 
-  /** @param {unknown} reason */
+  /** @param {Error} error of the package's own making */
+  #failWith(error) {
+    this.#fail(leadTo(error, this.#options.trace));
+  }
+
+  /** @param {unknown} reason perhaps the program's own */
   #fail(reason) {
     if (!this.#isOver) {
       this.#end();
@@ -447,7 +460,7 @@ class Race {
   #openTimer(after, handler) {
     const opened = openTimer(native.host(), after);
     if (!("id" in opened)) {
-      this.#fail(fromFailure(opened, WHERE));
+      this.#failWith(fromFailure(opened, WHERE));
       return GONE;
     }
     native.entrust(this.#record, opened.id, handler);

@@ -7,6 +7,7 @@ const native = require("./native.js");
 const { changed } = require("./progress.js");
 const { notOpen } = require("./send.js");
 const { recordOf } = require("./tcp-socket.js");
+const { traceAbove } = require("./trace.js");
 const { missingArguments, shown } = require("./webidl.js");
 
 const { Kind, binding } = native;
@@ -29,8 +30,10 @@ class Relay {
   /**
    * @param {SocketRecord} a
    * @param {SocketRecord} b
+   * @param {import("./trace.js").Trace | null} trace the call
    */
-  constructor(a, b) {
+  constructor(a, b, trace) {
+    this.trace = trace;
     this.#a = a;
     this.#b = b;
     this.promise = new Promise((fulfil, reject) => {
@@ -79,7 +82,7 @@ async function relay(a, b) {
   if (failure !== undefined) {
     throw fromFailure(failure, "relay()");
   }
-  const both = new Relay(first, second);
+  const both = new Relay(first, second, traceAbove(relay));
   for (const record of [first, second]) {
     record.relay = both;
     // No drain fires any more for who writes to its `writable`.

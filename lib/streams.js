@@ -8,6 +8,7 @@ const { claim } = require("./listeners.js");
 const progress = require("./progress.js");
 const { HALFCLOSE, byteReadable, connectionReadable, datagramReadable } = require("./readable.js");
 const { notOpen } = require("./send.js");
+const { noteCaller } = require("./trace.js");
 const { illegalInvocation } = require("./webidl.js");
 const { DatagramWritable, StreamWritable } = require("./writable.js");
 
@@ -120,10 +121,14 @@ function defineStreams({ name, prototype }, recordOf, streams) {
         if (record === undefined) {
           throw illegalInvocation(`${name}.${attribute}`);
         }
+        if (!record.accepted) {
+          noteCaller(record, getter);
+        }
         return stream(record);
       },
     };
     const descriptor = /** @type {PropertyDescriptor} */ (Object.getOwnPropertyDescriptor(accessor, attribute));
+    const getter = /** @type {Function} */ (descriptor.get);
     Object.defineProperty(prototype, attribute, { ...descriptor, enumerable: true, configurable: true });
   }
 }
@@ -139,7 +144,13 @@ function defineStreams({ name, prototype }, recordOf, streams) {
 function openInfo(record, streams, ends) {
   const info = { ...ends };
   for (const [attribute, stream] of Object.entries(streams)) {
-    Object.defineProperty(info, attribute, { get: () => stream(record), enumerable: false, configurable: true });
+    const get = () => {
+      if (!record.accepted) {
+        noteCaller(record, get);
+      }
+      return stream(record);
+    };
+    Object.defineProperty(info, attribute, { get, enumerable: false, configurable: true });
   }
   // util.inspect() with showHidden and getters would call the getters.
   const inspectors = {

@@ -18,6 +18,7 @@ const { chooseSecureTransport, takeSecureInfo, toSecureTransport, toSecureTransp
 const { relayed } = require("./send.js");
 const { defineStreams, openInfo, tcpReadable, tcpWritable } = require("./streams.js");
 const { transmit } = require("./tcp-send.js");
+const { leadTo, traceAbove } = require("./trace.js");
 const {
   checkPort,
   defineInterface,
@@ -69,6 +70,9 @@ const ESTABLISHED = Object.freeze({});
  * @typedef {{ id: number, remoteAddress: number | string, remotePort: number, localAddress: number | string, localPort: number, record?: SocketRecord, signal?: AbortSignal | undefined, secureTransport?: import("./secure-transport.js").SecureTransportKind, connectTimeout?: number | undefined }} Established
  */
 
+/** TCPSocket.prototype.startTls, as it was made. @type {Function} */
+let startTlsMethod;
+
 /** What the package keeps of a TCPSocket; undefined for anything else. @type {(socket: any) => SocketRecord | undefined} */
 let recordOf = () => undefined;
 
@@ -100,6 +104,7 @@ class TCPSocket extends EventTarget {
     if (remoteAddress === ESTABLISHED) {
       const established = /** @type {Established} */ (remotePort);
       this.#record = established.record ?? newRecord(this);
+      this.#record.accepted = established.record === undefined;
       this.#record.socket = this;
       this.#remoteAddress = established.remoteAddress;
       this.#remotePort = established.remotePort;
@@ -231,8 +236,9 @@ class TCPSocket extends EventTarget {
     if (failure !== undefined) {
       throw fromFailure(failure, where);
     }
+    const trace = traceAbove(startTlsMethod);
     return new Promise((resolve, reject) => {
-      record.upgrade = { resolve, reject };
+      record.upgrade = { resolve, reject, trace };
     });
   }
 
@@ -330,6 +336,7 @@ class TCPSocket extends EventTarget {
 
   static {
     recordOf = (socket) => (typeof socket === "object" && socket !== null && #record in socket ? socket.#record : undefined);
+    startTlsMethod = this.prototype.startTls;
     observeListeners(this, recordOf);
     defineEventHandlers(this, recordOf, ["drain", "open", "close", "halfclose", "error", "message"]);
     const streams = {
@@ -445,7 +452,8 @@ native.handle(Kind.TCP_CLOSE, (record, bufferedAmount) => {
   record.bufferedAmount = bufferedAmount;
   if (record.upgrade !== null) {
     const why = record.ending || "the peer has ended it";
-    record.upgrade.reject(networkError(`TCPSocket.startTls(): the connection is closed: ${why}`, { code: "ECONNABORTED" }));
+    const error = networkError(`TCPSocket.startTls(): the connection is closed: ${why}`, { code: "ECONNABORTED" });
+    record.upgrade.reject(leadTo(error, record.upgrade.trace));
     record.upgrade = null;
   }
   if (record.ending === "" || record.ending === HALFCLOSED) {

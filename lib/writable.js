@@ -7,6 +7,7 @@ const { binding } = require("./native.js");
 const { changed } = require("./progress.js");
 const { notOpen } = require("./send.js");
 const { webStreams } = require("./readable.js");
+const { leadOn, leadTo } = require("./trace.js");
 
 /** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
 /** @typedef {{ resolve: (value?: any) => void, reject: (error: unknown) => void }} Waiting */
@@ -64,7 +65,11 @@ class Writable {
   /** @param {unknown} chunk */
   #write(chunk) {
     if (this.record.opened) {
-      return this.#transmit(this.record, chunk) ? undefined : this.#wait();
+      try {
+        return this.#transmit(this.record, chunk) ? undefined : this.#wait();
+      } catch (error) {
+        throw leadOn(error, this.record.trace);
+      }
     }
     this.#early = chunk;
     return this.#wait();
@@ -95,7 +100,7 @@ class Writable {
         this.#takeWriting()?.resolve();
       }
     } catch (error) {
-      this.#takeWriting()?.reject(error);
+      this.#takeWriting()?.reject(leadOn(error, this.record.trace));
     }
   }
 
@@ -128,7 +133,7 @@ class Writable {
 
   /** The socket is over. */
   end() {
-    this.fail(this.record.failure ?? notOpen(this.record));
+    this.fail(this.record.failure ?? leadTo(notOpen(this.record), this.record.trace));
   }
 }
 
@@ -154,7 +159,7 @@ class StreamWritable extends Writable {
   close() {
     const { record } = this;
     if (record.closed) {
-      throw notOpen(record);
+      throw leadOn(notOpen(record), record.trace);
     }
     this.isClosed = true;
     record.ending ||= "its writable was closed";
