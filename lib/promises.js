@@ -108,17 +108,28 @@ function definePromises({ name, prototype }, recordOf, describe) {
     if (record === undefined) {
       return Promise.reject(illegalInvocation(`${name}.${member}`));
     }
-    if (record.trace === null) {
-      noteCaller(record, /** @type {Function} */ (Object.getOwnPropertyDescriptor(members, member)?.get));
-    }
     record.promises ??= new Promises(record, describe);
     return choose(record.promises);
   };
+  /**
+   * Called by the getters themselves, whose callers count: a helper that they end with takes their place on JavaScriptCore's stack.
+   *
+   * @param {unknown} socket
+   * @param {"opened" | "closed"} member
+   */
+  const note = (socket, member) => {
+    const record = recordOf(socket);
+    if (record !== undefined && record.trace === null) {
+      noteCaller(record, /** @type {Function} */ (Object.getOwnPropertyDescriptor(members, member)?.get));
+    }
+  };
   const members = {
     get opened() {
+      note(this, "opened");
       return promise(this, "opened", (promises) => promises.openedPromise);
     },
     get closed() {
+      note(this, "closed");
       return promise(this, "closed", (promises) => promises.closedPromise);
     },
     async [asyncDispose]() {

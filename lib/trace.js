@@ -90,9 +90,11 @@ function leadTo(error, trace) {
  */
 function leadOn(error, trace) {
   const frames = trace ? framesOf(trace) : "";
-  const stack = typeof error === "object" && error !== null ? /** @type {Error} */ (error).stack : undefined;
-  if (frames !== "" && typeof stack === "string" && !stack.endsWith(frames)) {
-    setStack(/** @type {Error} */ (error), stack + frames);
+  if (frames !== "" && typeof error === "object" && error !== null) {
+    const stack = stackOf(error);
+    if (typeof stack === "string" && !stack.endsWith(frames)) {
+      setStack(/** @type {Error} */ (/** @type {unknown} */ (error)), stack + frames);
+    }
   }
   return error;
 }
@@ -103,17 +105,22 @@ function leadOn(error, trace) {
  * @param {Trace} trace
  */
 function framesOf(trace) {
-  let stack;
-  try {
-    ({ stack } = trace);
-  } catch {
-    // A program's own Error.prepareStackTrace has thrown.
-  }
+  const stack = stackOf(trace);
   if (typeof stack !== "string") {
     return "";
   }
   const start = stack.indexOf("\n    at ");
   return start < 0 ? "" : stack.slice(start);
+}
+
+/** @param {{ stack?: unknown }} holder */
+function stackOf(holder) {
+  try {
+    return holder.stack;
+  } catch {
+    // A program's own Error.prepareStackTrace has thrown.
+    return undefined;
+  }
 }
 
 /**
