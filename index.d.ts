@@ -861,6 +861,9 @@ export interface RelayResult {
   bytesToB: number;
 }
 
+/** With what relay() rejects where a connection is lost: the exception of its `error` event, which has the counts too by then. R-relay. */
+export type RelayError = SocketError & Readonly<RelayResult>;
+
 // run: peer echo backend.example.com:8080; client echo 6789
 /**
  * Joins two open sockets: what comes in at one goes out at the other, until both peers have ended. The bytes never enter
@@ -877,7 +880,8 @@ export interface RelayResult {
  * @returns How many bytes were passed on, when both sockets are `"closed"`, after close() and reset() too. Every failure is a
  *   rejection:
  *
- *   - the exception of the `error` event where one of the two is lost;
+ *   - RelayError: one of the two is lost. The exception of its `error` event, with the counts as `bytesToA` and `bytesToB`,
+ *     when both sockets are `"closed"`;
  *   - InvalidStateError: a socket is not open, or relayed already, or its `readable` was taken; both are one. Nothing has
  *     changed then;
  *   - TypeError: one is no TCPSocket.

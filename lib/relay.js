@@ -27,6 +27,9 @@ class Relay {
   /** @type {(error: unknown) => void} */
   #reject = () => {};
 
+  /** Why the first of the two was lost. @type {Error | undefined} */
+  #failure;
+
   /**
    * @param {SocketRecord} a
    * @param {SocketRecord} b
@@ -50,16 +53,22 @@ class Relay {
     this.#bytes.set(record, bytes);
   }
 
-  /** One of the two has been lost, and this is what its `error` event says. @param {unknown} error */
+  /** One of the two has been lost, and this is what its `error` event says. @param {Error} error */
   lost(error) {
-    this.#reject(error);
+    this.#failure ??= error;
   }
 
   /** One of the two is "closed", and has told so. */
   closed() {
     this.#open -= 1;
-    if (this.#open === 0) {
-      this.#fulfil({ bytesToA: this.#bytes.get(this.#a) ?? 0, bytesToB: this.#bytes.get(this.#b) ?? 0 });
+    if (this.#open > 0) {
+      return;
+    }
+    const counts = { bytesToA: this.#bytes.get(this.#a) ?? 0, bytesToB: this.#bytes.get(this.#b) ?? 0 };
+    if (this.#failure === undefined) {
+      this.#fulfil(counts);
+    } else {
+      this.#reject(Object.assign(this.#failure, counts));
     }
   }
 }

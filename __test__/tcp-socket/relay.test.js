@@ -312,6 +312,60 @@ describe("relay(a, b) (R-relay)", () => {
     await inbox.until(10);
   });
 
+  test.each([
+    ["by a task", () => {}],
+    ["in turns", (socket) => socket.send(new Blob(["b".repeat(5)]))],
+  ])("the exception of a loss has the counts, when both are closed, %s", async (_, prepare) => {
+    const { socket: a, peer: peerA } = await tcpPair();
+    const { socket: b, peer: peerB } = await tcpPair();
+    prepare(a);
+    const states = [];
+    const result = relay(a, b).catch((error) => {
+      states.push(a.readyState, b.readyState);
+      return error;
+    });
+    const lost = new Promise((resolve) => {
+      a.onerror = ({ error }) => resolve([error, error.bytesToA]);
+    });
+    const [atA, atB] = [collect(peerA), collect(peerB)];
+    peerA.write("seven b");
+    peerB.write("four");
+    await Promise.all([atB.until(7), eventually(() => atA.text().endsWith("four"))]);
+    peerA.resetAndDestroy();
+    const [error, early] = await lost;
+    expect(await result).toBe(error);
+    expect([error.name, error.code, error.bytesToA, error.bytesToB]).toEqual(["NetworkError", "ECONNRESET", 4, 7]);
+    expect(early).toBe(undefined);
+    expect(states).toEqual(["closed", "closed"]);
+  });
+
+  test.each([
+    ["close()", (a) => a.close()],
+    ["reset()", (a) => a.reset()],
+    ["close() of the other", (_, b) => b.close()],
+    ["reset() of the other", (_, b) => b.reset()],
+  ])("after %s it is fulfilled with the counts", async (_, act) => {
+    const { a, b, peerA, peerB, result } = await relayed();
+    const [atA, atB] = [collect(peerA), collect(peerB)];
+    peerA.write("seven b");
+    peerB.write("four");
+    await Promise.all([atB.until(7), atA.until(4)]);
+    act(a, b);
+    expect(await result).toEqual({ bytesToA: 4, bytesToB: 7 });
+  });
+
+  test("a signal's abort of one rejects with its exception and the counts (R-abort)", async () => {
+    const controller = new AbortController();
+    const { a, b, peerA, peerB, result } = await relayed({ a: { signal: controller.signal } });
+    const atB = collect(peerB);
+    peerA.write("seven b");
+    await atB.until(7);
+    controller.abort(new Error("the reason"));
+    const error = await rejection(result);
+    expect([error.code, error.bytesToA, error.bytesToB, error.cause.message]).toEqual(["ABORT_ERR", 0, 7, "the reason"]);
+    expect([a.readyState, b.readyState]).toEqual(["closed", "closed"]);
+  });
+
   test("a socket with itself is refused with InvalidStateError", async () => {
     const { socket } = await tcpPair();
     expectIsDOMException(await rejection(relay(socket, socket)), "InvalidStateError");

@@ -9,6 +9,7 @@ import type {
   OnceOptions,
   Port,
   ReadyState,
+  RelayError,
   RelayResult,
   SendData,
   SocketError,
@@ -269,4 +270,4 @@ connect("example.com", 80, anyIterable).catch((error: SocketError) => console.er
 relay(client, new TCPSocket("127.0.0.1", 1)).then((result) => {
   equal<typeof result, RelayResult>(true);
   console.log(result.bytesToA + result.bytesToB);
-});
+}, (error: RelayError) => console.error(error.code, error.bytesToA + error.bytesToB));
