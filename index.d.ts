@@ -8,6 +8,12 @@
  * silent (see docs/conformance.md). Sizes are bytes. Addresses are IPv4 or IPv6 literals, and an IPv6
  * one may carry a zone (`fe80::1%eth0`); host names are what connect() takes. Every option may be left out or `undefined`.
  *
+ * An option that nobody knows is ignored. One that another library has for one of ours (`port`, `timeout`) is ignored with a warning that
+ * names ours (`UnknownOptionWarning`, once for each name in a thread). What would leave a connection in the clear, TLS weaker or a filter
+ * open is refused (R-unknown): among the options of a constructor or connect() a name of TLS (`cert`, `rejectUnauthorized`, `tls`), a
+ * misspelt `secureTransport`, `useSecureTransport` or `allowAddress`, and `allowAddress` of a constructor, by InvalidAccessError; in
+ * {@link SecureTransportOptions} and {@link ServerCertificate} every unknown member, by TypeError.
+ *
  * Where a member "throws InvalidAccessError" and the like, that is a `DOMException` of this name, with the
  * members of {@link SocketError} where the system has a say. A call that lacks a required argument, is made on
  * another object, or gets an `options` that is no object throws `TypeError` (R-shape).
@@ -431,7 +437,7 @@ export type SecureTransportKind = "off" | "on" | "starttls";
 /** A certificate or key: PEM in a string, PEM or DER in bytes. Bytes are copied at the call. */
 export type PEMOrDER = string | ArrayBuffer | ArrayBufferView;
 
-/** A certificate chain and its key, for one name of a server. */
+/** A certificate chain and its key, for one name of a server. An unknown member throws TypeError (R-unknown). */
 export interface ServerCertificate {
   /** The chain, leaf first: in one PEM, or in a list. */
   cert: PEMOrDER | Iterable<PEMOrDER>;
@@ -444,7 +450,8 @@ export type SecureTransportVersion = "TLSv1.2" | "TLSv1.3";
 
 /**
  * The options of TLS. What cannot be used throws InvalidAccessError with a `code` such as `"ERR_TLS_BAD_PEM"`, and a message
- * that says what was found. docs/tls.md has the table of codes.
+ * that says what was found. docs/tls.md has the table of codes. An unknown member throws TypeError that names the nearest
+ * known one (R-unknown).
  */
 export interface SecureTransportOptions {
   /** Client: the name to ask for and to verify (R-tls-verify). Default: connect()'s host name, else the remote address. */

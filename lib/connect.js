@@ -9,6 +9,7 @@ const { requirePermission } = require("./permission.js");
 const { Race } = require("./race.js");
 const { checkTCPOptions, toTCPOptions } = require("./tcp-socket.js");
 const { traceAbove } = require("./trace.js");
+const { checkUnknown } = require("./unknown-options.js");
 const {
   checkPort,
   dictionary,
@@ -33,6 +34,8 @@ const toConnectOptions = dictionary({
   lookup: toFunction,
 });
 
+const NAMES = new Set([...toTCPOptions.names, ...toConnectOptions.names]);
+
 // A method of a namespace, as Web IDL has it, is no constructor.
 const { connect } = {
   /**
@@ -51,6 +54,7 @@ const { connect } = {
       const converted = toTCPOptions(options, "options");
       const own = toConnectOptions(options, "options");
       requirePermission(WHERE);
+      checkUnknown(options, NAMES, "connect", WHERE);
 
       checkPort(number, 1, `${WHERE}: port`);
       const { kind, secure, settings } = checkTCPOptions(converted, WHERE);

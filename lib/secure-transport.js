@@ -4,6 +4,7 @@
 
 const { invalidAccess } = require("./errors.js");
 const { secureInfo } = require("./native.js").binding;
+const { strict } = require("./unknown-options.js");
 const {
   bytesOf,
   dictionary,
@@ -61,21 +62,23 @@ function toMaterials(value, what) {
   return iterates ? toPEMsOrDERs(value, what) : [toDOMString(value, what)];
 }
 
-const toServerCertificate = requiring(["cert", "key"], dictionary({ cert: toMaterials, key: toPEMOrDER }));
+const toServerCertificate = requiring(["cert", "key"], strict(dictionary({ cert: toMaterials, key: toPEMOrDER })));
 
-const toMembers = dictionary({
-  alpn: sequence(toDOMString),
-  ca: toMaterials,
-  cert: toMaterials,
-  key: toPEMOrDER,
-  keyLog: toBoolean,
-  minVersion: enumeration(/** @type {const} */ (["TLSv1.2", "TLSv1.3"])),
-  pinnedCertificates: sequence(toDOMString),
-  rejectUnauthorized: toBoolean,
-  requestCert: toBoolean,
-  serverCertificates: record(toServerCertificate),
-  sni: toDOMString,
-});
+const toMembers = strict(
+  dictionary({
+    alpn: sequence(toDOMString),
+    ca: toMaterials,
+    cert: toMaterials,
+    key: toPEMOrDER,
+    keyLog: toBoolean,
+    minVersion: enumeration(/** @type {const} */ (["TLSv1.2", "TLSv1.3"])),
+    pinnedCertificates: sequence(toDOMString),
+    rejectUnauthorized: toBoolean,
+    requestCert: toBoolean,
+    serverCertificates: record(toServerCertificate),
+    sni: toDOMString,
+  }),
+);
 
 /**
  * SecureTransportOptions, as the native half takes them (docs/binding.md).

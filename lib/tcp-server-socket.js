@@ -16,6 +16,7 @@ const { definePromises } = require("./promises.js");
 const { chooseSecureTransport, toSecureTransport, toSecureTransportOptions } = require("./secure-transport.js");
 const { defineStreams, openInfo, serverReadable } = require("./streams.js");
 const { establish } = require("./tcp-socket.js");
+const { checkUnknown } = require("./unknown-options.js");
 const {
   checkPort,
   defineInterface,
@@ -76,6 +77,7 @@ class TCPServerSocket extends EventTarget {
     const where = "TCPServerSocket constructor";
     const { secureTransport, signal, useSecureTransport, ...settings } = toTCPServerOptions(options, "options");
     requirePermission(where);
+    checkUnknown(options, toTCPServerOptions.names, "server", where);
 
     // R-port, R-range; the address is parsed by the native half, which knows it best.
     if (settings.localPort !== undefined) {

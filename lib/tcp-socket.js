@@ -19,6 +19,7 @@ const { relayed } = require("./send.js");
 const { defineStreams, openInfo, tcpReadable, tcpWritable } = require("./streams.js");
 const { transmit } = require("./tcp-send.js");
 const { leadTo, traceAbove } = require("./trace.js");
+const { checkUnknown } = require("./unknown-options.js");
 const {
   checkPort,
   defineInterface,
@@ -128,6 +129,7 @@ class TCPSocket extends EventTarget {
     const port = toNumber(remotePort, "remotePort");
     const converted = toTCPOptions(options, "options");
     requirePermission(where);
+    checkUnknown(options, toTCPOptions.names, "client", where);
 
     // Steps 1 to 3, R-port; the addresses are parsed by the native half, which knows them best.
     checkPort(port, 1, `${where}: remotePort`);

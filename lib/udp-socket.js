@@ -17,6 +17,7 @@ const progress = require("./progress.js");
 const { definePromises } = require("./promises.js");
 const { encode, isUsualBytes, notOpen, notSendable, unusualBytes } = require("./send.js");
 const { defineStreams, openInfo, udpReadable, udpWritable } = require("./streams.js");
+const { checkUnknown } = require("./unknown-options.js");
 const {
   checkPort,
   defineInterface,
@@ -101,6 +102,7 @@ class UDPSocket extends EventTarget {
     const { signal, ...settings } = toUDPOptions(options, "options");
     const { addressReuse = true, loopback = false, localPort, remotePort } = settings;
     requirePermission(where);
+    checkUnknown(options, toUDPOptions.names, "udp", where);
 
     // R-port; the addresses are parsed by the native half, which knows them best.
     if (localPort !== undefined) {

@@ -4,6 +4,7 @@
 // What Web IDL answers with a TypeError throws one here; the rulings' InvalidAccessErrors come from errors.js.
 
 const { invalidAccess } = require("./errors.js");
+const { shown } = require("./shown.js");
 
 /**
  * What a member throws that was called on an object which is not of its interface.
@@ -142,7 +143,7 @@ function dictionary(members) {
    * @param {string} what
    * @returns {{ [Name in keyof Members]?: ReturnType<Members[Name]> }}
    */
-  return function toDictionary(value, what) {
+  function toDictionary(value, what) {
     /** @type {Record<string, unknown>} */
     const result = {};
     if (value === undefined || value === null) {
@@ -158,7 +159,10 @@ function dictionary(members) {
       }
     }
     return /** @type {any} */ (result);
-  };
+  }
+  /** What its members are called. @type {ReadonlySet<string>} */
+  const names = new Set(Object.keys(members));
+  return Object.assign(toDictionary, { names });
 }
 
 /**
@@ -236,7 +240,7 @@ function record(convert) {
         continue;
       }
       const name = toDOMString(key, `a name in ${what}`);
-      result.push([name, convert(/** @type {Record<string, unknown>} */ (value)[name], `${what}[${JSON.stringify(name)}]`)]);
+      result.push([name, convert(/** @type {Record<string, unknown>} */ (value)[name], `${what}[${shown(name)}]`)]);
     }
     return result;
   };
@@ -304,26 +308,6 @@ function toFunction(value, what) {
     throw new TypeError(`${what} must be a function, not ${shown(value)}`);
   }
   return value;
-}
-
-/**
- * A value for a message, without running the program's code.
- *
- * @param {unknown} value
- */
-function shown(value) {
-  switch (typeof value) {
-    case "string":
-      return JSON.stringify(value.length > 64 ? `${value.slice(0, 64)}…` : value);
-    case "object":
-      return value === null ? "null" : "an object";
-    case "function":
-      return "a function";
-    case "symbol":
-      return "a Symbol";
-    default:
-      return String(value);
-  }
 }
 
 /**

@@ -17,6 +17,18 @@ new TCPSocket("127.0.0.1", 1, { backlog: 1 });
 new TCPServerSocket({ loopback: true });
 // @ts-expect-error a number
 new TCPServerSocket({ backlog: "16" });
+// @ts-expect-error options of TLS belong into secureTransport (R-unknown)
+new TCPServerSocket({ cert: "…", key: "…" });
+// @ts-expect-error as for connect()
+sockets.connect("example.com", 443, { ca: "…", rejectUnauthorized: true });
+// @ts-expect-error a misspelt option of TLS
+new TCPSocket("127.0.0.1", 443, { secureTransport: { minversion: "TLSv1.3" } });
+// @ts-expect-error a misspelt option that asks for TLS
+new TCPSocket("127.0.0.1", 443, { useSecuretransport: true });
+// @ts-expect-error the filter is connect()'s
+new TCPSocket("127.0.0.1", 443, { allowAddress: () => false });
+// @ts-expect-error node:net's name for localPort
+new TCPServerSocket({ port: 80 });
 
 declare const udp: UDPSocket;
 declare const tcp: TCPSocket;
