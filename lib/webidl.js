@@ -62,7 +62,8 @@ function toNumber(value, what) {
   if (typeof value === "symbol" || typeof value === "bigint") {
     throw new TypeError(`${what} is a ${typeof value === "symbol" ? "Symbol" : "BigInt"}, which cannot be converted to a number`);
   }
-  return Number(value);
+  // Not Number(value), which takes what becomes a BigInt only on its way to a primitive (`Object(80n)`).
+  return +(/** @type {any} */ (value));
 }
 
 /**

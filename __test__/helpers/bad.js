@@ -67,6 +67,13 @@ const badPorts = [
 const unconvertiblePorts = [
   ["a Symbol", Symbol("port")],
   ["a BigInt", 80n],
+  ["a wrapped Symbol", Object(Symbol("port"))],
+  ["a wrapped BigInt", Object(80n)],
+  ["an object whose valueOf gives a BigInt", { valueOf: () => 80n }],
+  ["an object whose toString gives a BigInt", { valueOf: undefined, toString: () => 80n }],
+  ["an object whose Symbol.toPrimitive gives a BigInt", { [Symbol.toPrimitive]: () => 80n }],
+  ["an object whose Symbol.toPrimitive gives a Symbol", { [Symbol.toPrimitive]: () => Symbol("port") }],
+  ["an array whose valueOf gives a BigInt", Object.assign([], { valueOf: () => 80n })],
   ["an object without primitive", { valueOf: () => ({}), toString: () => ({}) }],
 ];
 

@@ -169,8 +169,8 @@ describe("options", () => {
     ["Infinity", Infinity],
     ["a word", "many"],
     ["an object", {}],
-    ["a Symbol", Symbol("size")],
-    ["a BigInt", 1n],
+    // What ToNumber refuses is refused here too.
+    ...unconvertiblePorts,
   ];
   test.each(sizes.flatMap((size) => outOfRange.map(([name, value]) => [size, name, value])))(
     "%s: %s throws TypeError (R-range)",
