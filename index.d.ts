@@ -70,19 +70,19 @@ export type SocketError = Omit<DOMException, "code"> & {
   /**
    * The system's name of the error, such as `"ECONNREFUSED"` or `"EADDRINUSE"`. Where the system has none:
    * `"ECONNABORTED"` (close() while connecting), `"ETIMEDOUT"` (a timeout), `"ENOBUFS"` (buffer full),
-   * `"EMSGSIZE"` (datagram too long), `"EPIPE"` (send() when it is too late), `"EIO"` (a Blob that cannot be read),
+   * `"EMSGSIZE"` (datagram too long), `"EIO"` (a Blob that cannot be read),
    * `"ENOTFOUND"` (connect() found no address), `"ERR_ADDRESS_BLOCKED"` (its `allowAddress` allowed none), `"ABORT_ERR"` (a
    * signal; its reason is the `cause`).
    *
    * A `DOMException`'s own `code` is a number: an exception thrown for a bad argument, behind which there is no
-   * error of the system, keeps that one.
+   * error of the system, keeps that one. So does every InvalidStateError (11), whatever led to the state.
    */
   readonly code: string;
   /** The system call that failed, such as `"connect"`. */
   readonly syscall?: string | undefined;
   /** The address concerned. */
   readonly address?: string | undefined;
-  /** The port concerned. */
+  /** The port concerned, where it has one: a multicast group has none. */
   readonly port?: number | undefined;
   /**
    * What caused it, where that is an object of its own, such as the error of a Blob that cannot be read. Of connect() an

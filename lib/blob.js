@@ -4,6 +4,7 @@
 // the native half asks for them (docs/binding.md, Blobs).
 
 const { GONE, binding } = require("./native.js");
+const { SENTENCE, cut } = require("./shown.js");
 
 /** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
 /** @typedef {{ blob: Blob, kind: BlobKind, size: number, offset: number }} Entry */
@@ -104,7 +105,7 @@ async function answer(record, most) {
     binding.blobPiece(record.id, /** @type {ArrayBuffer} */ (bytes));
   } else {
     queue.error = failure;
-    binding.blobFail(record.id, `a Blob could not be read: ${failure.message}`);
+    binding.blobFail(record.id, `a Blob could not be read: ${cut(failure.message, SENTENCE)}`);
   }
 }
 

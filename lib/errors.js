@@ -34,7 +34,7 @@ const ATTEMPTS = new Map(
     sendmmsg: "send to",
     sendmsg: "send to",
     sendto: "send to",
-    setsockopt: "set an option of the socket for",
+    setsockopt: "set a socket option for",
     shutdown: "end the connection to",
     socket: "make a socket for",
     write: "send to",
@@ -150,11 +150,12 @@ function invalidAccess(message) {
 }
 
 /**
+ * It keeps DOMException's number as its `code`, whatever led to the state (R-error).
+ *
  * @param {string} message
- * @param {string} [code]
  */
-function invalidState(message, code) {
-  return exception("InvalidStateError", message, { code });
+function invalidState(message) {
+  return exception("InvalidStateError", message);
 }
 
 /** @param {string} message */

@@ -5,7 +5,7 @@
 const { domainToASCII } = require("node:url");
 const { invalidAccess } = require("./errors.js");
 const { binding } = require("./native.js");
-const { shown } = require("./webidl.js");
+const { cut, shown } = require("./shown.js");
 
 /** @typedef {{ address: string, family: 4 | 6 }} Address an address in canonical form */
 
@@ -18,6 +18,11 @@ const { shown } = require("./webidl.js");
 /** Of a whole name, without a dot at its end (RFC 1035). */
 const LONGEST = 253;
 
+/** What is longer is no host in any form of writing: IDNA's ignored characters aside, which nobody has so many of. */
+const LONGEST_WRITTEN = 2048;
+
+const TOO_LONG = `is too long: a host name has at most ${LONGEST} characters`;
+
 /**
  * @param {string} text
  * @param {string} where
@@ -26,6 +31,10 @@ const LONGEST = 253;
 function parseHost(text, where) {
   if (text === "") {
     throw invalidAccess(`${where}: host is empty; give a host name, or an IPv4 or IPv6 address`);
+  }
+  if (text.length > LONGEST_WRITTEN) {
+    // Before anything looks through all of it.
+    throw invalidAccess(`${where}: host ${shown(text)} ${TOO_LONG}`);
   }
   // As URL's hostname has it.
   const bare = /^\[(.*:.*)\]$/s.exec(text)?.[1] ?? text;
@@ -43,7 +52,7 @@ function parseHost(text, where) {
   if (flaw !== undefined) {
     throw invalidAccess(`${where}: host ${shown(text)} ${flaw}`);
   }
-  return { text, name, address: undefined };
+  return { text: cut(text, LONGEST), name, address: undefined };
 }
 
 /** @param {Address} literal */
@@ -76,7 +85,7 @@ function findFlaw(text, bare, name, reason) {
     return "has characters that no host name has";
   }
   if (name.replace(/\.$/, "").length > LONGEST) {
-    return `is too long: a host name has at most ${LONGEST} characters`;
+    return TOO_LONG;
   }
   return undefined;
 }

@@ -176,7 +176,7 @@ class SocketRecord extends AsyncResource {
     this.trace = null;
     /** Why it is no longer open, for the exceptions that later calls throw. */
     this.ending = "";
-    /** How the promise of startTls() is settled, while it is under way. @type {{ resolve: (info: any) => void, reject: (error: unknown) => void, trace: import("./trace.js").Trace | null } | null} */
+    /** How the promise of startTls() is settled, while it is under way, the peer that it is with, and where it was called. @type {{ resolve: (info: any) => void, reject: (error: unknown) => void, address: string, port: number, trace: import("./trace.js").Trace | null } | null} */
     this.upgrade = null;
     /** The name that startTls() verifies, where it is another than the address: connect()'s host. @type {string | null} */
     this.hostName = null;

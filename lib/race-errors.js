@@ -3,7 +3,7 @@
 // Why a connect() failed: its exceptions (R-connect).
 
 const { because, endpoint, networkError } = require("./errors.js");
-const { shown } = require("./webidl.js");
+const { SENTENCE, cut, shown } = require("./shown.js");
 
 /** @typedef {import("./errors.js").Failure} Failure */
 /** @typedef {import("./race.js").Attempt} Attempt */
@@ -59,11 +59,12 @@ function lookupTimedOut(host, port, reason) {
 
 /**
  * @param {string} host
+ * @param {number} port
  * @param {boolean} hasAddresses but none that the options leave
  * @param {number | undefined} asked the family that dnsQueryType asks for
  * @param {number | undefined} local that of localAddress
  */
-function notFound(host, hasAddresses, asked, local) {
+function notFound(host, port, hasAddresses, asked, local) {
   let why = "it has no address";
   if (asked !== undefined && local !== undefined && asked !== local) {
     why = "dnsQueryType and the family of localAddress leave no address";
@@ -72,27 +73,31 @@ function notFound(host, hasAddresses, asked, local) {
   } else if (hasAddresses) {
     why = `it has no IPv${local} address, which is the family of localAddress`;
   }
-  return networkError(`${WHERE}: cannot connect to ${host}: ${why}`, { code: "ENOTFOUND" });
+  return networkError(`${WHERE}: cannot connect to ${host}: ${why}`, { code: "ENOTFOUND", port });
 }
 
 /**
  * @param {string} host
+ * @param {number} port
  * @param {number | undefined} family the only one that was asked for
  * @param {Failure} failure
  */
-function lookupFailed(host, family, { code, syscall, reason }) {
+function lookupFailed(host, port, family, { code, syscall, reason }) {
   const what = family === undefined ? host : `${host}'s IPv${family} addresses`;
-  return networkError(`${WHERE}: cannot look up ${what}: ${because(reason, code)}`, { code, syscall });
+  return networkError(`${WHERE}: cannot look up ${what}: ${because(reason, code)}`, { code, syscall, port });
 }
 
 /**
  * @param {string} host
+ * @param {number} port
  * @param {unknown} reason what the caller's lookup() rejected with
  */
-function ownLookupFailed(host, reason) {
+function ownLookupFailed(host, port, reason) {
   const { code, message } = /** @type {{ code?: unknown, message?: unknown }} */ (reason ?? {});
-  return networkError(`${WHERE}: cannot look up ${host}: ${typeof message === "string" ? message : shown(reason)}`, {
+  const why = typeof message === "string" ? cut(message, SENTENCE) : shown(reason);
+  return networkError(`${WHERE}: cannot look up ${host}: ${why}`, {
     code: typeof code === "string" ? code : "ENOTFOUND",
+    port,
     cause: reason,
   });
 }

@@ -121,7 +121,7 @@ class Race {
     const { connectTimeout = 0, dnsQueryType, family, signal } = this.#options;
     const asked = familyOf(dnsQueryType);
     if (asked !== undefined && family !== undefined && asked !== family) {
-      this.#failWith(notFound(this.#host, false, asked, family));
+      this.#failWith(notFound(this.#host, this.#port, false, asked, family));
       return;
     }
     if (signal !== undefined) {
@@ -158,7 +158,7 @@ class Race {
       if (Array.isArray(answer)) {
         this.#found(answer.map(known));
       } else {
-        this.#failWith(lookupFailed(this.#host, this.#family(), answer));
+        this.#failWith(lookupFailed(this.#host, this.#port, this.#family(), answer));
       }
     });
   }
@@ -173,7 +173,7 @@ class Race {
       resolve(Reflect.apply(lookup, undefined, [this.#name]));
     }).then(
       (answer) => this.#answered(() => this.#found(toTexts(answer, `${WHERE}: what lookup gave`).map(literal))),
-      (reason) => this.#answered(() => this.#failWith(ownLookupFailed(this.#host, reason))),
+      (reason) => this.#answered(() => this.#failWith(ownLookupFailed(this.#host, this.#port, reason))),
     );
   }
 
@@ -205,7 +205,7 @@ class Race {
     const usable = addresses.filter(({ family }) => wanted === undefined || family === wanted);
     if (usable.length === 0) {
       const { dnsQueryType, family } = this.#options;
-      this.#failWith(notFound(this.#host, addresses.length > 0, familyOf(dnsQueryType), family));
+      this.#failWith(notFound(this.#host, this.#port, addresses.length > 0, familyOf(dnsQueryType), family));
       return;
     }
     this.#waiting = alternating(usable);

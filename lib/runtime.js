@@ -4,6 +4,7 @@
 // events.
 
 const process = require("node:process");
+const { shown } = require("./shown.js");
 
 /** @typedef {"uv" | "tokio" | "thread"} Wake */
 
@@ -33,7 +34,7 @@ function chooseWake() {
       }
       throw new Error("TCP_UDP_SOCKETS_WAKE=uv needs libuv, which only Node and Electron on Unix have; use tokio or thread");
     default:
-      throw new Error(`TCP_UDP_SOCKETS_WAKE is ${JSON.stringify(forced)}; it can be uv, tokio or thread`);
+      throw new Error(`TCP_UDP_SOCKETS_WAKE is ${shown(forced)}; it can be uv, tokio or thread`);
   }
 }
 

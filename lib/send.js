@@ -183,9 +183,9 @@ function notOpen(record) {
     case "connecting":
       return invalidState(`${because}wait for its open event`);
     case "closing":
-      return invalidState(because + (record.ending || "the peer has ended the connection, and nobody listened for halfclose"), "EPIPE");
+      return invalidState(because + (record.ending || "the peer has ended the connection, and nobody listened for halfclose"));
     default:
-      return invalidState(because + (record.ending || overfull(record)), "EPIPE");
+      return invalidState(because + (record.ending || overfull(record)));
   }
 }
 

@@ -3,8 +3,11 @@
 // What others supplied (the program, a peer, the system's resolver), as a message may quote it: cut to a sensible length, and without
 // characters that would do something to a terminal or a log.
 
-/** UTF-16 units of a text that are shown. */
+/** UTF-16 units of an argument that are shown. */
 const SHOWN = 64;
+
+/** Of a sentence that somebody else wrote: the message of another's error. */
+const SENTENCE = 200;
 
 /** Digits of a BigInt that it takes no time to count. */
 const SHORT_BIGINT = 2n ** 128n;
@@ -58,4 +61,4 @@ function shown(value) {
   }
 }
 
-module.exports = { cut, shown };
+module.exports = { SENTENCE, cut, shown };

@@ -240,7 +240,7 @@ class TCPSocket extends EventTarget {
     }
     const trace = traceAbove(startTlsMethod);
     return new Promise((resolve, reject) => {
-      record.upgrade = { resolve, reject, trace };
+      record.upgrade = { resolve, reject, address: addressText(this.#remoteAddress), port: this.#remotePort, trace };
     });
   }
 
@@ -454,8 +454,9 @@ native.handle(Kind.TCP_CLOSE, (record, bufferedAmount) => {
   record.bufferedAmount = bufferedAmount;
   if (record.upgrade !== null) {
     const why = record.ending || "the peer has ended it";
-    const error = networkError(`TCPSocket.startTls(): the connection is closed: ${why}`, { code: "ECONNABORTED" });
-    record.upgrade.reject(leadTo(error, record.upgrade.trace));
+    const { address, port, reject, trace } = record.upgrade;
+    const error = networkError(`TCPSocket.startTls(): the connection is closed: ${why}`, { code: "ECONNABORTED", address, port });
+    reject(leadTo(error, trace));
     record.upgrade = null;
   }
   if (record.ending === "" || record.ending === HALFCLOSED) {

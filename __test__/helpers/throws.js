@@ -28,8 +28,11 @@ function expectDOMException(call, name, code) {
   return error;
 }
 
+/** The `code` of an InvalidStateError, always (R-error). */
+const INVALID_STATE_ERR = 11;
+
 /** The value is a DOMException of this name (and code): for `event.error`. */
-function expectIsDOMException(error, name, code) {
+function expectIsDOMException(error, name, code = name === "InvalidStateError" ? INVALID_STATE_ERR : undefined) {
   if (!(error instanceof DOMException)) {
     throw error instanceof Error ? error : new Error(`not a DOMException: ${String(error)}`);
   }

@@ -140,7 +140,7 @@ describe("readable of a UDPSocket", () => {
     const socket = udp();
     socket.close();
     expect((await read(socket.readable.getReader())).done).toBe(true);
-    expectIsDOMException(await reasonOf(socket.writable.getWriter().write({ data: "x" })), "InvalidStateError", "EPIPE");
+    expectIsDOMException(await reasonOf(socket.writable.getWriter().write({ data: "x" })), "InvalidStateError", 11);
     const ended = udp();
     const error = once(ended, "error");
     ended.send(new Uint8Array(70_000), "127.0.0.1", 9);
@@ -202,7 +202,7 @@ describe("writable of a UDPSocket", () => {
       await null;
     }
     socket.close();
-    expectIsDOMException(await reasonOf(writing), "InvalidStateError", "EPIPE");
+    expectIsDOMException(await reasonOf(writing), "InvalidStateError", 11);
     // It was handed over all the same (R-udp-close).
     expect(await texts(peer, 1)).toEqual(["x"]);
   });

@@ -126,7 +126,7 @@ describe("write()", () => {
     await writer.write("x");
     socket.halfclose();
     const reason = await reasonOf(writer.write("y"));
-    expectIsDOMException(reason, "InvalidStateError", "EPIPE");
+    expectIsDOMException(reason, "InvalidStateError", 11);
     expect(reason.message).toContain("halfclose() was called");
   });
 });
@@ -212,7 +212,7 @@ describe("close()", () => {
     const other = reset.socket.writable.close();
     await settle();
     reset.socket.reset();
-    expectIsDOMException(await reasonOf(other), "InvalidStateError", "EPIPE");
+    expectIsDOMException(await reasonOf(other), "InvalidStateError", 11);
   });
 });
 
@@ -226,7 +226,7 @@ describe("abort()", () => {
     await settle();
     const aborted = writer.abort("why");
     expect(socket.readyState).toBe("closed");
-    expectIsDOMException(await reasonOf(writing), "InvalidStateError", "EPIPE");
+    expectIsDOMException(await reasonOf(writing), "InvalidStateError", 11);
     await deadline(aborted, "abort()");
     expect((await reader.read()).done).toBe(true);
     await log.until("close");
@@ -288,7 +288,7 @@ describe("the socket's own calls", () => {
     socket[end]();
     for (const write of writes) {
       const reason = await reasonOf(write);
-      expectIsDOMException(reason, "InvalidStateError", "EPIPE");
+      expectIsDOMException(reason, "InvalidStateError", 11);
       expect(reason.message).toContain(`${end}() was called`);
     }
     await reasonOf(writer.closed);

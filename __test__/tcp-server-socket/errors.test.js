@@ -18,6 +18,7 @@ describe("too many open files", () => {
     expect(result.first).toEqual({
       errors: ["NetworkError EMFILE"],
       syscalls: [expect.stringMatching(/^accept4?$/)],
+      isAboutTheServer: true,
       eventClass: "[object ErrorEvent]",
       isDOMException: true,
       readyState: "open",
@@ -45,11 +46,11 @@ testUnix("closing the server in such a spell works (R-srv-close)", async () => {
   expect(result).toEqual({ readyState: "closed", errors: 1, served: 0, refused: "ECONNREFUSED" });
 });
 
-testUnix("all three constructors throw NetworkError (EMFILE) when there is no descriptor left, and work again later (R-tcp-create)", async () => {
+testUnix("all three constructors throw NetworkError (EMFILE) when there is no descriptor left, and work again later (R-tcp-create, R-error)", async () => {
   const result = await runJSON("emfile-constructors.js", { openFiles: OPEN_FILES });
-  const thrown = ["NetworkError", "EMFILE", true];
+  const thrown = (port) => ["NetworkError", "EMFILE", true, "socket", "127.0.0.1", port];
   expect(result).toEqual({
-    thrown: { TCPSocket: thrown, TCPServerSocket: thrown, UDPSocket: thrown },
+    thrown: { TCPSocket: thrown(9), TCPServerSocket: thrown(0), UDPSocket: thrown(0) },
     later: { TCPSocket: "connecting", TCPServerSocket: "open", UDPSocket: "open" },
   });
 });

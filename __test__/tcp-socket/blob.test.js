@@ -184,7 +184,7 @@ test("a Blob over the high-water mark is followed by drain when its last byte is
 });
 
 test("a Blob that cannot be read is a lost connection: closed, error (EIO), close (R-tcp-order, R-error)", async () => {
-  const { socket, peer } = await tcpPair();
+  const { socket, peer, server } = await tcpPair();
   const ended = once(peer.resume(), "close");
   const log = record(socket, ["error", "close", "drain"]);
   const blob = await unreadableBlob(1000);
@@ -193,6 +193,7 @@ test("a Blob that cannot be read is a lost connection: closed, error (EIO), clos
   const { event, readyState } = await log.until("error");
   expect(readyState).toBe("closed");
   expectIsDOMException(event.error, "NetworkError", "EIO");
+  expect(event.error).toMatchObject({ address: "127.0.0.1", port: server.port });
   await log.until("close");
   await ended;
   await settle();

@@ -1,7 +1,24 @@
 "use strict";
 
-const { tcp, tcpPair, tcpServer, listen, once, record, refusedPort, settle, expectDOMException, expectIsDOMException, run, runJSON } = require("../helpers");
+const {
+  tcp,
+  tcpPair,
+  tcpServer,
+  udp,
+  listen,
+  once,
+  record,
+  refusedPort,
+  settle,
+  thrownBy,
+  expectDOMException,
+  expectIsDOMException,
+  run,
+  runJSON,
+} = require("../helpers");
 const exported = require("../..");
+
+const { connect, relay } = exported;
 
 test("an error event is an Event whose error is a DOMException (draft ErrorEvent, R-error)", async () => {
   const socket = tcp("127.0.0.1", await refusedPort());
@@ -58,6 +75,81 @@ test("a full buffer has code ENOBUFS (R-error)", async () => {
   socket.send("a");
   socket.send("b");
   expectIsDOMException((await failed).error, "NetworkError", "ENOBUFS");
+});
+
+describe("what an exception that is thrown, or rejected with, tells (R-error)", () => {
+  const details = ({ name, code, syscall, address, port }) => [name, code, syscall, address, port];
+
+  test("a zone that names no interface", () => {
+    for (const call of [
+      () => tcp("fe80::1%no-such-if", 80),
+      () => tcpServer({ localAddress: "fe80::1%no-such-if" }),
+      () => udp({ localAddress: "fe80::1%no-such-if" }),
+    ]) {
+      const missing = process.platform === "win32" ? "EADDRNOTAVAIL" : "ENODEV";
+      expectDOMException(call, "InvalidAccessError", missing);
+    }
+  });
+
+  test("multicastInterface that the system refuses, and one that it does not know", () => {
+    const refused = thrownBy(() => udp({ multicastInterface: "198.51.100.77" }));
+    expect(details(refused)).toEqual(["InvalidAccessError", "EADDRNOTAVAIL", "setsockopt", undefined, undefined]);
+    expect(refused.message).toMatch(/^UDPSocket constructor: cannot set a socket option for .*multicastInterface "198\.51\.100\.77"/);
+  });
+
+  test("a group that no interface can join: the group, which has no port", () => {
+    const socket = udp();
+    const error = thrownBy(() => socket.joinMulticastGroup("239.7.7.7", { interfaceAddress: "198.51.100.77" }));
+    expect(details(error)).toEqual(["NetworkError", "ENODEV", undefined, "239.7.7.7", undefined]);
+    expect(error.message).toContain("239.7.7.7 on 198.51.100.77");
+  });
+
+  test("connect() that finds no address", async () => {
+    const nothing = await connect("a.test", 8080, { lookup: () => [] }).catch((error) => error);
+    expect(details(nothing)).toEqual(["NetworkError", "ENOTFOUND", undefined, undefined, 8080]);
+    const rejected = await connect("a.test", 8080, { lookup: () => Promise.reject(new Error("no")) }).catch((error) => error);
+    expect(details(rejected)).toEqual(["NetworkError", "ENOTFOUND", undefined, undefined, 8080]);
+    expect(rejected.cause.message).toBe("no");
+  });
+
+  test("startTls() on a connection that is closed meanwhile: the peer", async () => {
+    const { socket, server } = await tcpPair();
+    const secured = socket.startTls().catch((error) => error);
+    socket.close();
+    expect(details(await secured)).toEqual(["NetworkError", "ECONNABORTED", undefined, "127.0.0.1", server.port]);
+  });
+
+  test("a full buffer: where the bytes were to go", async () => {
+    const { socket, server } = await tcpPair({ options: { maxBufferedAmount: 1 } });
+    socket.send("a");
+    socket.send("b");
+    const { error } = await once(socket, "error");
+    expect(details(error)).toEqual(["NetworkError", "ENOBUFS", undefined, "127.0.0.1", server.port]);
+    expect(error.message).toContain(`127.0.0.1:${server.port}`);
+  });
+
+  test("an InvalidStateError has no other code than its number, whatever led to the state", async () => {
+    const { socket, peer } = await tcpPair();
+    peer.resetAndDestroy();
+    await once(socket, "close");
+    const closedUdp = udp();
+    closedUdp.close();
+    const server = tcpServer();
+    server.close();
+    const thrown = [
+      thrownBy(() => socket.send("x")),
+      thrownBy(() => closedUdp.send("x", "127.0.0.1", 9)),
+      thrownBy(() => closedUdp.joinMulticastGroup("239.7.7.7")),
+      thrownBy(() => server.setSecureContext({})),
+      ...(await Promise.all(
+        [socket.startTls(), relay(socket, socket), relay(socket, tcp("127.0.0.1", 9))].map((promise) => promise.catch((error) => error)),
+      )),
+    ];
+    for (const error of thrown) {
+      expect([error.message, error.name, error.code]).toEqual([error.message, "InvalidStateError", 11]);
+      expect(Object.hasOwn(error, "code")).toBe(false);
+    }
+  });
 });
 
 test("an exception that a constructor throws carries the same (R-error)", async () => {

@@ -112,7 +112,7 @@ test("after the buffer was full, send() throws InvalidStateError that says so (R
   const { socket } = await smallPair();
   socket.send(new Uint8Array(600));
   socket.send(new Uint8Array(401));
-  const error = expectDOMException(() => socket.send("x"), "InvalidStateError", "EPIPE");
+  const error = expectDOMException(() => socket.send("x"), "InvalidStateError", 11);
   expect(error.message).toContain("closed");
   expect(error.message).toMatch(/ENOBUFS|full/i);
 });

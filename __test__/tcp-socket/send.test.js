@@ -122,11 +122,11 @@ describe("outside open", () => {
     expect(inbox.text()).toBe("late");
   });
 
-  test("while halfclosed it throws InvalidStateError with code EPIPE (R-tcp-send, R-error)", async () => {
+  test("while halfclosed it throws InvalidStateError, whose code is its number (R-tcp-send, R-error)", async () => {
     const { socket, peer } = await tcpPair({ peer: { allowHalfOpen: true } });
     const inbox = collect(peer);
     socket.halfclose();
-    const error = expectDOMException(() => socket.send("x"), "InvalidStateError", "EPIPE");
+    const error = expectDOMException(() => socket.send("x"), "InvalidStateError", 11);
     expect(error.message).toContain("halfclosed");
     expect(error.message).toContain("halfclose()");
     await inbox.end();
@@ -135,21 +135,21 @@ describe("outside open", () => {
     expect(socket.bufferedAmount).toBe(0);
   });
 
-  test("while closing it throws InvalidStateError with code EPIPE (R-tcp-send, R-error)", async () => {
+  test("while closing it throws InvalidStateError, whose code is its number (R-tcp-send, R-error)", async () => {
     const { socket } = await tcpPair();
     socket.close();
-    const error = expectDOMException(() => socket.send("x"), "InvalidStateError", "EPIPE");
+    const error = expectDOMException(() => socket.send("x"), "InvalidStateError", 11);
     expect(error.message).toContain("closing");
     expect(error.message).toContain("close()");
     expect(socket.bufferedAmount).toBe(0);
     await once(socket, "close");
   });
 
-  test("once closed by close() it throws InvalidStateError with code EPIPE (R-tcp-send, R-error)", async () => {
+  test("once closed by close() it throws InvalidStateError, whose code is its number (R-tcp-send, R-error)", async () => {
     const { socket } = await tcpPair();
     socket.close();
     await once(socket, "close");
-    const error = expectDOMException(() => socket.send("x"), "InvalidStateError", "EPIPE");
+    const error = expectDOMException(() => socket.send("x"), "InvalidStateError", 11);
     expect(error.message).toContain("closed");
     expect(error.message).toContain("close()");
   });
@@ -159,18 +159,18 @@ describe("outside open", () => {
     expendable(socket);
     peer.resetAndDestroy();
     await once(socket, "close");
-    const error = expectDOMException(() => socket.send("x"), "InvalidStateError", "EPIPE");
+    const error = expectDOMException(() => socket.send("x"), "InvalidStateError", 11);
     expect(error.message).toContain("closed");
     expect(error.message).toMatch(/ECONNRESET|reset by/i);
   });
 
-  test("after a refused connection it throws InvalidStateError with code EPIPE (R-error)", async () => {
+  test("after a refused connection it throws InvalidStateError, whose code is its number (R-error)", async () => {
     const server = await listen();
     const { port } = server;
     await server.close();
     const socket = tcp("127.0.0.1", port);
     await once(socket, "error");
-    const error = expectDOMException(() => socket.send("x"), "InvalidStateError", "EPIPE");
+    const error = expectDOMException(() => socket.send("x"), "InvalidStateError", 11);
     expect(error.message).toMatch(/ECONNREFUSED|refused/i);
   });
 

@@ -92,6 +92,7 @@ describe("UDPSocket.send() with a Blob (draft, send steps 2 and 6; R-types)", ()
     socket.send("behind");
     const { event, readyState } = await log.until("error");
     expectIsDOMException(event.error, "NetworkError", "EIO");
+    expect(event.error).toMatchObject({ address: "127.0.0.1", port: socket.remotePort });
     expect(readyState).toBe("open");
     expect(await texts(peer, 2)).toEqual(["before", "behind"]);
     await fence();

@@ -230,7 +230,9 @@ pub fn failure(env: Raw, error: &SocketError) -> Value {
     }
     if let Some(address) = error.address() {
         set(env, failure, c"address", string(env, &address_text(&address)));
-        set(env, failure, c"port", uint(env, address.port().into()));
+    }
+    if let Some(port) = error.port() {
+        set(env, failure, c"port", uint(env, port.into()));
     }
     set(env, failure, c"reason", string(env, &error.reason()));
     failure

@@ -2,16 +2,17 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
-use super::SocketError;
+use super::{SocketError, quoted};
 use crate::proto::{Literal, needs_zone};
 
 /// Parses an address argument (R-address). `what` names it in the error.
 pub fn parse(what: &'static str, text: &str, port: u16) -> Result<SocketAddr, SocketError> {
-    let bad = |why| SocketError::BadAddress { what, text: text.to_owned(), why };
+    let bad = |why| SocketError::BadAddress { what, text: quoted::beginning(text), why };
     let literal = Literal::parse(text).map_err(bad)?;
     match (literal.ip, literal.zone) {
         (IpAddr::V6(ip), Some(zone)) => {
-            let scope = zone_index(&zone).ok_or_else(|| SocketError::NoSuchZone { what, text: text.to_owned() })?;
+            let missing = || SocketError::NoSuchZone { what, text: quoted::beginning(text) };
+            let scope = zone_index(&zone).ok_or_else(missing)?;
             Ok(SocketAddrV6::new(ip, port, 0, scope).into())
         }
         (ip, _) => Ok(SocketAddr::new(ip, port)),

@@ -1,8 +1,8 @@
 use std::io;
 use std::net::SocketAddr;
 
-use super::errno;
 use super::tls::TlsError;
+use super::{errno, quoted};
 use crate::proto::AddressError;
 
 /// What can go wrong. Each variant names its DOMException and its code; JavaScript makes the exception from them.
@@ -56,6 +56,8 @@ pub enum SocketError {
         what: &'static str,
         /// What was given.
         text: String,
+        /// "setsockopt", where that call refused it; None where no interface has the name.
+        syscall: Option<&'static str>,
         /// The system's answer.
         source: io::Error,
     },
@@ -94,6 +96,8 @@ pub enum SocketError {
     },
     /// send() past maxBufferedAmount.
     BufferFull {
+        /// Where it was to go.
+        to: SocketAddr,
         /// Bytes buffered.
         buffered: u64,
         /// maxBufferedAmount.
@@ -110,6 +114,8 @@ pub enum SocketError {
     },
     /// A Blob that could not be read.
     Blob {
+        /// Where it was to go.
+        to: SocketAddr,
         /// What the runtime said.
         reason: String,
     },
@@ -120,8 +126,8 @@ pub enum SocketError {
     },
     /// More groups than the system allows one socket, or more sources than it allows one group.
     TooManyGroups {
-        /// The group.
-        group: String,
+        /// The group, with port 0.
+        group: SocketAddr,
         /// The setting that bounds them, where the system has one.
         limit: Option<&'static str>,
         /// It is about the group's sources.
@@ -138,8 +144,10 @@ pub enum SocketError {
     },
     /// No interface that could join a group.
     NoGroupInterface {
-        /// The group.
-        group: String,
+        /// The group, with port 0.
+        group: SocketAddr,
+        /// `interfaceAddress`, as given.
+        interface: Option<String>,
     },
     /// Joining or leaving when closed.
     Closed {
@@ -247,6 +255,7 @@ impl SocketError {
             Self::TooLong { .. } => Some("EMSGSIZE".to_owned()),
             Self::Blob { .. } => Some("EIO".to_owned()),
             Self::NoGroupInterface { .. } => Some("ENODEV".to_owned()),
+            Self::NoSuchZone { .. } => Some(errno::name(&errno::no_interface())),
             _ => None,
         }
     }
@@ -255,6 +264,7 @@ impl SocketError {
     pub fn syscall(&self) -> Option<&'static str> {
         match self {
             Self::Local { syscall, .. } | Self::System { syscall, .. } => Some(syscall),
+            Self::Interface { syscall, .. } => *syscall,
             Self::Lookup { .. } => Some("getaddrinfo"),
             _ => None,
         }
@@ -268,11 +278,18 @@ impl SocketError {
             | Self::Aborted { address }
             | Self::TimedOut { address, .. }
             | Self::CloseTimedOut { address, .. } => Some(*address),
-            Self::TooLong { to, .. } => Some(*to),
+            Self::TooLong { to, .. } | Self::BufferFull { to, .. } | Self::Blob { to, .. } => Some(*to),
             Self::TooManyConnections { client, .. } => Some(*client),
+            Self::TooManyGroups { group, .. } | Self::NoGroupInterface { group, .. } => Some(*group),
             Self::System { address, .. } | Self::Tls { address, .. } => *address,
             _ => None,
         }
+    }
+
+    /// The port that it is about: where there is an address, but a group's, which has none.
+    pub fn port(&self) -> Option<u16> {
+        let address = self.address()?;
+        (address.port() != 0 || !address.ip().is_multicast()).then_some(address.port())
     }
 
     /// Why a text is no address, without the text.
@@ -297,10 +314,10 @@ impl SocketError {
             Self::Local { source, .. } | Self::System { source, .. } => errno::text(source),
             Self::BadOption { reason }
             | Self::NotSupported { reason }
-            | Self::Blob { reason }
             | Self::Group { reason }
             | Self::Lookup { reason, .. } => reason.clone(),
-            Self::Interface { what, text, source } => {
+            Self::Blob { reason, .. } => quoted::sentence(reason),
+            Self::Interface { what, text, source, .. } => {
                 format!("{what} {text:?} names no interface of this host that could be used: {}", errno::text(source))
             }
             Self::Option { name, source } if errno::is_lacking(source) => {
@@ -314,13 +331,14 @@ impl SocketError {
             }
             Self::Abandoned { .. } => "close() was called while connecting".to_owned(),
             Self::Aborted { .. } => "the socket's signal was aborted".to_owned(),
-            Self::BufferFull { buffered, limit } => format!(
+            Self::BufferFull { buffered, limit, .. } => format!(
                 "the buffer is full: {buffered} bytes are buffered and maxBufferedAmount is {limit}; wait for drain when send() returns false"
             ),
             Self::TooLong { bytes, most, .. } => {
                 format!("a datagram of {bytes} bytes is too long: at most {most} fit")
             }
             Self::TooManyGroups { group, limit, of_sources, .. } => {
+                let group = group.ip();
                 let limit = limit.map_or(String::new(), |name| format!(" ({name})"));
                 if *of_sources {
                     format!("the multicast group {group} has as many sources as the system allows{limit}; leave one")
@@ -330,8 +348,9 @@ impl SocketError {
                     )
                 }
             }
-            Self::NoGroupInterface { group } => {
-                format!("no interface can join the multicast group {group}; name one as interfaceAddress")
+            Self::NoGroupInterface { group, interface } => {
+                let on = interface.as_ref().map_or(String::new(), |interface| format!(" on {interface}"));
+                format!("no interface can join the multicast group {}{on}; name one as interfaceAddress", group.ip())
             }
             Self::Closed { member } => format!("{member}() was called on a closed socket"),
             Self::Tls { error, .. } => error.reason.clone(),
@@ -341,7 +360,32 @@ impl SocketError {
             Self::CloseTimedOut { milliseconds, unsent, .. } => format!(
                 "the socket was closing, and the peer acknowledged nothing for closeTimeout ({milliseconds} ms): {unsent} bytes were not sent; a longer closeTimeout gives a slow peer more time, 0 any"
             ),
-            Self::Panic { message } => format!("internal error: {message}"),
+            Self::Panic { message } => format!("internal error: {}", quoted::sentence(message)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_said_is_told_cut_and_printable() {
+        let long = format!("{}\u{1b}{}", "x".repeat(100), "y".repeat(10_000_000));
+        let to = SocketAddr::from(([127, 0, 0, 1], 9));
+        for error in [SocketError::Blob { to, reason: long.clone() }, SocketError::Panic { message: long }] {
+            let reason = error.reason();
+            assert!(reason.len() < 300 && reason.contains("x\\u{1b}y"), "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_group_has_an_address_and_no_port() {
+        let group = SocketAddr::from(([239, 7, 7, 7], 0));
+        let error = SocketError::NoGroupInterface { group, interface: None };
+        assert_eq!((error.address(), error.port()), (Some(group), None));
+        let local = SocketAddr::from(([198, 51, 100, 7], 0));
+        let error = SocketError::local("bind", local, io::Error::from(io::ErrorKind::AddrNotAvailable));
+        assert_eq!((error.address(), error.port()), (Some(local), Some(0)));
     }
 }

@@ -17,6 +17,7 @@ mod interfaces;
 mod mmsg;
 mod multicast;
 mod options;
+mod quoted;
 mod relay_task;
 mod resolver;
 mod runtime;

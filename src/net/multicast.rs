@@ -12,7 +12,7 @@ use mio::net::UdpSocket;
 pub use self::request::GroupRequest;
 use self::request::{Interface, Membership, no_interface};
 use self::system::Device;
-use super::{SocketError, errno};
+use super::{SocketError, errno, quoted};
 
 /// The groups that one socket has joined.
 #[derive(Default)]
@@ -48,7 +48,9 @@ impl Memberships {
         self.refuse_same(&membership, request)?;
         let wanted = membership.devices(member.local, request)?;
         let wanted = wanted.into_iter().map(|device| system::number(membership.group, device));
-        let wanted = wanted.collect::<io::Result<Vec<Device>>>().map_err(|error| failure(request, error, None))?;
+        let wanted = wanted
+            .collect::<io::Result<Vec<Device>>>()
+            .map_err(|error| failure(membership.group, request, error, None))?;
         self.refuse_shared(&membership, &wanted, request)?;
         let devices = self.enter(member, &membership, wanted, request)?;
         self.list.push(Joined { membership, devices });
@@ -59,9 +61,9 @@ impl Memberships {
     pub fn leave(&mut self, member: Member<'_>, request: GroupRequest<'_>) -> Result<(), SocketError> {
         let membership = Membership::parse(member, request)?;
         let Some(at) = self.find(&membership) else {
-            let from = request.source.map_or(String::new(), |source| format!(" from {source}"));
-            let on = request.interface.map_or(String::new(), |interface| format!(" on {interface}"));
-            let reason = format!("the multicast group {} has not been joined{from}{on}", request.group);
+            let from = request.source.map_or(String::new(), |source| format!(" from {}", quoted::plain(source)));
+            let on = request.interface.map_or(String::new(), |interface| format!(" on {}", quoted::plain(interface)));
+            let reason = format!("the multicast group {} has not been joined{from}{on}", quoted::plain(request.group));
             return Err(SocketError::Group { reason });
         };
         let left = self.list.swap_remove(at);
@@ -71,7 +73,7 @@ impl Memberships {
         let gone: Vec<Entry> = gone.into_iter().filter(|entry| !kept.contains(entry)).collect();
         if let Err(error) = system::remove(member.socket, group, &gone, &kept) {
             self.list.push(left);
-            return Err(failure(request, error, None));
+            return Err(failure(group, request, error, None));
         }
         Ok(())
     }
@@ -141,7 +143,7 @@ impl Memberships {
                 (Some(_), None) => "from any source: leave it before you join it from listed ones".to_owned(),
                 (None, Some(_)) => "from listed sources: leave those before you join it from any".to_owned(),
             };
-            let reason = format!("the multicast group {} has been joined {how}", request.group);
+            let reason = format!("the multicast group {} has been joined {how}", quoted::plain(request.group));
             return Err(SocketError::Group { reason });
         }
         Ok(())
@@ -200,11 +202,11 @@ impl Memberships {
                     let new: Vec<Entry> = entries.split_off(before.len());
                     // What has just been joined can be left.
                     let _ = system::remove(socket, group, &new, &before);
-                    return Err(failure(request, error, wanted.source));
+                    return Err(failure(group, request, error, wanted.source));
                 }
             }
         }
-        if joined.is_empty() { Err(no_interface(request)) } else { Ok(joined) }
+        if joined.is_empty() { Err(no_interface(group, request)) } else { Ok(joined) }
     }
 }
 
@@ -233,13 +235,14 @@ fn is_listed(error: &io::Error) -> bool {
 }
 
 fn on_that_interface(request: GroupRequest<'_>, how: &str) -> SocketError {
-    let reason = format!("the multicast group {} has been joined {how} on that interface", request.group);
+    let reason =
+        format!("the multicast group {} has been joined {how} on that interface", quoted::plain(request.group));
     SocketError::Group { reason }
 }
 
-fn failure(request: GroupRequest<'_>, error: io::Error, source: Option<IpAddr>) -> SocketError {
+fn failure(group: IpAddr, request: GroupRequest<'_>, error: io::Error, source: Option<IpAddr>) -> SocketError {
     if is_no_interface(&error, source) {
-        return no_interface(request);
+        return no_interface(group, request);
     }
     match errno::name(&error).as_str() {
         // Where the system chose the interface, only it knows that.
@@ -248,8 +251,8 @@ fn failure(request: GroupRequest<'_>, error: io::Error, source: Option<IpAddr>) 
         "EADDRNOTAVAIL" => on_that_interface(request, "from that source already"),
         "EINVAL" if source.is_some() => on_that_interface(request, "from any source"),
         "ENOBUFS" | "ENOMEM" => SocketError::TooManyGroups {
-            group: request.group.to_owned(),
-            limit: system::limit(request.group.contains(':'), source.is_some()),
+            group: SocketAddr::new(group, 0),
+            limit: system::limit(group.is_ipv6(), source.is_some()),
             of_sources: source.is_some(),
             source: error,
         },
@@ -257,6 +260,6 @@ fn failure(request: GroupRequest<'_>, error: io::Error, source: Option<IpAddr>) 
             let reason = "this system cannot join a group from listed sources (sourceAddress) there".to_owned();
             SocketError::NotSupported { reason }
         }
-        _ => SocketError::system("setsockopt", error),
+        _ => SocketError::system_at("setsockopt", SocketAddr::new(group, 0), error),
     }
 }

@@ -1,6 +1,7 @@
 //! Options that sockets of several kinds have, as the system calls them. What a system lacks is an error (R-platform).
 
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use socket2::{Socket, TcpKeepalive};
@@ -74,14 +75,14 @@ fn keep_alive_idle(delay: u32) -> Option<Duration> {
 
 /// SO_REUSEPORT where it shares the load.
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "solaris", target_os = "illumos"))]
-pub fn share_port(socket: &Socket) -> Result<(), SocketError> {
-    socket.set_reuse_port(true).map_err(|error| SocketError::system("setsockopt", error))
+pub fn share_port(socket: &Socket, local: SocketAddr) -> Result<(), SocketError> {
+    socket.set_reuse_port(true).map_err(|error| SocketError::system_at("setsockopt", local, error))
 }
 
 /// FreeBSD's own: its SO_REUSEPORT does not share the load.
 #[cfg(target_os = "freebsd")]
-pub fn share_port(socket: &Socket) -> Result<(), SocketError> {
-    socket.set_reuse_port_lb(true).map_err(|error| SocketError::system("setsockopt", error))
+pub fn share_port(socket: &Socket, local: SocketAddr) -> Result<(), SocketError> {
+    socket.set_reuse_port_lb(true).map_err(|error| SocketError::system_at("setsockopt", local, error))
 }
 
 /// Elsewhere SO_REUSEPORT, where there is one, gives everything to one of the sockets.
@@ -92,7 +93,7 @@ pub fn share_port(socket: &Socket) -> Result<(), SocketError> {
     target_os = "illumos",
     target_os = "freebsd"
 )))]
-pub fn share_port(_socket: &Socket) -> Result<(), SocketError> {
+pub fn share_port(_socket: &Socket, _local: SocketAddr) -> Result<(), SocketError> {
     let reason =
         "this system does not share a port's load between sockets (reusePort); let one socket have it".to_owned();
     Err(SocketError::NotSupported { reason })

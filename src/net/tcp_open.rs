@@ -22,7 +22,9 @@ pub fn start(options: &TcpOptions, remote: SocketAddr) -> Result<Attempt, Socket
     let wanted = local_wanted(options, &remote)?;
     let socket = match Socket::new(Domain::for_address(remote), Type::STREAM, Some(Protocol::TCP)) {
         Ok(socket) => socket,
-        Err(error) if errno::is_resource_shortage(&error) => return Err(SocketError::system("socket", error)),
+        Err(error) if errno::is_resource_shortage(&error) => {
+            return Err(SocketError::system_at("socket", remote, error));
+        }
         Err(error) => return Ok(Attempt::Failed(SocketError::system_at("socket", remote, error))),
     };
     configure(&socket, options, &remote)?;

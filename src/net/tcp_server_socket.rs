@@ -62,7 +62,7 @@ impl TcpServerSocket {
         context
             .registry
             .register(&mut listener, id.token(), Interest::READABLE)
-            .map_err(|error| SocketError::system("epoll_ctl", error))?;
+            .map_err(|error| SocketError::system_at("epoll_ctl", local, error))?;
         Ok(Self {
             listener: Some(listener),
             local,
@@ -172,7 +172,10 @@ impl TcpServerSocket {
                     self.paused = true;
                     context.timers.add(Instant::now(), SHORTAGE_PAUSE, id);
                     if !std::mem::replace(&mut self.shortage_told, true) {
-                        return Step::Event(EventKind::ServerError(SocketError::system("accept", error)), false);
+                        return Step::Event(
+                            EventKind::ServerError(SocketError::system_at("accept", self.local, error)),
+                            false,
+                        );
                     }
                 }
                 // A connection that ended before it was accepted, or an interrupted call: the next one.
@@ -180,7 +183,10 @@ impl TcpServerSocket {
                 // Nothing that is known. It must not keep us busy: the next connection tries again.
                 Err(error) => {
                     self.readable = false;
-                    return Step::Event(EventKind::ServerError(SocketError::system("accept", error)), false);
+                    return Step::Event(
+                        EventKind::ServerError(SocketError::system_at("accept", self.local, error)),
+                        false,
+                    );
                 }
             }
         }
@@ -274,7 +280,7 @@ fn open(options: &ServerOptions, local: SocketAddr) -> Result<TcpListener, Socke
     #[cfg(unix)]
     let _ = raw.set_reuse_address(true);
     if options.reuse_port {
-        socket_options::share_port(&raw)?;
+        socket_options::share_port(&raw, local)?;
     }
     #[cfg(target_os = "linux")]
     socket_options::set_stream_options(&raw, &options.stream)?;

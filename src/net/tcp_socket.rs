@@ -116,7 +116,7 @@ impl TcpSocket {
         context
             .registry
             .register(&mut stream, id.token(), Interest::READABLE | Interest::WRITABLE)
-            .map_err(|error| SocketError::system("epoll_ctl", error))?;
+            .map_err(|error| SocketError::system_at("epoll_ctl", remote, error))?;
         socket.watches_writes = true;
         if let Ok(local) = stream.local_addr() {
             socket.local = endpoint::canonical(local);

@@ -8,7 +8,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::options::UdpOptions;
 use super::socket_options::{set, set_asked};
-use super::{SocketError, endpoint, errno, interfaces, socket_options};
+use super::{SocketError, endpoint, errno, interfaces, quoted, socket_options};
 
 /// A socket that was opened.
 pub struct Opened {
@@ -41,11 +41,11 @@ pub fn open(options: &UdpOptions) -> Result<Opened, SocketError> {
     // option after bind(2), too.
     let late = local.port() == 0 && cfg!(any(target_os = "linux", target_os = "android"));
     if options.reuse_port && !late {
-        socket_options::share_port(&raw)?;
+        socket_options::share_port(&raw, local)?;
     }
     raw.bind(&local.into()).map_err(|error| SocketError::local("bind", local, error))?;
     if options.reuse_port && late {
-        socket_options::share_port(&raw)?;
+        socket_options::share_port(&raw, local)?;
     }
     Ok(Opened { socket: UdpSocket::from_std(raw.into()), remote, sorts_groups })
 }
@@ -152,7 +152,9 @@ fn tolerate(set: io::Result<()>, dual: bool) -> io::Result<()> {
 /// `multicastInterface`: by an address, by its name, or by an IPv6 zone (R-udp-group).
 fn set_multicast_interface(raw: &Socket, text: &str, local: &SocketAddr, ipv6_only: bool) -> Result<(), SocketError> {
     const WHAT: &str = "multicastInterface";
-    let unusable = |source| SocketError::Interface { what: WHAT, text: text.to_owned(), source };
+    let interface =
+        |syscall, source| SocketError::Interface { what: WHAT, text: quoted::beginning(text), syscall, source };
+    let unusable = |source| interface(Some("setsockopt"), source);
     let dual = local.is_ipv6() && local.ip().is_unspecified() && !ipv6_only;
     if let Ok(ip) = text.parse::<Ipv4Addr>() {
         if local.is_ipv6() && !dual {
@@ -169,7 +171,7 @@ fn set_multicast_interface(raw: &Socket, text: &str, local: &SocketAddr, ipv6_on
             (Err(error), SocketAddr::V4(_)) => return Err(error),
         },
     };
-    let index = index.ok_or_else(|| unusable(errno::no_interface()))?;
+    let index = index.ok_or_else(|| interface(None, errno::no_interface()))?;
     let v4 = interfaces::ipv4_of(index);
     match (local, v4) {
         (SocketAddr::V4(_), Some(ip)) => raw.set_multicast_if_v4(&ip).map_err(unusable),
@@ -188,5 +190,6 @@ fn set_multicast_interface(raw: &Socket, text: &str, local: &SocketAddr, ipv6_on
 }
 
 fn wrong_interface(text: &str, why: &str) -> SocketError {
+    let text = quoted::beginning(text);
     SocketError::BadOption { reason: format!("multicastInterface {text:?} does not fit: {why}") }
 }

@@ -75,12 +75,13 @@ impl UdpQueue {
     }
 
     /// Drops the first unread Blob. Returns its size.
-    pub fn drop_blob(&mut self) -> Option<u64> {
+    pub fn drop_blob(&mut self) -> Option<(SocketAddr, u64)> {
         let at =
             self.datagrams.iter().position(|datagram| matches!(datagram.payload, Payload::Blob { data: None, .. }))?;
-        let size = self.datagrams.remove(at)?.payload.len() as u64;
+        let Datagram { to, payload } = self.datagrams.remove(at)?;
+        let size = payload.len() as u64;
         self.waiting -= size;
-        Some(size)
+        Some((to, size))
     }
 
     /// The first datagrams that can be sent now, at most `most`.

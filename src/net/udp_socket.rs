@@ -98,7 +98,7 @@ impl UdpSocket {
         context
             .registry
             .register(&mut socket, id.token(), Interest::READABLE)
-            .map_err(|error| SocketError::system("epoll_ctl", error))?;
+            .map_err(|error| SocketError::system_at("epoll_ctl", local, error))?;
         Ok(Self {
             socket,
             local,
@@ -215,9 +215,9 @@ impl UdpSocket {
     /// The first unread Blob cannot be read: that datagram is lost (R-udp-neterr).
     pub fn blob_failed(&mut self, reason: String, id: Id, context: &mut Context) {
         self.blob_asked = false;
-        if let Some(size) = self.queue.drop_blob() {
+        if let Some((to, size)) = self.queue.drop_blob() {
             self.ledger.wrote(size, size);
-            self.fail(SocketError::Blob { reason });
+            self.fail(SocketError::Blob { to: endpoint::canonical(to), reason });
         }
         self.mark_dirty(id, context);
         self.schedule(id, context);
@@ -291,8 +291,8 @@ impl UdpSocket {
         }
         // An empty datagram takes room, too.
         let kept = if self.blocked { self.queue.waiting().max(self.queue.len() as u64) } else { 0 };
-        (kept > 0 && kept + bytes > self.max_buffered_amount)
-            .then_some(SocketError::BufferFull { buffered: kept, limit: self.max_buffered_amount })
+        let limit = self.max_buffered_amount;
+        (kept > 0 && kept + bytes > limit).then_some(SocketError::BufferFull { to: *to, buffered: kept, limit })
     }
 
     /// send() ends the socket: closed at once, what was sent before still goes out, one `error` follows.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::Member;
 use super::system::Device;
-use crate::net::{SocketError, endpoint, errno, interfaces};
+use crate::net::{SocketError, endpoint, errno, interfaces, quoted};
 
 /// joinMulticastGroup()'s and leaveMulticastGroup()'s arguments.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +50,7 @@ impl Membership {
         let GroupRequest { group: text, .. } = request;
         let group = endpoint::parse("multicastGroupAddress", text, 0)?;
         if !group.ip().is_multicast() {
+            let text = quoted::beginning(text);
             let reason = format!(
                 "multicastGroupAddress {text:?} is no multicast address: those are 224.0.0.0 to 239.255.255.255 and ff00::/8"
             );
@@ -67,7 +68,7 @@ impl Membership {
                 let indices = interfaces::multicast_indices(self.group.is_ipv4())?;
                 return Ok(indices.into_iter().map(Device::Index).collect());
             }
-            (Interface::Named { device, .. }, ..) => device.ok_or_else(|| no_interface(request))?,
+            (Interface::Named { device, .. }, ..) => device.ok_or_else(|| no_interface(self.group, request))?,
             // A socket bound to one address joins there.
             (Interface::Default, IpAddr::V4(_), SocketAddr::V4(local)) if !local.ip().is_unspecified() => {
                 device_of(*local.ip())
@@ -81,12 +82,8 @@ impl Membership {
 }
 
 /// `NoGroupInterface`, with what was asked for.
-pub fn no_interface(request: GroupRequest<'_>) -> SocketError {
-    let group = match request.interface {
-        Some(interface) => format!("{} on {interface}", request.group),
-        None => request.group.to_owned(),
-    };
-    SocketError::NoGroupInterface { group }
+pub fn no_interface(group: IpAddr, request: GroupRequest<'_>) -> SocketError {
+    SocketError::NoGroupInterface { group: SocketAddr::new(group, 0), interface: request.interface.map(quoted::plain) }
 }
 
 fn parse_interface(group: &SocketAddr, text: Option<&str>) -> Result<Interface, SocketError> {
@@ -114,8 +111,8 @@ fn parse_interface(group: &SocketAddr, text: Option<&str>) -> Result<Interface, 
         (Err(_), SocketAddr::V6(_)) => named(endpoint::zone_index(text).map(Device::Index)),
         // An IPv4 group has always been joined by an address: what is no address and no name is a mistake of the caller's.
         (Err(_), SocketAddr::V4(_)) => {
-            let (what, text) = ("interfaceAddress", text.to_owned());
-            Err(SocketError::Interface { what, text, source: errno::no_interface() })
+            let (what, text) = ("interfaceAddress", quoted::beginning(text));
+            Err(SocketError::Interface { what, text, syscall: None, source: errno::no_interface() })
         }
     }
 }
@@ -138,5 +135,5 @@ fn parse_source(group: &SocketAddr, text: &str) -> Result<IpAddr, SocketError> {
         (false, _) => "a source is a unicast address",
         (_, false) => "a source has the group's family",
     };
-    Err(SocketError::Group { reason: format!("sourceAddress {text:?}: {why}") })
+    Err(SocketError::Group { reason: format!("sourceAddress {:?}: {why}", quoted::beginning(text)) })
 }

@@ -250,7 +250,7 @@ impl TcpSocket {
         let mut stream = TcpStream::from_std(stream);
         let interest = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = context.registry.register(&mut stream, id.token(), interest) {
-            self.machine.lost(SocketError::system("epoll_ctl", error));
+            self.machine.lost(SocketError::system_at("epoll_ctl", self.remote, error));
             return;
         }
         self.stream = Some(stream);

@@ -20,7 +20,9 @@ const WRITE_BOUND: usize = 1024 * 1024;
 impl TcpSocket {
     /// send() of bytes.
     pub fn send(&mut self, data: &[u8], id: Id, context: &mut Context) -> Sent {
+        let remote = self.remote;
         let sent = self.machine.send(data.len() as u64, |ledger| SocketError::BufferFull {
+            to: remote,
             buffered: ledger.buffered(),
             limit: ledger.limit(),
         });
@@ -66,7 +68,7 @@ impl TcpSocket {
 
     /// The first Blob cannot be read: a lost connection (R-tcp-order).
     pub fn blob_failed(&mut self, reason: String, id: Id, context: &mut Context) {
-        self.machine.lost(SocketError::Blob { reason });
+        self.machine.lost(SocketError::Blob { to: self.remote, reason });
         self.queue.clear(&mut context.pool);
         // The connection itself is sound: what the peer sends on must not hold the loss up.
         self.readable = false;
@@ -141,7 +143,7 @@ impl TcpSocket {
                     if !std::mem::replace(&mut self.watches_writes, true) {
                         let interest = Interest::READABLE | Interest::WRITABLE;
                         if let Err(error) = context.registry.reregister(stream, id.token(), interest) {
-                            self.machine.lost(SocketError::system("epoll_ctl", error));
+                            self.machine.lost(SocketError::system_at("epoll_ctl", self.remote, error));
                         }
                     }
                 }

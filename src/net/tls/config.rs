@@ -22,6 +22,7 @@ use super::pem::{self, Material};
 use super::roots::{self, Roots, Trusted};
 use super::verify::Verifier;
 use super::x509;
+use crate::net::quoted;
 
 /// Different options that are kept ready; beyond that the least recently used one is made anew.
 const KEPT: usize = 64;
@@ -115,7 +116,10 @@ pub fn server_name(options: &SecureOptions, default: &str) -> Result<ServerName<
         let hint = if text.is_ascii() { "" } else { ", international names in their ASCII form (xn--…)" };
         TlsError::option(
             "ERR_TLS_BAD_OPTION",
-            format!("{what}{text:?} is no name to verify a server by; a host name or an IP address is{hint}"),
+            format!(
+                "{what}{:?} is no name to verify a server by; a host name or an IP address is{hint}",
+                quoted::beginning(text)
+            ),
         )
     })
 }
@@ -218,7 +222,10 @@ fn versions(options: &SecureOptions) -> &'static [&'static SupportedProtocolVers
 
 /// What rustls refuses of options that were checked: nothing that is known.
 fn refused(error: impl std::fmt::Display) -> TlsError {
-    TlsError::option("ERR_TLS_BAD_OPTION", format!("the options cannot be used together: {error}"))
+    TlsError::option(
+        "ERR_TLS_BAD_OPTION",
+        format!("the options cannot be used together: {}", quoted::sentence(&error.to_string())),
+    )
 }
 
 fn make_client(options: &SecureOptions) -> Result<ClientSetup, TlsError> {
@@ -243,7 +250,7 @@ fn make_server(options: &SecureOptions) -> Result<ServerSetup, TlsError> {
     let default = own_certificate(options)?;
     let mut by_name = HashMap::new();
     for named in &options.server_certificates {
-        let what = format!("serverCertificates[{:?}]", named.name);
+        let what = format!("serverCertificates[{:?}]", quoted::beginning(&named.name));
         let name = named.name.to_ascii_lowercase();
         let bare = name.strip_prefix("*.").unwrap_or(&name);
         if DnsName::try_from(bare).is_err() {
@@ -304,7 +311,8 @@ fn verifier(options: &SecureOptions) -> Result<Verifier, TlsError> {
             let mut trusted = Trusted::default();
             for certificate in pem::certificates("ca", materials)? {
                 trusted.add(&certificate, true).map_err(|error| {
-                    TlsError::option("ERR_TLS_BAD_CERTIFICATE", format!("a certificate in ca cannot be used: {error}"))
+                    let why = quoted::sentence(&error.to_string());
+                    TlsError::option("ERR_TLS_BAD_CERTIFICATE", format!("a certificate in ca cannot be used: {why}"))
                 })?;
             }
             Roots::Given(Arc::new(trusted))
@@ -369,7 +377,8 @@ fn pin(text: &str) -> Result<[u8; 32], TlsError> {
         return Err(TlsError::option(
             "ERR_TLS_BAD_OPTION",
             format!(
-                "pinnedCertificates has {text:?}, which is no SHA-256 in hexadecimal (64 digits). Print one: openssl x509 -in cert.pem -noout -fingerprint -sha256"
+                "pinnedCertificates has {:?}, which is no SHA-256 in hexadecimal (64 digits). Print one: openssl x509 -in cert.pem -noout -fingerprint -sha256",
+                quoted::beginning(text)
             ),
         ));
     }

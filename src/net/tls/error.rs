@@ -3,6 +3,11 @@
 use rustls::pki_types::{ServerName, UnixTime};
 use rustls::{AlertDescription, CertificateError, Error, InconsistentKeys, InvalidMessage, PeerIncompatible};
 
+use crate::net::quoted;
+
+/// Names of a certificate that a message tells of.
+const NAMES: usize = 4;
+
 /// What went wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsError {
@@ -72,6 +77,7 @@ impl TlsError {
     /// What rustls says.
     pub fn from_rustls(error: &Error) -> Self {
         let protocol = |reason: String| Self::new("ERR_TLS_PROTOCOL", reason);
+        let said = |error: &Error| quoted::sentence(&error.to_string());
         match error {
             Error::InvalidCertificate(error) => certificate(error),
             Error::AlertReceived(alert) => alert_received(*alert),
@@ -98,7 +104,7 @@ impl TlsError {
                 protocol("the peer sent a TLS record of an unknown version".into())
             }
             Error::InappropriateMessage { .. } | Error::InappropriateHandshakeMessage { .. } => {
-                protocol(format!("the peer sent a TLS message at the wrong time: {error}"))
+                protocol(format!("the peer sent a TLS message at the wrong time: {}", said(error)))
             }
             Error::General(text) if text == "no server certificate chain resolved" => Self::new(
                 "ERR_TLS_NO_CERTIFICATE_FOR_NAME",
@@ -106,9 +112,9 @@ impl TlsError {
             ),
             Error::Other(other) => match other.0.downcast_ref::<TlsError>() {
                 Some(own) => own.clone(),
-                None => protocol(format!("the TLS handshake failed: {error}")),
+                None => protocol(format!("the TLS handshake failed: {}", said(error))),
             },
-            _ => protocol(format!("the peer broke the TLS protocol: {error}")),
+            _ => protocol(format!("the peer broke the TLS protocol: {}", said(error))),
         }
     }
 }
@@ -151,9 +157,9 @@ pub fn certificate(error: &CertificateError) -> TlsError {
         CertificateError::Revoked => invalid("the peer's certificate has been revoked".into()),
         CertificateError::Other(other) => match other.0.downcast_ref::<TlsError>() {
             Some(own) => own.clone(),
-            None => invalid(format!("the peer's certificate was refused: {}", other.0)),
+            None => invalid(format!("the peer's certificate was refused: {}", quoted::sentence(&other.0.to_string()))),
         },
-        error => invalid(format!("the peer's certificate was refused: {}", format_args!("{error:?}"))),
+        error => invalid(format!("the peer's certificate was refused: {}", quoted::sentence(&format!("{error:?}")))),
     }
 }
 
@@ -212,12 +218,16 @@ pub fn authority_not_yet_valid(now: UnixTime, not_before: UnixTime) -> TlsError 
 /// Names of the certificate, none of which is the expected one.
 pub fn wrong_name(expected: &ServerName<'_>, presented: &[String]) -> TlsError {
     let expected = expected.to_str();
-    let found: Vec<&str> = presented.iter().map(|name| bare(name)).collect();
+    // A certificate may have thousands, as long as its owner likes.
+    let shown = presented.iter().take(NAMES).map(|name| format!("{:?}", quoted::beginning(bare(name))));
+    let more = presented.len().checked_sub(NAMES).filter(|more| *more > 0);
+    let more = more.map(|more| format!("{more} more"));
+    let found: Vec<String> = shown.chain(more).collect();
     TlsError::new(
         "ERR_TLS_NAME_MISMATCH",
         format!(
             "the peer's certificate is not for {expected:?} but for {}. Connect by one of these names, or give one as `sni`",
-            found.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
+            found.join(", ")
         ),
     )
 }
@@ -262,7 +272,7 @@ fn incompatible(why: &PeerIncompatible) -> TlsError {
                 "the peer has no cipher suite, key exchange or signature in common with this end ({why:?}): AES-GCM or ChaCha20 with forward secrecy are wanted, over X25519, P-256 or P-384"
             ),
         ),
-        other => TlsError::new("ERR_TLS_PROTOCOL", format!("the peer's TLS lacks what is needed: {other:?}")),
+        other => TlsError::new("ERR_TLS_PROTOCOL", format!("the peer's TLS lacks what is needed: {}", quoted::sentence(&format!("{other:?}")))),
     }
 }
 
@@ -332,12 +342,13 @@ pub fn own_key(error: &Error, what: &str) -> TlsError {
         ),
         Error::InvalidCertificate(_) => TlsError::option(
             "ERR_TLS_BAD_CERTIFICATE",
-            format!("{what}: the first certificate cannot be read: {error}"),
+            format!("{what}: the first certificate cannot be read: {}", quoted::sentence(&error.to_string())),
         ),
         error => TlsError::option(
             "ERR_TLS_BAD_KEY",
             format!(
-                "{what}.key cannot be used ({error}): RSA from 2,048 bits, ECDSA on P-256 or P-384, and Ed25519 keys can"
+                "{what}.key cannot be used ({}): RSA from 2,048 bits, ECDSA on P-256 or P-384, and Ed25519 keys can",
+                quoted::sentence(&error.to_string())
             ),
         ),
     }
@@ -395,6 +406,19 @@ mod tests {
         let expected = ServerName::try_from("a.example").unwrap();
         let error = wrong_name(&expected, &["DnsName(\"b.example\")".to_owned(), "IpAddress(127.0.0.1)".to_owned()]);
         assert!(error.reason.contains("\"a.example\" but for \"b.example\", \"127.0.0.1\""), "{}", error.reason);
+    }
+
+    #[test]
+    fn of_a_certificate_with_thousands_of_names_a_message_tells_the_first_ones() {
+        let expected = ServerName::try_from("a.example").unwrap();
+        let long = format!("DnsName(\"{}\")", "b".repeat(10_000));
+        let error = wrong_name(&expected, &vec![long; 5_000]);
+        assert!(error.reason.chars().count() < 500, "{}", error.reason);
+        assert!(error.reason.contains("4996 more"), "{}", error.reason);
+        let unprintable = wrong_name(&expected, &["DnsName(\"\u{1b}[31m\")".to_owned()]);
+        assert!(!unprintable.reason.contains('\u{1b}'), "{}", unprintable.reason);
+        let other = certificate(&CertificateError::InvalidOcspResponse);
+        assert!(other.reason.contains("InvalidOcspResponse"), "{}", other.reason);
     }
 
     #[test]

@@ -5,6 +5,10 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::error::TlsError;
 use super::x509;
+use crate::net::quoted;
+
+/// Labels of one PEM that a message tells of.
+const LABELS: usize = 4;
 
 /// `PEMOrDER`, copied at the call.
 #[derive(Clone, Debug)]
@@ -97,7 +101,7 @@ pub fn private_key(what: &str, material: &Material) -> Result<PrivateKeyDer<'sta
                     "ERR_TLS_BAD_KEY",
                     format!(
                         "{what} is a \"{}\", wanted is PKCS#8, PKCS#1 or SEC1. Convert it: openssl pkcs8 -topk8 -nocrypt -in key.pem",
-                        section.label
+                        quoted::plain(&section.label)
                     ),
                 ));
             }
@@ -147,7 +151,10 @@ fn pem_of<'a>(what: &str, material: &'a Material, wanted: &str) -> Result<Result
 }
 
 fn labels(sections: &[Section]) -> String {
-    let labels: Vec<String> = sections.iter().map(|section| format!("\"-----BEGIN {}-----\"", section.label)).collect();
+    let shown =
+        sections.iter().take(LABELS).map(|section| format!("\"-----BEGIN {}-----\"", quoted::plain(&section.label)));
+    let more = sections.len().checked_sub(LABELS).filter(|more| *more > 0);
+    let labels: Vec<String> = shown.chain(more.map(|more| format!("{more} more"))).collect();
     labels.join(", ")
 }
 
@@ -166,15 +173,18 @@ fn sections(what: &str, bytes: &[u8], wanted: &str) -> Result<Vec<Section>, TlsE
             return Err(bad("a line begins with \"-----BEGIN \" but does not end with \"-----\"".into()));
         };
         let end = format!("-----END {label}-----");
+        let shown = quoted::plain(label);
         let Some((body, after)) = after.split_once(&end) else {
-            return Err(bad(format!("\"-----BEGIN {label}-----\" is there, but not its \"{end}\": it was cut short")));
+            return Err(bad(format!(
+                "\"-----BEGIN {shown}-----\" is there, but not its \"-----END {shown}-----\": it was cut short"
+            )));
         };
         // RFC 1421 headers (of keys in OpenSSL's old form) end with an empty line.
         let encrypted = body.contains("Proc-Type:") && body.contains("ENCRYPTED");
         let mut der = Vec::new();
         if !encrypted {
             let data = body.lines().filter(|line| !line.contains(':')).flat_map(str::bytes);
-            der = base64(data).ok_or_else(|| bad(format!("the base64 of \"-----BEGIN {label}-----\" is damaged")))?;
+            der = base64(data).ok_or_else(|| bad(format!("the base64 of \"-----BEGIN {shown}-----\" is damaged")))?;
         }
         sections.push(Section { label: label.to_owned(), der, encrypted });
         rest = after;
@@ -269,6 +279,16 @@ mod tests {
         }
         assert_eq!(code(certificates("ca", &[])), "ERR_TLS_BAD_PEM");
         assert_eq!(code(certificates("ca", &[Material::Bytes(vec![1, 2, 3])])), "ERR_TLS_BAD_CERTIFICATE");
+    }
+
+    #[test]
+    fn labels_are_told_cut_and_not_all_of_them() {
+        let section = |label: &str| format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n");
+        let many = section("PUBLIC KEY").repeat(10_000) + &section(&"x".repeat(10_000_000));
+        let error = certificates("ca", &[text(&many)]).unwrap_err();
+        assert!(error.reason.len() < 500 && error.reason.contains("9997 more"), "{}", error.reason);
+        let unprintable = certificates("ca", &[text(&section("\u{1b}[31m"))]).unwrap_err();
+        assert!(!unprintable.reason.contains('\u{1b}'), "{}", unprintable.reason);
     }
 
     #[test]

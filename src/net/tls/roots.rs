@@ -9,6 +9,7 @@ use rustls::{CertificateError, DistinguishedName, RootCertStore};
 use super::error::{self, TlsError};
 use super::pem::{self, Material};
 use super::x509::Certificate;
+use crate::net::quoted;
 
 /// The variables that say where the roots are.
 const VARIABLES: [&str; 3] = ["SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"];
@@ -147,7 +148,8 @@ fn system(places: &Places) -> Result<Arc<Trusted>, TlsError> {
         }
     }
     if trusted.authorities.is_empty() {
-        let faults = if faults.is_empty() { "none were found".to_owned() } else { faults.join("; ") };
+        let faults =
+            if faults.is_empty() { "none were found".to_owned() } else { quoted::sentence(&faults.join("; ")) };
         return Err(TlsError::new(
             "ERR_TLS_NO_ROOTS",
             format!(
