@@ -184,7 +184,7 @@ export interface UDPOptions {
   remotePort?: Port | undefined;
   /**
    * Bind also where the local port is in use by a socket that allows it too. Takes effect only where `localPort`
-   * is given and not 0 (R-udp-reuse). Default: true.
+   * is given and not 0. On Windows false, and a port that the system picks, keep every other socket off it (R-udp-reuse). Default: true.
    */
   addressReuse?: boolean | undefined;
   /** Multicast that this socket sends is delivered on this host too (R-udp-loop). Default: false. */

@@ -3,6 +3,8 @@
 // Every exception of the package: a Failure of the native half, or a state or argument refused here, becomes a
 // DOMException of the caller's realm (R-error).
 
+const process = require("node:process");
+
 const { DOMException } = globalThis;
 
 /**
@@ -42,10 +44,16 @@ const ATTEMPTS = new Map(
   }),
 );
 
+/** On Windows no port needs privileges. */
+const FORBIDDEN =
+  process.platform === "win32"
+    ? "It is not permitted: a firewall forbids it, the system keeps the port for itself, or a broadcast address was not asked for."
+    : "It is not permitted: ports below 1024 need privileges, and broadcast addresses have to be asked for.";
+
 /** What would be right, by the system's name of the error. */
 const CURES = new Map(
   Object.entries({
-    EACCES: "It is not permitted: ports below 1024 need privileges, and broadcast addresses have to be asked for.",
+    EACCES: FORBIDDEN,
     EADDRINUSE: "Another socket has it: choose another port, or 0 for any free one.",
     EADDRNOTAVAIL: "A local address has to be one of this host's; without one, or with the wildcard, the system chooses.",
     EAFNOSUPPORT: "This host does not speak that family of addresses.",

@@ -25,7 +25,7 @@ impl AnySocket {
     pub fn step(&mut self, id: Id, context: &mut Context) -> Step {
         match self {
             Self::Tcp(tcp) => tcp.step(id, context),
-            Self::Udp(udp) => udp.step(context),
+            Self::Udp(udp) => udp.step(id, context),
             Self::Server(server) => server.step(id, context),
             Self::Errand(errand) => errand.step(),
             Self::Broken(left) => match left.pop_front() {

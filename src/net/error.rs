@@ -197,6 +197,7 @@ impl SocketError {
 
     /// What opening a socket on `local` ran into: a local address that cannot be had, or a want of resources.
     pub fn local(syscall: &'static str, local: SocketAddr, source: io::Error) -> Self {
+        let source = if syscall == "bind" { errno::of_bind(local.port(), source) } else { source };
         if errno::is_resource_shortage(&source) {
             Self::system_at(syscall, local, source)
         } else {

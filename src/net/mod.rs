@@ -36,6 +36,8 @@ mod udp_open;
 mod udp_queue;
 mod udp_socket;
 mod unacknowledged;
+#[cfg(windows)]
+mod winsock;
 
 pub use blocks::Block;
 pub use context::Id;

@@ -16,8 +16,9 @@ use super::{Id, SocketError, endpoint, errno, socket_options};
 
 /// Connections accepted in one turn; the rest waits in the backlog for the next.
 const ACCEPTS: usize = 64;
-/// How long to wait before accepting again when the process has no descriptor left (R-srv-error: without spinning).
-const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
+/// How long to wait before accepting again after what may stay so: no descriptor is left, or accept(2) fails for a reason that is
+/// not known (R-srv-error: without spinning).
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// One listening socket.
 pub struct TcpServerSocket {
@@ -36,10 +37,10 @@ pub struct TcpServerSocket {
     pub readable: bool,
     /// How many more this turn may accept.
     budget: usize,
-    /// No descriptor was left: waiting for the pause to end.
+    /// accept(2) failed: waiting for the pause to end.
     paused: bool,
     /// That has been told, and no accept has succeeded since: one `error` a spell.
-    shortage_told: bool,
+    failure_told: bool,
 }
 
 impl TcpServerSocket {
@@ -75,7 +76,7 @@ impl TcpServerSocket {
             readable: false,
             budget: ACCEPTS,
             paused: false,
-            shortage_told: false,
+            failure_told: false,
         })
     }
 
@@ -155,7 +156,7 @@ impl TcpServerSocket {
             match listener.accept() {
                 Ok((stream, remote)) => {
                     self.budget -= 1;
-                    self.shortage_told = false;
+                    self.failure_told = false;
                     let remote = endpoint::canonical(remote);
                     let Some(seat) = self.seats.take() else {
                         return Step::Event(EventKind::ServerError(self.refuse(stream, remote)), false);
@@ -168,25 +169,17 @@ impl TcpServerSocket {
                     reception.begin(stream, remote, local, seat, id, context);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
-                Err(error) if errno::is_resource_shortage(&error) => {
-                    self.paused = true;
-                    context.timers.add(Instant::now(), SHORTAGE_PAUSE, id);
-                    if !std::mem::replace(&mut self.shortage_told, true) {
-                        return Step::Event(
-                            EventKind::ServerError(SocketError::system_at("accept", self.local, error)),
-                            false,
-                        );
-                    }
-                }
                 // A connection that ended before it was accepted, or an interrupted call: the next one.
                 Err(error) if is_of_one_connection(&error) => self.budget -= 1,
-                // Nothing that is known. It must not keep us busy: the next connection tries again.
+                // No descriptor left, or nothing that is known. It must not keep us busy, and the poll set need not report
+                // again (on Windows it does so only after WouldBlock): after a pause it is tried again.
                 Err(error) => {
-                    self.readable = false;
-                    return Step::Event(
-                        EventKind::ServerError(SocketError::system_at("accept", self.local, error)),
-                        false,
-                    );
+                    self.paused = true;
+                    context.timers.add(Instant::now(), PAUSE, id);
+                    if !std::mem::replace(&mut self.failure_told, true) {
+                        let error = SocketError::system_at("accept", self.local, error);
+                        return Step::Event(EventKind::ServerError(error), false);
+                    }
                 }
             }
         }
@@ -252,6 +245,7 @@ fn is_of_one_connection(error: &std::io::Error) -> bool {
             | "ENETUNREACH"
             | "EOPNOTSUPP"
             | "ETIMEDOUT"
+            | "ENOTCONN"
     )
 }
 
@@ -275,10 +269,14 @@ fn open(options: &ServerOptions, local: SocketAddr) -> Result<TcpListener, Socke
     if local.is_ipv6() {
         socket_options::set("ipv6Only", options.ipv6_only, false, |only| raw.set_only_v6(only))?;
     }
-    // A port in TIME_WAIT is free (R-srv-bind). On Windows the option would let two servers share a port.
-    // Where it cannot be had, bind(2) says what follows from that.
+    // A port in TIME_WAIT is free (R-srv-bind). Where the option cannot be had, bind(2) says what follows from that.
     #[cfg(unix)]
     let _ = raw.set_reuse_address(true);
+    // There that option would let two servers share a port, and without the other one another program's would.
+    #[cfg(windows)]
+    if !options.reuse_port {
+        super::winsock::set_exclusive_address(&raw).map_err(failed("setsockopt"))?;
+    }
     if options.reuse_port {
         socket_options::share_port(&raw, local)?;
     }
@@ -288,4 +286,70 @@ fn open(options: &ServerOptions, local: SocketAddr) -> Result<TcpListener, Socke
     let backlog = i32::try_from(options.backlog).unwrap_or(i32::MAX);
     raw.listen(backlog).map_err(failed("listen"))?;
     Ok(TcpListener::from_std(raw.into()))
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::os::fd::AsRawFd;
+    use std::sync::Arc;
+
+    use mio::{Poll, Waker};
+
+    use super::*;
+    use crate::net::Net;
+    use crate::net::context::WAKER;
+
+    /// As on Windows, where the poll set reports again only after a call that would have blocked.
+    #[test]
+    fn a_failure_of_accept_that_nobody_knows_is_told_once_and_tried_again_without_a_report() {
+        let poll = Poll::new().unwrap();
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER).unwrap());
+        // It makes the runtime, which the pause needs.
+        let _net = Net::new().unwrap();
+        let mut context = Context::new(poll.registry().try_clone().unwrap(), waker);
+        let id = Id::new(0, 1).unwrap();
+        let options = ServerOptions {
+            local_address: Some("127.0.0.1".to_owned()),
+            local_port: None,
+            ipv6_only: None,
+            reuse_port: false,
+            backlog: 1,
+            max_connections: None,
+            handshake_timeout: 0,
+            secure: None,
+            stream: StreamOptions {
+                no_delay: None,
+                keep_alive_delay: None,
+                close_timeout: 30_000,
+                allow_half_open: None,
+                high_water_mark: 0,
+                max_buffered_amount: 0,
+            },
+        };
+        let mut server = TcpServerSocket::listen(&options, id, &mut context).unwrap();
+        server.listening = true;
+        server.readable = true;
+        let number = server.listener.as_ref().unwrap().as_raw_fd();
+        // SAFETY: a plain system call on a descriptor that `server` keeps open. It listens no more: accept(2) says EINVAL.
+        assert_eq!(unsafe { libc::shutdown(number, libc::SHUT_RD) }, 0);
+        match server.step(id, &mut context) {
+            Step::Event(EventKind::ServerError(error), false) => assert_eq!(error.code().as_deref(), Some("EINVAL")),
+            _ => panic!("it was not told"),
+        }
+        for _ in 0..3 {
+            assert!(matches!(server.step(id, &mut context), Step::Idle) && !server.has_more(), "it waits");
+            server.on_deadline();
+            assert!(server.has_more(), "it tries again");
+            assert!(matches!(server.step(id, &mut context), Step::Idle), "and tells it once");
+        }
+        // SAFETY: a plain system call on the descriptor, which is open. It listens again, on whatever port.
+        assert_eq!(unsafe { libc::listen(number, 1) }, 0);
+        let local = server.listener.as_ref().unwrap().local_addr().unwrap();
+        let client = std::net::TcpStream::connect(local).unwrap();
+        server.on_deadline();
+        match server.step(id, &mut context) {
+            Step::Accepted(_, remote, _) => assert_eq!(remote, client.local_addr().unwrap()),
+            _ => panic!("it is deaf"),
+        }
+    }
 }

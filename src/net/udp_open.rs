@@ -66,7 +66,13 @@ fn configure(raw: &Socket, options: &UdpOptions, local: &SocketAddr) -> Result<(
     if options.broadcast {
         set_asked("broadcast", raw.set_broadcast(true))?;
     }
-    if options.address_reuse != Some(false) && local.port() != 0 {
+    #[cfg(windows)]
+    super::winsock::ignore_unreachable(raw);
+    // R-udp-reuse
+    if options.address_reuse == Some(false) || local.port() == 0 {
+        #[cfg(windows)]
+        set("addressReuse", options.address_reuse, false, |_| super::winsock::set_exclusive_address(raw))?;
+    } else {
         set("addressReuse", options.address_reuse, true, |share| raw.set_reuse_address(share))?;
         #[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "openbsd", target_os = "netbsd"))]
         set("addressReuse", options.address_reuse, true, |share| raw.set_reuse_port(share))?;

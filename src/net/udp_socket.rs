@@ -28,6 +28,8 @@ const LARGE_BATCH: usize = 4;
 const LARGE: usize = 8 * 1024;
 /// How long to wait when the system has no buffer and will not say when it has one.
 const NO_BUFFER_PAUSE: Duration = Duration::from_millis(5);
+/// How long to wait before receiving again where that fails twice in a row.
+const RECEIVE_PAUSE: Duration = Duration::from_millis(100);
 /// Errors kept to be told; a sender that makes more of them in one turn learns nothing from the rest.
 const ERRORS: usize = 16 * 1024;
 /// What a UDP packet can carry (R-udp-toolong).
@@ -64,6 +66,10 @@ pub struct UdpSocket {
     pub scheduled: bool,
     dirty: bool,
     readable: bool,
+    /// Receiving failed twice in a row: waiting for the pause to end.
+    paused: bool,
+    /// The last call that received failed, otherwise than for want of datagrams.
+    receive_failed: bool,
     /// The system took no more: wait until it says that it does.
     blocked: bool,
     /// close() was called, or send() ended the socket.
@@ -120,6 +126,8 @@ impl UdpSocket {
             scheduled: false,
             dirty: false,
             readable: false,
+            paused: false,
+            receive_failed: false,
             blocked: false,
             closed: false,
             blob_asked: false,
@@ -147,8 +155,9 @@ impl UdpSocket {
         }
     }
 
-    /// The pause after a want of buffers is over.
+    /// The pause after a want of buffers, or after a receive that failed, is over.
     pub fn on_deadline(&mut self, id: Id, context: &mut Context) {
+        self.paused = false;
         self.blocked = false;
         self.mark_dirty(id, context);
     }
@@ -319,7 +328,7 @@ impl UdpSocket {
     // --- outputs ---
 
     /// The next thing that is due: an event, or one batch.
-    pub fn step(&mut self, context: &mut Context) -> Step {
+    pub fn step(&mut self, id: Id, context: &mut Context) -> Step {
         if let Some(error) = self.errors.pop_front() {
             let last = self.closed && self.queue.is_empty() && self.errors.is_empty();
             return Step::Event(EventKind::UdpError(error), last);
@@ -342,7 +351,7 @@ impl UdpSocket {
             context.held = bytes;
             return Step::Event(EventKind::Datagram(Place::Held, from), false);
         }
-        if self.batch.is_empty() && !self.receive(context) {
+        if self.batch.is_empty() && !self.receive(id, context) {
             return Step::Idle;
         }
         let index = self.batch.start;
@@ -355,7 +364,7 @@ impl UdpSocket {
 
     /// Whether datagrams may wait that it would take now.
     pub fn has_more(&self) -> bool {
-        self.wants_data() && (self.readable || !self.held.is_empty() || !self.batch.is_empty())
+        self.wants_data() && (self.readable && !self.paused || !self.held.is_empty() || !self.batch.is_empty())
             || !self.errors.is_empty()
     }
 
@@ -386,14 +395,15 @@ impl UdpSocket {
     }
 
     /// Takes a batch from the system. Returns whether there is one.
-    fn receive(&mut self, context: &mut Context) -> bool {
-        if !self.readable {
+    fn receive(&mut self, id: Id, context: &mut Context) -> bool {
+        if !self.readable || self.paused {
             return false;
         }
         let most = if self.large { LARGE_BATCH } else { BATCH };
         let Context { batches, buffer, .. } = context;
         match batches.receive(&self.socket, buffer, most, self.sorts_groups) {
             Ok(()) => {
+                self.receive_failed = false;
                 self.readable = batches.received.len() == most || cfg!(not(target_os = "linux"));
                 self.large = batches.received.iter().any(|received| received.len >= LARGE);
                 if self.sorts_groups {
@@ -405,11 +415,18 @@ impl UdpSocket {
             Err(error) => {
                 match error.kind() {
                     ErrorKind::Interrupted => {}
-                    ErrorKind::WouldBlock => self.readable = false,
-                    // An error that stays must not keep us busy: the next report of the poll set tries again.
-                    _ => {
+                    ErrorKind::WouldBlock => {
                         self.readable = false;
+                        self.receive_failed = false;
+                    }
+                    // Of one datagram, mostly, and there may be others behind it: the poll set need not report them again. One that
+                    // stays must not keep us busy: then it is tried again after a pause.
+                    _ => {
                         self.fail(SocketError::system("recv", error));
+                        if std::mem::replace(&mut self.receive_failed, true) {
+                            self.paused = true;
+                            context.timers.add(Instant::now(), RECEIVE_PAUSE, id);
+                        }
                     }
                 }
                 false

@@ -11,7 +11,7 @@ use tcp_udp_sockets::net::{BufferSizes, Id, UdpOptions};
 use crate::driver::{Told, World, ignore, reset, send_to, server_options, stream_options, tcp_options, udp_options};
 
 /// A copy of the descriptor of this process whose socket has these ends. `remote`: none for one that is not connected.
-fn socket_of(local: SocketAddr, remote: Option<SocketAddr>) -> Socket {
+pub fn socket_of(local: SocketAddr, remote: Option<SocketAddr>) -> Socket {
     let has_ends = |socket: &Socket| {
         let ends =
             (socket.local_addr().ok().and_then(|a| a.as_socket()), socket.peer_addr().ok().and_then(|a| a.as_socket()));

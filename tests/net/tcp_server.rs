@@ -141,3 +141,24 @@ fn where_a_server_listens() {
     let expected = Told::Connect { accepted, remote: peer.local_addr().unwrap(), local: peer.peer_addr().unwrap() };
     assert_eq!(world.story(server), [expected]);
 }
+
+/// R-srv-bind: a port that a server has is nobody else's, whatever options the other socket sets (Windows: SO_EXCLUSIVEADDRUSE), and
+/// another server is told so with the same code on every system.
+#[test]
+fn the_port_of_a_server_cannot_be_taken() {
+    let mut world = World::new();
+    let (server, address) = world.server();
+    for reuse in [false, true] {
+        let other = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        other.set_reuse_address(reuse).unwrap();
+        let taken = other.bind(&address.into()).and_then(|()| other.listen(1));
+        assert!(taken.is_err(), "with SO_REUSEADDR {reuse}");
+    }
+    let mut options = server_options(stream_options());
+    options.local_port = Some(address.port());
+    let error = world.net.open_server(0, &options).unwrap_err();
+    assert_eq!((error.name(), error.code().as_deref()), ("InvalidAccessError", Some("EADDRINUSE")));
+    assert!(!error.reason().ends_with(['.', ' ', '(']), "{}", error.reason());
+    let _peer = TcpStream::connect(address).unwrap();
+    world.until(&mut ignore, |world| !world.accepted_by(server).is_empty());
+}

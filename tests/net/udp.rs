@@ -375,3 +375,59 @@ fn groups_are_kept_as_a_list() {
     assert_eq!(change(false, "239.1.2.3", None), Ok(()));
     assert_eq!(change(false, "239.1.2.3", None), refused);
 }
+
+/// R-udp-neterr: an error that receiving gives belongs to one datagram. What waits behind it comes without another report of the
+/// poll set, which Windows would not give, nor Linux before the next datagram.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_waits_behind_an_error_is_received() {
+    use std::os::fd::AsRawFd;
+
+    let mut world = World::new();
+    let (id, address) = world.udp();
+    let socket = crate::options::socket_of(address, None);
+    let on: libc::c_int = 1;
+    let size = size_of_val(&on) as libc::socklen_t;
+    // SAFETY: the pointer and the size are those of `on`, which lives through the call. The system now tells of refusals.
+    let set = unsafe {
+        libc::setsockopt(socket.as_raw_fd(), libc::IPPROTO_IP, libc::IP_RECVERR, (&raw const on).cast(), size)
+    };
+    assert_eq!(set, 0);
+    let refused = peer().1;
+    let (peer, from) = peer();
+    for round in 1..=3 {
+        assert!(send_to(&mut world.net, id, b"nobody is there", refused));
+        world.net.finish();
+        peer.send_to(b"behind it", address).unwrap();
+        world.until(&mut ignore, |world| {
+            let told = world.story(id);
+            let count = |wanted: &Told| told.iter().filter(|told| *told == wanted).count();
+            count(&Told::UdpError("ECONNREFUSED".to_owned())) == round
+                && count(&Told::Datagram(b"behind it".to_vec(), from)) == round
+        });
+    }
+    world.rest();
+}
+
+/// R-udp-reuse: a port that the system picked, and one with `addressReuse: false`, is shared with nobody (Windows:
+/// SO_EXCLUSIVEADDRUSE).
+#[test]
+fn a_port_that_is_not_to_be_shared_cannot_be_taken() {
+    for given in [false, true] {
+        let mut world = World::new();
+        let mut options = udp_options();
+        if given {
+            options.local_port = Some(peer().1.port());
+            options.address_reuse = false;
+        }
+        let id = world.net.open_udp(0, &options).unwrap();
+        let address = world.net.udp(id, |udp, _| udp.local).unwrap();
+        let other = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None).unwrap();
+        other.set_reuse_address(true).unwrap();
+        assert!(other.bind(&address.into()).is_err(), "{options:?}");
+        options.local_port = Some(address.port());
+        options.address_reuse = true;
+        let error = world.net.open_udp(0, &options).unwrap_err();
+        assert_eq!((error.name(), error.code().as_deref()), ("InvalidAccessError", Some("EADDRINUSE")));
+    }
+}

@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind, IoSliceMut, Read};
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use mio::Interest;
 use mio::net::TcpStream;
 
 use super::{TcpSocket, is_transient};
@@ -65,8 +66,20 @@ impl TcpSocket {
                     }
                 }
                 // Woken too early: the outcome is still open.
-                Err(_) => self.writable = false,
+                Err(_) => self.await_connection(id, context),
             },
+        }
+    }
+
+    /// The poll set is to report the attempt's outcome.
+    fn await_connection(&mut self, id: Id, context: &Context) {
+        self.writable = false;
+        // There it reports again only after a call that would block, and none was made.
+        if cfg!(windows)
+            && let Some(stream) = &mut self.stream
+            && let Err(error) = context.registry.reregister(stream, id.token(), Interest::READABLE | Interest::WRITABLE)
+        {
+            self.machine.lost(SocketError::system_at("epoll_ctl", self.remote, error));
         }
     }
 
