@@ -53,6 +53,9 @@ function strict(convert) {
  * @param {string} where
  */
 function checkUnknown(options, known, kind, where) {
+  if (options === undefined) {
+    return;
+  }
   for (const name of unknownMembers(options, known)) {
     const short = name.slice(0, COMPARED).toLowerCase();
     const flaw = findFlaw(name, short, known, kind);

@@ -23,8 +23,11 @@ fn clause(text: &str) -> &str {
     text[..end].trim_end_matches(|character: char| character == '.' || character.is_whitespace())
 }
 
-/// A sentence as it goes on behind a colon.
+/// A sentence as it goes on behind a colon. An abbreviation stays as it is.
 pub fn lower_first(text: &mut String) {
+    if text.chars().nth(1).is_some_and(char::is_uppercase) {
+        return;
+    }
     if let Some(first) = text.get(..1) {
         let lower = first.to_lowercase();
         text.replace_range(..1, &lower);
@@ -199,6 +202,13 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(clause(said), shown);
+        }
+        for (said, shown) in
+            [("Address in use", "address in use"), ("OS Error 4000", "OS Error 4000"), ("É", "É"), ("", "")]
+        {
+            let mut text = said.to_owned();
+            lower_first(&mut text);
+            assert_eq!(text, shown);
         }
     }
 
