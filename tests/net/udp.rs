@@ -418,7 +418,7 @@ fn a_port_that_is_not_to_be_shared_cannot_be_taken() {
         let mut options = udp_options();
         if given {
             options.local_port = Some(peer().1.port());
-            options.address_reuse = false;
+            options.address_reuse = Some(false);
         }
         let id = world.net.open_udp(0, &options).unwrap();
         let address = world.net.udp(id, |udp, _| udp.local).unwrap();
@@ -426,7 +426,7 @@ fn a_port_that_is_not_to_be_shared_cannot_be_taken() {
         other.set_reuse_address(true).unwrap();
         assert!(other.bind(&address.into()).is_err(), "{options:?}");
         options.local_port = Some(address.port());
-        options.address_reuse = true;
+        options.address_reuse = Some(true);
         let error = world.net.open_udp(0, &options).unwrap_err();
         assert_eq!((error.name(), error.code().as_deref()), ("InvalidAccessError", Some("EADDRINUSE")));
     }
