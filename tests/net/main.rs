@@ -16,4 +16,5 @@ mod tcp_loss;
 mod tcp_server;
 mod tcp_streams;
 mod tls;
+mod tls_records;
 mod udp;

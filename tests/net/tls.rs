@@ -13,7 +13,7 @@ use crate::driver::{
 };
 
 /// A certificate for 127.0.0.1 and its key, as a server's options, and a client's that trust it.
-fn options() -> (SecureOptions, SecureOptions) {
+pub fn options() -> (SecureOptions, SecureOptions) {
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned(), "a.example".to_owned()]).unwrap();
     let cert = Material::Text(made.cert.pem());
     let server = SecureOptions {
@@ -24,7 +24,7 @@ fn options() -> (SecureOptions, SecureOptions) {
     (server, SecureOptions { ca: Some(vec![cert]), ..SecureOptions::default() })
 }
 
-fn listen(world: &mut World, secure: SecureOptions, handshake_timeout: u32) -> (Id, SocketAddr) {
+pub fn listen(world: &mut World, secure: SecureOptions, handshake_timeout: u32) -> (Id, SocketAddr) {
     let mut options = server_options(stream_options());
     options.secure = Some(secure);
     options.handshake_timeout = handshake_timeout;
@@ -33,7 +33,7 @@ fn listen(world: &mut World, secure: SecureOptions, handshake_timeout: u32) -> (
     (id, world.net.server(id, |server, _| server.local).unwrap())
 }
 
-fn connect(world: &mut World, remote: SocketAddr, secure: SecureOptions) -> Id {
+pub fn connect(world: &mut World, remote: SocketAddr, secure: SecureOptions) -> Id {
     let mut options = tcp_options(remote, stream_options());
     options.secure = Some(secure);
     let id = world.net.open_tcp(0, &options).unwrap();

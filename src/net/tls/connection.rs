@@ -172,10 +172,23 @@ impl Connection {
         }
     }
 
-    /// The alert that tells the peer why it failed, where there is one. `partial` is what [`Connection::process`] left.
-    pub fn last_words(&mut self, partial: &mut [u8], out: &mut Output) {
-        // It has failed: that is all it says from now on.
-        let _ = self.process(partial, out, &mut |_| {});
+    /// After [`Connection::process`] has failed: what rustls still has to send, the alert that tells the peer why at its end.
+    pub fn encode_rest(&mut self, out: &mut Output) {
+        // rustls gives what it has to send before it looks at what came in. It must not look: the bytes that made it fail would be
+        // processed a second time, and those before them, which it remembers by their places, are gone.
+        while self.common().wants_write() {
+            let encoded = match &mut self.side {
+                Side::Client(connection) => {
+                    step(connection.process_tls_records(&mut []), out, &mut |_| {}, &mut self.has_peer_closed)
+                }
+                Side::Server(connection) => {
+                    step(connection.process_tls_records(&mut []), out, &mut |_| {}, &mut self.has_peer_closed)
+                }
+            };
+            if !matches!(encoded.1, Ok(Next::Again)) {
+                return;
+            }
+        }
     }
 
     /// Keeps what the verifier and the choice of certificate said of this connection.

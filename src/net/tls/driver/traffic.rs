@@ -168,7 +168,7 @@ impl Driver {
             Err(error) => self.fail(error, true),
         }
         if self.alert {
-            self.connection.last_words(&mut self.partial, &mut scratch.out);
+            self.connection.encode_rest(&mut scratch.out);
         }
         if self.out.is_empty() {
             self.write_out(scratch);
