@@ -3,7 +3,7 @@
 // What connect() takes as host: a name, or an IPv4 or IPv6 literal.
 
 const { domainToASCII } = require("node:url");
-const { invalidAccess } = require("./errors.js");
+const { fromFailure, invalidAccess } = require("./errors.js");
 const { binding } = require("./native.js");
 const { cut, shown } = require("./shown.js");
 
@@ -38,12 +38,12 @@ function parseHost(text, where) {
   }
   // As URL's hostname has it.
   const bare = /^\[(.*:.*)\]$/s.exec(text)?.[1] ?? text;
-  const literal = binding.parseAddress(bare);
+  const literal = ask(bare, where);
   if ("address" in literal && "family" in literal) {
     return asAddress(literal);
   }
   const name = /^[\0-\x7f]*$/.test(text) ? text : domainToASCII(text);
-  const converted = name === text ? literal : binding.parseAddress(name);
+  const converted = name === text ? literal : ask(name, where);
   if ("address" in converted && "family" in converted) {
     // Such as full-width digits: an address all the same, which the resolver is not asked for.
     return asAddress(converted);
@@ -53,6 +53,21 @@ function parseHost(text, where) {
     throw invalidAccess(`${where}: host ${shown(text)} ${flaw}`);
   }
   return { text: cut(text, LONGEST), name, address: undefined };
+}
+
+/**
+ * What the native half makes of a text: an address, or the Failure that says why it is none.
+ *
+ * @param {string} text
+ * @param {string} where
+ */
+function ask(text, where) {
+  const answer = binding.parseAddress(text);
+  if ("name" in answer && answer.name !== "InvalidAccessError") {
+    // It has failed, and says nothing of the text: which is not to be taken for a name for that.
+    throw fromFailure(answer, where);
+  }
+  return answer;
 }
 
 /** @param {Address} literal */

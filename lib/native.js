@@ -6,6 +6,7 @@
 const { AsyncResource } = require("node:async_hooks");
 const process = require("node:process");
 const { setImmediate } = require("node:timers");
+const { fromFailure } = require("./errors.js");
 const { loadBinding } = require("./load-binding.js");
 const { chooseWake, microtaskDrain } = require("./runtime.js");
 
@@ -14,7 +15,7 @@ const { chooseWake, microtaskDrain } = require("./runtime.js");
 
 /**
  * @typedef {object} Binding
- * @property {(serve: () => void, options: object) => number} attach
+ * @property {(serve: () => void, options: object) => number | Failure} attach
  * @property {(host: number) => any} next
  * @property {(host: number, options: object) => { id: number, remoteAddress: string, localAddress: string, localPort: number } | Failure} openTcp
  * @property {(host: number, options: object) => { id: number, remoteAddress: string | null, localAddress: string, localPort: number } | Failure} openUdp
@@ -305,7 +306,11 @@ const attachment = {
 /** This copy of the package as the native half knows it. Not before the first socket: a mere require() starts nothing. */
 function host() {
   if (attached === undefined) {
-    attached = binding.attach(serve, attachment);
+    const answer = binding.attach(serve, attachment);
+    if (typeof answer !== "number") {
+      throw fromFailure(answer, "tcp-udp-sockets");
+    }
+    attached = answer;
     // What was sent in the turn that ends the process (process.exit(), an uncaught exception) still goes out.
     // Once for all copies of the package: they share the function.
     if (!process.listeners("exit").includes(binding.flush)) {

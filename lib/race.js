@@ -463,7 +463,13 @@ class Race {
       this.#failWith(fromFailure(opened, WHERE));
       return GONE;
     }
-    native.entrust(this.#record, opened.id, handler);
+    native.entrust(this.#record, opened.id, (kind, failure) => {
+      if (kind === Kind.TIMER) {
+        handler();
+      } else {
+        this.#fail(fromFailure(failure, WHERE));
+      }
+    });
     return opened.id;
   }
 }

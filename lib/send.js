@@ -200,13 +200,13 @@ function relayed(record, member) {
 }
 
 /**
- * The one way to be "closed" before any event has told of it, and without a call that says so.
+ * The ways to be "closed" before any event has told of it, and without a call that says so.
  *
  * @param {SocketRecord} record
  */
 function overfull(record) {
   const full = "the buffer was full (maxBufferedAmount)";
-  return `${record.name === "UDPSocket" ? `a datagram was too long, or ${full}` : full}; its error event is still to come`;
+  return `${record.name === "UDPSocket" ? `a datagram was too long, or ${full}` : full}, or the package has failed; its error event is still to come`;
 }
 
 module.exports = { encode, isUsualBytes, notOpen, notSendable, relayed, unusualBytes };

@@ -4,11 +4,12 @@
 //   node scripts/build.mjs                    release
 //   node scripts/build.mjs --debug            unoptimised, with assertions
 //   node scripts/build.mjs --to FILE          elsewhere: NAPI_RS_NATIVE_LIBRARY_PATH then names it
+//   node scripts/build.mjs --test-hooks       for tests alone: unoptimised, and it can be made to panic; to target/test-hooks.node
 //   node scripts/build.mjs --target TRIPLE    for another system
 //   node scripts/build.mjs --zig …            linked by zig (cargo-zigbuild), which has every Linux C library
 //   node scripts/build.mjs … -- ARGUMENTS     further arguments for cargo
 
-import { copyFileSync, readdirSync, renameSync, statSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, renameSync, statSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -17,6 +18,9 @@ import { requireTools } from "./tools.mjs";
 
 /** The repository's root. */
 export const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+
+/** Where the build for tests goes: nothing but a test's own variable leads there. */
+const TEST_HOOKS = path.join(root, "target", "test-hooks.node");
 
 /** What the Rust half is made of. */
 const SOURCES = ["Cargo.toml", "Cargo.lock", "build.rs", ".cargo", "src"];
@@ -40,16 +44,22 @@ export const TRIPLES = {
  */
 export async function build(args) {
   const [own, forCargo] = split(args, "--");
-  const debug = own.includes("--debug");
+  const hooks = own.includes("--test-hooks");
+  const debug = own.includes("--debug") || hooks;
   const zig = own.includes("--zig");
   const triple = option(own, "--target");
   requireTools(root, { linker: !zig });
-  const cargoArgs = [zig ? "zigbuild" : "build", "--lib", ...(debug ? [] : ["--release"]), ...(triple ? ["--target", triple] : []), ...forCargo];
-  const made = await cargo(root, cargoArgs, { optimised: !debug });
-  const file = option(own, "--to") ?? binary(triple ? platformOf(triple) : undefined);
+  const cargoArgs = [zig ? "zigbuild" : "build", "--lib"];
+  if (!debug) cargoArgs.push("--release");
+  if (triple) cargoArgs.push("--target", triple);
+  if (hooks) cargoArgs.push("--features", "test-hooks");
+  const made = await cargo(root, [...cargoArgs, ...forCargo], { optimised: !debug });
+  const file = option(own, "--to") ?? (hooks ? TEST_HOOKS : binary(triple ? platformOf(triple) : undefined));
   // A process that has the old file mapped must not see it change: the new one takes its name.
-  copyFileSync(made, `${file}.new`);
-  renameSync(`${file}.new`, file);
+  const fresh = `${file}.${process.pid}.new`;
+  mkdirSync(path.dirname(file), { recursive: true });
+  copyFileSync(made, fresh);
+  renameSync(fresh, file);
   console.log(`${path.relative(process.cwd(), file)}: ${statSync(file).size} bytes`);
 }
 

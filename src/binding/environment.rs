@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
@@ -8,10 +9,13 @@ use slab::Slab;
 use super::host::{Host, dereference};
 use super::values::{Raw, Value, array_buffer, ok, string, to_bytes, uint};
 use super::wake::{self, Source, Wake};
-use crate::net::{Block, Event, Id, Net, Next, Place, SocketError, keep_heap};
+use crate::net::{Block, Event, EventKind, Id, Net, Next, Place, SocketError, keep_heap, panic_message};
 
 /// What a large read goes straight into. Matches `net`'s read size, so that a full read is handed over as it is.
 const BLOCK: u32 = 64 * 1024;
+
+/// How often in a turn JavaScript may fail to get an event, for a bug of ours, before that is dropped.
+const EXCUSES: usize = 4;
 
 /// Everything of one napi environment: the main thread's, or a worker's.
 ///
@@ -29,6 +33,8 @@ pub struct Environment {
     pending: RefCell<Option<Event>>,
     /// How many events this turn has told of.
     told: Cell<usize>,
+    /// JavaScript has asked for an event and got none, though there is one.
+    asked_in_vain: Cell<bool>,
     /// Whose socket has had its last event.
     ended: Cell<Option<u32>>,
     /// JavaScript was broken off in a turn: its environment is ending.
@@ -50,6 +56,7 @@ impl Environment {
             in_turn: Cell::new(false),
             pending: RefCell::new(None),
             told: Cell::new(0),
+            asked_in_vain: Cell::new(false),
             ended: Cell::new(None),
             over: Cell::new(false),
             async_context: OnceCell::new(),
@@ -157,33 +164,42 @@ impl Environment {
     /// Returns whether anything was told.
     pub fn turn(&self, ask: bool) -> bool {
         let outer = self.in_turn.replace(true);
-        // Called from C: a panic must not get there. (One of a socket has become its error in `net`.)
-        let told = catch_unwind(AssertUnwindSafe(|| self.take_turn(ask))).unwrap_or(true);
+        // Called from C: a panic must not get there, nor keep what follows it from being done. (One of a socket has become its error
+        // in `net`.) What it leaves undone is looked for again in the next turn.
+        let begun = guarded(|| self.net(|net| if ask { net.begin() } else { net.begin_known() }));
+        self.told.set(0);
+        // What was not told yet is, all the same.
+        let served = guarded(|| self.serve_all()).or_else(|| guarded(|| self.serve_all()));
+        let ended = guarded(|| self.end_turn());
         self.in_turn.set(outer);
-        self.after_turn();
-        told
+        guarded(|| self.after_turn());
+        self.told.get() > 0 || begun.is_none() || served.is_none() || ended.is_none()
     }
 
-    fn take_turn(&self, ask: bool) -> bool {
-        self.net(|net| if ask { net.begin() } else { net.begin_known() });
-        self.told.set(0);
+    fn serve_all(&self) {
+        let mut excuses = EXCUSES;
         while let Some(owner) = self.advance() {
             let before = self.told.get();
             if !self.serve(owner) {
                 self.over.set(true);
                 break;
             }
-            if self.told.get() == before {
+            let is_excused = self.asked_in_vain.take() && excuses > 0;
+            if is_excused {
+                excuses -= 1;
+            } else if self.told.get() == before {
                 // Its JavaScript is gone: nobody is to be told.
                 self.take_event(owner);
             }
         }
+    }
+
+    fn end_turn(&self) {
         self.settle_last();
         self.net(Net::finish);
         while let Some(block) = self.net(Net::surplus_block).flatten() {
             self.forget_block(block.number());
         }
-        self.told.get() > 0
     }
 
     /// Whose the next event of this turn is.
@@ -224,6 +240,37 @@ impl Environment {
             self.ended.set(Some(owner));
         }
         Some(event)
+    }
+
+    /// `next()` has panicked before it took an event: it is there to be asked for again.
+    pub fn excuse(&self) {
+        self.asked_in_vain.set(true);
+    }
+
+    /// An event that was taken could not be told: it is told that its socket has broken down. Returns what is to be told now, where no
+    /// later event can say so.
+    pub fn break_event(&self, event: Event, panic: &(dyn Any + Send)) -> Option<Event> {
+        match &event.kind {
+            // Nobody else will hand these back.
+            EventKind::Message(Place::Block { number, .. }) => self.forget_block(*number),
+            EventKind::Connect { accepted, .. } => {
+                self.net(|net| net.forget(*accepted));
+            }
+            _ => {}
+        }
+        if !event.last {
+            self.net(|net| net.break_down(event.id, panic));
+            return None;
+        }
+        let error = SocketError::Panic { message: panic_message(panic) };
+        let kind = match event.kind {
+            EventKind::Error(_) => EventKind::Error(error),
+            EventKind::UdpError(_) => EventKind::UdpError(error),
+            EventKind::ServerError(_) => EventKind::ServerError(error),
+            EventKind::Lookup(_) => EventKind::Lookup(Err(error)),
+            kind => kind,
+        };
+        Some(Event { kind, ..event })
     }
 
     /// After a socket's last event has been handled.
@@ -356,7 +403,7 @@ impl Environment {
     }
 
     fn forget_block(&self, number: u32) {
-        let reference = self.blocks.borrow_mut().remove(number as usize);
+        let Some(reference) = self.blocks.borrow_mut().try_remove(number as usize) else { return };
         // SAFETY: made in `allocate_block`, deleted once.
         unsafe { sys::napi_delete_reference(self.raw, reference) };
     }
@@ -364,10 +411,18 @@ impl Environment {
     /// The environment ends: its sockets end with it (R-end-of-life).
     pub fn end(&self) {
         // A turn may be on the stack (process.exit() in a handler): then its borrow is not held either.
-        if let Some(mut net) = self.net.borrow_mut().take() {
-            net.end();
-        }
+        // Called from C: a panic must not get there.
+        guarded(|| {
+            if let Some(mut net) = self.net.borrow_mut().take() {
+                net.end();
+            }
+        });
     }
+}
+
+/// Runs one part of a turn; `None` where it panicked.
+fn guarded<T>(part: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(part)).ok()
 }
 
 /// There are no sockets any more: the environment is ending.

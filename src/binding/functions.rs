@@ -1,95 +1,27 @@
 //! The functions of docs/binding.md. Each reads its arguments, calls `net`, and answers with a plain value.
 
-use std::ffi::{CStr, c_void};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ffi::c_void;
 use std::ptr;
 use std::time::Duration;
 
 use napi::bindgen_prelude::{Error, Result};
 use napi::sys;
 
+use super::call::{Call, NO_EVENT, Panicked, guarded, leave_numbers, run};
 use super::environment::Environment;
-use super::events;
+use super::events::{self, SLOTS};
 use super::host::Host;
 use super::values::{
-    Raw, Value, boolean, failure, get, int, null, object, ok, set, string, to_bool, to_bytes, to_string, to_u32,
-    to_u64, type_of, uint, undefined,
+    Raw, Value, boolean, failure, get, int, null, object, ok, set, string, to_string, to_u64, type_of, uint, undefined,
 };
 use super::wake::Source;
 use super::{options, secure};
-use crate::net::{Destination, Family, GroupRequest, Id, Net, SocketError, UdpSent, address_text, panic_message};
+use crate::net::{Destination, Event, Family, GroupRequest, Id, Net, SocketError, UdpSent, address_text, hooks};
 use crate::proto::{Intake, Sent};
 
-/// The kind that says that this turn has no more events for a host.
-const NOTHING: u32 = u32::MAX;
-
-/// The most arguments that a function takes.
-const ARGUMENTS: usize = 5;
-
-/// One call from JavaScript.
-pub struct Call<'a> {
-    /// Whose sockets it is about.
-    pub environment: &'a Environment,
-    /// The raw environment.
-    pub raw: Raw,
-    /// Missing ones are undefined.
-    pub arguments: [Value; ARGUMENTS],
-}
-
-impl Call<'_> {
-    /// The first argument, as the socket's number.
-    pub fn id(&self) -> Id {
-        Id::from_number(to_u32(self.raw, self.arguments[0]).unwrap_or(u32::MAX))
-    }
-
-    /// An argument that is a whole number.
-    pub fn number(&self, index: usize) -> u32 {
-        to_u32(self.raw, self.arguments[index]).unwrap_or(0)
-    }
-
-    /// An argument as a boolean; false where it is none.
-    pub fn flag(&self, index: usize) -> bool {
-        to_bool(self.raw, self.arguments[index]).unwrap_or(false)
-    }
-
-    /// An argument that is a string.
-    pub fn text(&self, index: usize) -> Option<String> {
-        to_string(self.raw, self.arguments[index])
-    }
-
-    /// The bytes of an argument, good until this call returns: no JavaScript runs in it.
-    fn bytes(&self, index: usize) -> Option<&[u8]> {
-        // SAFETY: nothing in a call runs JavaScript before the bytes are copied or written.
-        unsafe { to_bytes(self.raw, self.arguments[index]) }
-    }
-
-    /// What the caller encoded into its scratch buffer.
-    fn scratch(&self, id: Id, length: u32) -> &[u8] {
-        let owner = self.environment.net(|net| net.owner(id)).flatten().unwrap_or(u32::MAX);
-        // SAFETY: the socket's own JavaScript calls, so its buffer is alive; it does not run before the bytes are used.
-        self.environment.host(owner, |host| unsafe { host.scratch(length as usize) }).unwrap_or(&[])
-    }
-}
-
-/// Runs one function. A panic in a socket has become an error of it in `net`; any other is answered with a Failure.
-fn run(raw: Raw, info: sys::napi_callback_info, function: impl FnOnce(&Call<'_>) -> Value) -> Value {
-    let mut arguments = [ptr::null_mut(); ARGUMENTS];
-    let (mut count, mut data) = (ARGUMENTS, ptr::null_mut());
-    // SAFETY: room for `count` arguments; missing ones are filled with undefined. The data is the environment, which
-    // lives longer than its functions can be called.
-    let environment = unsafe {
-        sys::napi_get_cb_info(raw, info, &raw mut count, arguments.as_mut_ptr(), ptr::null_mut(), &raw mut data);
-        &*data.cast::<Environment>()
-    };
-    let call = Call { environment, raw, arguments };
-    match catch_unwind(AssertUnwindSafe(|| function(&call))) {
-        Ok(value) => {
-            environment.after_call();
-            value
-        }
-        Err(panic) => failure(raw, &SocketError::Panic { message: panic_message(&*panic) }),
-    }
-}
+/// The number of "closed", and what a send answers with where the socket is not "open".
+const READY_STATE_CLOSED: i32 = 3;
+const NOT_OPEN: i32 = -1;
 
 /// Adds every function to `exports`.
 pub fn define(env: Raw, exports: Value) -> Result<()> {
@@ -100,55 +32,59 @@ pub fn define(env: Raw, exports: Value) -> Result<()> {
         return Err(Error::from_reason("the environment's data could not be set"));
     }
     macro_rules! define {
-        ($($name:literal => $function:path,)*) => {
+        ($($name:literal => $function:path, $panicked:expr;)*) => {
             $({
                 unsafe extern "C" fn raw(env: Raw, info: sys::napi_callback_info) -> Value {
-                    run(env, info, $function)
+                    run(env, info, $name, $function, $panicked)
                 }
                 define_one(env, exports, $name, raw, environment.cast())?;
             })*
         };
     }
     define! {
-        c"attach" => attach,
-        c"next" => next,
-        c"openTcp" => open_tcp,
-        c"openUdp" => open_udp,
-        c"openServer" => open_server,
-        c"openLookup" => open_lookup,
-        c"openTimer" => open_timer,
-        c"parseAddress" => parse_address,
-        c"readyState" => ready_state,
-        c"bufferedAmount" => buffered_amount,
-        c"connections" => connections,
-        c"listen" => listen,
-        c"suspend" => suspend,
-        c"resume" => resume,
-        c"ref" => reference,
-        c"close" => close,
-        c"halfclose" => half_close,
-        c"reset" => reset,
-        c"finish" => finish,
-        c"abort" => abort,
-        c"takeIn" => take_in,
-        c"relay" => relay,
-        c"send" => send,
-        c"sendString" => send_string,
-        c"sendScratch" => send_scratch,
-        c"sendBlob" => send_blob,
-        c"checkSecure" => secure::check,
-        c"startTls" => secure::start_tls,
-        c"secureInfo" => secure::secure_info,
-        c"setSecureContext" => secure::set_secure_context,
-        c"sendTo" => send_to,
-        c"sendStringTo" => send_string_to,
-        c"sendScratchTo" => send_scratch_to,
-        c"sendBlobTo" => send_blob_to,
-        c"join" => join,
-        c"leave" => leave,
-        c"blobPiece" => blob_piece,
-        c"blobFail" => blob_fail,
-        c"flush" => flush,
+        "attach" => attach, Panicked::Failure;
+        "next" => next, Panicked::NoEvent;
+        "openTcp" => open_tcp, Panicked::Failure;
+        "openUdp" => open_udp, Panicked::Failure;
+        "openServer" => open_server, Panicked::Failure;
+        "openLookup" => open_lookup, Panicked::Failure;
+        "openTimer" => open_timer, Panicked::Failure;
+        "parseAddress" => parse_address, Panicked::Failure;
+        "readyState" => ready_state, Panicked::Number(READY_STATE_CLOSED);
+        "bufferedAmount" => buffered_amount, Panicked::Number(0);
+        "connections" => connections, Panicked::Number(0);
+        "listen" => listen, Panicked::Undefined;
+        "suspend" => suspend, Panicked::Undefined;
+        "resume" => resume, Panicked::Undefined;
+        "ref" => reference, Panicked::Undefined;
+        "close" => close, Panicked::False;
+        "halfclose" => half_close, Panicked::Undefined;
+        "reset" => reset, Panicked::Undefined;
+        "finish" => finish, Panicked::Undefined;
+        "abort" => abort, Panicked::Undefined;
+        "takeIn" => take_in, Panicked::Undefined;
+        "relay" => relay, Panicked::Failure;
+        "send" => send, Panicked::Number(NOT_OPEN);
+        "sendString" => send_string, Panicked::Number(NOT_OPEN);
+        "sendScratch" => send_scratch, Panicked::Number(NOT_OPEN);
+        "sendBlob" => send_blob, Panicked::Number(NOT_OPEN);
+        "checkSecure" => secure::check, Panicked::Failure;
+        "startTls" => secure::start_tls, Panicked::Failure;
+        "secureInfo" => secure::secure_info, Panicked::Null;
+        "setSecureContext" => secure::set_secure_context, Panicked::Failure;
+        "sendTo" => send_to, Panicked::Failure;
+        "sendStringTo" => send_string_to, Panicked::Failure;
+        "sendScratchTo" => send_scratch_to, Panicked::Failure;
+        "sendBlobTo" => send_blob_to, Panicked::Failure;
+        "join" => join, Panicked::Failure;
+        "leave" => leave, Panicked::Failure;
+        "blobPiece" => blob_piece, Panicked::Undefined;
+        "blobFail" => blob_fail, Panicked::Undefined;
+        "flush" => flush, Panicked::Undefined;
+    }
+    #[cfg(feature = "test-hooks")]
+    define! {
+        "panicAt" => panic_at, Panicked::Undefined;
     }
     Ok(())
 }
@@ -156,17 +92,23 @@ pub fn define(env: Raw, exports: Value) -> Result<()> {
 fn define_one(
     env: Raw,
     exports: Value,
-    name: &'static CStr,
+    name: &'static str,
     function: unsafe extern "C" fn(Raw, sys::napi_callback_info) -> Value,
     data: *mut c_void,
 ) -> Result<()> {
     let mut made = ptr::null_mut();
-    // SAFETY: `name` is NUL-terminated, so its length is left to the call (-1).
-    let status = unsafe { sys::napi_create_function(env, name.as_ptr(), -1, Some(function), data, &raw mut made) };
+    let length = name.len().cast_signed();
+    // SAFETY: `name` is UTF-8 of that length; `function` is called with `data`, which `free` outlives.
+    let status =
+        unsafe { sys::napi_create_function(env, name.as_ptr().cast(), length, Some(function), data, &raw mut made) };
     if !ok(status) {
-        return Err(Error::from_reason(format!("the function {} could not be made", name.to_string_lossy())));
+        return Err(Error::from_reason(format!("the function {name} could not be made")));
     }
-    set(env, exports, name, made);
+    // SAFETY: `exports` and the values are live handles of this environment; a property of that name is set, or the status says why not.
+    let status = unsafe { sys::napi_set_property(env, exports, string(env, name), made) };
+    if !ok(status) {
+        return Err(Error::from_reason(format!("the function {name} could not be exported")));
+    }
     Ok(())
 }
 
@@ -189,16 +131,38 @@ fn attach(call: &Call<'_>) -> Value {
     }
 }
 
-/// The next event of this turn that is this host's: its first value; the numbers lie in the slots.
+/// The next event of this turn that is this host's: its first value; the numbers lie in the slots. It never answers with a Failure: a
+/// panic becomes an error of the socket whose event it would have been, and the next event is another one.
 fn next(call: &Call<'_>) -> Value {
     let host = call.number(0);
-    let mut numbers = [0, NOTHING, 0, 0, 0];
-    let event = call.environment.take_event(host);
-    let value =
-        event.map_or_else(|| undefined(call.raw), |event| events::describe(call.environment, &event, &mut numbers));
-    // SAFETY: this is a call from its JavaScript.
-    call.environment.host(host, |host| unsafe { host.leave(numbers) });
+    let told = loop {
+        let taken = guarded(|| call.environment.take_event(host));
+        // A panic here is of no socket: what it leaves undone is looked for again in the next turn.
+        let Ok(Some(event)) = taken else { break None };
+        if let Some(told) = describe(call, event) {
+            break Some(told);
+        }
+    };
+    let (value, numbers) = told.unwrap_or_else(|| (undefined(call.raw), NO_EVENT));
+    leave_numbers(call, numbers);
     value
+}
+
+/// What tells of an event; `None` where a later one has to.
+fn describe(call: &Call<'_>, event: Event) -> Option<(Value, [u32; SLOTS])> {
+    let attempt = |event: &Event| {
+        guarded(|| {
+            let mut numbers = NO_EVENT;
+            hooks::pass("describe");
+            (events::describe(call.environment, event, &mut numbers), numbers)
+        })
+    };
+    let panic = match attempt(&event) {
+        Ok(told) => return Some(told),
+        Err(panic) => panic,
+    };
+    let instead = guarded(|| call.environment.break_event(event, &*panic)).ok().flatten()?;
+    attempt(&instead).ok()
 }
 
 fn opened(call: &Call<'_>, result: std::result::Result<Id, SocketError>, describe: impl FnOnce(Id, Value)) -> Value {
@@ -285,7 +249,7 @@ fn parse_address(call: &Call<'_>) -> Value {
 
 fn ready_state(call: &Call<'_>) -> Value {
     let state = call.environment.net(|net| net.ready_state(call.id()));
-    int(call.raw, state.map_or(3, |state| state as i32))
+    int(call.raw, state.map_or(READY_STATE_CLOSED, |state| state as i32))
 }
 
 fn buffered_amount(call: &Call<'_>) -> Value {
@@ -375,7 +339,7 @@ fn answer(call: &Call<'_>, sent: Option<Sent>) -> Value {
     let number = match sent {
         Some(Sent::Taken(go_on)) => i32::from(go_on),
         Some(Sent::Ignored | Sent::Full) => 0,
-        Some(Sent::NotOpen) | None => -1,
+        Some(Sent::NotOpen) | None => NOT_OPEN,
     };
     int(call.raw, number)
 }
@@ -418,7 +382,7 @@ fn to_destination(
     match call.environment.net(|net| send(net, call.id(), destination)).flatten() {
         Some(Ok(UdpSent::Taken(go_on))) => int(call.raw, go_on.into()),
         Some(Ok(UdpSent::Ended)) => int(call.raw, 2),
-        Some(Ok(UdpSent::NotOpen)) | None => int(call.raw, -1),
+        Some(Ok(UdpSent::NotOpen)) | None => int(call.raw, NOT_OPEN),
         Some(Err(error)) => failure(call.raw, &error),
     }
 }
@@ -465,6 +429,13 @@ fn leave(call: &Call<'_>) -> Value {
 
 fn flush(call: &Call<'_>) -> Value {
     call.environment.net(Net::flush_at_end);
+    undefined(call.raw)
+}
+
+/// `panicAt(point, passes)`: arms one of the points in `net::hooks`.
+#[cfg(feature = "test-hooks")]
+fn panic_at(call: &Call<'_>) -> Value {
+    hooks::arm(call.text(0).unwrap_or_default(), call.number(1));
     undefined(call.raw)
 }
 

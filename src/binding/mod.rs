@@ -4,6 +4,7 @@
 //! [`environment::Environment`] for the main thread and for each worker; events out by one callback each; and the
 //! [`wake`] sources that say when a turn is due. No socket is touched here: that is `net`'s.
 
+mod call;
 mod environment;
 mod events;
 mod functions;

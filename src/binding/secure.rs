@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::functions::Call;
+use super::call::Call;
 use super::options;
 use super::values::{Value, array, array_buffer, boolean, failure, null, object, set, string, undefined};
 use crate::net::{Limit, Role, SecureInfo, SocketError, client_role, server_context};

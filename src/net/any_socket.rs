@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::context::Context;
 use super::errand::Errand;
@@ -38,9 +39,6 @@ impl AnySocket {
     /// Closes a socket whose code panicked. What it owned is dropped; its listeners hear of it like of a loss.
     pub fn break_down(&mut self, message: String, context: &mut Context) {
         let error = SocketError::Panic { message };
-        if let Self::Tcp(tcp) = self {
-            tcp.end_relay(Note::Lost, context);
-        }
         let left = match self {
             Self::Tcp(tcp) if tcp.machine.has_opened() => {
                 vec![EventKind::Error(error), EventKind::Close(tcp.machine.ledger.buffered_amount())]
@@ -51,7 +49,14 @@ impl AnySocket {
             Self::Errand(_) => vec![EventKind::Lookup(Err(error))],
             Self::Broken(_) => return,
         };
-        *self = Self::Broken(left.into());
+        let broken = std::mem::replace(self, Self::Broken(left.into()));
+        // It is over, whatever befalls it on its way out.
+        let _ = catch_unwind(AssertUnwindSafe(move || {
+            if let Self::Tcp(mut tcp) = broken {
+                tcp.end_relay(Note::Lost, context);
+                tcp.drop_held(context);
+            }
+        }));
     }
 
     /// To be stepped in the next turn.

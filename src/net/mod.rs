@@ -12,11 +12,13 @@ mod errno;
 mod error;
 mod event;
 mod heap;
+pub mod hooks;
 mod inbox;
 mod interfaces;
 mod mmsg;
 mod multicast;
 mod options;
+mod panics;
 mod quoted;
 mod relay_task;
 mod resolver;
@@ -47,11 +49,12 @@ pub use event::{Event, EventKind, Place};
 pub use heap::keep_heap;
 pub use multicast::GroupRequest;
 pub use options::{BufferSizes, ServerOptions, StreamOptions, TcpOptions, UdpOptions};
+pub use panics::{panic_message, restarted};
 pub use resolver::Family;
 pub use runtime::runtime;
 pub use tls::{
     Info as SecureInfo, Limit, Material, NamedCertificate, Role, SecureOptions, ServerContext, TlsError, client_role,
     server_context,
 };
-pub use turn::{Net, Next, panic_message};
+pub use turn::{Net, Next};
 pub use udp_socket::{Destination, UdpSent};

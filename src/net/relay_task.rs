@@ -22,8 +22,9 @@ use tokio::sync::Notify;
 
 use self::direction::{Direction, Loss, Pumped};
 use super::inbox::Inbox;
+use super::panics::{caught, panic_message};
 use super::send_queue::SendQueue;
-use super::{Id, SocketError, runtime};
+use super::{Id, SocketError, hooks, runtime};
 
 /// What a socket gives to the task.
 pub struct Lent {
@@ -180,7 +181,18 @@ struct Task {
 }
 
 impl Task {
+    /// A panic in it becomes the first socket's error, as everywhere, and the other one is lost with it.
     async fn run(mut self) {
+        if let Err(panic) = caught(self.work()).await
+            && !self.told
+        {
+            self.streams.iter().for_each(|stream| reset_when_dropped(stream));
+            let message = panic_message(&*panic);
+            self.tell([End::Lost(SocketError::Panic { message }), End::OtherLost]);
+        }
+    }
+
+    async fn work(&mut self) {
         // Streams on which an error was reported that turned out to be none.
         let mut quiet = [false; 2];
         loop {
@@ -214,6 +226,7 @@ impl Task {
     fn pump(&mut self) -> Result<bool, Loss> {
         let Self { shared, directions, streams, inbox, ids, .. } = self;
         let _moving = shared.moving.lock().unwrap_or_else(PoisonError::into_inner);
+        hooks::pass("relay");
         if shared.state().order != Order::GoOn {
             return Ok(true);
         }
@@ -303,16 +316,6 @@ impl Task {
         drop(state);
         for id in self.ids {
             self.inbox.post(id);
-        }
-    }
-}
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        // A panic in a task becomes its socket's error, as everywhere.
-        if !self.told {
-            let message = "the relay's task has panicked".to_owned();
-            self.tell([End::Lost(SocketError::Panic { message }), End::OtherLost]);
         }
     }
 }

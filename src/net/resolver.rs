@@ -15,8 +15,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::inbox::Inbox;
-use super::turn::panic_message;
-use super::{Id, SocketError};
+use super::panics::panic_message;
+use super::{Id, SocketError, hooks};
 
 use self::system::{Failed, Found};
 
@@ -83,6 +83,7 @@ impl Waiter {
         if let Some(slot) = self.slot.upgrade() {
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(found));
             self.inbox.post(self.id);
+            hooks::pass("look-up told");
         }
     }
 }
@@ -141,18 +142,24 @@ impl Pool {
         Ok(())
     }
 
-    /// What each thread does.
+    /// What each thread does. It ends only where it stops counting as one: a panic must not leave the others waiting for it.
     fn serve(&self) {
         let mut state = self.state();
         loop {
             if let Some((number, question)) = state.take() {
                 drop(state);
-                let found = catch_unwind(AssertUnwindSafe(|| system::look_up(&question.host, question.family)));
+                let found = catch_unwind(|| {
+                    hooks::pass("look-up");
+                    system::look_up(&question.host, question.family)
+                });
                 let found = Arc::new(found.unwrap_or_else(|panic| Err(Failed::panicked(&panic_message(&*panic)))));
                 state = self.state();
                 let waiters = state.finish(number);
                 drop(state);
-                waiters.iter().for_each(|waiter| waiter.tell(&found));
+                for waiter in waiters {
+                    // What one of them panics with must not keep the answer from the next.
+                    let _ = catch_unwind(AssertUnwindSafe(|| waiter.tell(&found)));
+                }
                 state = self.state();
                 continue;
             }

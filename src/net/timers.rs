@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use mio::Waker;
 use tokio::sync::watch;
 
-use super::Id;
+use super::panics::restarted;
 use super::runtime::runtime;
+use super::{Id, hooks};
 
 /// Deadlines this far away are rounded up to the next tick, so that the lingers of many connections share a wake.
 const COARSE: Duration = Duration::from_secs(1);
@@ -72,7 +73,8 @@ impl Timers {
                 if let Ok(runtime) = runtime() {
                     let (sender, receiver) = watch::channel(first);
                     self.earliest = Some(sender);
-                    runtime.spawn(wake_at(receiver, Arc::clone(&self.waker)));
+                    let waker = Arc::clone(&self.waker);
+                    runtime.spawn(restarted(move || wake_at(receiver.clone(), Arc::clone(&waker))));
                 }
             }
         }
@@ -86,6 +88,7 @@ async fn wake_at(mut earliest: watch::Receiver<Instant>, waker: Arc<Waker>) {
         let changed = match tokio::time::timeout_at(next.into(), earliest.changed()).await {
             Ok(changed) => changed,
             Err(_) => {
+                hooks::pass("timer task");
                 // A failed wake leaves the next one, or the next byte, to be noticed: nothing better to do.
                 let _ = waker.wake();
                 earliest.changed().await

@@ -1,6 +1,7 @@
 mod calls;
 mod relay;
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
@@ -16,12 +17,13 @@ use super::blocks::Block;
 use super::context::{Context, WAKER};
 use super::event::{Event, EventKind, Place};
 use super::options::{ServerOptions, TcpOptions, UdpOptions};
+use super::panics::panic_message;
 use super::seats::Seat;
 use super::tcp_server_socket::TcpServerSocket;
 use super::tcp_socket::TcpSocket;
 use super::tls::Arrival;
 use super::udp_socket::UdpSocket;
-use super::{Id, SocketError, runtime};
+use super::{Id, SocketError, hooks, runtime};
 
 /// Readiness reports taken from the poll set at once; what is left is reported in the next turn.
 const EVENTS: usize = 1024;
@@ -124,7 +126,8 @@ impl Net {
 
     /// Takes the poll set back, with the reports of its last wait.
     pub fn return_poll(&mut self, (poll, events): (Poll, Events)) {
-        self.note(&events);
+        // Without it nothing would be heard any more: it is put back whatever happens. (A panic of a socket has become its error.)
+        let _ = catch_unwind(AssertUnwindSafe(|| self.note(&events)));
         self.poll = Some((poll, events));
     }
 
@@ -169,6 +172,13 @@ impl Net {
         Ok(id)
     }
 
+    /// Closes, without a word, a socket that nobody will hear of.
+    pub fn forget(&mut self, id: Id) {
+        if self.owner(id).is_some() {
+            self.remove(id);
+        }
+    }
+
     fn remove(&mut self, id: Id) {
         let entry = self.sockets.remove(id.index());
         self.references -= usize::from(entry.referenced);
@@ -203,11 +213,7 @@ impl Net {
     fn with<T>(&mut self, id: Id, f: impl FnOnce(&mut AnySocket, Id, &mut Context) -> T) -> Option<T> {
         let entry = self.sockets.get_mut(id.index()).filter(|entry| entry.id == id)?;
         let done = catch_unwind(AssertUnwindSafe(|| f(&mut entry.socket, id, &mut self.context)));
-        done.map_err(|panic| {
-            entry.socket.break_down(panic_message(&*panic), &mut self.context);
-            self.context.ready.push(id);
-        })
-        .ok()
+        done.map_err(|panic| self.break_down(id, &*panic)).ok()
     }
 
     // --- turns ---
@@ -222,10 +228,12 @@ impl Net {
         if let Some((mut poll, mut events)) = self.poll.take() {
             // An interrupted call is asked again in the next turn; nothing else can go wrong with a valid set.
             if poll.poll(&mut events, Some(Duration::ZERO)).is_ok() {
-                self.note(&events);
+                self.return_poll((poll, events));
+            } else {
+                self.poll = Some((poll, events));
             }
-            self.poll = Some((poll, events));
         }
+        hooks::pass("begin");
         self.begin_known();
     }
 
@@ -233,6 +241,7 @@ impl Net {
     pub fn begin_known(&mut self) {
         while let Some(id) = self.context.timers.pop_due() {
             self.with(id, |socket, id, context| {
+                hooks::pass("deadline");
                 match socket {
                     AnySocket::Tcp(tcp) => tcp.on_deadline(id, context),
                     AnySocket::Udp(udp) => udp.on_deadline(id, context),
@@ -267,6 +276,7 @@ impl Net {
         for event in events {
             let Ok(number) = u32::try_from(event.token().0) else { continue };
             self.with(Id::from_number(number), |socket, id, context| {
+                hooks::pass("ready");
                 match socket {
                     AnySocket::Tcp(tcp) => tcp.on_ready(event, id, context),
                     AnySocket::Udp(udp) => udp.on_ready(event, id, context),
@@ -278,20 +288,47 @@ impl Net {
         }
     }
 
-    /// The next event of this turn. `NeedsBlocks` is answered with [`Net::lend_block`].
+    /// The next event of this turn. `NeedsBlocks` is answered with [`Net::lend_block`]. A panic becomes an error of the socket that is
+    /// being stepped, and the others have their turn.
     #[allow(clippy::should_implement_trait, reason = "no iterator: what it gives is good only until the next call")]
     pub fn next(&mut self) -> Next {
+        loop {
+            let mut stepped = None;
+            match catch_unwind(AssertUnwindSafe(|| self.step_round(&mut stepped))) {
+                Ok(next) => return next,
+                Err(panic) => {
+                    // Its error is told in the next turn, so that this round ends.
+                    if self.round.front().copied() == stepped {
+                        self.round.pop_front();
+                    }
+                    if let Some(id) = stepped {
+                        self.break_down(id, &*panic);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A socket whose code panicked is closed, which is told like a loss.
+    pub fn break_down(&mut self, id: Id, panic: &(dyn Any + Send)) {
+        if let Some(entry) = self.sockets.get_mut(id.index()).filter(|entry| entry.id == id) {
+            entry.socket.break_down(panic_message(panic), &mut self.context);
+            self.context.ready.push(id);
+        }
+    }
+
+    /// `stepped` tells whose code runs.
+    fn step_round(&mut self, stepped: &mut Option<Id>) -> Next {
         while let Some(&id) = self.round.front() {
             let Some(entry) = self.sockets.get_mut(id.index()).filter(|entry| entry.id == id) else {
                 self.round.pop_front();
                 continue;
             };
             let owner = entry.owner;
-            let stepped = catch_unwind(AssertUnwindSafe(|| entry.socket.step(id, &mut self.context)));
-            let step = stepped.unwrap_or_else(|panic| {
-                entry.socket.break_down(panic_message(&*panic), &mut self.context);
-                entry.socket.step(id, &mut self.context)
-            });
+            *stepped = Some(id);
+            hooks::pass("step");
+            let step = entry.socket.step(id, &mut self.context);
+            hooks::pass("stepped");
             match step {
                 Step::Event(kind, last) => {
                     if last {
@@ -384,10 +421,13 @@ impl Net {
     /// Ends a turn: writes what was sent in it. Returns whether another turn is needed before the next report.
     pub fn finish(&mut self) -> bool {
         for id in std::mem::take(&mut self.context.dirty) {
-            self.with(id, |socket, id, context| match socket {
-                AnySocket::Tcp(tcp) => tcp.flush(id, context),
-                AnySocket::Udp(udp) => udp.flush_turn(id, context),
-                AnySocket::Server(_) | AnySocket::Errand(_) | AnySocket::Broken(_) => {}
+            self.with(id, |socket, id, context| {
+                hooks::pass("flush");
+                match socket {
+                    AnySocket::Tcp(tcp) => tcp.flush(id, context),
+                    AnySocket::Udp(udp) => udp.flush_turn(id, context),
+                    AnySocket::Server(_) | AnySocket::Errand(_) | AnySocket::Broken(_) => {}
+                }
             });
         }
         self.pass_notes();
@@ -426,18 +466,17 @@ impl Net {
     /// The environment ends: every socket is closed, what waits gets one chance to leave (R-end-of-life).
     pub fn end(&mut self) {
         for mut entry in self.sockets.drain() {
-            match &mut entry.socket {
-                AnySocket::Tcp(tcp) => tcp.abandon(entry.id, &mut self.context),
-                AnySocket::Udp(udp) => udp.abandon(entry.id, &mut self.context),
-                AnySocket::Server(_) | AnySocket::Errand(_) | AnySocket::Broken(_) => {}
-            }
+            let context = &mut self.context;
+            // Nobody is left to hear of a panic, and the others are to have their chance.
+            let _ = catch_unwind(AssertUnwindSafe(move || {
+                hooks::pass("end");
+                match &mut entry.socket {
+                    AnySocket::Tcp(tcp) => tcp.abandon(entry.id, context),
+                    AnySocket::Udp(udp) => udp.abandon(entry.id, context),
+                    AnySocket::Server(_) | AnySocket::Errand(_) | AnySocket::Broken(_) => {}
+                }
+            }));
         }
         self.context.kick();
     }
-}
-
-/// What a panic said.
-pub fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("a panic without a message").to_owned()
 }

@@ -2,13 +2,14 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::task::AbortHandle;
 
 use super::interrupt::{Gate, Watch};
-use crate::net::{Net, runtime};
+use crate::net::{Net, hooks, restarted, runtime};
 
 /// An epoll descriptor whose only member is the poll set, watched once for each arm().
 pub struct OneShot {
@@ -33,14 +34,18 @@ impl OneShot {
         let _inside = runtime.enter();
         // SAFETY: an OwnedFd keeps its descriptor open and the same until the AsyncFd, which owns it, drops it.
         let watched = unsafe { AsyncFd::register_with_interest(owned, Interest::READABLE) }?;
-        let task = runtime.spawn(async move {
-            while let Ok(mut ready) = watched.readable().await {
-                take_report(watched.as_raw_fd());
-                ready.clear_ready();
-                gate.interrupt();
-            }
-        });
+        let watched = Arc::new(watched);
+        let task = runtime.spawn(restarted(move || watch(Arc::clone(&watched), gate.clone())));
         Ok(Self { outer, set, task: task.abort_handle() })
+    }
+}
+
+async fn watch(watched: Arc<AsyncFd<OwnedFd>>, gate: Gate) {
+    while let Ok(mut ready) = watched.readable().await {
+        hooks::pass("watch");
+        take_report(watched.as_raw_fd());
+        ready.clear_ready();
+        gate.interrupt();
     }
 }
 

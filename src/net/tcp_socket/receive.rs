@@ -142,7 +142,7 @@ impl TcpSocket {
     }
 
     /// Nobody is to get what a large read gave.
-    pub(super) fn drop_held(&mut self, context: &mut Context) {
+    pub fn drop_held(&mut self, context: &mut Context) {
         for filled in self.held.drain(..) {
             context.blocks.hand_back(filled);
         }

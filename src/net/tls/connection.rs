@@ -14,6 +14,7 @@ use rustls::{CommonState, Error, HandshakeKind, ProtocolVersion};
 use super::config::{ClientSetup, ServerSetup};
 use super::error::TlsError;
 use super::verify::{self, Verdict, Verifier};
+use crate::net::hooks;
 
 /// What records may be longer than what is in them: header, nonce, tag and type.
 const OVERHEAD: usize = 64;
@@ -23,6 +24,12 @@ pub const FRAGMENT: usize = 16 * 1024;
 thread_local! {
     /// The name that the client whose hello is being processed asks for.
     static NAME: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// After a panic: what was noted of the connection that was being processed is not the next one's.
+pub fn forget_notes() {
+    NAME.set(None);
+    verify::take_verdict();
 }
 
 /// rustls asks for a certificate by this name, while it processes a connection's records.
@@ -158,6 +165,7 @@ impl Connection {
                 }
             };
             done += discard;
+            hooks::pass("tls notes");
             match next {
                 Ok(Next::Again) => {}
                 Ok(Next::Stop) => {

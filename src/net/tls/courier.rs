@@ -12,8 +12,9 @@ use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 
 use super::session::Shared;
-use crate::net::Id;
 use crate::net::inbox::Inbox;
+use crate::net::panics::restarted;
+use crate::net::{Id, hooks};
 
 /// One environment's.
 pub struct Courier {
@@ -43,7 +44,8 @@ impl Courier {
             orders: Mutex::default(),
             sessions: AtomicUsize::new(0),
         });
-        runtime.spawn(Arc::clone(&courier).run());
+        let runner = Arc::clone(&courier);
+        runtime.spawn(async move { restarted(|| runner.run()).await });
         courier
     }
 
@@ -85,21 +87,43 @@ impl Courier {
         self.notify.notify_one();
     }
 
-    async fn run(self: Arc<Self>) {
+    async fn run(&self) {
         loop {
-            self.notify.notified().await;
-            let Orders { kicks, wake, over } =
-                std::mem::take(&mut *self.orders.lock().unwrap_or_else(PoisonError::into_inner));
-            for shared in kicks {
-                shared.notify.notify_one();
-            }
-            if wake {
+            // First of all: where a panic has begun this again, there may be some.
+            let mut at_hand = AtHand { courier: self, orders: self.take_orders() };
+            hooks::pass("courier");
+            at_hand.orders.kicks.iter().for_each(|shared| shared.notify.notify_one());
+            at_hand.orders.kicks.clear();
+            if at_hand.orders.wake {
                 tokio::task::yield_now().await;
+                at_hand.orders.wake = false;
                 self.inbox.wake();
             }
-            if over {
+            if at_hand.orders.over {
                 return;
             }
+            self.notify.notified().await;
+        }
+    }
+
+    fn take_orders(&self) -> Orders {
+        std::mem::take(&mut *self.orders.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Orders that are being carried out. A panic puts what is left of them back: who waits for it would wait for ever.
+struct AtHand<'a> {
+    courier: &'a Courier,
+    orders: Orders,
+}
+
+impl Drop for AtHand<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let mut orders = self.courier.orders.lock().unwrap_or_else(PoisonError::into_inner);
+            orders.kicks.append(&mut self.orders.kicks);
+            orders.wake |= self.orders.wake;
+            orders.over |= self.orders.over;
         }
     }
 }

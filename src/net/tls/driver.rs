@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::future::{Future, pending, poll_fn};
 use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
@@ -20,11 +20,12 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::connection::{Connection, Info, Output};
+use super::connection::{Connection, Info, Output, forget_notes};
 use super::error::TlsError;
-use super::session::{CHUNK, INBOUND, Shared, State, Target, shut_down};
+use super::session::{CHUNK, INBOUND, Shared, announce, shut_down};
+use crate::net::panics::{caught, panic_message};
 use crate::net::send_queue::Piece;
-use crate::net::{SocketError, panic_message};
+use crate::net::{SocketError, hooks};
 
 /// One read. Each has the system acknowledge, and an acknowledgement has the peer's next segments sent on this processor: a fifth of
 /// what a megabyte cost with a quarter of it. It still fits a second-level cache.
@@ -51,9 +52,14 @@ struct Scratch {
     out: Output,
 }
 
+impl Scratch {
+    fn new() -> Self {
+        Self { incoming: vec![0; INCOMING], out: Output::default() }
+    }
+}
+
 thread_local! {
-    static SCRATCH: RefCell<Scratch> =
-        RefCell::new(Scratch { incoming: vec![0; INCOMING], out: Output::default() });
+    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::new());
 }
 
 /// When a handshake has to be done.
@@ -173,9 +179,16 @@ impl Driver {
         }
     }
 
-    /// Runs until both directions have ended, or the socket lets go.
-    pub async fn run(mut self) {
-        let mut outcome = self.guarded(Self::greet);
+    /// Runs until both directions have ended, or the socket lets go. A panic becomes the socket's error, as everywhere.
+    pub async fn run(self) {
+        let shared = Arc::clone(&self.shared);
+        if let Err(panic) = caught(self.work()).await {
+            shared.break_down(panic_message(&*panic));
+        }
+    }
+
+    async fn work(mut self) {
+        let mut outcome = self.with_scratch(Self::greet);
         loop {
             match outcome {
                 Outcome::Wait => {
@@ -188,20 +201,18 @@ impl Driver {
                 Outcome::Linger => return self.linger().await,
                 Outcome::Done => return,
             }
-            outcome = self.guarded(Self::pump);
+            outcome = self.with_scratch(Self::pump);
         }
     }
 
-    /// A panic becomes the socket's error, as everywhere.
-    fn guarded(&mut self, work: fn(&mut Self, &mut Scratch) -> Outcome) -> Outcome {
-        let worked = SCRATCH.with_borrow_mut(|scratch| catch_unwind(AssertUnwindSafe(|| work(self, scratch))));
-        worked.unwrap_or_else(|panic| {
-            self.lost = true;
-            self.ended = true;
-            self.fault = Some((SocketError::Panic { message: panic_message(&*panic) }, false));
-            self.plain.clear();
-            self.exchange();
-            Outcome::Done
+    /// Works with the thread's memory. A panic leaves nothing in it that the next connection on this thread would find.
+    fn with_scratch(&mut self, work: fn(&mut Self, &mut Scratch) -> Outcome) -> Outcome {
+        SCRATCH.with_borrow_mut(|scratch| {
+            catch_unwind(AssertUnwindSafe(|| work(self, scratch))).unwrap_or_else(|panic| {
+                *scratch = Scratch::new();
+                forget_notes();
+                resume_unwind(panic)
+            })
         })
     }
 
@@ -341,6 +352,7 @@ impl Driver {
 
     /// Waits until the socket, the session or the clock has something. Returns whether it was the clock.
     async fn wait(&mut self) -> bool {
+        hooks::pass("tls wait");
         let shared = Arc::clone(&self.shared);
         let stream = Arc::clone(&self.stream);
         let mut interest: Option<Interest> = None;
@@ -429,32 +441,6 @@ impl Driver {
         };
         // Whether it was taken or not: that is all.
         let _ = timeout(LAST_WORDS, drain).await;
-    }
-}
-
-/// Notes for the target that there is news, unless it is about to look anyway.
-fn announce(mut state: std::sync::MutexGuard<'_, State>) {
-    if state.announced {
-        return;
-    }
-    match &state.target {
-        Target::None => {}
-        Target::Socket(id, courier) => {
-            let (id, courier) = (*id, Arc::clone(courier));
-            state.announced = true;
-            drop(state);
-            courier.post(id);
-        }
-        Target::Server(id, courier, done, key) => {
-            if state.info.is_none() && state.fault.is_none() {
-                return;
-            }
-            let (id, courier, done, key) = (*id, Arc::clone(courier), Arc::clone(done), *key);
-            state.announced = true;
-            drop(state);
-            done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(key);
-            courier.post(id);
-        }
     }
 }
 

@@ -92,6 +92,43 @@ impl Shared {
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// The task has panicked: the connection is lost, and what was received and not handed over is not to be believed.
+    pub fn break_down(&self, message: String) {
+        let mut state = self.state();
+        // What is told already comes first; behind it nothing follows.
+        state.fault.get_or_insert(SocketError::Panic { message });
+        state.truncated = false;
+        state.ended = true;
+        state.writing = false;
+        announce(state);
+    }
+}
+
+/// Notes for the target that there is news, unless it is about to look anyway.
+pub fn announce(mut state: MutexGuard<'_, State>) {
+    if state.announced {
+        return;
+    }
+    match &state.target {
+        Target::None => {}
+        Target::Socket(id, courier) => {
+            let (id, courier) = (*id, Arc::clone(courier));
+            state.announced = true;
+            drop(state);
+            courier.post(id);
+        }
+        Target::Server(id, courier, done, key) => {
+            if state.info.is_none() && state.fault.is_none() {
+                return;
+            }
+            let (id, courier, done, key) = (*id, Arc::clone(courier), Arc::clone(done), *key);
+            state.announced = true;
+            drop(state);
+            done.lock().unwrap_or_else(PoisonError::into_inner).push(key);
+            courier.post(id);
+        }
+    }
 }
 
 /// The JavaScript thread's end of a TLS connection. Dropped, it lets the connection go.

@@ -1,6 +1,7 @@
 //! relay(): two of an environment's sockets joined (R-relay).
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use super::Net;
 use crate::net::any_socket::AnySocket;
@@ -60,8 +61,9 @@ impl Net {
             Place::Held => &held[..],
             Place::Block { .. } => &[],
         };
-        let room = self.tcp(to, |tcp, context| tcp.take_relayed(bytes, to, context));
+        let room = catch_unwind(AssertUnwindSafe(|| self.tcp(to, |tcp, context| tcp.take_relayed(bytes, to, context))));
         (self.context.buffer, self.context.held) = (buffer, held);
+        let room = room.unwrap_or_else(|panic| resume_unwind(panic));
         // Where there is no such socket, the bytes have nowhere to go: this one is about to hear of it.
         room.unwrap_or(true)
     }

@@ -5,9 +5,9 @@ use std::io::{self, ErrorKind};
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::{BATCH, Driver, FIRST, Orders, READ, ROOM, Scratch, shut_down};
-use crate::net::SocketError;
 use crate::net::tls::error::TlsError;
 use crate::net::tls::session::{CHUNK, chunk};
+use crate::net::{SocketError, hooks};
 
 impl Driver {
     /// Encrypts and writes. Returns whether there may be more to do at once.
@@ -39,6 +39,7 @@ impl Driver {
             self.close_notify = true;
             failed = failed.or(self.connection.close_notify(&mut self.partial, &mut scratch.out).err());
         }
+        hooks::pass("tls write");
         if let Some(error) = failed {
             self.fail(error, true);
         }
@@ -152,6 +153,7 @@ impl Driver {
         let plain = &mut self.plain;
         let (done, result) =
             self.connection.process(incoming, &mut scratch.out, &mut |bytes| collect(plain, bytes, length));
+        hooks::pass("tls read");
         self.partial.extend_from_slice(&incoming[done..]);
         match result {
             Ok(()) => {

@@ -1,0 +1,103 @@
+"use strict";
+
+// Children whose native half can be made to panic at a named point (src/net/hooks.rs): a build of its own, which cargo makes when it
+// is first asked for, and again when its sources have changed.
+
+const { spawnSync } = require("node:child_process");
+const path = require("node:path");
+const { start } = require("./child");
+
+const ROOT = path.join(__dirname, "..", "..");
+const BINARY = path.join(ROOT, "target", "test-hooks.node");
+
+/** Why there can be no such build here; undefined where there can. */
+const obstacle = spawnSync("cargo", ["--version"]).status === 0 ? undefined : "needs cargo";
+
+/** ms; a first build compiles every dependency. */
+const BUILD_LIMIT = 600_000;
+
+/** `describe` where there is such a build, else a skipped one whose name tells why. */
+function describeWithHooks(name, body) {
+  if (obstacle) {
+    describe.skip(`${name} (${obstacle})`, body);
+    return;
+  }
+  describe(name, () => {
+    beforeAll(() => {
+      const build = path.join(ROOT, "scripts", "build.mjs");
+      const { status, stdout, stderr } = spawnSync(process.execPath, [build, "--test-hooks"], { encoding: "utf8" });
+      if (status !== 0) {
+        throw new Error(`the build with test hooks failed:\n${stdout}${stderr}`);
+      }
+    }, BUILD_LIMIT);
+    body();
+  });
+}
+
+/** What scripts have at hand beyond those of child.js. */
+const PRELUDE = `
+const { panicAt } = require("./lib/native.js").binding;
+const { authority } = require("./__test__/helpers/certificates");
+/** All that a socket tells, as text. */
+const log = [];
+const told = (name, socket) => {
+  for (const type of ["open", "message", "close", "connect"]) {
+    socket.addEventListener(type, ({ data }) => log.push([name, type, ...(data ? [Buffer.from(data).toString()] : [])].join(" ")));
+  }
+  socket.addEventListener("error", ({ error }) => log.push(name + " error " + error.name + ": " + error.message));
+  return socket;
+};
+const until = async (done) => {
+  while (!done()) await new Promise((resolve) => setImmediate(resolve));
+};
+/** Sends to itself and hears it: the others go on. */
+const otherWorks = async () => {
+  const other = new UDPSocket({ localAddress: "127.0.0.1" });
+  const heard = once(other, "message");
+  other.send("still here", "127.0.0.1", other.localPort);
+  const { data } = await heard;
+  other.close();
+  return Buffer.from(data).toString();
+};
+const server = (options = {}) => {
+  const made = new TCPServerSocket({ localAddress: "127.0.0.1", ...options });
+  made.accepted = [];
+  made.addEventListener("connect", ({ connectedSocket }) => {
+    made.accepted.push(told("accepted", connectedSocket));
+  });
+  return told("server", made);
+};
+const client = (port, options) => told("client", new TCPSocket("127.0.0.1", port, options));
+const pair = async (options = {}, of = {}) => {
+  const listening = server(options);
+  const dialled = client(listening.localPort, of);
+  await until(() => dialled.readyState === "open" && listening.accepted.length === 1);
+  const [accepted] = listening.accepted;
+  listening.close();
+  log.length = 0;
+  return [dialled, accepted];
+};
+const main = async (act) => {
+  const result = await act();
+  report(result ?? log);
+};
+`;
+
+/**
+ * What a script, as an async function's body, returns (or, where it returns nothing, its log), and what it printed for people.
+ *
+ * @param {string} script
+ */
+async function runWithHooks(script) {
+  const child = start(`${PRELUDE}main(async () => {${script}}).catch((error) => { console.error(error); process.exit(1); });`, {
+    env: { NAPI_RS_NATIVE_LIBRARY_PATH: BINARY, RUST_BACKTRACE: "0" },
+    timeout: 20_000,
+  });
+  const { code, signal, stdout, stderr, reports, timedOut } = await child.done;
+  if (timedOut || code !== 0 || reports.length !== 1) {
+    throw new Error(`the child ended with ${timedOut ? "a timeout" : (signal ?? code)}:\n${stdout}\n${stderr}`);
+  }
+  return { result: reports[0], stderr };
+}
+
+module.exports = { describeWithHooks, runWithHooks };
