@@ -284,7 +284,7 @@ export declare class UDPSocket extends EventTarget {
    * @throws InvalidAccessError: an address or port is not one; the local ones cannot be had (`code`
    *   `"EADDRINUSE"`, `"EADDRNOTAVAIL"`, `"EACCES"`); `remoteAddress` is of a family that the socket cannot reach.
    * @throws NotSupportedError: an option that the system lacks (R-platform).
-   * @throws NetworkError: the system lacks resources (`"EMFILE"`).
+   * @throws NetworkError: the system lacks resources (`"EMFILE"`: file descriptors, `"EAGAIN"`: threads).
    * @throws SecurityError: Node's permission model denies network access (R-trust).
    * @throws TypeError: a number is out of range (R-range).
    * @throws the signal's reason, where it is aborted already (R-abort).
@@ -621,7 +621,7 @@ export declare class TCPSocket extends EventTarget {
    * @throws InvalidAccessError: an address or port is not one; the local ones cannot be had (`code`
    *   `"EADDRINUSE"`, `"EADDRNOTAVAIL"`, `"EACCES"`).
    * @throws InvalidAccessError: TLS options that contradict each other or cannot be used (`"ERR_TLS_…"`).
-   * @throws NetworkError: the system lacks resources (`"EMFILE"`).
+   * @throws NetworkError: the system lacks resources (`"EMFILE"`: file descriptors, `"EAGAIN"`: threads).
    * @throws SecurityError: Node's permission model denies network access (R-trust).
    * @throws TypeError: a number is out of range (R-range).
    * @throws the signal's reason, where it is aborted already (R-abort).
@@ -1071,7 +1071,7 @@ export declare class TCPServerSocket extends EventTarget {
    * @throws InvalidAccessError: an address or port is not one; they cannot be had (`code` `"EADDRINUSE"`,
    *   `"EADDRNOTAVAIL"`, `"EACCES"`); `backlog` is 0.
    * @throws InvalidAccessError: TLS options that contradict each other or cannot be used (`"ERR_TLS_…"`).
-   * @throws NetworkError: the system lacks resources (`"EMFILE"`).
+   * @throws NetworkError: the system lacks resources (`"EMFILE"`: file descriptors, `"EAGAIN"`: threads).
    * @throws SecurityError: Node's permission model denies network access (R-trust).
    * @throws TypeError: a number is out of range (R-range).
    * @throws the signal's reason, where it is aborted already (R-abort).

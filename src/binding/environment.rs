@@ -142,8 +142,7 @@ impl Environment {
             return Ok(());
         }
         keep_heap();
-        let failed = |error| SocketError::system("epoll_create", error);
-        let net = Net::new().map_err(failed)?;
+        let net = Net::new()?;
         let source = self.source.get().unwrap_or(Source::Tokio);
         *self.net.borrow_mut() = Some(net);
         match wake::start(source, self) {
@@ -153,7 +152,7 @@ impl Environment {
             }
             Err(error) => {
                 *self.net.borrow_mut() = None;
-                Err(failed(error))
+                Err(error)
             }
         }
     }

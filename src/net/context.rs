@@ -1,8 +1,8 @@
-use std::io;
 use std::sync::Arc;
 
 use mio::{Registry, Token, Waker};
 
+use super::SocketError;
 use super::blocks::Blocks;
 use super::inbox::Inbox;
 use super::mmsg::Batches;
@@ -112,7 +112,7 @@ impl Context {
     }
 
     /// What wakes TLS sessions, and is woken by them.
-    pub fn courier(&mut self) -> io::Result<Arc<Courier>> {
+    pub fn courier(&mut self) -> Result<Arc<Courier>, SocketError> {
         if let Some(courier) = &self.courier {
             return Ok(Arc::clone(courier));
         }

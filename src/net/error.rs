@@ -177,6 +177,11 @@ pub enum SocketError {
         /// Bytes that the system has not taken.
         unsent: u64,
     },
+    /// The system has no thread for what needs one.
+    NoThread {
+        /// What it said.
+        detail: String,
+    },
     /// A bug of ours that would have taken the process down.
     Panic {
         /// What the panic said.
@@ -188,6 +193,11 @@ impl SocketError {
     /// A system error that tells of no address.
     pub fn system(syscall: &'static str, source: io::Error) -> Self {
         Self::System { syscall, address: None, source }
+    }
+
+    /// A thread that could not be started.
+    pub fn no_thread(source: &io::Error) -> Self {
+        Self::NoThread { detail: errno::text(source) }
     }
 
     /// A system error about `address`.
@@ -234,6 +244,7 @@ impl SocketError {
             | Self::Tls { .. }
             | Self::TimedOut { .. }
             | Self::CloseTimedOut { .. }
+            | Self::NoThread { .. }
             | Self::Panic { .. } => "NetworkError",
         }
     }
@@ -257,6 +268,7 @@ impl SocketError {
             Self::Blob { .. } => Some("EIO".to_owned()),
             Self::NoGroupInterface { .. } => Some("ENODEV".to_owned()),
             Self::NoSuchZone { .. } => Some(errno::name(&errno::no_interface())),
+            Self::NoThread { .. } => Some("EAGAIN".to_owned()),
             _ => None,
         }
     }
@@ -360,6 +372,9 @@ impl SocketError {
             }
             Self::CloseTimedOut { milliseconds, unsent, .. } => format!(
                 "the socket was closing, and the peer acknowledged nothing for closeTimeout ({milliseconds} ms): {unsent} bytes were not sent; a longer closeTimeout gives a slow peer more time, 0 any"
+            ),
+            Self::NoThread { detail } => format!(
+                "no thread can be started (EAGAIN: {detail}). The limit on threads is reached (ulimit -u, a container's pids limit, systemd's TasksMax), or memory is wanting; it works again once there is one"
             ),
             Self::Panic { message } => format!("internal error: {}", quoted::sentence(message)),
         }

@@ -137,7 +137,7 @@ impl Drop for Handle {
 /// Starts the task. Where there is no runtime to be had, the sockets are lost.
 pub fn start(lent: [Lent; 2], inbox: &Arc<Inbox>) -> Result<[Handle; 2], SocketError> {
     let failed = |error| SocketError::system("epoll_ctl", error);
-    let runtime = runtime().map_err(failed)?;
+    let runtime = runtime()?;
     let _guard = runtime.enter();
     let [a, b] = lent;
     let remotes = [a.remote, b.remote];

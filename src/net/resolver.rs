@@ -61,7 +61,7 @@ pub fn ask(host: &str, family: Family, id: Id, inbox: &Arc<Inbox>) -> Result<Pen
     let waiter = Waiter { slot: Arc::downgrade(&slot), inbox: Arc::clone(inbox), id };
     LazyLock::force(&POOL)
         .ask(Question { host: host.to_owned(), family }, waiter)
-        .map_err(|error| SocketError::system("pthread_create", error))?;
+        .map_err(|error| SocketError::no_thread(&error))?;
     Ok(Pending(slot))
 }
 

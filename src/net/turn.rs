@@ -89,12 +89,14 @@ pub enum Next {
 
 impl Net {
     /// No sockets yet.
-    pub fn new() -> io::Result<Self> {
-        // Made now, while there are descriptors for it: timers must work when there are none left (R-srv-error).
+    pub fn new() -> Result<Self, SocketError> {
+        // Made now, while there are descriptors and threads for it: timers must work when there are none left (R-srv-error).
         runtime()?;
-        let poll = Poll::new()?;
-        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
-        let context = Context::new(poll.registry().try_clone()?, Arc::clone(&waker));
+        let failed = |error| SocketError::system("epoll_create", error);
+        let poll = Poll::new().map_err(failed)?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER).map_err(failed)?);
+        let registry = poll.registry().try_clone().map_err(failed)?;
+        let context = Context::new(registry, Arc::clone(&waker));
         Ok(Self {
             poll: Some((poll, Events::with_capacity(EVENTS))),
             waker,

@@ -7,9 +7,8 @@ mod one_shot;
 mod uv;
 mod waiting_thread;
 
-use std::io;
-
 use super::environment::Environment;
+use crate::net::SocketError;
 
 /// Which wake source an environment uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,16 +46,18 @@ pub trait Wake {
 }
 
 /// Starts the wake source of `environment`. Its end comes with the environment's.
-pub fn start(source: Source, environment: &Environment) -> io::Result<Box<dyn Wake>> {
-    match source {
+pub fn start(source: Source, environment: &Environment) -> Result<Box<dyn Wake>, SocketError> {
+    let started = match source {
         #[cfg(unix)]
         Source::Uv => uv::start(environment),
         #[cfg(target_os = "linux")]
         Source::Tokio => interrupt::start(environment, |net, gate| {
             one_shot::OneShot::new(net, gate).map(|watch| Box::new(watch) as _)
         }),
-        _ => interrupt::start(environment, |_, gate| {
-            waiting_thread::WaitingThread::new(gate).map(|watch| Box::new(watch) as _)
-        }),
-    }
+        _ => {
+            let thread = waiting_thread::WaitingThread::start()?;
+            interrupt::start(environment, |_, gate| Ok(Box::new(thread.watch(gate)) as _))
+        }
+    };
+    started.map_err(|error| SocketError::system("epoll_create", error))
 }

@@ -1,16 +1,23 @@
-//! A thread of the tokio runtime waits on the poll set, which it is lent while JavaScript has nothing to do.
+//! A thread of its own waits on the poll set, which it is lent while JavaScript has nothing to do.
 //! Works wherever mio does: what Windows has, and the BSDs without libuv.
 
-use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use mio::{Events, Poll};
 
 use super::interrupt::{Gate, Watch};
-use crate::net::{Net, runtime};
+use crate::net::{Net, SocketError, hooks};
 
 type Lent = (Poll, Events);
+
+/// The thread, which does not know yet whom to interrupt. Dropped, it ends.
+pub struct Starting {
+    gate: Sender<Gate>,
+    thread: WaitingThread,
+}
 
 /// The JavaScript end of the loan.
 pub struct WaitingThread {
@@ -19,20 +26,40 @@ pub struct WaitingThread {
 }
 
 impl WaitingThread {
-    /// Starts the thread.
-    pub fn new(gate: Gate) -> io::Result<Self> {
+    /// Starts the thread, where there is one to be had.
+    pub fn start() -> Result<Starting, SocketError> {
         let (lend, borrowed) = mpsc::channel();
+        let (gate, told) = mpsc::channel();
         let returned = Arc::new(Mutex::new(None));
         let slot = Arc::clone(&returned);
-        runtime()?.spawn_blocking(move || wait(&borrowed, &slot, &gate));
-        Ok(Self { lend: Mutex::new(Some(lend)), returned })
+        thread::Builder::new()
+            .name("tcp-udp-wait".to_owned())
+            .spawn(move || {
+                if let Ok(gate) = told.recv() {
+                    wait(&borrowed, &slot, &gate);
+                }
+            })
+            .map_err(|error| SocketError::no_thread(&error))?;
+        Ok(Starting { gate, thread: Self { lend: Mutex::new(Some(lend)), returned } })
+    }
+}
+
+impl Starting {
+    /// It is to interrupt through `gate`.
+    pub fn watch(self, gate: Gate) -> WaitingThread {
+        // The thread waits for it, and so it is there.
+        let _ = self.gate.send(gate);
+        self.thread
     }
 }
 
 fn wait(borrowed: &Receiver<Lent>, slot: &Mutex<Option<Lent>>, gate: &Gate) {
     while let Ok((mut poll, mut events)) = borrowed.recv() {
-        // An interrupted wait is a turn that finds nothing.
-        let _ = poll.poll(&mut events, None);
+        // An interrupted wait is a turn that finds nothing. So is a panic: the set has to come back, whatever happens.
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            hooks::pass("watch");
+            poll.poll(&mut events, None)
+        }));
         *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some((poll, events));
         gate.interrupt();
     }

@@ -152,7 +152,7 @@ impl TcpSocket {
         let courier = match context.courier() {
             Ok(courier) => courier,
             Err(error) => {
-                self.machine.lost(SocketError::system_at("socket", self.remote, error));
+                self.machine.lost(error);
                 return true;
             }
         };

@@ -81,7 +81,7 @@ impl Reception {
         });
         let courier = match context.courier() {
             Ok(courier) => courier,
-            Err(error) => return self.failures.push_back(SocketError::system_at("accept", remote, error)),
+            Err(error) => return self.failures.push_back(error),
         };
         let entry = self.under_way.vacant_entry();
         let target = Target::Server(id, Arc::clone(&courier), Arc::clone(&self.done), entry.key());

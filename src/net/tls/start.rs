@@ -51,7 +51,7 @@ pub fn start(
     courier: &Arc<Courier>,
 ) -> Result<Session, SocketError> {
     let failed = |error: io::Error| SocketError::system_at("socket", remote, error);
-    let runtime = runtime().map_err(failed)?;
+    let runtime = runtime()?;
     let _inside = runtime.enter();
     let stream = tokio::net::TcpStream::from_std(into_std(stream)).map_err(failed)?;
     let connection = match role {
