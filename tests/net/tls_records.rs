@@ -179,9 +179,13 @@ fn play(name: &str, from: From, when: When, fault: Fault) {
     };
     if when == When::Open {
         world.until(&mut ignore, |world| is_open(world));
-        middle.is_open.store(true, Ordering::SeqCst);
         let accepted = accepted_of(&world).unwrap();
         world.net.listen(accepted, true, false);
+        // All that a handshake sends behind itself has passed.
+        send(&mut world.net, accepted, b"1");
+        send(&mut world.net, client, b"2");
+        world.until(&mut ignore, |world| world.received_by(client) == b"1" && world.received_by(accepted) == b"2");
+        middle.is_open.store(true, Ordering::SeqCst);
         let sender = if from == From::Client { client } else { accepted };
         send(&mut world.net, sender, &[5; 100]);
     }
