@@ -67,6 +67,18 @@ struct State {
     order: Order,
     /// Taken by the task when it gives them back.
     streams: Option<[Arc<TcpStream>; 2]>,
+    /// What is given back from now on is to be reset: nobody takes it.
+    is_reset: bool,
+}
+
+impl State {
+    fn reset_stopped(&self) {
+        for end in self.ends.iter().flatten() {
+            if let End::Stopped(stream, _) = end {
+                reset_when_dropped(stream);
+            }
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -122,9 +134,13 @@ impl Handle {
         // For as long as one move of bytes takes, less than a millisecond.
         let _still = self.shared.moving.lock().unwrap_or_else(PoisonError::into_inner);
         self.shared.order(Order::Drop);
-        if let Some(streams) = &self.shared.state().streams {
-            streams.iter().for_each(|stream| reset_when_dropped(stream));
+        let mut state = self.shared.state();
+        state.is_reset = true;
+        if let Some(streams) = &state.streams {
+            streams.iter().for_each(|stream| reset_when_dropped(&**stream));
         }
+        // The task may have been about to give them back.
+        state.reset_stopped();
     }
 }
 
@@ -148,7 +164,12 @@ pub fn start(lent: [Lent; 2], inbox: &Arc<Inbox>) -> Result<[Handle; 2], SocketE
         Arc::new(TcpStream::from_std(b.stream).map_err(failed)?),
     ];
     let shared = Arc::new(Shared {
-        state: Mutex::new(State { ends: [None, None], order: Order::GoOn, streams: Some(streams.clone()) }),
+        state: Mutex::new(State {
+            ends: [None, None],
+            order: Order::GoOn,
+            streams: Some(streams.clone()),
+            is_reset: false,
+        }),
         passed: Default::default(),
         first_written: Default::default(),
         moving: Mutex::default(),
@@ -186,7 +207,7 @@ impl Task {
         if let Err(panic) = caught(self.work()).await
             && !self.told
         {
-            self.streams.iter().for_each(|stream| reset_when_dropped(stream));
+            self.streams.iter().for_each(|stream| reset_when_dropped(&**stream));
             let message = panic_message(&*panic);
             self.tell([End::Lost(SocketError::Panic { message }), End::OtherLost]);
         }
@@ -287,7 +308,7 @@ impl Task {
 
     /// A connection is lost: the other one is reset.
     fn lose(&mut self, Loss { side, syscall, error }: Loss) {
-        reset_when_dropped(&self.streams[1 - side]);
+        reset_when_dropped(&*self.streams[1 - side]);
         let lost = End::Lost(SocketError::system_at(syscall, self.remotes[side], error));
         self.tell(if side == 0 { [lost, End::OtherLost] } else { [End::OtherLost, lost] });
     }
@@ -313,6 +334,9 @@ impl Task {
         let mut state = self.shared.state();
         state.ends = [Some(a), Some(b)];
         state.streams = None;
+        if state.is_reset {
+            state.reset_stopped();
+        }
         drop(state);
         for id in self.ids {
             self.inbox.post(id);
@@ -320,7 +344,10 @@ impl Task {
     }
 }
 
-fn reset_when_dropped(stream: &TcpStream) {
+fn reset_when_dropped<'a, Stream>(stream: &'a Stream)
+where
+    SockRef<'a>: From<&'a Stream>,
+{
     // Failing that, the peer sees FIN: the connection ends all the same.
     let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }
