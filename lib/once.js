@@ -5,11 +5,11 @@
 
 const { throwIfAborted, toSignal, watch } = require("./abort.js");
 const { invalidState } = require("./errors.js");
-const listeners = require("./listeners.js");
+const { claim } = require("./listeners.js");
 const native = require("./native.js");
-const { recordOf: tcpRecordOf } = require("./tcp-socket.js");
-const { recordOf: serverRecordOf } = require("./tcp-server-socket.js");
-const { recordOf: udpRecordOf } = require("./udp-socket.js");
+const { TCPServerSocket, recordOf: serverRecordOf } = require("./tcp-server-socket.js");
+const { TCPSocket, recordOf: tcpRecordOf } = require("./tcp-socket.js");
+const { UDPSocket, recordOf: udpRecordOf } = require("./udp-socket.js");
 const { dictionary, missingArguments, shown, toDOMString } = require("./webidl.js");
 
 /** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
@@ -21,6 +21,13 @@ const TYPES = {
   TCPServerSocket: ["connect", "error"],
   TCPSocket: ["close", "drain", "error", "halfclose", "message", "open"],
   UDPSocket: ["drain", "error", "message"],
+};
+
+/** Whose addEventListener() and removeEventListener() are called: a program's subclass may have its own. @type {Record<string, EventTarget>} */
+const PROTOTYPES = {
+  TCPServerSocket: TCPServerSocket.prototype,
+  TCPSocket: TCPSocket.prototype,
+  UDPSocket: UDPSocket.prototype,
 };
 
 /** What other interfaces call an event of ours. @type {Record<string, Record<string, string>>} */
@@ -68,7 +75,7 @@ class Wait {
    * @param {() => unknown} reason
    */
   reject(reason) {
-    listeners.remove(this.#record, this.type, [this.type, this.listener]);
+    prototypeOf(this.#record).removeEventListener.call(this.#record.socket, this.type, this.listener);
     this.#end();
     // Engines show the functions that await a promise in the stack of what is made in a reaction that leads to that promise.
     let go = () => {};
@@ -182,13 +189,18 @@ const { once } = {
           return;
         }
         listenForEnd(record, event);
-        listeners.add(record, event, [event, wait.listener, LISTENER_OPTIONS]);
+        prototypeOf(record).addEventListener.call(record.socket, event, wait.listener, LISTENER_OPTIONS);
       });
     } catch (error) {
       return Promise.reject(error);
     }
   },
 };
+
+/** @param {SocketRecord} record */
+function prototypeOf(record) {
+  return /** @type {EventTarget} */ (PROTOTYPES[record.name]);
+}
 
 /**
  * @param {unknown} socket
@@ -275,7 +287,7 @@ function distance(a, b) {
  */
 function listenForEnd(record, type) {
   if (type === "message" && record.name === "TCPSocket") {
-    listeners.claim(record, record.claimed | END, record.taken);
+    claim(record, record.claimed | END, record.taken);
   }
 }
 
