@@ -52,7 +52,7 @@ const outcomes = (makeSignal) =>
         result[name] = [error?.name ?? "nothing", error?.message ?? "", sockets() - before];
       }
       server.close();
-      console.log(JSON.stringify(result));`,
+      report(result);`,
     ),
   );
 
@@ -115,7 +115,7 @@ describe("an object that only looks like a signal", () => {
         socket.close();
         await once(socket, "close");
         server.close();
-        console.log(JSON.stringify(result));`,
+        report(result);`,
       ),
     );
     const aborted = ["ABORT_ERR", "thrown"];
@@ -138,7 +138,7 @@ test("a genuine signal is not asked for methods of its own (R-abort)", async () 
         result[name] = await socket.closed.then(() => "closed", ({ code }) => code);
       }
       server.close();
-      console.log(JSON.stringify(result));`,
+      report(result);`,
     ),
   );
   const [closed, aborted] = ["closed", "ABORT_ERR"];
@@ -157,7 +157,7 @@ test("what another listener of the signal does to the abort event keeps no socke
       const ends = await Promise.all(made.map(({ closed }) => closed.then(() => "closed", ({ code }) => code)));
       ends.push((await pending).message);
       server.close();
-      console.log(JSON.stringify(ends));`,
+      report(ends);`,
     ),
   );
   expect(result).toEqual(["closed", "closed", "ABORT_ERR", "ABORT_ERR", "ABORT_ERR", "the reason"]);
@@ -182,11 +182,11 @@ test("where opening fails, no listener is left at the signal, and the async reso
       ]);
       await turns(20);
       server.close();
-      console.log(JSON.stringify({
+      report({
         errors: errors.map((error) => error.code),
         listeners: getEventListeners(signal, "abort").length,
         alive: alive.size,
-      }));`,
+      });`,
     ),
   );
   expect(result).toEqual({
@@ -222,7 +222,7 @@ test("a signal that options' getters or the caller's callbacks abort makes no so
       await turns(20);
       const more = sockets() - before;
       server.close();
-      console.log(JSON.stringify({ errors, more }));`,
+      report({ errors, more });`,
     ),
   );
   expect(result).toEqual({ errors: ["early", "early", "early", "early", "in allowAddress", "in lookup"], more: 0 });
@@ -264,7 +264,7 @@ test("a constructor that finds the stack full leaves no socket (R-keep)", async 
         await turns(50);
       }
       server.close();
-      console.log(JSON.stringify(counts));`,
+      report(counts);`,
     ),
     { openFiles: 4096 },
   );

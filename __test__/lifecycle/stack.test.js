@@ -295,7 +295,7 @@ describe("programs that change how stacks are made", () => {
       const failed = await connect("127.0.0.1", 1).catch((error) => error);
       let stack;
       try { ({ stack } = failed); } catch { stack = "threw"; }
-      console.log(JSON.stringify([failed.code, String(stack)]));
+      report([failed.code, String(stack)]);
     })();`;
 
   test.each([
@@ -335,7 +335,7 @@ test("a socket whose opened was read holds nothing of the call once it is over (
       }
       server.close();
       for (let i = 0; i < 10; i++) { gc(); await turns(5); }
-      console.log(JSON.stringify([sockets.length, refs.filter((ref) => ref.deref()).length]));
+      report([sockets.length, refs.filter((ref) => ref.deref()).length]);
     })();`,
     { nodeArgs: ["--expose-gc"] },
   );

@@ -124,7 +124,7 @@ describe("once() leaves nothing behind (R-once)", () => {
        const other = new UDPSocket();
        waitFor(other, "message");
        other.unref();
-       setTimeout(() => console.log(JSON.stringify(unhandled)), 50);`,
+       setTimeout(() => report(unhandled), 50);`,
     );
     expect(outcome).toEqual(["InvalidStateError"]);
   });
@@ -157,7 +157,7 @@ describe("once() leaves nothing behind (R-once)", () => {
            await turn();
            global.gc();
          }
-         console.log(JSON.stringify(refs.map((ref) => ref.deref() === undefined)));
+         report(refs.map((ref) => ref.deref() === undefined));
          globalThis.kept = signal;
        })();`,
       { nodeArgs: ["--expose-gc"] },
@@ -182,7 +182,7 @@ describe("once() and an error that nobody hears otherwise (R-unheard)", () => {
        };
        (async () => {
          ${code}
-         setTimeout(() => console.log(JSON.stringify(warnings)), 50);
+         setTimeout(() => report(warnings), 50);
        })();`,
     );
 
@@ -226,7 +226,7 @@ describe("the stack of what once() rejects with leads to the caller", () => {
          const peer = await connected;
          peer.on("error", () => {});
          setImmediate(() => { ${end} });
-         await theCaller(socket).catch(({ name, message, code, stack }) => console.log(JSON.stringify({ name, message, code, stack })));
+         await theCaller(socket).catch(({ name, message, code, stack }) => report({ name, message, code, stack }));
          socket.reset();
          server.close();
        })();`,

@@ -324,12 +324,12 @@ test("50 peers that take nothing: what was held for them is there for the next 5
     (async () => {
       const before = process.memoryUsage.rss();
       const [first, second] = [await fifty(), await fifty()];
-      process.stdout.write(JSON.stringify({ held: first.most - before, again: second.most - before, codes: [...first.codes, ...second.codes] }));
+      report({ held: first.most - before, again: second.most - before, codes: [...first.codes, ...second.codes] });
     })();`;
-  const { code, stdout, stderr } = await run(script, { args: [String(server.port)], timeout: 25_000 });
+  const { code, reports, stderr } = await run(script, { args: [String(server.port)], timeout: 25_000 });
   expect(stderr).toBe("");
   expect(code).toBe(0);
-  const { held, again, codes } = JSON.parse(stdout);
+  const [{ held, again, codes }] = reports;
   expect(codes).toEqual(["ETIMEDOUT", "ETIMEDOUT"]);
   expect(held).toBeGreaterThan(100 * MIB);
   expect(again).toBeLessThan(1.5 * held);

@@ -129,7 +129,7 @@ test("where EventTarget.prototype's methods have been replaced, listeners and ev
       socket.onmessage = null;
       controller.abort();
       socket.close();
-      console.log(JSON.stringify(calls));
+      report(calls);
     };
     socket.send("x", "127.0.0.1", socket.localPort);`,
   );
@@ -174,7 +174,7 @@ test("TCP_UDP_SOCKETS_LISTENERS=overrides takes the other way, and where the two
     const socket = new UDPSocket({ localAddress: "127.0.0.1" });
     socket.addEventListener("message", () => {
       socket.close();
-      console.log(JSON.stringify(own.sort()));
+      report(own.sort());
     });
     socket.send("x", "127.0.0.1", socket.localPort);`;
   expect(await runJSON(script)).toEqual(["addEventListener"]);

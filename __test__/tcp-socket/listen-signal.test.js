@@ -55,7 +55,7 @@ test("several listeners of one signal are all gone at the abort, after a garbage
       client.destroy();
       end.destroy();
       peer.close();
-      console.log(JSON.stringify({ left, got, swallowed }));`,
+      report({ left, got, swallowed });`,
     ),
     how,
   );
@@ -250,7 +250,7 @@ test("100,000 once() of one signal, one after the other, leave nothing at it (R-
       }
       left.push(getEventListeners(signal, "abort").length);
       socket.close();
-      console.log(JSON.stringify({ growth, left, most }));`,
+      report({ growth, left, most });`,
     ),
     how,
   );
@@ -285,7 +285,7 @@ test("a signal keeps no closed socket alive, and a socket no signal that nothing
       for (let i = 0; i < 20 && [...refs, ...signals].some((ref) => ref.deref()); i++) await sweep();
       const left = [refs, signals].map((all) => all.filter((ref) => ref.deref()).length);
       open.close();
-      console.log(JSON.stringify({ left, listeners: getEventListeners(signal, "abort").length }));`,
+      report({ left, listeners: getEventListeners(signal, "abort").length });`,
     ),
     how,
   );

@@ -17,7 +17,7 @@ function warningsOf(script) {
     ${script}
     setTimeout(() => {
       for (const socket of sockets) socket.close();
-      console.log(JSON.stringify(warnings));
+      report(warnings);
     }, 100);
   `);
 }

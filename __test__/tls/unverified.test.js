@@ -149,8 +149,8 @@ describe("R-tls-verify: self-signed certificates that the environment names", ()
     const server = await listenTLS({ cert: mine.cert, key: mine.key });
     const script = `
       const socket = new TCPSocket("127.0.0.1", ${server.port}, { useSecureTransport: true });
-      socket.onopen = () => { console.log(JSON.stringify("open")); socket.reset(); };
-      socket.onerror = ({ error }) => console.log(JSON.stringify(error.code));`;
+      socket.onopen = () => { report("open"); socket.reset(); };
+      socket.onerror = ({ error }) => report(error.code);`;
     const path = folder({ "mine.pem": mine.cert, "other.pem": selfSigned().cert });
     expect(await runJSON(script, { env: { [variable]: path("mine.pem") } })).toBe("open");
     expect(await runJSON(script, { env: { [variable]: path("other.pem") } })).toMatch(/^ERR_TLS_/);
