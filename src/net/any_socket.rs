@@ -6,6 +6,7 @@ use super::errand::Errand;
 use super::event::EventKind;
 use super::tcp_server_socket::TcpServerSocket;
 use super::tcp_socket::{Note, TcpSocket};
+use super::timers::Timers;
 use super::turn::Step;
 use super::udp_socket::UdpSocket;
 use super::{Id, SocketError};
@@ -49,6 +50,7 @@ impl AnySocket {
             Self::Errand(_) => vec![EventKind::Lookup(Err(error))],
             Self::Broken(_) => return,
         };
+        self.clear_deadlines(&mut context.timers);
         let broken = std::mem::replace(self, Self::Broken(left.into()));
         // It is over, whatever befalls it on its way out.
         let _ = catch_unwind(AssertUnwindSafe(move || {
@@ -57,6 +59,17 @@ impl AnySocket {
                 tcp.drop_held(context);
             }
         }));
+    }
+
+    /// It goes: what it has set is not to be waited for.
+    pub fn clear_deadlines(&mut self, timers: &mut Timers) {
+        match self {
+            Self::Tcp(tcp) => tcp.clear_deadlines(timers),
+            Self::Udp(udp) => udp.clear_deadlines(timers),
+            Self::Server(server) => server.clear_deadlines(timers),
+            Self::Errand(errand) => errand.clear_deadlines(timers),
+            Self::Broken(_) => {}
+        }
     }
 
     /// To be stepped in the next turn.

@@ -7,6 +7,7 @@ use super::any_socket::AnySocket;
 use super::context::Context;
 use super::event::EventKind;
 use super::resolver::{self, Family, Pending};
+use super::timers::{Deadline, Timers};
 use super::turn::Step;
 use super::{Id, Net, SocketError};
 
@@ -22,8 +23,7 @@ enum Work {
     Timer {
         /// When it was asked for.
         due: Instant,
-        /// Under which `Timers` know it.
-        deadline: Instant,
+        deadline: Deadline,
         has_come: bool,
     },
 }
@@ -52,10 +52,10 @@ impl Errand {
         }
     }
 
-    /// Nobody waits for it any more.
-    pub fn cancel(&self, id: Id, context: &mut Context) {
-        if let Work::Timer { deadline, .. } = self.work {
-            context.timers.remove(deadline, id);
+    /// It goes.
+    pub fn clear_deadlines(&mut self, timers: &mut Timers) {
+        if let Work::Timer { deadline, .. } = &mut self.work {
+            deadline.clear(timers);
         }
     }
 
@@ -84,8 +84,8 @@ impl Net {
     /// Tells once, `after` from now: never earlier, and a little later where it is a second or more.
     pub fn open_timer(&mut self, owner: u32, after: Duration) -> Result<Id, SocketError> {
         self.open(owner, |id, context| {
-            let now = Instant::now();
-            let deadline = context.timers.add(now, after, id);
+            let (now, mut deadline) = (Instant::now(), Deadline::default());
+            deadline.set(&mut context.timers, now, after, id);
             Ok(AnySocket::Errand(Errand::new(Work::Timer { due: now + after, deadline, has_come: false })))
         })
     }

@@ -10,6 +10,7 @@ use super::context::Context;
 use super::event::EventKind;
 use super::options::{ServerOptions, StreamOptions};
 use super::seats::Seats;
+use super::timers::{Deadline, Timers};
 use super::tls::{Reception, ServerContext, server_context};
 use super::turn::Step;
 use super::{Id, SocketError, endpoint, errno, socket_options};
@@ -39,6 +40,8 @@ pub struct TcpServerSocket {
     budget: usize,
     /// accept(2) failed: waiting for the pause to end.
     paused: bool,
+    /// Of the pause.
+    deadline: Deadline,
     /// That has been told, and no accept has succeeded since: one `error` a spell.
     failure_told: bool,
 }
@@ -76,6 +79,7 @@ impl TcpServerSocket {
             readable: false,
             budget: ACCEPTS,
             paused: false,
+            deadline: Deadline::default(),
             failure_told: false,
         })
     }
@@ -106,6 +110,7 @@ impl TcpServerSocket {
     /// close(): the port is free. Returns whether nothing is left to be delivered (R-srv-close).
     pub fn close(&mut self, id: Id, context: &mut Context) -> bool {
         self.listener = None;
+        self.clear_deadlines(&mut context.timers);
         let deliver = self.is_served();
         let Some(reception) = &mut self.reception else { return true };
         reception.close(deliver, &mut context.pool);
@@ -144,6 +149,11 @@ impl TcpServerSocket {
         self.paused = false;
     }
 
+    /// It goes, or accepts no more.
+    pub fn clear_deadlines(&mut self, timers: &mut Timers) {
+        self.deadline.clear(timers);
+    }
+
     /// Accepts the next connection, if somebody is there for it (R-listen).
     pub fn step(&mut self, id: Id, context: &mut Context) -> Step {
         if let Some(step) = self.step_reception() {
@@ -175,7 +185,7 @@ impl TcpServerSocket {
                 // again (on Windows it does so only after WouldBlock): after a pause it is tried again.
                 Err(error) => {
                     self.paused = true;
-                    context.timers.add(Instant::now(), PAUSE, id);
+                    self.deadline.set(&mut context.timers, Instant::now(), PAUSE, id);
                     if !std::mem::replace(&mut self.failure_told, true) {
                         let error = SocketError::system_at("accept", self.local, error);
                         return Step::Event(EventKind::ServerError(error), false);

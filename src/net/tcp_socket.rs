@@ -25,6 +25,7 @@ use super::options::{StreamOptions, TcpOptions};
 use super::seats::Seat;
 use super::send_queue::SendQueue;
 use super::tcp_open::{self, Attempt};
+use super::timers::{Deadline, Timers};
 use super::tls::{Limit, client_role};
 use super::turn::Step;
 use super::{Id, SocketError, endpoint};
@@ -80,6 +81,9 @@ pub struct TcpSocket {
     is_accepted: bool,
     /// connectTimeout: until it is connected.
     limit: Option<Limit>,
+    /// Of `limit`, and of `linger`.
+    limit_deadline: Deadline,
+    linger_deadline: Deadline,
     /// connectTimeout is 0: none, for TLS neither.
     is_patient: bool,
     secure: Option<Box<Secure>>,
@@ -104,7 +108,6 @@ impl TcpSocket {
         if let Some(role) = role {
             socket.secure_when_connected(role);
         }
-        socket.limit_attempt(options.connect_timeout, id, context);
         let mut stream = match attempt {
             Attempt::Started(stream) => stream,
             Attempt::Failed(error) => {
@@ -122,6 +125,7 @@ impl TcpSocket {
             socket.local = endpoint::canonical(local);
         }
         socket.stream = Some(stream);
+        socket.limit_attempt(options.connect_timeout, id, context);
         Ok(socket)
     }
 
@@ -150,7 +154,7 @@ impl TcpSocket {
         if let Some(milliseconds) = milliseconds.filter(|&milliseconds| milliseconds > 0) {
             let (now, after) = (Instant::now(), Duration::from_millis(milliseconds.into()));
             self.limit = Some(Limit { at: now + after, milliseconds: milliseconds.into(), is_connect: true });
-            context.timers.add(now, after, id);
+            self.limit_deadline.set(&mut context.timers, now, after, id);
         }
     }
 
@@ -187,6 +191,8 @@ impl TcpSocket {
             last_event: None,
             is_accepted: false,
             limit: None,
+            limit_deadline: Deadline::default(),
+            linger_deadline: Deadline::default(),
             is_patient: false,
             secure: None,
         }
@@ -214,7 +220,7 @@ impl TcpSocket {
         {
             let now = Instant::now();
             if now < limit.at {
-                context.timers.add(now, limit.at - now, id);
+                self.limit_deadline.set(&mut context.timers, now, limit.at - now, id);
             } else {
                 self.limit = None;
                 self.machine.lost(limit.passed(self.remote));
@@ -231,8 +237,15 @@ impl TcpSocket {
             self.linger = None;
             self.machine.peer_ended();
         } else {
-            context.timers.add(now, end - now, id);
+            self.linger_deadline.set(&mut context.timers, now, end - now, id);
         }
+    }
+
+    /// It goes, or its connection has.
+    pub fn clear_deadlines(&mut self, timers: &mut Timers) {
+        self.limit_deadline.clear(timers);
+        self.linger_deadline.clear(timers);
+        self.end_flush_limit(timers);
     }
 
     // --- calls from above ---
@@ -382,7 +395,7 @@ impl TcpSocket {
         if self.linger.is_none() && self.machine.lingers() {
             let now = Instant::now();
             self.linger = Some(Linger { since: now, heard: now });
-            context.timers.add(now, LINGER_SILENCE, id);
+            self.linger_deadline.set(&mut context.timers, now, LINGER_SILENCE, id);
         }
     }
 
@@ -395,7 +408,10 @@ impl TcpSocket {
             self.end_relay(Note::Lost, context);
         }
         let kind = match event {
-            Event::Open => EventKind::Open(self.local),
+            Event::Open => {
+                self.limit_deadline.clear(&mut context.timers);
+                EventKind::Open(self.local)
+            }
             Event::HalfClose => EventKind::HalfClose,
             Event::Ended => EventKind::Ended,
             Event::Drain => EventKind::Drain,
@@ -431,7 +447,7 @@ impl TcpSocket {
         self.queue.clear(&mut context.pool);
         self.drop_held(context);
         self.linger = None;
-        self.end_flush_limit(context);
+        self.clear_deadlines(&mut context.timers);
         self.seat = None;
     }
 

@@ -182,7 +182,8 @@ impl Net {
     }
 
     fn remove(&mut self, id: Id) {
-        let entry = self.sockets.remove(id.index());
+        let mut entry = self.sockets.remove(id.index());
+        entry.socket.clear_deadlines(&mut self.context.timers);
         self.references -= usize::from(entry.referenced);
         self.owners[entry.owner as usize] -= 1;
     }
@@ -190,6 +191,11 @@ impl Net {
     /// How many sockets an owner has open.
     pub fn open_sockets(&self, owner: u32) -> u32 {
         self.owners.get(owner as usize).copied().unwrap_or(0)
+    }
+
+    /// How many deadlines sockets have set.
+    pub fn deadlines(&self) -> usize {
+        self.context.timers.len()
     }
 
     /// Whose a socket is.

@@ -13,6 +13,7 @@ use super::mmsg;
 use super::mmsg::Received;
 use super::multicast::{GroupRequest, Member, Memberships};
 use super::options::UdpOptions;
+use super::timers::{Deadline, Timers};
 use super::turn::Step;
 use super::udp_open::Opened;
 use super::udp_queue::UdpQueue;
@@ -72,6 +73,10 @@ pub struct UdpSocket {
     receive_failed: bool,
     /// The system took no more: wait until it says that it does.
     blocked: bool,
+    /// Of the pause after a want of buffers.
+    deadline: Deadline,
+    /// Of the pause after receiving has failed.
+    receive_deadline: Deadline,
     /// close() was called, or send() ended the socket.
     closed: bool,
     blob_asked: bool,
@@ -129,6 +134,8 @@ impl UdpSocket {
             paused: false,
             receive_failed: false,
             blocked: false,
+            deadline: Deadline::default(),
+            receive_deadline: Deadline::default(),
             closed: false,
             blob_asked: false,
             blob_due: false,
@@ -160,6 +167,12 @@ impl UdpSocket {
         self.paused = false;
         self.blocked = false;
         self.mark_dirty(id, context);
+    }
+
+    /// It goes.
+    pub fn clear_deadlines(&mut self, timers: &mut Timers) {
+        self.deadline.clear(timers);
+        self.receive_deadline.clear(timers);
     }
 
     // --- calls from above ---
@@ -425,7 +438,7 @@ impl UdpSocket {
                         self.fail(SocketError::system("recv", error));
                         if std::mem::replace(&mut self.receive_failed, true) {
                             self.paused = true;
-                            context.timers.add(Instant::now(), RECEIVE_PAUSE, id);
+                            self.receive_deadline.set(&mut context.timers, Instant::now(), RECEIVE_PAUSE, id);
                         }
                     }
                 }
@@ -459,7 +472,7 @@ impl UdpSocket {
                 }
                 Err(error) if errno::is_resource_shortage(&error) => {
                     self.blocked = true;
-                    context.timers.add(Instant::now(), NO_BUFFER_PAUSE, id);
+                    self.deadline.set(&mut context.timers, Instant::now(), NO_BUFFER_PAUSE, id);
                     return;
                 }
                 Err(error) if segment => {
@@ -480,10 +493,11 @@ impl UdpSocket {
     /// Watched for writability only while that is waited for: each datagram that leaves would wake us.
     fn set_blocked(&mut self, blocked: bool, id: Id, context: &mut Context) {
         self.blocked = blocked;
+        self.deadline.clear(&mut context.timers);
         let interest = if blocked { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
         if context.registry.reregister(&mut self.socket, id.token(), interest).is_err() {
             // It cannot be watched for want of memory: try again after a while.
-            context.timers.add(Instant::now(), NO_BUFFER_PAUSE, id);
+            self.deadline.set(&mut context.timers, Instant::now(), NO_BUFFER_PAUSE, id);
         }
     }
 

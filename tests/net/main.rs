@@ -4,6 +4,7 @@ mod driver;
 
 mod blobs;
 mod close_timeout;
+mod deadlines;
 mod errands;
 mod options;
 mod relay;

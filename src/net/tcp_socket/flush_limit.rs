@@ -6,6 +6,7 @@ use socket2::SockRef;
 
 use super::TcpSocket;
 use crate::net::context::Context;
+use crate::net::timers::{Deadline, Timers};
 use crate::net::unacknowledged::unacknowledged;
 use crate::net::{Id, SocketError};
 
@@ -15,9 +16,11 @@ const LOOKS: u32 = 30;
 
 /// The limit of a flush under way.
 pub(super) struct FlushLimit {
-    /// The socket, and its deadline as `Timers::add` returned it: when the peer's progress is looked at next.
+    /// The socket.
     id: Id,
-    at: Instant,
+    /// When the peer's progress is looked at next.
+    due: Instant,
+    deadline: Deadline,
     /// Since when the peer has acknowledged nothing.
     since: Instant,
     /// Bytes that the peer had acknowledged at the last look. Only the difference of two looks means something.
@@ -31,15 +34,18 @@ impl TcpSocket {
             return;
         }
         let now = Instant::now();
-        let at = context.timers.add(now, self.close_limit() / LOOKS, id);
+        let after = self.close_limit() / LOOKS;
+        let mut deadline = Deadline::default();
+        deadline.set(&mut context.timers, now, after, id);
         let acknowledged = self.acknowledged(self.unacknowledged());
-        self.flush_limit = Some(Box::new(FlushLimit { id, at, since: now, acknowledged }));
+        self.flush_limit = Some(Box::new(FlushLimit { id, due: now + after, deadline, since: now, acknowledged }));
     }
 
     /// The deadline has come: the connection is lost where the peer has acknowledged nothing for closeTimeout.
     pub(super) fn look_at_flush(&mut self, context: &mut Context) {
         let now = Instant::now();
-        let Some(mut flush) = self.flush_limit.take_if(|flush| flush.at <= now) else { return };
+        let Some(mut flush) = self.flush_limit.take_if(|flush| flush.due <= now) else { return };
+        flush.deadline.clear(&mut context.timers);
         if !self.machine.is_flushing() {
             return;
         }
@@ -55,15 +61,17 @@ impl TcpSocket {
         if left.is_zero() {
             self.flush_timed_out(context);
         } else {
-            flush.at = context.timers.add(now, left.min(self.close_limit() / LOOKS), flush.id);
+            let after = left.min(self.close_limit() / LOOKS);
+            flush.deadline.set(&mut context.timers, now, after, flush.id);
+            flush.due = now + after;
             self.flush_limit = Some(flush);
         }
     }
 
     /// The flush is over.
-    pub(super) fn end_flush_limit(&mut self, context: &mut Context) {
-        if let Some(flush) = self.flush_limit.take() {
-            context.timers.remove(flush.at, flush.id);
+    pub(super) fn end_flush_limit(&mut self, timers: &mut Timers) {
+        if let Some(mut flush) = self.flush_limit.take() {
+            flush.deadline.clear(timers);
         }
     }
 

@@ -106,7 +106,7 @@ impl TcpSocket {
         self.limit = limit;
         if let Some(limit) = limit {
             let now = Instant::now();
-            context.timers.add(now, limit.at.saturating_duration_since(now), id);
+            self.limit_deadline.set(&mut context.timers, now, limit.at.saturating_duration_since(now), id);
         }
         self.begin_when_flushed(id, context);
         self.mark_dirty(id, context);
@@ -201,6 +201,7 @@ impl TcpSocket {
             secure.is_established = true;
             secure.secured_due = secure.upgrade;
             self.limit = None;
+            self.limit_deadline.clear(&mut context.timers);
             self.writable = true;
             self.machine.connected();
         }

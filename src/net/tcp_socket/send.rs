@@ -177,7 +177,7 @@ impl TcpSocket {
     /// Our FIN is on its way.
     pub(super) fn end_sent(&mut self, id: Id, context: &mut Context) {
         self.machine.fin_sent();
-        self.end_flush_limit(context);
+        self.end_flush_limit(&mut context.timers);
         self.tell_end_passed(context);
         self.start_linger(id, context);
     }

@@ -122,10 +122,7 @@ impl Net {
             }
             AnySocket::Udp(udp) => udp.close(id, context),
             AnySocket::Server(server) => server.close(id, context),
-            AnySocket::Errand(errand) => {
-                errand.cancel(id, context);
-                true
-            }
+            AnySocket::Errand(_) => true,
             AnySocket::Broken(_) => false,
         });
         self.pass_notes();
