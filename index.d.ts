@@ -69,7 +69,7 @@ export interface MulticastOptions {
 export type SocketError = Omit<DOMException, "code"> & {
   /**
    * The system's name of the error, such as `"ECONNREFUSED"` or `"EADDRINUSE"`. Where the system has none:
-   * `"ECONNABORTED"` (close() while connecting), `"ETIMEDOUT"` (a timeout), `"ENOBUFS"` (buffer full),
+   * `"ECONNABORTED"` (close() while connecting), `"ETIMEDOUT"` (a timeout), `"ENOBUFS"` (buffer full, or no memory),
    * `"EMSGSIZE"` (datagram too long), `"EIO"` (a Blob that cannot be read),
    * `"ENOTFOUND"` (connect() found no address), `"ERR_ADDRESS_BLOCKED"` (its `allowAddress` allowed none), `"ABORT_ERR"` (a
    * signal; its reason is the `cause`).
@@ -363,6 +363,7 @@ export declare class UDPSocket extends EventTarget {
    * @throws InvalidStateError: the socket is closed.
    * @throws InvalidAccessError: `data` is nothing that can be sent, or a detached buffer (R-types); there is no
    *   destination; it is no address or port, or of a family that the socket cannot reach (R-udp-family).
+   * @throws NetworkError: there is no memory to keep the bytes in (`code` `"ENOBUFS"`); nothing has changed (R-error).
    */
   send(data: SendData, remoteAddress?: string | null, remotePort?: Port | null): boolean;
 
@@ -708,6 +709,7 @@ export declare class TCPSocket extends EventTarget {
    * @returns true: go on; false: more than `highWaterMark` bytes are buffered, wait for `drain` (R-tcp-send).
    * @throws InvalidStateError: the socket is not `"open"`.
    * @throws InvalidAccessError: `data` is nothing that can be sent, or a detached buffer (R-types).
+   * @throws NetworkError: there is no memory to keep the bytes in (`code` `"ENOBUFS"`); nothing has changed (R-error).
    */
   send(data: SendData): boolean;
   /**

@@ -3,6 +3,7 @@
 // What TCPSocket.send() and the socket's `writable` hand over.
 
 const { enqueue, toBlob } = require("./blob.js");
+const { fromFailure } = require("./errors.js");
 const native = require("./native.js");
 const { encode, isUsualBytes, notOpen, notSendable, unusualBytes } = require("./send.js");
 
@@ -25,19 +26,20 @@ function transmit(record, data) {
   if (isUsualBytes(data)) {
     taken = send(record.id, data);
   } else if (typeof data === "string") {
-    taken = data.length <= SHORT_STRING ? sendScratch(record.id, encode(data)) : sendString(record.id, data);
+    const bytes = data.length <= SHORT_STRING ? encode(data) : -1;
+    taken = bytes >= 0 ? sendScratch(record.id, bytes) : sendString(record.id, data);
   } else {
     taken = sendUnusual(record, data);
   }
-  if (taken < 0) {
-    // Step 1.
-    throw notOpen(record);
+  if (taken === 1) {
+    return true;
   }
   if (taken === 0) {
     record.isDrainDue = true;
     return false;
   }
-  return true;
+  // Step 1.
+  throw typeof taken === "number" ? notOpen(record) : fromFailure(taken, "TCPSocket.send()");
 }
 
 /**
@@ -64,7 +66,7 @@ function sendUnusual(record, data) {
     return sendScratch(record.id, 0);
   }
   const taken = sendBlob(record.id, blob.size);
-  if (taken >= 0) {
+  if (taken === 0 || taken === 1) {
     enqueue(record, blob);
   }
   return taken;

@@ -8,7 +8,8 @@ use napi::sys;
 
 use super::environment::Environment;
 use super::events::SLOTS;
-use super::values::{Raw, Value, boolean, failure, int, null, to_bool, to_bytes, to_string, to_u32, undefined};
+use super::values::{Raw, Value, boolean, failure, int, null, ok, to_bool, to_bytes, to_string, to_u32, undefined};
+use crate::net::memory::NoMemory;
 use crate::net::{Id, SocketError, hooks, panic_message};
 
 /// What the slots say where this turn has no more events for a host: a kind that there is not.
@@ -44,20 +45,21 @@ impl Call<'_> {
     }
 
     /// An argument that is a string.
-    pub fn text(&self, index: usize) -> Option<String> {
+    pub fn text(&self, index: usize) -> Result<Option<String>, NoMemory> {
         to_string(self.raw, self.arguments[index])
     }
 
     /// The bytes of an argument, good until this call returns: no JavaScript runs in it.
     pub fn bytes(&self, index: usize) -> Option<&[u8]> {
-        // SAFETY: nothing in a call runs JavaScript before the bytes are copied or written.
+        // SAFETY: the slice lives as long as this call is borrowed. Nothing in it runs JavaScript before the bytes are copied or
+        // written.
         unsafe { to_bytes(self.raw, self.arguments[index]) }
     }
 
     /// What the caller encoded into its scratch buffer.
     pub fn scratch(&self, id: Id, length: u32) -> &[u8] {
         let owner = self.environment.net(|net| net.owner(id)).flatten().unwrap_or(u32::MAX);
-        // SAFETY: the socket's own JavaScript calls, so its buffer is alive; it does not run before the bytes are used.
+        // SAFETY: the bytes are copied or written in this call, before JavaScript runs again.
         self.environment.host(owner, |host| unsafe { host.scratch(length as usize) }).unwrap_or(&[])
     }
 }
@@ -89,12 +91,15 @@ pub fn run(
 ) -> Value {
     let mut arguments = [ptr::null_mut(); ARGUMENTS];
     let (mut count, mut data) = (ARGUMENTS, ptr::null_mut());
-    // SAFETY: room for `count` arguments; missing ones are filled with undefined. The data is the environment, which
-    // lives longer than its functions can be called.
-    let environment = unsafe {
-        sys::napi_get_cb_info(raw, info, &raw mut count, arguments.as_mut_ptr(), ptr::null_mut(), &raw mut data);
-        &*data.cast::<Environment>()
+    // SAFETY: the engine has called with `info`; there is room for `count` arguments, and missing ones are filled with undefined.
+    let asked = unsafe {
+        sys::napi_get_cb_info(raw, info, &raw mut count, arguments.as_mut_ptr(), ptr::null_mut(), &raw mut data)
     };
+    if !ok(asked) {
+        return ptr::null_mut();
+    }
+    // SAFETY: the data is what `define` has given: the environment, which lives longer than its functions can be called.
+    let environment = unsafe { &*data.cast::<Environment>() };
     let call = Call { environment, raw, arguments };
     let called = guarded(|| {
         hooks::pass(name);

@@ -12,11 +12,15 @@ use super::environment::Environment;
 use super::events::{self, SLOTS};
 use super::host::Host;
 use super::values::{
-    Raw, Value, boolean, failure, get, int, null, object, ok, set, string, to_string, to_u64, type_of, uint, undefined,
+    Raw, Value, attempt, boolean, failure, get, int, null, object, ok, set, string, to_string, to_u64, type_of, uint,
+    undefined,
 };
 use super::wake::Source;
 use super::{options, secure};
-use crate::net::{Destination, Event, Family, GroupRequest, Id, Net, SocketError, UdpSent, address_text, hooks};
+use crate::net::memory::NoMemory;
+use crate::net::{
+    Destination, Event, Family, GroupRequest, Id, Net, SocketError, UdpSent, Unkept, address_text, hooks,
+};
 use crate::proto::{Intake, Sent};
 
 /// The number of "closed", and what a send answers with where the socket is not "open".
@@ -121,8 +125,8 @@ unsafe extern "C" fn free(_env: Raw, data: *mut c_void, _hint: *mut c_void) {
 
 fn attach(call: &Call<'_>) -> Value {
     let options = call.arguments[1];
-    let source = to_string(call.raw, get(call.raw, options, c"wake")).and_then(|name| Source::named(&name));
-    match (Host::new(call.raw, call.arguments[0], options), source) {
+    let name = attempt!(call, to_string(call.raw, get(call.raw, options, c"wake"))).unwrap_or_default();
+    match (Host::new(call.raw, call.arguments[0], options), Source::named(&name)) {
         (Some(host), Some(source)) => uint(call.raw, call.environment.attach(host, source)),
         _ => {
             let reason = "attach() takes serve and { wake, setImmediate, allocate, scratch, slots }".to_owned();
@@ -183,7 +187,7 @@ fn set_local(call: &Call<'_>, opened: Value, local: &std::net::SocketAddr) {
 }
 
 fn open_tcp(call: &Call<'_>) -> Value {
-    let options = options::tcp(call.raw, call.arguments[1]);
+    let options = attempt!(call, options::tcp(call.raw, call.arguments[1]));
     let result = call.environment.open(call.number(0), |net| net.open_tcp(call.number(0), &options));
     opened(call, result, |id, opened| {
         let ends = call.environment.net(|net| net.tcp(id, |tcp, _| (tcp.local, tcp.remote))).flatten();
@@ -195,7 +199,7 @@ fn open_tcp(call: &Call<'_>) -> Value {
 }
 
 fn open_udp(call: &Call<'_>) -> Value {
-    let options = options::udp(call.raw, call.arguments[1]);
+    let options = attempt!(call, options::udp(call.raw, call.arguments[1]));
     let result = call.environment.open(call.number(0), |net| net.open_udp(call.number(0), &options));
     opened(call, result, |id, opened| {
         let ends = call.environment.net(|net| net.udp(id, |udp, _| (udp.local, udp.remote))).flatten();
@@ -208,7 +212,7 @@ fn open_udp(call: &Call<'_>) -> Value {
 }
 
 fn open_server(call: &Call<'_>) -> Value {
-    let options = options::server(call.raw, call.arguments[1]);
+    let options = attempt!(call, options::server(call.raw, call.arguments[1]));
     let result = call.environment.open(call.number(0), |net| net.open_server(call.number(0), &options));
     opened(call, result, |id, opened| {
         if let Some(local) = call.environment.net(|net| net.server(id, |server, _| server.local)).flatten() {
@@ -218,7 +222,7 @@ fn open_server(call: &Call<'_>) -> Value {
 }
 
 fn open_lookup(call: &Call<'_>) -> Value {
-    let (owner, name) = (call.number(0), call.text(1).unwrap_or_default());
+    let (owner, name) = (call.number(0), attempt!(call, call.text(1)).unwrap_or_default());
     let family = match call.number(2) {
         4 => Family::V4,
         6 => Family::V6,
@@ -233,7 +237,7 @@ fn open_timer(call: &Call<'_>) -> Value {
 }
 
 fn parse_address(call: &Call<'_>) -> Value {
-    let text = call.text(0).unwrap_or_default();
+    let text = attempt!(call, call.text(0)).unwrap_or_default();
     match crate::net::parse_address("address", &text, 0) {
         Ok(address) => {
             let parsed = object(call.raw);
@@ -334,19 +338,21 @@ fn relay(call: &Call<'_>) -> Value {
     }
 }
 
-/// 1, 0 or -1, as docs/binding.md says.
-fn answer(call: &Call<'_>, sent: Option<Sent>) -> Value {
+/// 1, 0, -1 or a Failure, as docs/binding.md says.
+fn answer(call: &Call<'_>, sent: Option<std::result::Result<Sent, Unkept>>, bytes: usize) -> Value {
     let number = match sent {
-        Some(Sent::Taken(go_on)) => i32::from(go_on),
-        Some(Sent::Ignored | Sent::Full) => 0,
-        Some(Sent::NotOpen) | None => NOT_OPEN,
+        Some(Ok(Sent::Taken(go_on))) => i32::from(go_on),
+        Some(Ok(Sent::Ignored | Sent::Full)) => 0,
+        Some(Ok(Sent::NotOpen)) | None => NOT_OPEN,
+        Some(Err(Unkept)) => return failure(call.raw, &NoMemory { bytes }.into()),
     };
     int(call.raw, number)
 }
 
 fn send_bytes(call: &Call<'_>, data: &[u8]) -> Value {
     let id = call.id();
-    answer(call, call.environment.net(|net| net.tcp(id, |tcp, context| tcp.send(data, id, context))).flatten())
+    let sent = call.environment.net(|net| net.tcp(id, |tcp, context| tcp.send(data, id, context)));
+    answer(call, sent.flatten(), data.len())
 }
 
 fn send(call: &Call<'_>) -> Value {
@@ -354,7 +360,7 @@ fn send(call: &Call<'_>) -> Value {
 }
 
 fn send_string(call: &Call<'_>) -> Value {
-    send_bytes(call, call.text(1).unwrap_or_default().as_bytes())
+    send_bytes(call, attempt!(call, call.text(1)).unwrap_or_default().as_bytes())
 }
 
 fn send_scratch(call: &Call<'_>) -> Value {
@@ -363,7 +369,8 @@ fn send_scratch(call: &Call<'_>) -> Value {
 
 fn send_blob(call: &Call<'_>) -> Value {
     let (id, size) = (call.id(), to_u64(call.raw, call.arguments[1]).unwrap_or(0));
-    answer(call, call.environment.net(|net| net.tcp(id, |tcp, context| tcp.send_blob(size, id, context))).flatten())
+    let sent = call.environment.net(|net| net.tcp(id, |tcp, context| tcp.send_blob(size, id, context)));
+    answer(call, sent.flatten(), usize::try_from(size).unwrap_or(usize::MAX))
 }
 
 // --- UDP ---
@@ -374,7 +381,7 @@ fn to_destination(
     send: impl FnOnce(&mut Net, Id, Destination<'_>) -> Option<std::result::Result<UdpSent, SocketError>>,
 ) -> Value {
     let text = match type_of(call.raw, call.arguments[2]) {
-        sys::ValueType::napi_string => call.text(2),
+        sys::ValueType::napi_string => attempt!(call, call.text(2)),
         _ => None,
     };
     let port = u16::try_from(call.number(3)).unwrap_or(0);
@@ -396,7 +403,7 @@ fn send_to(call: &Call<'_>) -> Value {
 }
 
 fn send_string_to(call: &Call<'_>) -> Value {
-    send_bytes_to(call, call.text(1).unwrap_or_default().as_bytes())
+    send_bytes_to(call, attempt!(call, call.text(1)).unwrap_or_default().as_bytes())
 }
 
 fn send_scratch_to(call: &Call<'_>) -> Value {
@@ -409,7 +416,8 @@ fn send_blob_to(call: &Call<'_>) -> Value {
 }
 
 fn change_group(call: &Call<'_>, join: bool) -> Value {
-    let (group, interface, source) = (call.text(1).unwrap_or_default(), call.text(2), call.text(3));
+    let group = attempt!(call, call.text(1)).unwrap_or_default();
+    let (interface, source) = (attempt!(call, call.text(2)), attempt!(call, call.text(3)));
     let request = GroupRequest { group: &group, interface: interface.as_deref(), source: source.as_deref() };
     match call.environment.net(|net| net.udp(call.id(), |udp, _| udp.change_group(join, request))).flatten() {
         Some(Err(error)) => failure(call.raw, &error),
@@ -451,7 +459,7 @@ fn blob_piece(call: &Call<'_>) -> Value {
 }
 
 fn blob_fail(call: &Call<'_>) -> Value {
-    let (id, reason) = (call.id(), call.text(1).unwrap_or_default());
+    let (id, reason) = (call.id(), call.text(1).ok().flatten().unwrap_or_default());
     call.environment.net(|net| {
         net.tcp(id, |tcp, context| tcp.blob_failed(reason.clone(), id, context));
         net.udp(id, |udp, context| udp.blob_failed(reason, id, context));

@@ -5,6 +5,7 @@ use std::ffi::CStr;
 use napi::sys;
 
 use super::values::{Raw, Value, elements, get, to_bool, to_bytes, to_string, to_u32, type_of};
+use crate::net::memory::{self, NoMemory};
 use crate::net::{
     BufferSizes, Material, NamedCertificate, SecureOptions, ServerOptions, StreamOptions, TcpOptions, UdpOptions,
 };
@@ -22,8 +23,8 @@ impl Members {
         (type_of(self.env, member) != sys::ValueType::napi_undefined).then_some(member)
     }
 
-    fn text(&self, name: &CStr) -> Option<String> {
-        to_string(self.env, self.member(name)?)
+    fn text(&self, name: &CStr) -> Result<Option<String>, NoMemory> {
+        self.member(name).map_or(Ok(None), |text| to_string(self.env, text))
     }
 
     fn flag(&self, name: &CStr) -> Option<bool> {
@@ -42,16 +43,35 @@ impl Members {
         self.number(name).and_then(|port| u16::try_from(port).ok())
     }
 
-    fn list(&self, name: &CStr) -> Option<Vec<Value>> {
-        Some(elements(self.env, self.member(name)?))
+    /// What `read` makes of each element of a list, as far as it is of that kind; `None` where there is no list.
+    fn list<T>(
+        &self,
+        name: &CStr,
+        read: impl Fn(Raw, Value) -> Result<Option<T>, NoMemory>,
+    ) -> Result<Option<Vec<T>>, NoMemory> {
+        let Some(list) = self.member(name) else { return Ok(None) };
+        let elements = elements(self.env, list)?;
+        let mut read_ones = memory::vec(elements.len())?;
+        for element in elements {
+            read_ones.extend(read(self.env, element)?);
+        }
+        Ok(Some(read_ones))
     }
 
-    fn texts(&self, name: &CStr) -> Vec<String> {
-        self.list(name).unwrap_or_default().into_iter().filter_map(|text| to_string(self.env, text)).collect()
+    fn texts(&self, name: &CStr) -> Result<Vec<String>, NoMemory> {
+        Ok(self.list(name, to_string)?.unwrap_or_default())
     }
 
-    fn materials(&self, name: &CStr) -> Option<Vec<Material>> {
-        Some(self.list(name)?.into_iter().filter_map(|of| material(self.env, of)).collect())
+    fn materials(&self, name: &CStr) -> Result<Option<Vec<Material>>, NoMemory> {
+        self.list(name, material)
+    }
+
+    fn key(&self) -> Result<Option<Material>, NoMemory> {
+        self.member(c"key").map_or(Ok(None), |key| material(self.env, key))
+    }
+
+    fn secure(&self) -> Result<Option<SecureOptions>, NoMemory> {
+        self.member(c"secure").map(|object| secure(self.env, object)).transpose()
     }
 
     fn high_water_mark(&self) -> u32 {
@@ -75,84 +95,80 @@ impl Members {
 }
 
 /// Of openTcp.
-pub fn tcp(env: Raw, object: Value) -> TcpOptions {
+pub fn tcp(env: Raw, object: Value) -> Result<TcpOptions, NoMemory> {
     let members = Members { env, object };
-    TcpOptions {
-        remote_address: members.text(c"remoteAddress").unwrap_or_default(),
+    Ok(TcpOptions {
+        remote_address: members.text(c"remoteAddress")?.unwrap_or_default(),
         remote_port: members.port(c"remotePort").unwrap_or(0),
-        local_address: members.text(c"localAddress"),
+        local_address: members.text(c"localAddress")?,
         local_port: members.port(c"localPort"),
         shares_local_port: members.flag(c"sharesLocalPort").unwrap_or(false),
         ipv6_only: members.flag(c"ipv6Only"),
         buffers: members.buffers(),
         connect_timeout: members.number(c"connectTimeout"),
-        secure: members.member(c"secure").map(|object| secure(env, object)),
+        secure: members.secure()?,
         stream: members.stream(),
-    }
+    })
 }
 
 /// Of openServer.
-pub fn server(env: Raw, object: Value) -> ServerOptions {
+pub fn server(env: Raw, object: Value) -> Result<ServerOptions, NoMemory> {
     let members = Members { env, object };
-    ServerOptions {
-        local_address: members.text(c"localAddress"),
+    Ok(ServerOptions {
+        local_address: members.text(c"localAddress")?,
         local_port: members.port(c"localPort"),
         ipv6_only: members.flag(c"ipv6Only"),
         reuse_port: members.flag(c"reusePort").unwrap_or(false),
         max_connections: members.number(c"maxConnections"),
         handshake_timeout: members.number(c"handshakeTimeout").unwrap_or(10_000),
-        secure: members.member(c"secure").map(|object| secure(env, object)),
+        secure: members.secure()?,
         backlog: members.number(c"backlog").unwrap_or(511),
         stream: members.stream(),
-    }
+    })
 }
 
 /// `SecureTransportOptions`: lists where the interface takes one or many.
-pub fn secure(env: Raw, object: Value) -> SecureOptions {
+pub fn secure(env: Raw, object: Value) -> Result<SecureOptions, NoMemory> {
     let members = Members { env, object };
-    SecureOptions {
-        sni: members.text(c"sni"),
-        alpn: members.texts(c"alpn"),
-        ca: members.materials(c"ca"),
-        cert: members.materials(c"cert"),
-        key: members.member(c"key").and_then(|key| material(env, key)),
-        server_certificates: members
-            .list(c"serverCertificates")
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|named| {
-                let members = Members { env, object: named };
-                Some(NamedCertificate {
-                    name: members.text(c"name")?,
-                    cert: members.materials(c"cert")?,
-                    key: material(env, members.member(c"key")?)?,
-                })
-            })
-            .collect(),
+    Ok(SecureOptions {
+        sni: members.text(c"sni")?,
+        alpn: members.texts(c"alpn")?,
+        ca: members.materials(c"ca")?,
+        cert: members.materials(c"cert")?,
+        key: members.key()?,
+        server_certificates: members.list(c"serverCertificates", named)?.unwrap_or_default(),
         reject_unauthorized: members.flag(c"rejectUnauthorized").unwrap_or(true),
         request_cert: members.flag(c"requestCert").unwrap_or(false),
-        pins: members.texts(c"pinnedCertificates"),
-        only_tls13: members.text(c"minVersion").is_some_and(|version| version == "TLSv1.3"),
+        pins: members.texts(c"pinnedCertificates")?,
+        only_tls13: members.text(c"minVersion")?.is_some_and(|version| version == "TLSv1.3"),
         key_log: members.flag(c"keyLog").unwrap_or(false),
-    }
+    })
+}
+
+/// One of `serverCertificates`.
+fn named(env: Raw, object: Value) -> Result<Option<NamedCertificate>, NoMemory> {
+    let members = Members { env, object };
+    let (name, cert, key) = (members.text(c"name")?, members.materials(c"cert")?, members.key()?);
+    Ok(name.zip(cert).zip(key).map(|((name, cert), key)| NamedCertificate { name, cert, key }))
 }
 
 /// A string, or bytes.
-fn material(env: Raw, from: Value) -> Option<Material> {
+fn material(env: Raw, from: Value) -> Result<Option<Material>, NoMemory> {
     if type_of(env, from) == sys::ValueType::napi_string {
-        return to_string(env, from).map(Material::Text);
+        return Ok(to_string(env, from)?.map(Material::Text));
     }
     // SAFETY: the bytes are copied before JavaScript runs.
-    unsafe { to_bytes(env, from) }.map(|bytes| Material::Bytes(bytes.to_vec()))
+    let bytes = unsafe { to_bytes(env, from) };
+    Ok(bytes.map(memory::copy).transpose()?.map(Material::Bytes))
 }
 
 /// Of openUdp.
-pub fn udp(env: Raw, object: Value) -> UdpOptions {
+pub fn udp(env: Raw, object: Value) -> Result<UdpOptions, NoMemory> {
     let members = Members { env, object };
-    UdpOptions {
-        local_address: members.text(c"localAddress"),
+    Ok(UdpOptions {
+        local_address: members.text(c"localAddress")?,
         local_port: members.port(c"localPort"),
-        remote_address: members.text(c"remoteAddress"),
+        remote_address: members.text(c"remoteAddress")?,
         address_reuse: members.flag(c"addressReuse"),
         reuse_port: members.flag(c"reusePort").unwrap_or(false),
         loopback: members.flag(c"loopback"),
@@ -160,9 +176,9 @@ pub fn udp(env: Raw, object: Value) -> UdpOptions {
         ipv6_only: members.flag(c"ipv6Only"),
         time_to_live: members.octet(c"timeToLive"),
         multicast_time_to_live: members.octet(c"multicastTimeToLive"),
-        multicast_interface: members.text(c"multicastInterface"),
+        multicast_interface: members.text(c"multicastInterface")?,
         buffers: members.buffers(),
         high_water_mark: members.high_water_mark(),
         max_buffered_amount: members.number(c"maxBufferedAmount").unwrap_or(64 * 1024 * 1024),
-    }
+    })
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::call::Call;
 use super::options;
-use super::values::{Value, array, array_buffer, boolean, failure, null, object, set, string, undefined};
+use super::values::{Value, array, array_buffer, attempt, boolean, failure, null, object, set, string, undefined};
 use crate::net::{Limit, Role, SecureInfo, SocketError, client_role, server_context};
 
 /// How long startTls() may take where nobody says (R-tls-start).
@@ -12,7 +12,8 @@ const START_TLS: u32 = 10_000;
 
 /// `checkSecure(options, name)`.
 pub fn check(call: &Call<'_>) -> Value {
-    match client_role(&options::secure(call.raw, call.arguments[0]), &call.text(1).unwrap_or_default()) {
+    let options = attempt!(call, options::secure(call.raw, call.arguments[0]));
+    match client_role(&options, &attempt!(call, call.text(1)).unwrap_or_default()) {
         Ok(_) => undefined(call.raw),
         Err(error) => failure(call.raw, &error),
     }
@@ -20,8 +21,8 @@ pub fn check(call: &Call<'_>) -> Value {
 
 /// `startTls(id, options, name, milliseconds, isEarly)`.
 pub fn start_tls(call: &Call<'_>) -> Value {
-    let options = options::secure(call.raw, call.arguments[1]);
-    let name = call.text(2).unwrap_or_default();
+    let options = attempt!(call, options::secure(call.raw, call.arguments[1]));
+    let name = attempt!(call, call.text(2)).unwrap_or_default();
     let milliseconds = super::values::to_u32(call.raw, call.arguments[3]).unwrap_or(START_TLS);
     let limit = (milliseconds > 0).then(|| Limit {
         at: Instant::now() + Duration::from_millis(milliseconds.into()),
@@ -45,10 +46,8 @@ pub fn start_tls(call: &Call<'_>) -> Value {
 
 /// `setSecureContext(id, options)`.
 pub fn set_secure_context(call: &Call<'_>) -> Value {
-    let context = match server_context(&options::secure(call.raw, call.arguments[1])) {
-        Ok(context) => context,
-        Err(error) => return failure(call.raw, &error),
-    };
+    let options = attempt!(call, options::secure(call.raw, call.arguments[1]));
+    let context = attempt!(call, server_context(&options));
     let set = call.environment.net(|net| net.server(call.id(), |server, _| server.set_secure_context(context)));
     match set.flatten() {
         Some(true) => undefined(call.raw),

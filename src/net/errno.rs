@@ -162,6 +162,15 @@ pub fn no_interface() -> io::Error {
     io::Error::from_raw_os_error(number)
 }
 
+/// What the system says where it has no memory for bytes.
+pub fn no_buffers() -> io::Error {
+    #[cfg(unix)]
+    let number = libc::ENOBUFS;
+    #[cfg(windows)]
+    let number = 10055;
+    io::Error::from_raw_os_error(number)
+}
+
 /// Whether the process or the system is out of descriptors or memory: a want of resources, not a fault of the arguments.
 pub fn is_resource_shortage(error: &io::Error) -> bool {
     matches!(name(error).as_str(), "EMFILE" | "ENFILE" | "ENOBUFS" | "ENOMEM")

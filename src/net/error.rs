@@ -1,6 +1,7 @@
 use std::io;
 use std::net::SocketAddr;
 
+use super::memory::NoMemory;
 use super::tls::TlsError;
 use super::{errno, quoted};
 use crate::proto::AddressError;
@@ -103,6 +104,8 @@ pub enum SocketError {
         /// maxBufferedAmount.
         limit: u64,
     },
+    /// There is no memory for what was given, or has come.
+    NoMemory(NoMemory),
     /// A datagram that no UDP packet can carry.
     TooLong {
         /// Where it was to go.
@@ -236,6 +239,7 @@ impl SocketError {
             | Self::Abandoned { .. }
             | Self::Aborted { .. }
             | Self::BufferFull { .. }
+            | Self::NoMemory(_)
             | Self::TooLong { .. }
             | Self::Blob { .. }
             | Self::NoGroupInterface { .. }
@@ -263,7 +267,7 @@ impl SocketError {
             Self::TimedOut { .. } | Self::CloseTimedOut { .. } => Some("ETIMEDOUT".to_owned()),
             Self::Abandoned { .. } => Some("ECONNABORTED".to_owned()),
             Self::Aborted { .. } => Some("ABORT_ERR".to_owned()),
-            Self::BufferFull { .. } => Some("ENOBUFS".to_owned()),
+            Self::BufferFull { .. } | Self::NoMemory(_) => Some("ENOBUFS".to_owned()),
             Self::TooLong { .. } => Some("EMSGSIZE".to_owned()),
             Self::Blob { .. } => Some("EIO".to_owned()),
             Self::NoGroupInterface { .. } => Some("ENODEV".to_owned()),
@@ -347,6 +351,9 @@ impl SocketError {
             Self::BufferFull { buffered, limit, .. } => format!(
                 "the buffer is full: {buffered} bytes are buffered and maxBufferedAmount is {limit}; wait for drain when send() returns false"
             ),
+            Self::NoMemory(NoMemory { bytes }) => {
+                format!("there is no memory for {bytes} bytes; give less at a time, and wait for drain in between")
+            }
             Self::TooLong { bytes, most, .. } => {
                 format!("a datagram of {bytes} bytes is too long: at most {most} fit")
             }
@@ -378,6 +385,12 @@ impl SocketError {
             ),
             Self::Panic { message } => format!("internal error: {}", quoted::sentence(message)),
         }
+    }
+}
+
+impl From<NoMemory> for SocketError {
+    fn from(no_memory: NoMemory) -> Self {
+        Self::NoMemory(no_memory)
     }
 }
 

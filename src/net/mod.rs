@@ -15,6 +15,7 @@ mod heap;
 pub mod hooks;
 mod inbox;
 mod interfaces;
+pub mod memory;
 mod mmsg;
 mod multicast;
 mod options;
@@ -52,6 +53,7 @@ pub use options::{BufferSizes, ServerOptions, StreamOptions, TcpOptions, UdpOpti
 pub use panics::{panic_message, restarted};
 pub use resolver::Family;
 pub use runtime::runtime;
+pub use tcp_socket::Unkept;
 pub use tls::{
     Info as SecureInfo, Limit, Material, NamedCertificate, Role, SecureOptions, ServerContext, TlsError, client_role,
     server_context,

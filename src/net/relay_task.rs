@@ -320,7 +320,10 @@ impl Task {
         let left = [1, 0].map(|direction: usize| self.directions[direction].take_left());
         let mut streams = std::mem::take(&mut self.streams).into_iter();
         let mut end = |left| match streams.next().and_then(Arc::into_inner).map(TcpStream::into_std) {
-            Some(Ok(stream)) => End::Stopped(stream, left),
+            Some(Ok(stream)) => match left {
+                Ok(left) => End::Stopped(stream, left),
+                Err(no_memory) => End::Lost(SocketError::NoMemory(no_memory)),
+            },
             Some(Err(error)) => End::Lost(SocketError::system("epoll_ctl", error)),
             None => End::OtherLost,
         };

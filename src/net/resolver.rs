@@ -31,6 +31,8 @@ pub enum Family {
     V6,
 }
 
+/// Bytes of a name that the system is asked for: far more than DNS has (253), since who reads /etc/hosts may know longer ones.
+const LONGEST: usize = 4096;
 /// Look-ups under way at once; further ones wait. More than a few, since silent name servers hold each for ten seconds and more.
 const THREADS: usize = 32;
 /// A thread with nothing to do ends after this long.
@@ -57,6 +59,10 @@ impl Pending {
 
 /// Starts a look-up, or joins one that has just begun. Once it is answered, `inbox` tells `id`.
 pub fn ask(host: &str, family: Family, id: Id, inbox: &Arc<Inbox>) -> Result<Pending, SocketError> {
+    if host.len() > LONGEST {
+        let reason = format!("a host name of {} bytes is longer than any", host.len());
+        return Err(SocketError::Lookup { code: "ENOTFOUND".to_owned(), reason });
+    }
     let slot = Arc::new(Slot::default());
     let waiter = Waiter { slot: Arc::downgrade(&slot), inbox: Arc::clone(inbox), id };
     LazyLock::force(&POOL)

@@ -1,6 +1,8 @@
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
+use super::memory::{self, NoMemory};
+
 /// Small sends are merged into chunks of this size. 16 KiB keeps 32 busy connections' chunks in a second-level cache.
 const CHUNK: usize = 16 * 1024;
 /// Free chunks kept for the next connection: 1 MiB in all.
@@ -15,8 +17,11 @@ pub struct Pool {
 }
 
 impl Pool {
-    fn take(&mut self) -> Vec<u8> {
-        self.free.pop().unwrap_or_else(|| Vec::with_capacity(CHUNK))
+    fn take(&mut self) -> Result<Vec<u8>, NoMemory> {
+        match self.free.pop() {
+            Some(chunk) => Ok(chunk),
+            None => memory::vec(CHUNK),
+        }
     }
 
     /// Keeps an emptied chunk for the next connection.
@@ -78,19 +83,58 @@ impl SendQueue {
         self.blobs > 0
     }
 
+    /// What the last chunk has room for.
+    fn room(&self) -> usize {
+        match self.segments.back() {
+            Some(Segment::Bytes { data, from_blob: false, .. }) => data.capacity() - data.len(),
+            _ => 0,
+        }
+    }
+
+    /// Whether there is room for `length` bytes more.
+    pub fn fits(&self, length: usize) -> bool {
+        length <= self.room()
+    }
+
+    /// Appends what fits into the last chunk. Returns the rest.
+    pub fn append<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let Some(Segment::Bytes { data, from_blob: false, .. }) = self.segments.back_mut() else { return bytes };
+        let (fitting, rest) = bytes.split_at((data.capacity() - data.len()).min(bytes.len()));
+        data.extend_from_slice(fitting);
+        rest
+    }
+
+    /// Memory for `length` bytes more, to be had before anything changes.
+    pub fn reserve(&mut self, length: usize, pool: &mut Pool) -> Result<Reserved, NoMemory> {
+        let missing = length.saturating_sub(self.room());
+        if missing == 0 {
+            return Ok(Reserved(Vec::new()));
+        }
+        memory::room_for_one(&mut self.segments)?;
+        Ok(Reserved(if missing <= CHUNK { pool.take()? } else { memory::vec(missing)? }))
+    }
+
     /// Appends a copy of `bytes`.
-    pub fn push(&mut self, mut bytes: &[u8], pool: &mut Pool) {
-        if let Some(Segment::Bytes { data, from_blob: false, .. }) = self.segments.back_mut() {
-            let fits = (data.capacity() - data.len()).min(bytes.len());
-            data.extend_from_slice(&bytes[..fits]);
-            bytes = &bytes[fits..];
+    pub fn push(&mut self, bytes: &[u8], pool: &mut Pool) -> Result<(), NoMemory> {
+        let reserved = self.reserve(bytes.len(), pool)?;
+        self.push_reserved(bytes, reserved, pool);
+        Ok(())
+    }
+
+    /// Appends a copy of `bytes`, for which, or for more, there is memory.
+    pub fn push_reserved(&mut self, bytes: &[u8], reserved: Reserved, pool: &mut Pool) {
+        let Reserved(mut data) = reserved;
+        let rest = self.append(bytes);
+        if rest.is_empty() {
+            return pool.put_back(data);
         }
-        if bytes.is_empty() {
-            return;
-        }
-        let mut data = if bytes.len() <= CHUNK { pool.take() } else { Vec::with_capacity(bytes.len()) };
-        data.extend_from_slice(bytes);
+        data.extend_from_slice(rest);
         self.segments.push_back(Segment::Bytes { data, start: 0, from_blob: false });
+    }
+
+    /// Makes room for the place of a Blob.
+    pub fn room_for_blob(&mut self) -> Result<(), NoMemory> {
+        memory::room_for_one(&mut self.segments)
     }
 
     /// Keeps the place of a Blob of `size` bytes (more than 0).
@@ -100,21 +144,22 @@ impl SendQueue {
     }
 
     /// The next bytes of the first Blob. Returns how many of them belonged to it: the rest is more than its size.
-    pub fn fill_blob(&mut self, bytes: &[u8]) -> usize {
+    pub fn fill_blob(&mut self, bytes: &[u8]) -> Result<usize, NoMemory> {
         let blob = self.segments.iter().position(|segment| matches!(segment, Segment::Blob { .. }));
-        let Some(at) = blob else { return 0 };
-        let Segment::Blob { missing } = &mut self.segments[at] else { return 0 };
+        let Some(at) = blob else { return Ok(0) };
+        memory::room_for_one(&mut self.segments)?;
+        let Segment::Blob { missing } = &mut self.segments[at] else { return Ok(0) };
         let taken = usize::try_from(*missing).unwrap_or(usize::MAX).min(bytes.len());
+        let data = memory::copy(&bytes[..taken])?;
         *missing -= taken as u64;
         if *missing == 0 {
             self.blobs -= 1;
             self.segments.remove(at);
         }
         if taken > 0 {
-            let data = bytes[..taken].to_vec();
             self.segments.insert(at, Segment::Bytes { data, start: 0, from_blob: true });
         }
-        taken
+        Ok(taken)
     }
 
     /// Takes the first piece, where its bytes are there.
@@ -180,6 +225,9 @@ impl SendQueue {
     }
 }
 
+/// What [`SendQueue::reserve`] has got.
+pub struct Reserved(Vec<u8>);
+
 /// Bytes taken out of a [`SendQueue`] as they are, to be written elsewhere.
 pub struct Piece {
     data: Vec<u8>,
@@ -229,7 +277,7 @@ mod tests {
         let mut expected = Vec::new();
         for length in [1, 63, 20_000, 5, 16_384, 7] {
             let bytes = vec![length as u8; length];
-            queue.push(&bytes, &mut pool);
+            queue.push(&bytes, &mut pool).unwrap();
             expected.extend_from_slice(&bytes);
         }
         assert_eq!(contents(&queue), expected);
@@ -240,17 +288,35 @@ mod tests {
     }
 
     #[test]
+    fn what_was_reserved_and_not_needed_goes_back() {
+        let (mut queue, mut pool) = (SendQueue::default(), Pool::default());
+        for length in [CHUNK, CHUNK + 1, 8 * CHUNK] {
+            let reserved = queue.reserve(length, &mut pool).unwrap();
+            queue.push_reserved(b"", reserved, &mut pool);
+            assert!(queue.is_empty());
+        }
+        assert_eq!(pool.free.len(), 1);
+        let bytes = vec![7; 3 * CHUNK];
+        let reserved = queue.reserve(bytes.len(), &mut pool).unwrap();
+        // The system has taken the rest meanwhile.
+        queue.push_reserved(&bytes[CHUNK..], reserved, &mut pool);
+        assert_eq!(contents(&queue), bytes[CHUNK..]);
+        assert!(queue.reserve(isize::MAX as usize, &mut pool).is_err());
+        assert_eq!(contents(&queue), bytes[CHUNK..]);
+    }
+
+    #[test]
     fn nothing_overtakes_a_blob() {
         let (mut queue, mut pool) = (SendQueue::default(), Pool::default());
-        queue.push(b"a", &mut pool);
+        queue.push(b"a", &mut pool).unwrap();
         queue.push_blob(4);
-        queue.push(b"z", &mut pool);
+        queue.push(b"z", &mut pool).unwrap();
         assert_eq!(contents(&queue), b"a");
         queue.consume(1, &mut pool);
         assert!(queue.waits_for_blob() && !queue.is_ready());
-        assert_eq!(queue.fill_blob(b"bc"), 2);
+        assert_eq!(queue.fill_blob(b"bc"), Ok(2));
         assert_eq!(contents(&queue), b"bc");
-        assert_eq!(queue.fill_blob(b"de-too-much"), 2);
+        assert_eq!(queue.fill_blob(b"de-too-much"), Ok(2));
         assert_eq!(contents(&queue), b"bcdez");
         let consumed = queue.consume(5, &mut pool);
         assert_eq!((consumed.bytes, consumed.from_blobs), (5, 4));

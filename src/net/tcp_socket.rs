@@ -18,6 +18,7 @@ use self::receive::Reading;
 pub use self::relay::Note;
 use self::relay::Relay;
 use self::secure::Secure;
+pub use self::send::Unkept;
 use super::blocks::Filled;
 use super::context::Context;
 use super::event::EventKind;

@@ -1,6 +1,8 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
+use super::memory::{self, NoMemory};
+
 /// Datagrams waiting for the system, in the order of the send() calls. Short ones share one run of memory.
 #[derive(Default)]
 pub struct UdpQueue {
@@ -42,17 +44,21 @@ impl UdpQueue {
     }
 
     /// Appends a copy of `bytes` for `to`.
-    pub fn push(&mut self, bytes: &[u8], to: SocketAddr) {
+    pub fn push(&mut self, bytes: &[u8], to: SocketAddr) -> Result<(), NoMemory> {
         let start = self.base + self.bytes.len() as u64;
-        self.bytes.extend_from_slice(bytes);
+        memory::room_for_one(&mut self.datagrams)?;
+        memory::append(&mut self.bytes, bytes)?;
         self.waiting += bytes.len() as u64;
         self.datagrams.push_back(Datagram { to, payload: Payload::Shared { start, len: bytes.len() } });
+        Ok(())
     }
 
     /// Keeps the place of a Blob for `to`.
-    pub fn push_blob(&mut self, size: u64, to: SocketAddr) {
+    pub fn push_blob(&mut self, size: u64, to: SocketAddr) -> Result<(), NoMemory> {
+        memory::room_for_one(&mut self.datagrams)?;
         self.waiting += size;
         self.datagrams.push_back(Datagram { to, payload: Payload::Blob { size, data: None } });
+        Ok(())
     }
 
     /// Whether the first datagram is a Blob that has not been read.
@@ -61,17 +67,17 @@ impl UdpQueue {
     }
 
     /// The bytes of the first unread Blob; refused where they are not as many as its size said.
-    pub fn fill_blob(&mut self, bytes: &[u8]) -> bool {
+    pub fn fill_blob(&mut self, bytes: &[u8]) -> Result<bool, NoMemory> {
         for datagram in &mut self.datagrams {
             if let Payload::Blob { size, data: data @ None } = &mut datagram.payload {
                 if *size != bytes.len() as u64 {
-                    return false;
+                    return Ok(false);
                 }
-                *data = Some(bytes.to_vec());
-                return true;
+                *data = Some(memory::copy(bytes)?);
+                return Ok(true);
             }
         }
-        true
+        Ok(true)
     }
 
     /// Drops the first unread Blob. Returns its size.
@@ -144,15 +150,15 @@ mod tests {
     fn datagrams_keep_their_bounds_and_wait_behind_a_blob() {
         let to: SocketAddr = "127.0.0.1:9".parse().unwrap();
         let mut queue = UdpQueue::default();
-        queue.push(b"one", to);
-        queue.push(b"", to);
-        queue.push_blob(2, to);
-        queue.push(b"last", to);
+        queue.push(b"one", to).unwrap();
+        queue.push(b"", to).unwrap();
+        queue.push_blob(2, to).unwrap();
+        queue.push(b"last", to).unwrap();
         assert_eq!(lengths(&queue), [3, 0]);
         assert_eq!((queue.pop(), queue.pop()), ((3, 0), (0, 0)));
         assert!(queue.waits_for_blob());
-        assert!(!queue.fill_blob(b"too long"));
-        assert!(queue.fill_blob(b"ab"));
+        assert_eq!(queue.fill_blob(b"too long"), Ok(false));
+        assert_eq!(queue.fill_blob(b"ab"), Ok(true));
         assert_eq!(lengths(&queue), [2, 4]);
         assert_eq!((queue.pop(), queue.pop()), ((2, 2), (4, 0)));
         assert_eq!((queue.is_empty(), queue.waiting()), (true, 0));
@@ -163,7 +169,7 @@ mod tests {
         let to: SocketAddr = "127.0.0.1:9".parse().unwrap();
         let mut queue = UdpQueue::default();
         for n in 0..100u8 {
-            queue.push(&vec![n; 10_000], to);
+            queue.push(&vec![n; 10_000], to).unwrap();
         }
         for n in 0..100u8 {
             assert_eq!(queue.ready(1).next().unwrap().1, vec![n; 10_000]);

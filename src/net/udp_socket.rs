@@ -17,7 +17,7 @@ use super::timers::{Deadline, Timers};
 use super::turn::Step;
 use super::udp_open::Opened;
 use super::udp_queue::UdpQueue;
-use super::{Id, SocketError, endpoint, errno, udp_open};
+use super::{Id, SocketError, endpoint, errno, memory, udp_open};
 use crate::proto::Ledger;
 
 /// send() hands datagrams over at the latest when this many, or this many bytes, wait (R-udp-full).
@@ -192,7 +192,7 @@ impl UdpSocket {
         if let Some(error) = self.refusal(data.len() as u64, &to) {
             return Ok(self.end(error, id, context));
         }
-        self.queue.push(data, endpoint::as_family_of(&self.local, to));
+        self.queue.push(data, endpoint::as_family_of(&self.local, to))?;
         let go_on = self.ledger.accept(data.len() as u64);
         if !self.blocked && (self.queue.len() >= FLUSH_COUNT || self.queue.waiting() >= FLUSH_BYTES) {
             self.flush(id, context);
@@ -219,7 +219,7 @@ impl UdpSocket {
         if let Some(error) = self.refusal(size, &to) {
             return Ok(self.end(error, id, context));
         }
-        self.queue.push_blob(size, endpoint::as_family_of(&self.local, to));
+        self.queue.push_blob(size, endpoint::as_family_of(&self.local, to))?;
         let go_on = self.ledger.accept_blob(size);
         self.mark_dirty(id, context);
         Ok(UdpSent::Taken(go_on))
@@ -227,19 +227,26 @@ impl UdpSocket {
 
     /// The bytes of the first unread Blob.
     pub fn blob_piece(&mut self, bytes: &[u8], id: Id, context: &mut Context) {
-        if !self.queue.fill_blob(bytes) {
-            return self.blob_failed("it has other bytes than its size said".to_owned(), id, context);
+        match self.queue.fill_blob(bytes) {
+            Ok(true) => {
+                self.blob_asked = false;
+                self.mark_dirty(id, context);
+            }
+            Ok(false) => self.blob_failed("it has other bytes than its size said".to_owned(), id, context),
+            Err(no_memory) => self.blob_lost(|_| no_memory.into(), id, context),
         }
-        self.blob_asked = false;
-        self.mark_dirty(id, context);
     }
 
     /// The first unread Blob cannot be read: that datagram is lost (R-udp-neterr).
     pub fn blob_failed(&mut self, reason: String, id: Id, context: &mut Context) {
+        self.blob_lost(|to| SocketError::Blob { to, reason }, id, context);
+    }
+
+    fn blob_lost(&mut self, error: impl FnOnce(SocketAddr) -> SocketError, id: Id, context: &mut Context) {
         self.blob_asked = false;
         if let Some((to, size)) = self.queue.drop_blob() {
             self.ledger.wrote(size, size);
-            self.fail(SocketError::Blob { to: endpoint::canonical(to), reason });
+            self.fail(error(endpoint::canonical(to)));
         }
         self.mark_dirty(id, context);
         self.schedule(id, context);
@@ -402,8 +409,13 @@ impl UdpSocket {
     fn hold(&mut self, context: &Context) {
         for index in std::mem::replace(&mut self.batch, 0..0) {
             let received = context.batches.received[index];
-            let bytes = context.buffer[received.start..received.start + received.len].to_vec();
-            self.held.push_back((endpoint::canonical(received.from), bytes));
+            let bytes = &context.buffer[received.start..received.start + received.len];
+            // R-udp-suspend: what memory cannot hold is dropped.
+            if let Ok(bytes) = memory::copy(bytes)
+                && memory::room_for_one(&mut self.held).is_ok()
+            {
+                self.held.push_back((endpoint::canonical(received.from), bytes));
+            }
         }
     }
 

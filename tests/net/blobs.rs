@@ -15,7 +15,7 @@ use crate::driver::{Told, World, half_close, ignore, send, send_to, stream_optio
 const PIECE: usize = 256 * 1024;
 
 fn send_blob(net: &mut Net, id: Id, size: usize) -> Sent {
-    net.tcp(id, |tcp, context| tcp.send_blob(size as u64, id, context)).unwrap()
+    net.tcp(id, |tcp, context| tcp.send_blob(size as u64, id, context)).unwrap().unwrap()
 }
 
 fn blob_piece(net: &mut Net, id: Id, bytes: &[u8]) {
@@ -124,7 +124,7 @@ fn a_blob_written_in_this_turn_does_not_count_against_the_limit() {
     world.until_told(client, &Told::Blob);
     blob_piece(&mut world.net, client, &vec![0; PIECE]);
     for _ in 0..10 {
-        let sent = world.net.tcp(client, |tcp, context| tcp.send(b"0123456789", client, context)).unwrap();
+        let sent = world.net.tcp(client, |tcp, context| tcp.send(b"0123456789", client, context)).unwrap().unwrap();
         assert_eq!(sent, Sent::Taken(false));
     }
 }

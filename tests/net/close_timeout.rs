@@ -36,7 +36,7 @@ fn timed_out() -> Told {
 }
 
 fn send_blob(net: &mut Net, id: Id, size: usize) {
-    net.tcp(id, |tcp, context| tcp.send_blob(size as u64, id, context)).unwrap();
+    net.tcp(id, |tcp, context| tcp.send_blob(size as u64, id, context)).unwrap().unwrap();
 }
 
 fn blob_piece(net: &mut Net, id: Id, bytes: &[u8]) {

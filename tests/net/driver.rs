@@ -396,7 +396,7 @@ pub fn udp_options() -> UdpOptions {
 /// send() on an open TCP socket. Returns what it returns.
 pub fn send(net: &mut Net, id: Id, bytes: &[u8]) -> bool {
     match net.tcp(id, |tcp, context| tcp.send(bytes, id, context)) {
-        Some(Sent::Taken(go_on)) => go_on,
+        Some(Ok(Sent::Taken(go_on))) => go_on,
         other => panic!("send() on {id:?}: {other:?}"),
     }
 }

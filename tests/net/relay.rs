@@ -21,7 +21,7 @@ fn connected(world: &mut World) -> (Id, TcpStream) {
 
 /// A Blob that is still to be sent keeps a relay in turns; it is empty by the time anything is relayed.
 fn keep_in_turns(world: &mut World, id: Id) {
-    world.net.tcp(id, |tcp, context| tcp.send_blob(1, id, context)).unwrap();
+    world.net.tcp(id, |tcp, context| tcp.send_blob(1, id, context)).unwrap().unwrap();
 }
 
 fn give_blob(world: &mut World, id: Id) {

@@ -11,6 +11,8 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use super::pipe::{self, Pipe};
+use crate::net::errno;
+use crate::net::memory::{self, NoMemory};
 use crate::net::send_queue::{Pool, SendQueue};
 
 /// One direction moves at most this much before other tasks have their turn.
@@ -101,8 +103,9 @@ impl Direction {
     }
 
     /// What is still to be written, when the relay is over.
-    pub fn take_left(&mut self) -> Vec<u8> {
-        let mut left = Vec::new();
+    pub fn take_left(&mut self) -> Result<Vec<u8>, NoMemory> {
+        let waiting = usize::try_from(self.first.bytes()).unwrap_or(usize::MAX);
+        let mut left = memory::vec(waiting.saturating_add(self.left.len() - self.start + self.in_pipe))?;
         while self.first.is_ready() {
             let mut slices = Vec::new();
             self.first.slices(&[], &mut slices);
@@ -115,7 +118,7 @@ impl Direction {
             pipe.read_rest(self.in_pipe, &mut left);
         }
         self.in_pipe = 0;
-        left
+        Ok(left)
     }
 
     /// Moves what can be moved. `passed` counts what went out.
@@ -225,7 +228,7 @@ impl Direction {
             // What does not fit now waits; a loss shows with the next write.
             let written = if read > 0 { to.try_write(&buffer[..read]).unwrap_or(0) } else { 0 };
             passed.fetch_add(written as u64, Ordering::Relaxed);
-            self.left.extend_from_slice(&buffer[written..read]);
+            memory::append(&mut self.left, &buffer[written..read]).map_err(|_| errno::no_buffers())?;
             Ok(read)
         })
     }

@@ -4,8 +4,8 @@ use mio::Interest;
 use mio::net::TcpStream;
 
 use super::TcpSocket;
-use super::send::DIRECT_WRITE;
 use crate::net::context::Context;
+use crate::net::memory::{self, NoMemory};
 use crate::net::relay_task::{End, Handle, Lent};
 use crate::net::{Id, SocketError};
 
@@ -51,9 +51,8 @@ pub(super) struct Relay {
 impl TcpSocket {
     /// relay(): this socket's part of it. What was sent before leaves first, by its place in the queue. Returns what was read
     /// and not yet told.
-    pub fn begin_relay(&mut self, other: Id, id: Id, context: &mut Context) -> Vec<u8> {
+    pub fn begin_relay(&mut self, other: Id, mut held: Vec<u8>, id: Id, context: &mut Context) -> Vec<u8> {
         self.machine.relay();
-        let mut held = Vec::new();
         for mut filled in self.held.drain(..) {
             held.extend_from_slice(&filled.block.as_mut_slice()[..filled.len]);
             context.blocks.hand_back(filled);
@@ -70,6 +69,11 @@ impl TcpSocket {
         }));
         self.schedule(id, context);
         held
+    }
+
+    /// Memory for what was read and not yet told.
+    pub fn room_for_held(&self) -> Result<Vec<u8>, NoMemory> {
+        memory::vec(self.held.iter().map(|filled| filled.len).sum())
     }
 
     /// Whether bytes that have come may be read: for a listener, or for the other socket, where that has room.
@@ -89,11 +93,7 @@ impl TcpSocket {
             return true;
         }
         self.machine.ledger.accept(data.len() as u64);
-        let mut rest = data;
-        if data.len() >= DIRECT_WRITE && self.secure.is_none() && !self.queue.has_blob() {
-            rest = &data[self.write(data, usize::MAX, id, context)..];
-        }
-        self.sending().push(rest, &mut context.pool);
+        self.write_or_keep(data, None, id, context);
         self.mark_dirty(id, context);
         let Some(relay) = &mut self.relay else { return true };
         relay.taken += data.len() as u64;
@@ -264,7 +264,7 @@ impl TcpSocket {
         if let Some(relay) = &mut self.relay {
             relay.taken += added;
         }
-        self.queue.push(left, &mut context.pool);
+        self.keep(left, None, id, context);
         self.mark_dirty(id, context);
     }
 

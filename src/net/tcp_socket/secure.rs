@@ -95,7 +95,9 @@ impl TcpSocket {
             return Err(SocketError::Closed { member: "startTls" });
         }
         let mut secure = Secure::new(Some(role), true, None);
+        secure.received = self.room_for_held()?;
         if early {
+            // More than the room is for, and a byte is to be had.
             secure.received.push(NO_RECORD);
         }
         for mut filled in self.held.drain(..) {

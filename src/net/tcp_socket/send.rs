@@ -7,19 +7,46 @@ use mio::Interest;
 
 use super::{TcpSocket, is_transient};
 use crate::net::context::Context;
+use crate::net::memory::NoMemory;
+use crate::net::send_queue::Reserved;
 use crate::net::{Id, SocketError};
-use crate::proto::Sent;
+use crate::proto::{ReadyState, Sent};
 
 /// From this size on send() hands the bytes to the system at once: the copy would cost more than the call.
-pub(super) const DIRECT_WRITE: usize = 16 * 1024;
+const DIRECT_WRITE: usize = 16 * 1024;
+/// From this size on there is memory for all of it before the system is given some: without, nothing has changed. Below, that would
+/// cost an allocation a send, mostly for nothing.
+const RESERVED: usize = 256 * 1024;
 /// With this much waiting, send() doesn't wait for the end of the turn. 256 KiB a write is where a larger one gains nothing.
 const EARLY_FLUSH: u64 = 256 * 1024;
 /// One socket writes at most this much a turn, so that a fast reader cannot keep the others waiting.
 const WRITE_BOUND: usize = 1024 * 1024;
 
+/// There is no memory for what was to be sent; the caller knows how much that is. (Of no size, so that a send()'s answer is a register's.)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unkept;
+
 impl TcpSocket {
-    /// send() of bytes.
-    pub fn send(&mut self, data: &[u8], id: Id, context: &mut Context) -> Sent {
+    /// send() of bytes. Where there is no memory to keep them in, nothing changes.
+    pub fn send(&mut self, data: &[u8], id: Id, context: &mut Context) -> Result<Sent, Unkept> {
+        // Most are short, and behind others of the same turn.
+        if data.len() < DIRECT_WRITE && self.sending().fits(data.len()) {
+            return Ok(self.accept(data, id, context, |socket, _| {
+                socket.sending().append(data);
+            }));
+        }
+        let room = self.make_room(data, context).map_err(|_| Unkept)?;
+        Ok(self.accept(data, id, context, |socket, context| socket.write_or_keep(data, room, id, context)))
+    }
+
+    /// send() of bytes that `keep` writes or queues.
+    fn accept(
+        &mut self,
+        data: &[u8],
+        id: Id,
+        context: &mut Context,
+        keep: impl FnOnce(&mut Self, &mut Context),
+    ) -> Sent {
         let remote = self.remote;
         let sent = self.machine.send(data.len() as u64, |ledger| SocketError::BufferFull {
             to: remote,
@@ -28,11 +55,7 @@ impl TcpSocket {
         });
         match sent {
             Sent::Taken(_) if !data.is_empty() => {
-                let mut rest = data;
-                if data.len() >= DIRECT_WRITE && self.secure.is_none() && !self.queue.has_blob() {
-                    rest = &data[self.write(data, usize::MAX, id, context)..];
-                }
-                self.sending().push(rest, &mut context.pool);
+                keep(self, context);
                 if self.machine.ledger.unwritten() >= EARLY_FLUSH && self.queue.is_ready() {
                     self.write(&[], usize::MAX, id, context);
                 }
@@ -47,33 +70,74 @@ impl TcpSocket {
         sent
     }
 
-    /// send() of a Blob: its place is kept, its bytes follow.
-    pub fn send_blob(&mut self, size: u64, id: Id, context: &mut Context) -> Sent {
-        let sent = self.machine.send_blob(size);
-        if matches!(sent, Sent::Taken(_)) && size > 0 {
-            self.sending().push_blob(size);
-            self.mark_dirty(id, context);
+    /// Memory for all of what is sent, where it has to be had before some of it is the system's.
+    fn make_room(&mut self, data: &[u8], context: &mut Context) -> Result<Option<Reserved>, NoMemory> {
+        if self.machine.state() != ReadyState::Open || data.len() < RESERVED && self.writes_directly(data) {
+            return Ok(None);
         }
-        sent
+        self.sending().reserve(data.len(), &mut context.pool).map(Some)
     }
 
-    /// The next piece of the first Blob.
-    pub fn blob_piece(&mut self, bytes: &[u8], id: Id, context: &mut Context) {
-        self.blob_asked = false;
-        if self.queue.fill_blob(bytes) < bytes.len() {
-            return self.blob_failed("it has other bytes than its size said".to_owned(), id, context);
-        }
-        self.mark_dirty(id, context);
+    /// Writes what can be written at once, and queues the rest, for which there is room or is to be made.
+    pub(super) fn write_or_keep(&mut self, data: &[u8], room: Option<Reserved>, id: Id, context: &mut Context) {
+        let written = if self.writes_directly(data) { self.write(data, usize::MAX, id, context) } else { 0 };
+        self.keep(&data[written..], room, id, context);
     }
 
-    /// The first Blob cannot be read: a lost connection (R-tcp-order).
-    pub fn blob_failed(&mut self, reason: String, id: Id, context: &mut Context) {
-        self.machine.lost(SocketError::Blob { to: self.remote, reason });
+    /// Whether bytes go to the system at once, and are copied only as far as it does not take them.
+    fn writes_directly(&self, data: &[u8]) -> bool {
+        data.len() >= DIRECT_WRITE && self.secure.is_none() && !self.queue.has_blob()
+    }
+
+    /// Queues what was accepted and not written. Where that finds no memory, some of it may be the peer's: the connection is lost.
+    pub(super) fn keep(&mut self, rest: &[u8], reserved: Option<Reserved>, id: Id, context: &mut Context) {
+        let Context { pool, .. } = context;
+        let kept = match reserved {
+            Some(reserved) => {
+                self.sending().push_reserved(rest, reserved, pool);
+                Ok(())
+            }
+            None => self.sending().push(rest, pool),
+        };
+        if let Err(no_memory) = kept {
+            self.lose_unkept(no_memory.into(), id, context);
+        }
+    }
+
+    /// Bytes that were accepted cannot be kept. The peer must not take what it got for the whole (failing that, it does).
+    pub(super) fn lose_unkept(&mut self, error: SocketError, id: Id, context: &mut Context) {
+        self.machine.lost(error);
         self.queue.clear(&mut context.pool);
         // The connection itself is sound: what the peer sends on must not hold the loss up.
         self.readable = false;
         self.reset_at_end();
         self.schedule(id, context);
+    }
+
+    /// send() of a Blob: its place is kept, its bytes follow.
+    pub fn send_blob(&mut self, size: u64, id: Id, context: &mut Context) -> Result<Sent, Unkept> {
+        self.sending().room_for_blob().map_err(|_| Unkept)?;
+        let sent = self.machine.send_blob(size);
+        if matches!(sent, Sent::Taken(_)) && size > 0 {
+            self.sending().push_blob(size);
+            self.mark_dirty(id, context);
+        }
+        Ok(sent)
+    }
+
+    /// The next piece of the first Blob.
+    pub fn blob_piece(&mut self, bytes: &[u8], id: Id, context: &mut Context) {
+        self.blob_asked = false;
+        match self.queue.fill_blob(bytes) {
+            Ok(taken) if taken == bytes.len() => self.mark_dirty(id, context),
+            Ok(_) => self.blob_failed("it has other bytes than its size said".to_owned(), id, context),
+            Err(no_memory) => self.lose_unkept(no_memory.into(), id, context),
+        }
+    }
+
+    /// The first Blob cannot be read: a lost connection (R-tcp-order).
+    pub fn blob_failed(&mut self, reason: String, id: Id, context: &mut Context) {
+        self.lose_unkept(SocketError::Blob { to: self.remote, reason }, id, context);
     }
 
     /// The end of a turn: what was sent is written, what was written no longer counts as buffered.

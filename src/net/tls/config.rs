@@ -22,7 +22,7 @@ use super::pem::{self, Material};
 use super::roots::{self, Roots, Trusted};
 use super::verify::Verifier;
 use super::x509;
-use crate::net::quoted;
+use crate::net::{memory, quoted};
 
 /// Different options that are kept ready; beyond that the least recently used one is made anew.
 const KEPT: usize = 64;
@@ -96,18 +96,19 @@ fn has_aes() -> bool {
 /// The setup of clients with these options.
 pub fn client(options: &SecureOptions) -> Result<Arc<ClientSetup>, TlsError> {
     static KNOWN: Mutex<Vec<(Digest, Arc<ClientSetup>)>> = Mutex::new(Vec::new());
-    known(&KNOWN, digest(options), || make_client(options))
+    known(&KNOWN, digest(options), || check_memory(options).and_then(|()| make_client(options)))
 }
 
 /// The setup of servers with these options.
 pub fn server(options: &SecureOptions) -> Result<Arc<ServerSetup>, TlsError> {
     static KNOWN: Mutex<Vec<(Digest, Arc<ServerSetup>)>> = Mutex::new(Vec::new());
-    known(&KNOWN, digest(options), || make_server(options))
+    known(&KNOWN, digest(options), || check_memory(options).and_then(|()| make_server(options)))
 }
 
 /// The name to verify and to ask for: `sni`, else `default` (a host name or an address).
 pub fn server_name(options: &SecureOptions, default: &str) -> Result<ServerName<'static>, TlsError> {
     let text = options.sni.as_deref().unwrap_or(default);
+    check_copies(text.len())?;
     // A zone is this host's affair alone, and the root's dot no part of a certificate's name.
     let bare = text.split_once('%').filter(|(address, _)| address.contains(':')).map_or(text, |(address, _)| address);
     let bare = bare.strip_suffix('.').unwrap_or(bare);
@@ -168,6 +169,20 @@ fn known<T>(
     Ok(made)
 }
 
+/// Parsing makes copies of what was given, in places that cannot tell of a want of memory: so it is looked for before.
+fn check_memory(options: &SecureOptions) -> Result<(), TlsError> {
+    let named = options.server_certificates.iter().flat_map(|named| named.cert.iter().chain([&named.key]));
+    let given = [&options.ca, &options.cert].into_iter().flatten().flatten().chain(&options.key).chain(named);
+    let texts = options.alpn.iter().chain(&options.pins).map(String::len);
+    check_copies(given.map(|material| material.as_bytes().len()).chain(texts).sum())
+}
+
+fn check_copies(bytes: usize) -> Result<(), TlsError> {
+    /// As text and decoded, while a vector grows, and in what errors quote.
+    const COPIES: usize = 8;
+    memory::check(bytes.saturating_mul(COPIES)).map_err(|_| TlsError::no_memory(bytes))
+}
+
 /// Of everything but `sni`, which is each connection's own, and of the environment that matters.
 fn digest(options: &SecureOptions) -> Digest {
     let mut context = ring::digest::Context::new(&ring::digest::SHA256);
@@ -176,15 +191,11 @@ fn digest(options: &SecureOptions) -> Digest {
         context.update(&(bytes.len() as u64).to_le_bytes());
         context.update(bytes);
     };
-    let bytes_of = |material: &Material| match material {
-        Material::Text(text) => text.clone().into_bytes(),
-        Material::Bytes(bytes) => bytes.clone(),
-    };
     for protocol in &options.alpn {
         field(1, protocol.as_bytes());
     }
     match &options.ca {
-        Some(ca) => ca.iter().for_each(|material| field(2, &bytes_of(material))),
+        Some(ca) => ca.iter().for_each(|material| field(2, material.as_bytes())),
         None => {
             for place in roots::places() {
                 field(3, place.unwrap_or_default().as_encoded_bytes());
@@ -192,15 +203,15 @@ fn digest(options: &SecureOptions) -> Digest {
         }
     }
     for material in options.cert.iter().flatten() {
-        field(4, &bytes_of(material));
+        field(4, material.as_bytes());
     }
     if let Some(key) = &options.key {
-        field(5, &bytes_of(key));
+        field(5, key.as_bytes());
     }
     for named in &options.server_certificates {
         field(6, named.name.as_bytes());
-        named.cert.iter().for_each(|material| field(7, &bytes_of(material)));
-        field(8, &bytes_of(&named.key));
+        named.cert.iter().for_each(|material| field(7, material.as_bytes()));
+        field(8, named.key.as_bytes());
     }
     for pin in &options.pins {
         field(9, pin.as_bytes());

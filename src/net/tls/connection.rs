@@ -15,9 +15,10 @@ use super::config::{ClientSetup, ServerSetup};
 use super::error::TlsError;
 use super::verify::{self, Verdict, Verifier};
 use crate::net::hooks;
+use crate::net::memory::{self, NoMemory};
 
 /// What records may be longer than what is in them: header, nonce, tag and type.
-const OVERHEAD: usize = 64;
+pub const OVERHEAD: usize = 64;
 /// The longest fragment that a record carries.
 pub const FRAGMENT: usize = 16 * 1024;
 
@@ -74,6 +75,11 @@ impl Output {
     /// Nothing is to be written any more.
     pub fn clear(&mut self) {
         self.used = 0;
+    }
+
+    /// Memory for `length` bytes more.
+    pub fn reserve(&mut self, length: usize) -> Result<(), NoMemory> {
+        memory::reserve(&mut self.bytes, self.used + length)
     }
 
     /// Room for `length` bytes.

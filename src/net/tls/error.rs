@@ -30,6 +30,11 @@ impl TlsError {
         Self { code, reason: reason.into(), argument: true }
     }
 
+    /// There is no memory for what options of so many bytes become (R-error).
+    pub fn no_memory(bytes: usize) -> Self {
+        Self::new("ENOBUFS", format!("there is no memory for what becomes of {bytes} bytes of TLS options"))
+    }
+
     /// The handshake took longer than it may.
     pub fn timed_out(milliseconds: u128) -> Self {
         Self::new(

@@ -19,6 +19,16 @@ pub enum Material {
     Bytes(Vec<u8>),
 }
 
+impl Material {
+    /// What was given.
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Bytes(bytes) => bytes,
+        }
+    }
+}
+
 /// One "-----BEGIN …-----" with what it holds.
 struct Section {
     label: String,

@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 
 use super::connection::Info;
 use super::courier::Courier;
+use crate::net::memory::{self, NoMemory};
 use crate::net::send_queue::{Piece, Pool, SendQueue};
 use crate::net::unacknowledged::unacknowledged;
 use crate::net::{Id, SocketError};
@@ -407,12 +408,12 @@ pub fn shut_down(stream: &TcpStream) {
 static FREE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
 /// An empty chunk for `length` bytes at least, if they fit one.
-pub fn chunk(length: usize) -> Vec<u8> {
+pub fn chunk(length: usize) -> Result<Vec<u8>, NoMemory> {
     if length < CHUNK / 16 {
-        return Vec::with_capacity(length);
+        return memory::vec(length);
     }
     let free = FREE.lock().unwrap_or_else(PoisonError::into_inner).pop();
-    free.unwrap_or_else(|| Vec::with_capacity(CHUNK))
+    free.map_or_else(|| memory::vec(CHUNK), Ok)
 }
 
 /// A chunk that is not needed any more.

@@ -20,8 +20,10 @@ impl Net {
         if a == b || !is_open(self, a) || !is_open(self, b) {
             return Err(SocketError::Closed { member: "relay" });
         }
-        let held = [(a, b), (b, a)]
-            .map(|(one, other)| self.tcp(one, |tcp, context| tcp.begin_relay(other, one, context)).unwrap_or_default());
+        let mut room = |id| self.tcp(id, |tcp, _| tcp.room_for_held()).transpose().map(Option::unwrap_or_default);
+        let held = [(a, b, room(a)?), (b, a, room(b)?)].map(|(one, other, room)| {
+            self.tcp(one, |tcp, context| tcp.begin_relay(other, room, one, context)).unwrap_or_default()
+        });
         for ((from, to), bytes) in [(a, b), (b, a)].into_iter().zip(held) {
             let room = self.tcp(to, |tcp, context| tcp.take_relayed(&bytes, to, context));
             if room == Some(false) {

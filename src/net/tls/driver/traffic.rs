@@ -5,9 +5,14 @@ use std::io::{self, ErrorKind};
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::{BATCH, Driver, FIRST, Orders, READ, ROOM, Scratch, shut_down};
+use crate::net::memory::{self, NoMemory};
+use crate::net::tls::connection::{FRAGMENT, OVERHEAD};
 use crate::net::tls::error::TlsError;
 use crate::net::tls::session::{CHUNK, chunk};
-use crate::net::{SocketError, hooks};
+use crate::net::{SocketError, errno, hooks};
+
+/// What one write may become: a batch in full records, and close_notify.
+const MOST: usize = BATCH + (BATCH / FRAGMENT + 8) * OVERHEAD;
 
 impl Driver {
     /// Encrypts and writes. Returns whether there may be more to do at once.
@@ -16,6 +21,10 @@ impl Driver {
             return false;
         }
         scratch.out.clear();
+        if scratch.out.reserve(MOST).is_err() {
+            self.break_off("write", errno::no_buffers());
+            return false;
+        }
         let mut failed = None;
         let mut room = BATCH;
         while room > 0
@@ -53,8 +62,10 @@ impl Driver {
         if had {
             let written = self.write_to_system(out);
             if !self.lost && written < out.len() {
-                self.out = out[written..].to_vec();
-                self.written = 0;
+                match memory::copy(&out[written..]) {
+                    Ok(rest) => (self.out, self.written) = (rest, 0),
+                    Err(_) => self.break_off("write", errno::no_buffers()),
+                }
                 scratch.out.clear();
                 return false;
             }
@@ -150,11 +161,16 @@ impl Driver {
             let more = incoming.len().min(FIRST - self.first.len());
             self.first.extend_from_slice(&incoming[..more]);
         }
-        let plain = &mut self.plain;
-        let (done, result) =
-            self.connection.process(incoming, &mut scratch.out, &mut |bytes| collect(plain, bytes, length));
+        let (plain, mut collected) = (&mut self.plain, Ok(()));
+        let (done, result) = self.connection.process(incoming, &mut scratch.out, &mut |bytes| {
+            collected = collected.and_then(|()| collect(plain, bytes, length));
+        });
         hooks::pass("tls read");
-        self.partial.extend_from_slice(&incoming[done..]);
+        if collected.and_then(|()| memory::append(&mut self.partial, &incoming[done..])).is_err() {
+            // What is missing cannot be made up for: nothing that comes behind it is to be told.
+            self.ended = true;
+            return self.break_off("read", errno::no_buffers());
+        }
         match result {
             Ok(()) => {
                 if !self.established && !self.connection.is_handshaking() {
@@ -176,7 +192,9 @@ impl Driver {
             self.write_out(scratch);
         } else {
             // In order, behind what waits already.
-            self.out.extend_from_slice(scratch.out.as_slice());
+            if memory::append(&mut self.out, scratch.out.as_slice()).is_err() {
+                self.break_off("write", errno::no_buffers());
+            }
             scratch.out.clear();
         }
     }
@@ -233,17 +251,18 @@ impl Driver {
 }
 
 /// Appends plain bytes; `expected` is about how many will come.
-fn collect(plain: &mut Vec<Vec<u8>>, mut bytes: &[u8], expected: usize) {
+fn collect(plain: &mut Vec<Vec<u8>>, mut bytes: &[u8], expected: usize) -> Result<(), NoMemory> {
     while !bytes.is_empty() {
         let fits = plain.last().is_some_and(|last| last.len() < last.capacity());
         if !fits {
-            plain.push(chunk(expected.max(bytes.len()).min(CHUNK)));
+            plain.push(chunk(expected.max(bytes.len()).min(CHUNK))?);
         }
-        let Some(last) = plain.last_mut() else { return };
+        let Some(last) = plain.last_mut() else { break };
         let length = bytes.len().min(last.capacity() - last.len());
         last.extend_from_slice(&bytes[..length]);
         bytes = &bytes[length..];
     }
+    Ok(())
 }
 
 /// Whether a peer's first bytes are a TLS record's: its type, and a version of 3.something.

@@ -1,0 +1,105 @@
+//! Memory whose size comes from a program or from a peer: where there is none, that is an error, not the end of the process.
+
+use std::collections::VecDeque;
+
+/// There is no memory for so many bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoMemory {
+    /// The bytes that were asked for.
+    pub bytes: usize,
+}
+
+impl NoMemory {
+    fn of<T>(count: usize) -> impl FnOnce(std::collections::TryReserveError) -> Self {
+        move |_| Self { bytes: count.saturating_mul(size_of::<T>()) }
+    }
+}
+
+/// An empty vector with room for `count` elements.
+pub fn vec<T>(count: usize) -> Result<Vec<T>, NoMemory> {
+    let mut vec = Vec::new();
+    vec.try_reserve_exact(count).map_err(NoMemory::of::<T>(count))?;
+    Ok(vec)
+}
+
+/// A copy.
+pub fn copy(bytes: &[u8]) -> Result<Vec<u8>, NoMemory> {
+    let mut copy = vec(bytes.len())?;
+    copy.extend_from_slice(bytes);
+    Ok(copy)
+}
+
+/// Appends to a vector that grows.
+pub fn append(to: &mut Vec<u8>, bytes: &[u8]) -> Result<(), NoMemory> {
+    to.try_reserve(bytes.len()).map_err(NoMemory::of::<u8>(bytes.len()))?;
+    to.extend_from_slice(bytes);
+    Ok(())
+}
+
+/// Makes room for `length` bytes in all.
+pub fn reserve(to: &mut Vec<u8>, length: usize) -> Result<(), NoMemory> {
+    to.try_reserve(length.saturating_sub(to.len())).map_err(NoMemory::of::<u8>(length))
+}
+
+/// Makes room for one element more.
+pub fn room_for_one<T>(queue: &mut VecDeque<T>) -> Result<(), NoMemory> {
+    queue.try_reserve(1).map_err(NoMemory::of::<T>(queue.len() + 1))
+}
+
+/// Whether so many bytes could be had now: before work that makes copies which cannot fail.
+pub fn check(bytes: usize) -> Result<(), NoMemory> {
+    vec::<u8>(bytes).map(drop)
+}
+
+/// The text of bytes; what is no UTF-8 becomes U+FFFD.
+pub fn text(bytes: Vec<u8>) -> Result<String, NoMemory> {
+    let error = match String::from_utf8(bytes) {
+        Ok(text) => return Ok(text),
+        Err(error) => error,
+    };
+    // Each bad byte becomes three.
+    let most = error.as_bytes().len().saturating_mul(3);
+    let mut text = String::new();
+    text.try_reserve_exact(most).map_err(NoMemory::of::<u8>(most))?;
+    for chunk in error.as_bytes().utf8_chunks() {
+        text.push_str(chunk.valid());
+        if !chunk.invalid().is_empty() {
+            text.push(char::REPLACEMENT_CHARACTER);
+        }
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// More than any address space has.
+    const TOO_MUCH: usize = isize::MAX as usize - 1024;
+
+    #[test]
+    fn what_cannot_be_had_is_an_error() {
+        assert_eq!(vec::<u8>(TOO_MUCH), Err(NoMemory { bytes: TOO_MUCH }));
+        assert_eq!(vec::<u64>(usize::MAX), Err(NoMemory { bytes: usize::MAX }));
+        assert_eq!(check(TOO_MUCH), Err(NoMemory { bytes: TOO_MUCH }));
+        assert_eq!(check(1024), Ok(()));
+    }
+
+    #[test]
+    fn copies_are_copies() {
+        let mut bytes = copy(b"one").unwrap();
+        append(&mut bytes, b" two").unwrap();
+        assert_eq!(bytes, b"one two");
+        assert!(bytes.capacity() >= 7);
+        let mut queue: VecDeque<u8> = VecDeque::new();
+        room_for_one(&mut queue).unwrap();
+        assert!(queue.capacity() > 0);
+    }
+
+    #[test]
+    fn text_is_as_from_utf8_lossy_has_it() {
+        for bytes in [&b"plain"[..], b"\xff\xfe", "\u{e4}\u{1f600}".as_bytes(), b"a\xe4b\xf0\x9f", b""] {
+            assert_eq!(text(bytes.to_vec()).unwrap(), String::from_utf8_lossy(bytes));
+        }
+    }
+}
