@@ -15,7 +15,7 @@ const { chooseWake, microtaskDrain } = require("./runtime.js");
 
 /**
  * @typedef {object} Binding
- * @property {(serve: () => void, options: object) => number | Failure} attach
+ * @property {(serve: () => void, options: object) => { host: number, scratch: Uint8Array, slots: Uint32Array } | Failure} attach
  * @property {(host: number) => any} next
  * @property {(host: number, options: object) => { id: number, remoteAddress: string, localAddress: string, localPort: number } | Failure} openTcp
  * @property {(host: number, options: object) => { id: number, remoteAddress: string | null, localAddress: string, localPort: number } | Failure} openUdp
@@ -99,10 +99,26 @@ const GONE = -1;
 /** The ReadyState by its number there. */
 const READY_STATES = /** @type {const} */ (["connecting", "open", "closing", "closed", "halfclosed"]);
 
-/** Short strings are encoded into it: 3 bytes a UTF-16 unit at most, so those of SHORT_STRING units always fit. */
-const SCRATCH_BYTES = 16384;
-/** Up to about 8 KiB encodeInto() wins; above it, the native half reads the string itself. */
+/**
+ * Short strings are encoded into the scratch buffer: 3 bytes a UTF-16 unit at most, so those of SHORT_STRING units always fit. Up to
+ * about 8 KiB encodeInto() wins; above it, the native half reads the string itself.
+ */
 const SHORT_STRING = Math.floor(8192 / 3);
+
+/**
+ * An object whose methods stay what they are now, whoever replaces those of its prototype later: a polyfill, a test's fakes.
+ *
+ * @template {object} T
+ * @param {T} object
+ * @param {(keyof T)[]} names
+ * @returns {T}
+ */
+function pinned(object, names) {
+  for (const name of names) {
+    Object.defineProperty(object, name, { value: object[name] });
+  }
+  return object;
+}
 
 /**
  * What the package keeps of a socket, of whichever interface, beside its attributes. It is the async resource that its events
@@ -196,12 +212,19 @@ class SocketRecord extends AsyncResource {
 /** @type {Binding} */
 const binding = loadBinding();
 const wake = chooseWake();
-const scratch = new Uint8Array(new ArrayBuffer(SCRATCH_BYTES));
-/** The numbers of the event that next() has returned: id, kind, and its values after the first. */
-const slots = new Uint32Array(5);
+/**
+ * What both halves read and write, once this copy is attached: what strings are encoded into; the numbers of the event that next()
+ * has returned (id, kind, and its values after the first).
+ */
+const shared = {
+  /** @type {Uint8Array} */
+  scratch: new Uint8Array(0),
+  /** @type {Uint32Array} */
+  slots: new Uint32Array(0),
+};
 
 /** Living sockets by id. What is here is not garbage collected (R-keep). @type {Map<number, SocketRecord>} */
-const sockets = new Map();
+const sockets = pinned(new Map(), ["get", "set", "delete"]);
 
 /**
  * What runs on behalf of a socket that there is not yet: look-ups, timers, connection attempts (connect.js). Its events are not
@@ -209,7 +232,7 @@ const sockets = new Map();
  *
  * @type {Map<number, { record: SocketRecord, handler: ErrandHandler }>}
  */
-const errands = new Map();
+const errands = pinned(new Map(), ["get", "set", "delete"]);
 
 /** @type {Handler[]} */
 const handlers = [];
@@ -253,14 +276,18 @@ function deliverErrand(id, kind, a, b, c, d) {
 let attached;
 
 const drainMicrotasks = microtaskDrain();
-const { next } = binding;
+const { attach, flush, next } = binding;
+const { listeners, once } = process;
+const { apply } = Reflect;
 
 /** Called in each turn that has events for this copy of the package. */
 function serve() {
+  const { slots } = shared;
   for (;;) {
     const a = next(/** @type {number} */ (attached));
     const kind = /** @type {number} */ (slots[1]);
-    if (kind === NOTHING) {
+    // Also where somebody has got hold of the slots and has detached them.
+    if (!(kind < NOTHING)) {
       return;
     }
     const id = /** @type {number} */ (slots[0]);
@@ -294,30 +321,39 @@ const attachment = {
   wake,
   /** @param {() => boolean} turn */
   setImmediate: (turn) => setImmediate(takeTurn, turn),
-  scratch,
-  slots,
   // What the wake-ups run in, as async_hooks sees it. It keeps nothing alive: the sockets do, each a resource of its own.
   resource: { hasRef: () => false },
-  // A pooled Buffer would share its memory with others; this one has its ArrayBuffer for itself, uninitialised.
-  /** @param {number} bytes */
-  allocate: (bytes) => Buffer.allocUnsafeSlow(bytes).buffer,
+  // So that the native half can tell the runtime's libuv from one that some library has brought along.
+  uv: process.versions.uv,
 };
 
 /** This copy of the package as the native half knows it. Not before the first socket: a mere require() starts nothing. */
 function host() {
   if (attached === undefined) {
-    const answer = binding.attach(serve, attachment);
-    if (typeof answer !== "number") {
+    const answer = attach(serve, attachment);
+    if (!("host" in answer)) {
       throw fromFailure(answer, "tcp-udp-sockets");
     }
-    attached = answer;
+    shared.scratch = answer.scratch;
+    shared.slots = answer.slots;
+    attached = answer.host;
     // What was sent in the turn that ends the process (process.exit(), an uncaught exception) still goes out.
     // Once for all copies of the package: they share the function.
-    if (!process.listeners("exit").includes(binding.flush)) {
-      process.once("exit", binding.flush);
+    if (!isHookedUp()) {
+      apply(once, process, ["exit", flush]);
     }
   }
   return attached;
+}
+
+function isHookedUp() {
+  const hooks = apply(listeners, process, ["exit"]);
+  for (let at = 0; at < hooks.length; at++) {
+    if (hooks[at] === flush) {
+      return true;
+    }
+  }
+  return false;
 }
 
 /**
@@ -466,10 +502,11 @@ module.exports = {
   host,
   isReferenced,
   open,
+  pinned,
   readyState,
   resume,
   retire,
-  scratch,
   setReferenced,
+  shared,
   suspend,
 };

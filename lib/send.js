@@ -5,7 +5,7 @@
 
 const { TextEncoder } = require("node:util");
 const { invalidAccess, invalidState } = require("./errors.js");
-const { readyState, scratch } = require("./native.js");
+const { pinned, readyState, shared } = require("./native.js");
 const { shown } = require("./webidl.js");
 
 /** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
@@ -31,19 +31,21 @@ const dataViewOffset = getter(DataView.prototype, "byteOffset");
 const typedArrayBuffer = getter(typedArrayPrototype, "buffer");
 const typedArrayLength = getter(typedArrayPrototype, "byteLength");
 const typedArrayOffset = getter(typedArrayPrototype, "byteOffset");
-const { values: typedArrayValues } = typedArrayPrototype;
+const { slice: typedArraySlice, values: typedArrayValues } = typedArrayPrototype;
+const { isView } = ArrayBuffer;
+const Bytes = Uint8Array;
 
-const encoder = new TextEncoder();
-const { encodeInto } = encoder;
+const encoder = pinned(new TextEncoder(), ["encodeInto"]);
 
 /**
  * Writes a string of SHORT_STRING units at most into the scratch buffer as UTF-8. A lone surrogate becomes U+FFFD (R-types).
  *
  * @param {string} string
- * @returns {number} its bytes
+ * @returns {number} its bytes; -1 where they are not all there: somebody has got hold of the buffer and has detached it
  */
 function encode(string) {
-  return encodeInto.call(encoder, string, scratch).written;
+  const { read, written } = encoder.encodeInto(string, shared.scratch);
+  return read === string.length ? written : -1;
 }
 
 /**
@@ -54,7 +56,7 @@ function encode(string) {
  * @returns {data is Bytes}
  */
 function isUsualBytes(data) {
-  if (ArrayBuffer.isView(data)) {
+  if (isView(data)) {
     try {
       return data.byteLength !== 0 && isArrayBuffer(data.buffer);
     } catch {
@@ -91,14 +93,14 @@ function isNonEmptyArrayBuffer(value) {
  * @returns {Bytes | undefined}
  */
 function unusualBytes(data) {
-  if (ArrayBuffer.isView(data)) {
+  if (isView(data)) {
     const { buffer, byteOffset, byteLength } = section(data);
     // What is shared may change while it is read.
-    return new Uint8Array(buffer, byteOffset, byteLength).slice();
+    return typedArraySlice.call(new Bytes(buffer, byteOffset, byteLength));
   }
   if (typeof data === "object" && data !== null && isArrayBuffer(data)) {
     try {
-      return new Uint8Array(/** @type {ArrayBuffer} */ (data)).slice();
+      return typedArraySlice.call(new Bytes(/** @type {ArrayBuffer} */ (data)));
     } catch {
       throw detached();
     }

@@ -262,9 +262,10 @@ class UDPSocket extends EventTarget {
     if (isUsualBytes(data)) {
       taken = sendTo(record.id, data, destination, port);
     } else if (typeof data === "string") {
+      const bytes = data.length <= SHORT_STRING ? encode(data) : -1;
       taken =
-        data.length <= SHORT_STRING
-          ? sendScratchTo(record.id, encode(data), destination, port)
+        bytes >= 0
+          ? sendScratchTo(record.id, bytes, destination, port)
           : sendStringTo(record.id, data, destination, port);
     } else {
       taken = sendUnusual(record, data, destination, port);

@@ -247,6 +247,7 @@ function record(convert) {
   };
 }
 
+const { isView } = ArrayBuffer;
 /** Throws for what is no ArrayBuffer, of whichever realm. */
 const arrayBufferLength = /** @type {any} */ (Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, "byteLength")).get;
 
@@ -261,7 +262,7 @@ function bytesOf(value, what) {
   if (typeof value !== "object" || value === null) {
     return undefined;
   }
-  const view = ArrayBuffer.isView(value);
+  const view = isView(value);
   const buffer = view ? value.buffer : value;
   try {
     arrayBufferLength.call(buffer);

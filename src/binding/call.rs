@@ -143,6 +143,5 @@ pub fn guarded<T>(part: impl FnOnce() -> T) -> std::thread::Result<T> {
 
 /// Leaves an event's numbers where the caller of `next()` reads them.
 pub fn leave_numbers(call: &Call<'_>, numbers: [u32; SLOTS]) {
-    // SAFETY: this is a call from its JavaScript.
-    call.environment.host(call.number(0), |host| unsafe { host.leave(numbers) });
+    call.environment.host(call.number(0), |host| host.leave(numbers));
 }

@@ -7,12 +7,12 @@ use napi::sys;
 use slab::Slab;
 
 use super::host::{Host, dereference};
-use super::values::{Raw, Value, array_buffer, ok, string, to_bytes, uint};
+use super::values::{Raw, Value, array_buffer, blank_array_buffer, hold, ok, place_of, string};
 use super::wake::{self, Source, Wake};
 use crate::net::{Block, Event, EventKind, Id, Net, Next, Place, SocketError, keep_heap, panic_message};
 
 /// What a large read goes straight into. Matches `net`'s read size, so that a full read is handed over as it is.
-const BLOCK: u32 = 64 * 1024;
+const BLOCK: usize = 64 * 1024;
 
 /// How often in a turn JavaScript may fail to get an event, for a bug of ours, before that is dropped.
 const EXCUSES: usize = 4;
@@ -107,6 +107,9 @@ impl Environment {
 
     /// Opens a socket for a host. The first one starts the wake source.
     pub fn open(&self, owner: u32, open: impl FnOnce(&mut Net) -> Result<Id, SocketError>) -> Result<Id, SocketError> {
+        if owner as usize >= self.hosts.borrow().len() {
+            return Err(SocketError::BadOption { reason: format!("attach() has given no host {owner}") });
+        }
         self.start()?;
         let id = self.net(open).unwrap_or_else(|| Err(ended()))?;
         self.settle_owner(owner);
@@ -346,59 +349,61 @@ impl Environment {
     /// A full block is handed over as it is; of a shorter one the bytes are copied and the block is used again.
     fn block_data(&self, number: u32, len: usize) -> Value {
         let block = dereference(self.raw, self.blocks.borrow()[number as usize]);
-        if len == BLOCK as usize {
+        if len == BLOCK {
             self.forget_block(number);
             return block;
         }
-        // SAFETY: the bytes are copied before JavaScript runs, or the block is read into again.
-        let Some(bytes) = (unsafe { to_bytes(self.raw, block) }) else { return ptr::null_mut() };
-        let data = array_buffer(self.raw, &bytes[..len]);
-        // SAFETY: as in `lend_blocks`.
-        let block = unsafe { Block::new(bytes.as_ptr().cast_mut(), bytes.len(), number) };
+        let Some((start, BLOCK)) = place_of(self.raw, block) else {
+            // Somebody has got hold of it and has taken its memory away: the bytes are gone.
+            self.forget_block(number);
+            return array_buffer(self.raw, &[]);
+        };
+        // SAFETY: the engine says that BLOCK bytes, of which `len` are some, lie at `start` now. They are copied before JavaScript
+        // runs, and the block is read into again only later.
+        let data = array_buffer(self.raw, unsafe { std::slice::from_raw_parts(start, len) });
+        // SAFETY: the reference keeps the ArrayBuffer. `Net` asks whether its memory is still there before it reads into it after
+        // JavaScript has run (`check_blocks`).
+        let block = unsafe { Block::new(start, BLOCK, number) };
         self.net(|net| net.lend_block(Some(block)));
         data
     }
 
-    /// Has JavaScript allocate memory for large reads.
+    /// Allocates memory for large reads, and looks at what was allocated before.
     fn lend_blocks(&self, count: usize) {
-        let Some(_scope) = Scope::open(self.raw) else { return self.refuse_block() };
-        let Some(allocate) =
-            self.hosts.borrow().iter().find(|host| host.is_held()).map(|host| host.option(c"allocate"))
-        else {
-            return self.refuse_block();
-        };
-        let size = uint(self.raw, BLOCK);
+        let scope = Scope::open(self.raw);
         for _ in 0..count {
-            let block = self.allocate_block(allocate, size);
+            let block = scope.as_ref().and_then(|_| self.allocate_block());
             let got = block.is_some();
             self.net(|net| net.lend_block(block));
             if !got {
                 break;
             }
         }
+        self.net(|net| {
+            net.check_blocks(|block| {
+                let is_in_place = scope.is_some() && self.is_in_place(block);
+                if !is_in_place {
+                    self.forget_block(block.number());
+                }
+                is_in_place
+            });
+        });
     }
 
-    fn refuse_block(&self) {
-        self.net(|net| net.lend_block(None));
+    /// Whether a block's ArrayBuffer still has the memory. No JavaScript knows of one that has not been handed over, but a
+    /// debugger finds all objects there are.
+    fn is_in_place(&self, block: &Block) -> bool {
+        let buffer = dereference(self.raw, self.blocks.borrow()[block.number() as usize]);
+        place_of(self.raw, buffer) == Some(block.place())
     }
 
-    fn allocate_block(&self, allocate: Value, size: Value) -> Option<Block> {
-        let (mut block, mut reference) = (ptr::null_mut(), ptr::null_mut());
-        // SAFETY: live handles of this environment; the reference keeps the memory where it is until it is deleted.
-        let bytes = unsafe {
-            if !ok(sys::napi_call_function(self.raw, allocate, allocate, 1, &raw const size, &raw mut block)) {
-                self.report_exception();
-                return None;
-            }
-            let bytes = to_bytes(self.raw, block).filter(|bytes| bytes.len() == BLOCK as usize)?;
-            if !ok(sys::napi_create_reference(self.raw, block, 1, &raw mut reference)) {
-                return None;
-            }
-            bytes
-        };
+    fn allocate_block(&self) -> Option<Block> {
+        let (buffer, start) = blank_array_buffer(self.raw, BLOCK)?;
+        let reference = hold(self.raw, buffer)?;
         let number = self.blocks.borrow_mut().insert(reference) as u32;
-        // SAFETY: the block is known to nobody else until `block_data` hands it over, and held until then.
-        Some(unsafe { Block::new(bytes.as_ptr().cast_mut(), bytes.len(), number) })
+        // SAFETY: the engine gave BLOCK bytes at `start`, for writing. The ArrayBuffer is known to nobody else until `block_data`
+        // hands it over, and held until then; `Net` has it looked at again after JavaScript has run (`check_blocks`).
+        Some(unsafe { Block::new(start, BLOCK, number) })
     }
 
     fn forget_block(&self, number: u32) {

@@ -126,10 +126,13 @@ unsafe extern "C" fn free(_env: Raw, data: *mut c_void, _hint: *mut c_void) {
 fn attach(call: &Call<'_>) -> Value {
     let options = call.arguments[1];
     let name = attempt!(call, to_string(call.raw, get(call.raw, options, c"wake"))).unwrap_or_default();
-    match (Host::new(call.raw, call.arguments[0], options), Source::named(&name)) {
-        (Some(host), Some(source)) => uint(call.raw, call.environment.attach(host, source)),
+    match (Source::named(&name), Host::new(call.raw, call.arguments[0], options)) {
+        (Some(source), Some((host, answer))) => {
+            set(call.raw, answer, c"host", uint(call.raw, call.environment.attach(host, source)));
+            answer
+        }
         _ => {
-            let reason = "attach() takes serve and { wake, setImmediate, allocate, scratch, slots }".to_owned();
+            let reason = "attach() takes serve and { wake, setImmediate, resource }".to_owned();
             failure(call.raw, &SocketError::BadOption { reason })
         }
     }

@@ -2,8 +2,12 @@ use std::ptr;
 
 use napi::sys;
 
+use super::common::{self, Common};
 use super::events::SLOTS;
-use super::values::{Raw, Value, get, ok, set, to_bytes};
+use super::values::{Raw, Value, get, object, refer, set, view};
+
+/// Bytes of the scratch buffer.
+const SCRATCH: usize = 16 * 1024;
 
 /// One copy of the package: its `serve` function and what else `attach()` gave.
 ///
@@ -13,33 +17,26 @@ pub struct Host {
     env: Raw,
     serve: sys::napi_ref,
     options: sys::napi_ref,
-    /// The scratch buffer's memory. Read only in calls that this host's JavaScript makes: then it is alive.
-    scratch: (*const u8, usize),
-    /// Where `next()` leaves an event's numbers. Written only in calls that this host's JavaScript makes.
-    slots: *mut [u32; SLOTS],
+    /// What its JavaScript encodes short strings into.
+    scratch: Common,
+    /// Where `next()` leaves an event's numbers.
+    slots: Common,
     held: bool,
 }
 
 impl Host {
-    /// Takes what `attach(serve, options)` was given; `None` where it is not what docs/binding.md says.
-    pub fn new(env: Raw, serve: Value, options: Value) -> Option<Self> {
-        // SAFETY: the slice is not read here, only its place kept; the engine does not move an ArrayBuffer's memory.
-        let scratch = unsafe { to_bytes(env, get(env, options, c"scratch")) }?;
-        // SAFETY: as above.
-        let slots = unsafe { to_bytes(env, get(env, options, c"slots")) }?;
-        if slots.len() != size_of::<[u32; SLOTS]>() || !slots.as_ptr().cast::<u32>().is_aligned() {
-            return None;
-        }
+    /// Takes what `attach(serve, options)` was given, and gives the object that it is answered with, but for the number; `None`
+    /// where that is not what docs/binding.md says.
+    pub fn new(env: Raw, serve: Value, options: Value) -> Option<(Self, Value)> {
+        let (scratch, scratch_buffer) = Common::new(env, SCRATCH / size_of::<u32>())?;
+        let (slots, slots_buffer) = Common::new(env, SLOTS)?;
+        let answer = object(env);
+        set(env, answer, c"scratch", view(env, scratch_buffer, sys::TypedarrayType::uint8_array)?);
+        set(env, answer, c"slots", view(env, slots_buffer, sys::TypedarrayType::uint32_array)?);
         // What serve() hangs on must not die before it: the options hold it.
         set(env, options, c"serve", serve);
-        Some(Self {
-            env,
-            serve: weak_reference(env, serve)?,
-            options: weak_reference(env, options)?,
-            scratch: (scratch.as_ptr(), scratch.len()),
-            slots: slots.as_ptr().cast_mut().cast(),
-            held: false,
-        })
+        let host = Self { env, serve: refer(env, serve)?, options: refer(env, options)?, scratch, slots, held: false };
+        Some((host, answer))
     }
 
     /// Keeps the JavaScript side alive, or lets it go.
@@ -61,45 +58,36 @@ impl Host {
         }
     }
 
-    /// Whether one of its sockets is open.
-    pub fn is_held(&self) -> bool {
-        self.held
-    }
-
     /// The `serve` function.
     pub fn serve(&self) -> Value {
         dereference(self.env, self.serve)
     }
 
     /// Leaves an event's numbers where this host's JavaScript reads them.
-    ///
-    /// # Safety
-    /// Only in a call from this host's JavaScript.
-    pub unsafe fn leave(&self, numbers: [u32; SLOTS]) {
-        // SAFETY: the memory is alive while its JavaScript calls, of that size and aligned (`new`); nobody else has it.
-        unsafe { self.slots.write(numbers) };
+    pub fn leave(&self, numbers: [u32; SLOTS]) {
+        common::write(&self.slots, numbers);
+    }
+
+    /// What else `attach()` was given.
+    pub fn options(&self) -> Value {
+        dereference(self.env, self.options)
     }
 
     /// A member of the options.
     pub fn option(&self, name: &std::ffi::CStr) -> Value {
-        get(self.env, dereference(self.env, self.options), name)
+        get(self.env, self.options(), name)
     }
 
     /// The first `length` bytes of the scratch buffer.
     ///
     /// # Safety
-    /// Only in a call from this host's JavaScript, and until it runs again.
+    /// Only until JavaScript runs again: it may write there.
     pub unsafe fn scratch<'a>(&self, length: usize) -> &'a [u8] {
-        let (start, size) = self.scratch;
-        // SAFETY: the buffer is alive while its JavaScript calls, and `length` is kept inside it.
+        let Some((start, size)) = self.scratch.place() else { return &[] };
+        // SAFETY: the memory is there now, and `length` is kept inside it. It lives as long as this host, which is as long as
+        // the environment; nobody writes to it before JavaScript runs again, which the caller vouches for.
         unsafe { std::slice::from_raw_parts(start, length.min(size)) }
     }
-}
-
-fn weak_reference(env: Raw, to: Value) -> Option<sys::napi_ref> {
-    let mut reference = ptr::null_mut();
-    // SAFETY: `to` is a live value of this environment.
-    ok(unsafe { sys::napi_create_reference(env, to, 0, &raw mut reference) }).then_some(reference)
 }
 
 /// The value of a reference; null where it has been collected.

@@ -5,6 +5,7 @@
 //! [`wake`] sources that say when a turn is due. No socket is touched here: that is `net`'s.
 
 mod call;
+mod common;
 mod environment;
 mod events;
 mod functions;

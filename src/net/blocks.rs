@@ -30,6 +30,11 @@ impl Block {
         Self { start, len, number }
     }
 
+    /// Where it was when it was lent.
+    pub fn place(&self) -> (*mut u8, usize) {
+        (self.start, self.len)
+    }
+
     /// The lender's name for it.
     pub fn number(&self) -> u32 {
         self.number
@@ -55,6 +60,8 @@ pub struct Blocks {
     free: Vec<Block>,
     /// None were to be had in this turn: large reads go into the shared buffer like small ones.
     refused: bool,
+    /// Those that are free are where they were: no JavaScript has run since they were looked at.
+    checked: bool,
     /// Blocks for each socket in this turn.
     share: usize,
 }
@@ -76,9 +83,26 @@ impl Blocks {
         filled < self.share
     }
 
-    /// How many must be lent before a socket that has filled so many can read on; as many as the pool holds, so that this is rare.
-    pub fn missing(&self, filled: usize) -> usize {
-        if self.free.len() >= self.room(filled) { 0 } else { LENT - self.free.len() }
+    /// How many must be lent before a socket that has filled so many can read on; as many as the pool holds, so that this is
+    /// rare. Zero: those that are free are to be looked at again ([`Self::check`]). `None`: it can read.
+    pub fn missing(&self, filled: usize) -> Option<usize> {
+        if self.free.len() < self.room(filled) {
+            return Some(LENT - self.free.len());
+        }
+        (!self.checked).then_some(0)
+    }
+
+    /// JavaScript runs, and may do with the lent memory what it likes if it has got hold of it.
+    pub fn distrust(&mut self) {
+        self.checked = false;
+    }
+
+    /// Keeps the free ones that are where they were. Where one is not, the turn does without: something is wrong.
+    pub fn check(&mut self, mut is_in_place: impl FnMut(&Block) -> bool) {
+        let before = self.free.len();
+        self.free.retain(|block| is_in_place(block));
+        self.refused |= self.free.len() < before;
+        self.checked = true;
     }
 
     fn room(&self, filled: usize) -> usize {
@@ -93,6 +117,7 @@ impl Blocks {
 
     /// Nobody wants what was read into it.
     pub fn hand_back(&mut self, filled: Filled) {
+        self.checked = false;
         self.free.push(filled.block);
     }
 

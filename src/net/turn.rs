@@ -14,7 +14,7 @@ use slab::Slab;
 
 use super::any_socket::AnySocket;
 use super::blocks::Block;
-use super::context::{Context, WAKER};
+use super::context::{BATCH, Context, STRIDE, WAKER};
 use super::event::{Event, EventKind, Place};
 use super::options::{ServerOptions, TcpOptions, UdpOptions};
 use super::panics::panic_message;
@@ -23,7 +23,7 @@ use super::tcp_server_socket::TcpServerSocket;
 use super::tcp_socket::TcpSocket;
 use super::tls::Arrival;
 use super::udp_socket::UdpSocket;
-use super::{Id, SocketError, hooks, runtime};
+use super::{Id, SocketError, hooks, memory, runtime};
 
 /// Readiness reports taken from the poll set at once; what is left is reported in the next turn.
 const EVENTS: usize = 1024;
@@ -81,7 +81,7 @@ pub enum Step {
 pub enum Next {
     /// Tell this.
     Event(Event),
-    /// Lend so many blocks ([`Net::lend_block`]) and ask again.
+    /// Lend so many blocks ([`Net::lend_block`]), look at all that are free ([`Net::check_blocks`]), and ask again.
     NeedsBlocks(usize),
     /// The round is over.
     Done,
@@ -93,6 +93,7 @@ impl Net {
         // Made now, while there are descriptors and threads for it: timers must work when there are none left (R-srv-error).
         runtime()?;
         let failed = |error| SocketError::system("epoll_create", error);
+        memory::check(BATCH * STRIDE)?;
         let poll = Poll::new().map_err(failed)?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER).map_err(failed)?);
         let registry = poll.registry().try_clone().map_err(failed)?;
@@ -296,14 +297,19 @@ impl Net {
         }
     }
 
-    /// The next event of this turn. `NeedsBlocks` is answered with [`Net::lend_block`]. A panic becomes an error of the socket that is
+    /// The next event of this turn. `NeedsBlocks` is answered with [`Net::lend_block`] and [`Net::check_blocks`]. A panic becomes an error of the socket that is
     /// being stepped, and the others have their turn.
     #[allow(clippy::should_implement_trait, reason = "no iterator: what it gives is good only until the next call")]
     pub fn next(&mut self) -> Next {
         loop {
             let mut stepped = None;
             match catch_unwind(AssertUnwindSafe(|| self.step_round(&mut stepped))) {
-                Ok(next) => return next,
+                Ok(next) => {
+                    if !matches!(next, Next::NeedsBlocks(_)) {
+                        self.context.blocks.distrust();
+                    }
+                    return next;
+                }
                 Err(panic) => {
                     // Its error is told in the next turn, so that this round ends.
                     if self.round.front().copied() == stepped {
@@ -455,6 +461,11 @@ impl Net {
     /// Memory of the engine's for a large read. None: the engine has none, and the turn does without.
     pub fn lend_block(&mut self, block: Option<Block>) {
         self.context.blocks.lend(block);
+    }
+
+    /// After lending: keeps the free blocks that are where they were.
+    pub fn check_blocks(&mut self, is_in_place: impl FnMut(&Block) -> bool) {
+        self.context.blocks.check(is_in_place);
     }
 
     /// A block that is not needed any more.

@@ -12,7 +12,9 @@ use tcp_udp_sockets::net::{
 use tcp_udp_sockets::proto::{ReadyState, Sent};
 
 /// The binding's block size.
-const BLOCK: usize = 64 * 1024;
+pub const BLOCK: usize = 64 * 1024;
+/// What a block is full of when it is lent.
+pub const UNTOUCHED: u8 = 0x5a;
 /// A socket tells of so many messages a turn at most: 1 MiB in large ones.
 const READ_MESSAGES: usize = 16;
 /// How long a test waits for what must come. Long, since the machine may be busy; nothing sleeps that long.
@@ -67,6 +69,9 @@ pub struct World {
     /// What is lent, by number.
     blocks: HashMap<u32, *mut u8>,
     next_block: u32,
+    /// Which blocks are detached before they are used again, and those that were.
+    pub loses_blocks: fn(u32) -> bool,
+    pub lost_blocks: HashMap<u32, *mut u8>,
     keep_bytes: bool,
     /// The engine has no memory for large reads.
     pub refuse_blocks: bool,
@@ -87,6 +92,8 @@ impl World {
             ended: Vec::new(),
             blocks: HashMap::new(),
             next_block: 0,
+            loses_blocks: |_| false,
+            lost_blocks: HashMap::new(),
             keep_bytes: true,
             refuse_blocks: false,
         }
@@ -126,7 +133,10 @@ impl World {
                     self.remember(event.id, heard);
                 }
                 Next::NeedsBlocks(_) if self.refuse_blocks => self.net.lend_block(None),
-                Next::NeedsBlocks(count) => (0..count).for_each(|_| self.lend_block()),
+                Next::NeedsBlocks(count) => {
+                    (0..count).for_each(|_| self.lend_block());
+                    self.check_blocks();
+                }
                 Next::Done => break,
             }
         }
@@ -135,10 +145,22 @@ impl World {
 
     fn lend_block(&mut self) {
         self.next_block += 1;
-        let memory = Box::leak(vec![0; BLOCK].into_boxed_slice()).as_mut_ptr();
+        let memory = Box::leak(vec![UNTOUCHED; BLOCK].into_boxed_slice()).as_mut_ptr();
         self.blocks.insert(self.next_block, memory);
         // SAFETY: leaked, and read only in `received`, once the event that tells of its bytes has come.
         self.net.lend_block(Some(unsafe { Block::new(memory, BLOCK, self.next_block) }));
+    }
+
+    /// Some blocks have gone elsewhere, as an ArrayBuffer's memory does that is detached: `net` must write to none of them.
+    fn check_blocks(&mut self) {
+        let Self { net, blocks, lost_blocks, loses_blocks, .. } = self;
+        net.check_blocks(|block| {
+            let is_lost = loses_blocks(block.number());
+            if is_lost {
+                lost_blocks.extend(blocks.remove(&block.number()).map(|memory| (block.number(), memory)));
+            }
+            !is_lost
+        });
     }
 
     /// Turns until `done`, waiting on the poll set where there is nothing to do.

@@ -157,8 +157,8 @@ impl TcpSocket {
         };
         let (read, room) = if in_blocks {
             match context.blocks.missing(self.filled) {
-                0 => source.read_into(context.blocks.next(self.filled)),
-                missing => return Reading::NeedsBlocks(missing),
+                None => source.read_into(context.blocks.next(self.filled)),
+                Some(missing) => return Reading::NeedsBlocks(missing),
             }
         } else {
             let size = if self.relay.is_some() { RELAY_READ } else { READ_SIZE };
