@@ -17,3 +17,8 @@ pub mod proto;
 // A test binary has no Node to register with.
 #[cfg(all(feature = "binding", not(test)))]
 mod binding;
+
+// Of the binding, what needs none either.
+#[cfg(all(feature = "binding", test, unix))]
+#[path = "binding/wake/uv_handles.rs"]
+mod uv_handles;

@@ -314,3 +314,27 @@ impl Batches {
         Ok(sent)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where the buffer ends before a whole stride does, so does what is received there.
+    #[test]
+    fn nothing_is_written_behind_the_buffer() {
+        const UNTOUCHED: u8 = 0x5a;
+        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let socket = UdpSocket::bind(any).unwrap();
+        let peer = std::net::UdpSocket::bind(any).unwrap();
+        for byte in [1, 2] {
+            peer.send_to(&[byte; 40], socket.local_addr().unwrap()).unwrap();
+        }
+        let mut memory = vec![UNTOUCHED; STRIDE + 100];
+        let mut batches = Batches::default();
+        batches.receive(&socket, &mut memory[..STRIDE + 10], 2, false).unwrap();
+        let lengths: Vec<usize> = batches.received.iter().map(|received| received.len).collect();
+        assert_eq!(lengths[..1], [40]);
+        assert!(lengths[1..].iter().all(|&length| length <= 10), "{lengths:?}");
+        assert!(memory[STRIDE + 10..].iter().all(|&byte| byte == UNTOUCHED));
+    }
+}

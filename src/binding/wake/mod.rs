@@ -5,6 +5,8 @@ mod interrupt;
 mod one_shot;
 #[cfg(unix)]
 mod uv;
+#[cfg(unix)]
+mod uv_handles;
 mod waiting_thread;
 
 use super::environment::Environment;
@@ -45,19 +47,24 @@ pub trait Wake {
     fn is_at_bottom(&self) -> bool;
 }
 
-/// Starts the wake source of `environment`. Its end comes with the environment's.
+/// Starts the wake source of `environment`. Its end comes with the environment's. Where libuv is asked for and cannot be had, or is
+/// not the runtime's own, it is the one of runtimes without.
 pub fn start(source: Source, environment: &Environment) -> Result<Box<dyn Wake>, SocketError> {
-    let started = match source {
+    let failed = |error| SocketError::system("epoll_create", error);
+    match source {
         #[cfg(unix)]
-        Source::Uv => uv::start(environment),
+        Source::Uv => match uv::start(environment).map_err(failed)? {
+            Some(wake) => Ok(wake),
+            None => start(if cfg!(target_os = "linux") { Source::Tokio } else { Source::Thread }, environment),
+        },
         #[cfg(target_os = "linux")]
         Source::Tokio => interrupt::start(environment, |net, gate| {
             one_shot::OneShot::new(net, gate).map(|watch| Box::new(watch) as _)
-        }),
+        })
+        .map_err(failed),
         _ => {
             let thread = waiting_thread::WaitingThread::start()?;
-            interrupt::start(environment, |_, gate| Ok(Box::new(thread.watch(gate)) as _))
+            interrupt::start(environment, |_, gate| Ok(Box::new(thread.watch(gate)) as _)).map_err(failed)
         }
-    };
-    started.map_err(|error| SocketError::system("epoll_create", error))
+    }
 }

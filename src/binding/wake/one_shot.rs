@@ -22,12 +22,12 @@ impl OneShot {
     /// The watch, not yet armed.
     pub fn new(net: &Net, gate: Gate) -> io::Result<Self> {
         let set = net.descriptor().ok_or_else(|| io::Error::other("the environment is ending"))?;
-        // SAFETY: a plain system call.
+        // SAFETY: the call takes a flag and no pointer.
         let outer = unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) };
         if outer < 0 {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: a descriptor of our own, just made.
+        // SAFETY: a descriptor that epoll_create1 has just given us, and that nobody else owns.
         let owned = unsafe { OwnedFd::from_raw_fd(outer) };
         control(outer, set, libc::EPOLL_CTL_ADD, 0)?;
         // `Net::new` has made it.
@@ -66,7 +66,7 @@ impl Watch for OneShot {
 
 fn control(outer: RawFd, set: RawFd, operation: i32, events: u32) -> io::Result<()> {
     let mut event = libc::epoll_event { events, u64: 0 };
-    // SAFETY: both descriptors are open; `event` lives through the call.
+    // SAFETY: `event` lives through the call, which copies it; the descriptors are numbers, which the system checks.
     let result = unsafe { libc::epoll_ctl(outer, operation, set, &raw mut event) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
@@ -74,6 +74,6 @@ fn control(outer: RawFd, set: RawFd, operation: i32, events: u32) -> io::Result<
 /// Takes the one report, which disarms the watch.
 fn take_report(outer: RawFd) {
     let mut event = libc::epoll_event { events: 0, u64: 0 };
-    // SAFETY: room for one event; does not block.
+    // SAFETY: `event` has room for the one event that is asked for, and lives through the call.
     unsafe { libc::epoll_wait(outer, &raw mut event, 1, 0) };
 }

@@ -42,14 +42,14 @@ impl Pipe {
             return None;
         }
         let mut ends = [0; 2];
-        // SAFETY: room for two descriptors.
+        // SAFETY: `ends` has room for the two descriptors that the call writes.
         if unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC | libc::O_NONBLOCK) } != 0 {
             PIPES.fetch_sub(1, Ordering::Relaxed);
             return None;
         }
         // SAFETY: two new descriptors, each owned once.
         let [output, input] = ends.map(|end| unsafe { File::from_raw_fd(end) });
-        // SAFETY: an open descriptor and a number. Refused, the pipe is smaller.
+        // SAFETY: the call takes a descriptor, which `input` keeps open, and numbers. Refused, the pipe is smaller.
         unsafe { libc::fcntl(input.as_raw_fd(), libc::F_SETPIPE_SZ, CAPACITY as libc::c_int) };
         Some(Self { output, input })
     }
@@ -79,7 +79,7 @@ impl Drop for Pipe {
 
 fn splice(from: RawFd, to: RawFd, bytes: usize) -> io::Result<usize> {
     let flags = libc::SPLICE_F_MOVE | libc::SPLICE_F_NONBLOCK;
-    // SAFETY: open descriptors; no offsets.
+    // SAFETY: the call moves bytes between descriptors, which their owners keep open meanwhile; without offsets there is no pointer.
     let moved = unsafe { libc::splice(from, std::ptr::null_mut(), to, std::ptr::null_mut(), bytes, flags) };
     usize::try_from(moved).map_err(|_| io::Error::last_os_error())
 }

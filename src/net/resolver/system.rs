@@ -93,12 +93,16 @@ impl Drop for List {
 
 #[cfg(unix)]
 fn address(entry: &libc::addrinfo) -> Option<SocketAddr> {
-    // SAFETY: `init` gets a place of the size of any address, and says truly how many bytes of it are set.
+    if entry.ai_addr.is_null() {
+        return None;
+    }
+    // SAFETY: `init` gets a place of `length` bytes, the size of any address, and all of them zero; it writes no more than those,
+    // from the `ai_addrlen` bytes that the entry says lie at `ai_addr`, and says how many it has written.
     let copied = unsafe {
         socket2::SockAddr::try_init(|storage, length| {
             let bytes = usize::try_from(entry.ai_addrlen).unwrap_or(0).min(usize::try_from(*length).unwrap_or(0));
             std::ptr::copy_nonoverlapping(entry.ai_addr.cast::<u8>(), storage.cast::<u8>(), bytes);
-            *length = entry.ai_addrlen;
+            *length = bytes as libc::socklen_t;
             Ok(())
         })
     };
