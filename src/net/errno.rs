@@ -181,10 +181,11 @@ pub fn is_lacking(error: &io::Error) -> bool {
     matches!(name(error).as_str(), "ENOPROTOOPT" | "EOPNOTSUPP" | "ENOTSUP")
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
+    #[cfg(unix)]
     #[test]
     fn errors_have_the_names_that_node_gives_them() {
         let refused = io::Error::from_raw_os_error(libc::ECONNREFUSED);
