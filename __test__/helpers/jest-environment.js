@@ -16,6 +16,9 @@ class StrictEnvironment extends TestEnvironment {
   async setup() {
     await super.setup();
     process.on("warning", this.#note);
+    // Another build of the native half. Not by NAPI_RS_NATIVE_LIBRARY_PATH from outside: jest's module resolver reads that, too.
+    const { TCP_UDP_SOCKETS_BINARY: binary } = process.env;
+    if (binary) this.global.process.env.NAPI_RS_NATIVE_LIBRARY_PATH = binary;
   }
 
   async teardown() {
