@@ -4,6 +4,7 @@
 
 const { setTimeout } = require("node:timers");
 const {
+  expendable,
   ROOT,
   TCPServerSocket,
   TCPSocket,
@@ -135,7 +136,7 @@ describe("opened and closed", () => {
   });
 
   test("in an async function, through its await (R-stack)", async () => {
-    const socket = tcp("127.0.0.1", await refusedPort());
+    const socket = expendable(tcp("127.0.0.1", await refusedPort()));
     async function theProgram() {
       await new Promise((resolve) => {
         setTimeout(resolve, 1);
