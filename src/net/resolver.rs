@@ -6,7 +6,7 @@
 
 mod system;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -33,15 +33,20 @@ pub enum Family {
 
 /// Bytes of a name that the system is asked for: far more than DNS has (253), since who reads /etc/hosts may know longer ones.
 const LONGEST: usize = 4096;
-/// Look-ups under way at once; further ones wait. More than a few, since silent name servers hold each for ten seconds and more.
-const THREADS: usize = 32;
+/// Look-ups under way at once that somebody waits for; further ones wait in a queue. More than a few, since silent name servers
+/// hold each for ten seconds and more.
+const WAITED_FOR: usize = 64;
+/// Threads at most, those included whose look-up nobody waits for any more: it cannot be called off.
+const THREADS: usize = 256;
+/// Threads beyond that for names that the system answers by itself.
+const QUICK: usize = 8;
 /// A thread with nothing to do ends after this long.
 const IDLE: Duration = Duration::from_secs(5);
 /// Who asks for a name that is being looked up gets that answer too, if the look-up began less than this long ago.
 const SHARED: Duration = Duration::from_secs(1);
 
-/// A look-up as who asked for it sees it. Dropping it cancels it.
-pub struct Pending(Arc<Slot>);
+/// A look-up as who asked for it sees it. Dropping it cancels it, and makes room for another. (`None` only while it is dropped.)
+pub struct Pending(Option<Arc<Slot>>);
 
 /// Where the answer is put.
 type Slot = Mutex<Option<Arc<Found>>>;
@@ -49,11 +54,18 @@ type Slot = Mutex<Option<Arc<Found>>>;
 impl Pending {
     /// The addresses in the system's order (RFC 6724), zones kept, or why there are none; `None` while it is not known.
     pub fn answer(&self) -> Option<Result<Vec<SocketAddr>, SocketError>> {
-        let found = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let found = self.0.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
         Some(match &*found {
             Ok(addresses) => Ok(addresses.clone()),
             Err(failed) => Err(SocketError::Lookup { code: failed.code.clone(), reason: failed.reason.clone() }),
         })
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.0 = None;
+        POOL.make_room();
     }
 }
 
@@ -68,13 +80,21 @@ pub fn ask(host: &str, family: Family, id: Id, inbox: &Arc<Inbox>) -> Result<Pen
     LazyLock::force(&POOL)
         .ask(Question { host: host.to_owned(), family }, waiter)
         .map_err(|error| SocketError::no_thread(&error))?;
-    Ok(Pending(slot))
+    Ok(Pending(Some(slot)))
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Question {
     host: String,
     family: Family,
+}
+
+impl Question {
+    /// Whether the system answers it by itself, from /etc/hosts or by rule: such a question never waits behind those that go over
+    /// the network.
+    fn is_quick(&self) -> bool {
+        self.host.eq_ignore_ascii_case("localhost")
+    }
 }
 
 /// Who wants an answer.
@@ -100,6 +120,12 @@ struct Job {
     began: Option<Instant>,
 }
 
+impl Job {
+    fn is_waited_for(&self) -> bool {
+        self.waiters.iter().any(|waiter| waiter.slot.strong_count() > 0)
+    }
+}
+
 /// The process's look-ups. The lock is never held over one.
 #[derive(Default)]
 struct Pool {
@@ -115,6 +141,8 @@ struct State {
     /// The newest job for each question.
     newest: HashMap<Question, u64>,
     queue: VecDeque<u64>,
+    /// Those under way.
+    running: HashSet<u64>,
     next: u64,
     threads: usize,
     idle: usize,
@@ -133,19 +161,35 @@ impl Pool {
             job.waiters.push(waiter);
             return Ok(());
         }
+        let is_quick = question.is_quick();
         // More may wait than threads are idle: those that were woken have not run yet.
-        if state.queue.len() >= state.idle && state.threads < THREADS {
-            let spawned = thread::Builder::new().name("tcp-udp-lookup".to_owned()).spawn(|| self.serve());
-            match spawned {
-                Ok(_) => state.threads += 1,
-                Err(error) if state.threads == 0 => return Err(error),
-                // It waits for one that there is.
-                Err(_) => {}
-            }
+        if state.queue.len() >= state.idle && state.may_grow(is_quick) {
+            self.grow(&mut state)?;
         }
-        state.push(question, waiter);
+        state.push(question, waiter, is_quick);
         self.work.notify_one();
         Ok(())
+    }
+
+    /// Starts a thread. Where none can be had, what there is to do waits for one that there is: an error only without any.
+    fn grow(&'static self, state: &mut State) -> io::Result<()> {
+        match thread::Builder::new().name("tcp-udp-lookup".to_owned()).spawn(|| self.serve()) {
+            Ok(_) => {
+                state.threads += 1;
+                Ok(())
+            }
+            Err(error) if state.threads == 0 => Err(error),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Somebody has given up: what is queued may take the place.
+    fn make_room(&'static self) {
+        let mut state = self.state();
+        if state.queue.len() > state.idle && state.may_grow(false) {
+            // Failing that, it goes on waiting.
+            let _ = self.grow(&mut state);
+        }
     }
 
     /// What each thread does. It ends only where it stops counting as one: a panic must not leave the others waiting for it.
@@ -188,20 +232,35 @@ impl State {
         job.began.is_none_or(|began| began.elapsed() < SHARED).then_some(job)
     }
 
-    fn push(&mut self, question: Question, waiter: Waiter) {
+    /// Whether another thread may be started: look-ups that nobody waits for any more do not count, up to a bound.
+    fn may_grow(&self, is_quick: bool) -> bool {
+        if is_quick {
+            return self.threads < THREADS + QUICK;
+        }
+        let is_given_up = |number: &&u64| self.jobs.get(number).is_some_and(|job| !job.is_waited_for());
+        let given_up = self.running.iter().filter(is_given_up).count();
+        self.threads < THREADS && self.threads < WAITED_FOR + given_up
+    }
+
+    fn push(&mut self, question: Question, waiter: Waiter, is_quick: bool) {
         let number = self.next;
         self.next += 1;
         self.newest.insert(question.clone(), number);
         self.jobs.insert(number, Job { question, waiters: vec![waiter], began: None });
-        self.queue.push_back(number);
+        if is_quick {
+            self.queue.push_front(number);
+        } else {
+            self.queue.push_back(number);
+        }
     }
 
     /// The next job that somebody still waits for.
     fn take(&mut self) -> Option<(u64, Question)> {
         while let Some(number) = self.queue.pop_front() {
             let Some(job) = self.jobs.get_mut(&number) else { continue };
-            if job.waiters.iter().any(|waiter| waiter.slot.strong_count() > 0) {
+            if job.is_waited_for() {
                 job.began = Some(Instant::now());
+                self.running.insert(number);
                 return Some((number, job.question.clone()));
             }
             self.finish(number);
@@ -211,6 +270,7 @@ impl State {
 
     /// A job is over. Returns who waits for it.
     fn finish(&mut self, number: u64) -> Vec<Waiter> {
+        self.running.remove(&number);
         let Some(job) = self.jobs.remove(&number) else { return Vec::new() };
         if self.newest.get(&job.question) == Some(&number) {
             self.newest.remove(&job.question);
