@@ -25,6 +25,10 @@ const ATTEMPTS = new Map(
     accept: "accept a connection on",
     bind: "bind to",
     connect: "connect to",
+    epoll_create: "watch sockets: there is no room for",
+    epoll_ctl: "watch the socket for",
+    fcntl: "prepare the socket for",
+    getifaddrs: "list the network interfaces for",
     getsockname: "tell the local address of the socket for",
     listen: "listen on",
     read: "receive from",
@@ -71,6 +75,34 @@ const CURES = new Map(
     ETIMEDOUT: "The peer does not answer: it is down, or a firewall drops what it is sent.",
   }),
 );
+
+/** What would be right where the name alone does not tell: by the system call, and by what was asked of it. */
+const OTHER_CURES = {
+  linkLocal: "A link-local address needs its interface as zone, such as fe80::1%eth0.",
+  noPortLeft: "No local port is left for that destination: too many connections go there (net.ipv4.ip_local_port_range), or no address of this host reaches it.",
+  noFreePort: "No port is free: others have them all.",
+};
+
+/**
+ * What would be right.
+ *
+ * @param {string | undefined} code
+ * @param {string | undefined} syscall
+ * @param {string | undefined} address
+ * @param {number | undefined} port
+ */
+function cureFor(code, syscall, address, port) {
+  if (code === "EINVAL" && address !== undefined && /^fe[89ab]/i.test(address) && !address.includes("%")) {
+    return OTHER_CURES.linkLocal;
+  }
+  if (code === "EADDRNOTAVAIL" && syscall === "connect") {
+    return OTHER_CURES.noPortLeft;
+  }
+  if (code === "EADDRINUSE" && port === 0) {
+    return OTHER_CURES.noFreePort;
+  }
+  return code === undefined ? undefined : CURES.get(code);
+}
 
 /**
  * @param {string} name
@@ -126,7 +158,7 @@ function sentence({ code, syscall, address, port, reason }) {
     }
     return added.length === 0 ? reason : `${reason} (${added.join(", ")})`;
   }
-  return `cannot ${ATTEMPTS.get(syscall) ?? `${syscall}:`} ${endpoint(address, port)}: ${because(reason, code)}`;
+  return `cannot ${ATTEMPTS.get(syscall) ?? `${syscall}:`} ${endpoint(address, port)}: ${because(reason, code, cureFor(code, syscall, address, port))}`;
 }
 
 /**
@@ -134,9 +166,9 @@ function sentence({ code, syscall, address, port, reason }) {
  *
  * @param {string} reason
  * @param {string | undefined} code
+ * @param {string | undefined} [cure]
  */
-function because(reason, code) {
-  const cure = code === undefined ? undefined : CURES.get(code);
+function because(reason, code, cure = cureFor(code, undefined, undefined, undefined)) {
   return reason + (code === undefined || reason.includes(code) ? "" : ` (${code})`) + (cure === undefined ? "" : `. ${cure}`);
 }
 

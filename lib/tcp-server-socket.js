@@ -26,6 +26,7 @@ const {
   toBoolean,
   toDOMString,
   toEnforcedUnsignedLong,
+  toPositiveUnsignedLong,
   toNumber,
 } = require("./webidl.js");
 
@@ -39,7 +40,7 @@ const LISTEN_BITS = new Map([["connect", 1]]);
 
 const toTCPServerOptions = dictionary({
   allowHalfOpen: toBoolean,
-  backlog: toEnforcedUnsignedLong,
+  backlog: toPositiveUnsignedLong,
   closeTimeout: toEnforcedUnsignedLong,
   handshakeTimeout: toEnforcedUnsignedLong,
   highWaterMark: toEnforcedUnsignedLong,

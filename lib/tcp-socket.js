@@ -30,6 +30,7 @@ const {
   toBoolean,
   toDOMString,
   toEnforcedUnsignedLong,
+  toPositiveUnsignedLong,
   toNumber,
 } = require("./webidl.js");
 
@@ -52,8 +53,8 @@ const toTCPOptions = dictionary({
   localPort: toNumber,
   maxBufferedAmount: toEnforcedUnsignedLong,
   noDelay: toBoolean,
-  receiveBufferSize: toEnforcedUnsignedLong,
-  sendBufferSize: toEnforcedUnsignedLong,
+  receiveBufferSize: toPositiveUnsignedLong,
+  sendBufferSize: toPositiveUnsignedLong,
   secureTransport: toSecureTransport,
   signal: toSignal,
   useSecureTransport: toBoolean,

@@ -29,6 +29,8 @@ const {
   toDOMString,
   toEnforcedOctet,
   toEnforcedUnsignedLong,
+  toPositiveOctet,
+  toPositiveUnsignedLong,
   toNumber,
 } = require("./webidl.js");
 
@@ -52,13 +54,13 @@ const toUDPOptions = dictionary({
   maxBufferedAmount: toEnforcedUnsignedLong,
   multicastInterface: toDOMString,
   multicastTimeToLive: toEnforcedOctet,
-  receiveBufferSize: toEnforcedUnsignedLong,
+  receiveBufferSize: toPositiveUnsignedLong,
   remoteAddress: toDOMString,
   remotePort: toNumber,
   reusePort: toBoolean,
-  sendBufferSize: toEnforcedUnsignedLong,
+  sendBufferSize: toPositiveUnsignedLong,
   signal: toSignal,
-  timeToLive: toEnforcedOctet,
+  timeToLive: toPositiveOctet,
 });
 
 /** UDPMessage, as `writable` takes it. As with send(), null is the default. */

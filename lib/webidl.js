@@ -73,7 +73,17 @@ function toNumber(value, what) {
  * @param {string} what
  */
 function toEnforcedUnsignedLong(value, what) {
-  return toEnforced(value, what, 0xffffffff);
+  return toEnforced(value, what, 0, 0xffffffff);
+}
+
+/**
+ * The same, of what refuseZero() refuses 0 afterwards.
+ *
+ * @param {unknown} value
+ * @param {string} what
+ */
+function toPositiveUnsignedLong(value, what) {
+  return toEnforced(value, what, 1, 0xffffffff);
 }
 
 /**
@@ -83,19 +93,30 @@ function toEnforcedUnsignedLong(value, what) {
  * @param {string} what
  */
 function toEnforcedOctet(value, what) {
-  return toEnforced(value, what, 0xff);
+  return toEnforced(value, what, 0, 0xff);
+}
+
+/**
+ * The same, of what refuseZero() refuses 0 afterwards.
+ *
+ * @param {unknown} value
+ * @param {string} what
+ */
+function toPositiveOctet(value, what) {
+  return toEnforced(value, what, 1, 0xff);
 }
 
 /**
  * @param {unknown} value
  * @param {string} what
+ * @param {0 | 1} least as the message says; 0 itself is converted all the same
  * @param {number} most
  */
-function toEnforced(value, what, most) {
+function toEnforced(value, what, least, most) {
   const number = Math.trunc(toNumber(value, what));
   // NaN fails both comparisons' positive form.
   if (!(number >= 0 && number <= most)) {
-    throw new TypeError(`${what} must be a number from 0 to ${most}, not ${shown(value)}`);
+    throw new TypeError(`${what} must be a number from ${least} to ${most}, not ${shown(value)}`);
   }
   // No negative zero.
   return number + 0;
@@ -126,7 +147,8 @@ function refuseZero(options, names, where) {
  */
 function checkPort(port, least, what) {
   if (!Number.isInteger(port) || port < least || port > 65535) {
-    throw invalidAccess(`${what} must be an integer from ${least} to 65535, not ${port}`);
+    const given = Number.isNaN(port) ? "and what was given is no number" : `not ${port}`;
+    throw invalidAccess(`${what} must be an integer from ${least} to 65535, ${given}`);
   }
   return port + 0;
 }
@@ -151,7 +173,8 @@ function dictionary(members) {
       return /** @type {any} */ (result);
     }
     if (typeof value !== "object" && typeof value !== "function") {
-      throw new TypeError(`${what} must be an object, not ${shown(value)}`);
+      const hint = typeof value === "number" && "localPort" in members ? `, such as { localPort: ${value} }` : "";
+      throw new TypeError(`${what} must be an object${hint}, not ${shown(value)}`);
     }
     for (const [name, convert] of entries) {
       const member = /** @type {Record<string, unknown>} */ (value)[name];
@@ -346,4 +369,6 @@ module.exports = {
   toEnforcedUnsignedLong,
   toFunction,
   toNumber,
+  toPositiveOctet,
+  toPositiveUnsignedLong,
 };

@@ -168,7 +168,8 @@ countingTest("TCP: what it takes to accept, answer and close", async () => {
   // accept() twice: the second says that nobody else is there.
   expect(cost.ends).toBeLessThan(4.1);
   expect(cost.reads).toBeLessThan(2.1 * OTHER);
-  expect(cost.writes).toBeLessThan(1.1 * OTHER);
+  // A busy machine has a wake-up more for some.
+  expect(cost.writes).toBeLessThan(1.5 * OTHER);
   expect(cost.controls).toBeLessThan(1.1 * OTHER);
   expect(cost.allocations).toBeLessThan(90);
   await server.end();

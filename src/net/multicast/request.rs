@@ -103,8 +103,8 @@ fn parse_interface(group: &SocketAddr, text: Option<&str>) -> Result<Interface, 
         return named(Some(Device::Index(index)));
     }
     match (endpoint::parse("interfaceAddress", text, 0), group) {
-        (Ok(address), _) if address.ip().is_unspecified() => Ok(Interface::Default),
         (Ok(SocketAddr::V6(v6)), _) if v6.scope_id() != 0 => named(Some(Device::Index(v6.scope_id()))),
+        (Ok(address), _) if address.ip().is_unspecified() => Ok(Interface::Default),
         (Ok(SocketAddr::V4(v4)), SocketAddr::V4(_)) => named(Some(device_of(*v4.ip()))),
         (Ok(address), _) => named(interfaces::index_of(address.ip()).map(Device::Index)),
         // An IPv6 zone may be a number; what is neither may be a name that is gone.

@@ -267,7 +267,10 @@ fn make_server(options: &SecureOptions) -> Result<ServerSetup, TlsError> {
         if DnsName::try_from(bare).is_err() {
             return Err(TlsError::option(
                 "ERR_TLS_BAD_OPTION",
-                format!("{what} is for no host name: \"a.example\" is one, and \"*.example\" any one label before it"),
+                format!(
+                    "{what} is for no host name: \"a.example\" is one, and \"*.example\" any one label before it{}",
+                    if name.is_ascii() { "" } else { "; international names are given in their ASCII form (xn--…)" }
+                ),
             ));
         }
         let key = certified(&what, &named.cert, &named.key)?;

@@ -156,6 +156,11 @@ fn pem_of<'a>(what: &str, material: &'a Material, wanted: &str) -> Result<Result
     match material {
         Material::Text(text) => sections(what, text.as_bytes(), wanted).map(Ok),
         Material::Bytes(bytes) if find(bytes, b"-----BEGIN ").is_some() => sections(what, bytes, wanted).map(Ok),
+        // "-BE" in either byte order.
+        Material::Bytes(bytes) if find(bytes, b"-\0B\0E\0").or_else(|| find(bytes, b"\0-\0B\0E")).is_some() => {
+            let reason = format!("{what} is PEM in UTF-16: save it as UTF-8 or ASCII");
+            Err(TlsError::option("ERR_TLS_BAD_PEM", reason))
+        }
         Material::Bytes(bytes) => Ok(Err(bytes)),
     }
 }
@@ -194,7 +199,13 @@ fn sections(what: &str, bytes: &[u8], wanted: &str) -> Result<Vec<Section>, TlsE
         let mut der = Vec::new();
         if !encrypted {
             let data = body.lines().filter(|line| !line.contains(':')).flat_map(str::bytes);
-            der = base64(data).ok_or_else(|| bad(format!("the base64 of \"-----BEGIN {shown}-----\" is damaged")))?;
+            der = base64(data).ok_or_else(|| {
+                bad(if body.contains("\\n") {
+                    "it has \\n as two characters where line breaks belong, as text from an environment variable often has: text.replaceAll(\"\\\\n\", \"\\n\") makes it right".into()
+                } else {
+                    format!("the base64 of \"-----BEGIN {shown}-----\" is damaged")
+                })
+            })?;
         }
         sections.push(Section { label: label.to_owned(), der, encrypted });
         rest = after;
