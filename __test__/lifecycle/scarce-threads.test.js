@@ -34,7 +34,8 @@ scarceTest(
       child.allow(Infinity);
       const healed = await child.ask("try");
       expect({ spare, outcomes: outcomes(healed) }).toEqual({ spare, outcomes: Object.keys(healed.results).map((name) => `${name} works`) });
-      expect(child.stderr).toBe("");
+      // Node 22 and later want a thread of their own for it, too, and say so.
+      expect(child.stderr.replace(/^Warning: Failed to load CA certificates off thread.*\n/gm, "")).toBe("");
       if (spare < 1) {
         // Attempts that failed have left nothing behind.
         expect({ spare, threads: second.threads, files: second.files }).toEqual({ spare, threads: first.threads, files: first.files });
