@@ -581,6 +581,7 @@ export interface TCPOptions {
    * Resets the connection when it is aborted, at any time: `error` (code `"ABORT_ERR"`, its cause the signal's reason), then
    * `close` where the socket was past `"connecting"`. One that is aborted already makes the constructor throw its reason
    * (R-abort). TypeError where it is no AbortSignal. Default: none.
+   * So `AbortSignal.timeout()` ends a healthy connection, too: a limit on connecting is `connectTimeout`.
    */
   signal?: AbortSignal | undefined;
 }

@@ -40,6 +40,7 @@ async function main() {
     }
   })();
 
+  // A limit for all of it: it would end the connection in the middle, too. For connecting alone there is connectTimeout.
   const socket = new TCPSocket("127.0.0.1", server.localPort, { signal: AbortSignal.timeout(5000) });
   const { readable, writable, remoteAddress, remotePort } = await socket.opened;
   console.log(`connected to ${remoteAddress}, port ${remotePort}`);

@@ -31,6 +31,7 @@ function serve(ca, cert, key) {
 
 /** What a client with these options is told. It rejects where it is not served. */
 async function visit(port, secureTransport) {
+  // A limit for the whole visit, not only for connecting.
   const socket = new TCPSocket("127.0.0.1", port, { secureTransport, signal: AbortSignal.timeout(10_000) });
   // The stream ends where the server does, and fails where the connection is lost.
   let told = "";
