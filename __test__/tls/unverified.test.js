@@ -156,3 +156,18 @@ describe("R-tls-verify: self-signed certificates that the environment names", ()
     expect(await runJSON(script, { env: { [variable]: path("other.pem") } })).toMatch(/^ERR_TLS_/);
   });
 });
+
+describe("R-srv-secure: more authorities than a request for a certificate can name", () => {
+  test("the list is only a hint and left out: clients of all of them are served", async () => {
+    const organisation = "x".repeat(60);
+    // Each name takes some 130 bytes: 65,535 hold about 500.
+    const many = Array.from({ length: 700 }, (_, i) => certificate({ name: `${organisation} ${i}`, isCA: true }).cert);
+    const { ca, client, server: identity } = all;
+    const server = acceptingServer({ cert: identity.cert, key: identity.key, requestCert: true, ca: [...many, ca.cert] });
+    const connected = once(server, "connect");
+    const peer = tls.connect({ port: server.localPort, cert: client.cert, key: client.key, rejectUnauthorized: false });
+    peer.on("error", () => {});
+    expect((await connected).connectedSocket.secureTransportInfo).toMatchObject({ authorized: true });
+    peer.destroy();
+  });
+});

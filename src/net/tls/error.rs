@@ -82,7 +82,7 @@ impl TlsError {
     /// What rustls says.
     pub fn from_rustls(error: &Error) -> Self {
         let protocol = |reason: String| Self::new("ERR_TLS_PROTOCOL", reason);
-        let said = |error: &Error| quoted::sentence(&error.to_string());
+        let said = |error: &Error| words(&error.to_string());
         match error {
             Error::InvalidCertificate(error) => certificate(error),
             Error::AlertReceived(alert) => alert_received(*alert),
@@ -162,9 +162,9 @@ pub fn certificate(error: &CertificateError) -> TlsError {
         CertificateError::Revoked => invalid("the peer's certificate has been revoked".into()),
         CertificateError::Other(other) => match other.0.downcast_ref::<TlsError>() {
             Some(own) => own.clone(),
-            None => invalid(format!("the peer's certificate was refused: {}", quoted::sentence(&other.0.to_string()))),
+            None => invalid(format!("the peer's certificate was refused: {}", words(&other.0.to_string()))),
         },
-        error => invalid(format!("the peer's certificate was refused: {}", quoted::sentence(&format!("{error:?}")))),
+        error => invalid(format!("the peer's certificate was refused: {}", words(&format!("{error:?}")))),
     }
 }
 
@@ -274,11 +274,36 @@ fn incompatible(why: &PeerIncompatible) -> TlsError {
         | PeerIncompatible::NoEcPointFormatsInCommon => TlsError::new(
             "ERR_TLS_NO_COMMON_CIPHER",
             format!(
-                "the peer has no cipher suite, key exchange or signature in common with this end ({why:?}): AES-GCM or ChaCha20 with forward secrecy are wanted, over X25519, P-256 or P-384"
+                "the peer has no cipher suite, key exchange or signature in common with this end ({}): AES-GCM or ChaCha20 with forward secrecy are wanted, over X25519, P-256 or P-384",
+                words(&format!("{why:?}"))
             ),
         ),
-        other => TlsError::new("ERR_TLS_PROTOCOL", format!("the peer's TLS lacks what is needed: {}", quoted::sentence(&format!("{other:?}")))),
+        other => TlsError::new("ERR_TLS_PROTOCOL", format!("the peer's TLS lacks what is needed: {}", words(&format!("{other:?}")))),
     }
+}
+
+/// What rustls and webpki say, for people: names of their types, such as `NoCipherSuitesInCommon`, are told as words.
+fn words(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len() + 16);
+    // What follows is the type's contents: bytes, as a rule.
+    let text = text.split(" {").next().unwrap_or_default();
+    let is_name = |token: &str| {
+        let mut letters = token.chars().zip(token.chars().skip(1));
+        letters.any(|(one, next)| one.is_ascii_lowercase() && next.is_ascii_uppercase())
+    };
+    for token in text.split_inclusive(|letter: char| !letter.is_ascii_alphanumeric()) {
+        if !is_name(token) {
+            plain.push_str(token);
+            continue;
+        }
+        for (index, letter) in token.chars().enumerate() {
+            if letter.is_ascii_uppercase() && index > 0 {
+                plain.push(' ');
+            }
+            plain.push(letter.to_ascii_lowercase());
+        }
+    }
+    quoted::sentence(&plain)
 }
 
 /// An alert, and what it usually means.
@@ -347,13 +372,13 @@ pub fn own_key(error: &Error, what: &str) -> TlsError {
         ),
         Error::InvalidCertificate(_) => TlsError::option(
             "ERR_TLS_BAD_CERTIFICATE",
-            format!("{what}: the first certificate cannot be read: {}", quoted::sentence(&error.to_string())),
+            format!("{what}: the first certificate cannot be read: {}", words(&error.to_string())),
         ),
         error => TlsError::option(
             "ERR_TLS_BAD_KEY",
             format!(
                 "{what}.key cannot be used ({}): RSA from 2,048 bits, ECDSA on P-256 or P-384, and Ed25519 keys can",
-                quoted::sentence(&error.to_string())
+                words(&error.to_string())
             ),
         ),
     }
@@ -423,7 +448,15 @@ mod tests {
         let unprintable = wrong_name(&expected, &["DnsName(\"\u{1b}[31m\")".to_owned()]);
         assert!(!unprintable.reason.contains('\u{1b}'), "{}", unprintable.reason);
         let other = certificate(&CertificateError::InvalidOcspResponse);
-        assert!(other.reason.contains("InvalidOcspResponse"), "{}", other.reason);
+        assert!(other.reason.contains("invalid ocsp response"), "{}", other.reason);
+    }
+
+    #[test]
+    fn names_of_types_are_told_as_words() {
+        assert_eq!(words("NoCipherSuitesInCommon"), "no cipher suites in common");
+        assert_eq!(words("peer misbehaved: IllegalWarningAlert(3)"), "peer misbehaved: illegal warning alert(3)");
+        assert_eq!(words("UnsupportedKey { id: [1, 2] }"), "unsupported key");
+        assert_eq!(words("a TLS record was lost"), "a TLS record was lost");
     }
 
     #[test]

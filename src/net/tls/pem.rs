@@ -1,6 +1,7 @@
 //! Certificates and keys as users give them: PEM or DER, in a string or in bytes. What is wrong with them is told with what
 //! was found and what would be right.
 
+use rustls::pki_types::pem::{PemObject, SectionKind};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::error::TlsError;
@@ -11,7 +12,7 @@ use crate::net::quoted;
 const LABELS: usize = 4;
 
 /// `PEMOrDER`, copied at the call.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Material {
     /// A string: PEM.
     Text(String),
@@ -25,6 +26,16 @@ impl Material {
         match self {
             Self::Text(text) => text.as_bytes(),
             Self::Bytes(bytes) => bytes,
+        }
+    }
+}
+
+/// Without the contents: they may be a private key.
+impl std::fmt::Debug for Material {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
+            Self::Bytes(bytes) => write!(f, "Bytes({} bytes)", bytes.len()),
         }
     }
 }
@@ -45,8 +56,9 @@ pub fn certificates(what: &str, materials: &[Material]) -> Result<Vec<Certificat
             Ok(sections) => {
                 let before = certificates.len();
                 for section in &sections {
-                    if matches!(section.label.as_str(), "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE") {
-                        certificates.push(certificate(what, section.der.clone())?);
+                    let is_trusted = section.label == "TRUSTED CERTIFICATE";
+                    if is_trusted || matches!(section.label.as_str(), "CERTIFICATE" | "X509 CERTIFICATE") {
+                        certificates.push(certificate(what, section.der.clone(), is_trusted)?);
                     }
                 }
                 if certificates.len() == before {
@@ -57,7 +69,7 @@ pub fn certificates(what: &str, materials: &[Material]) -> Result<Vec<Certificat
                     ));
                 }
             }
-            Err(der) => certificates.push(certificate(what, der.to_vec())?),
+            Err(der) => certificates.push(certificate(what, der.to_vec(), false)?),
         }
     }
     if certificates.is_empty() {
@@ -69,7 +81,11 @@ pub fn certificates(what: &str, materials: &[Material]) -> Result<Vec<Certificat
     Ok(certificates)
 }
 
-fn certificate(what: &str, der: Vec<u8>) -> Result<CertificateDer<'static>, TlsError> {
+/// `is_trusted`: in OpenSSL's own form, where something stands behind the certificate.
+fn certificate(what: &str, mut der: Vec<u8>, is_trusted: bool) -> Result<CertificateDer<'static>, TlsError> {
+    if is_trusted && let Some(length) = x509::first_element(&der) {
+        der.truncate(length);
+    }
     if x509::Certificate::read(&der).is_some() {
         return Ok(CertificateDer::from(der));
     }
@@ -198,8 +214,7 @@ fn sections(what: &str, bytes: &[u8], wanted: &str) -> Result<Vec<Section>, TlsE
         let encrypted = body.contains("Proc-Type:") && body.contains("ENCRYPTED");
         let mut der = Vec::new();
         if !encrypted {
-            let data = body.lines().filter(|line| !line.contains(':')).flat_map(str::bytes);
-            der = base64(data).ok_or_else(|| {
+            der = decode(body, label.ends_with("PRIVATE KEY")).ok_or_else(|| {
                 bad(if body.contains("\\n") {
                     "it has \\n as two characters where line breaks belong, as text from an environment variable often has: text.replaceAll(\"\\\\n\", \"\\n\") makes it right".into()
                 } else {
@@ -225,42 +240,18 @@ fn sections(what: &str, bytes: &[u8], wanted: &str) -> Result<Vec<Section>, TlsE
     Ok(sections)
 }
 
-/// Base64, white space aside; `None` where it is damaged.
-fn base64(data: impl Iterator<Item = u8>) -> Option<Vec<u8>> {
-    let (mut out, mut bits, mut held, mut padding) = (Vec::new(), 0u32, 0u32, 0);
-    for byte in data {
-        let value = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            b'=' => {
-                padding += 1;
-                continue;
-            }
-            b' ' | b'\t' | b'\r' | b'\n' => continue,
-            _ => return None,
-        };
-        if padding > 0 {
-            return None;
-        }
-        held = held << 6 | u32::from(value);
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            out.push((held >> bits) as u8);
-            held &= (1 << bits) - 1;
-        }
+/// The base64 between the lines that begin and end a section, RFC 1421 headers aside; `None` where it is damaged, or none. A key's
+/// bytes are decoded without branching on them.
+fn decode(body: &str, is_secret: bool) -> Option<Vec<u8>> {
+    // Another section's bounds in it: something was cut out.
+    if body.contains("-----") {
+        return None;
     }
-    // What is left over must be no whole character (6 bits), and the padding what it takes.
-    let missing = match bits {
-        0 => 0,
-        2 => 1,
-        4 => 2,
-        _ => return None,
-    };
-    (padding == missing || padding == 0).then_some(out).filter(|out| !out.is_empty())
+    let lines: Vec<&str> = body.lines().filter(|line| !line.contains(':')).collect();
+    let label = if is_secret { "PRIVATE KEY" } else { "CERTIFICATE" };
+    let text = format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"));
+    let (_, der) = <(SectionKind, Vec<u8>)>::from_pem_slice(text.as_bytes()).ok()?;
+    Some(der).filter(|der| !der.is_empty())
 }
 
 #[cfg(test)]
@@ -277,11 +268,29 @@ mod tests {
 
     #[test]
     fn base64_is_read_and_damage_noticed() {
-        assert_eq!(base64("aGVs bG8=\r\n".bytes()).as_deref(), Some(&b"hello"[..]));
-        assert_eq!(base64("aGVsbA==".bytes()).as_deref(), Some(&b"hell"[..]));
-        for bad in ["aGVsbG8=x", "aGVs*G8=", "a", "", "aGVsbG8=="] {
-            assert_eq!(base64(bad.bytes()), None, "{bad}");
+        for is_secret in [false, true] {
+            let read = |text: &str| decode(text, is_secret);
+            assert_eq!(read("\naGVs bG8=\r\n").as_deref(), Some(&b"hello"[..]));
+            assert_eq!(read("\nHeader: value\n\naGVsbA==\n").as_deref(), Some(&b"hell"[..]));
+            for bad in ["aGVsbG8=x", "aGVs*G8=", "a", "", "aGVsbG8==", "aGVs\n-----END CERTIFICATE-----\n"] {
+                assert_eq!(read(bad), None, "{bad}");
+            }
         }
+    }
+
+    /// OpenSSL's own form has more behind the certificate: what it is trusted for.
+    #[test]
+    fn what_stands_behind_a_trusted_certificate_is_left_out() {
+        let made = rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();
+        let mut der = made.cert.der().to_vec();
+        let plain = der.clone();
+        der.extend_from_slice(&[0x30, 0x0c, 0x30, 0x0a, 0x06, 0x08, 0x2b, 6, 1, 5, 5, 7, 3, 1]);
+        let lines: Vec<String> =
+            made.cert.pem().lines().filter(|line| !line.starts_with('-')).map(str::to_owned).collect();
+        assert_eq!(decode(&lines.join("\n"), false).as_deref(), Some(&plain[..]));
+        let read = certificate("ca", der.clone(), true).unwrap();
+        assert_eq!(read.as_ref(), plain);
+        assert!(certificate("ca", plain, false).is_ok());
     }
 
     #[test]

@@ -17,6 +17,9 @@ use super::error::{self, TlsError};
 use super::roots::{Roots, Trusted};
 use super::{signature, x509};
 
+/// Bytes of the names of authorities that a request for a certificate can carry, beside the list's own length.
+const MOST_HINTS: usize = 65_535 - 2;
+
 /// What was found out about the peer's certificate.
 #[derive(Clone, Debug)]
 pub enum Verdict {
@@ -60,6 +63,9 @@ impl Verifier {
             Roots::Given(trusted) => trusted.subjects(),
             Roots::System(_) => Vec::new(),
         };
+        // A list of at most 65,535 bytes, each name with its length: a longer one is left out, and clients choose by themselves.
+        let length: usize = hints.iter().map(|name| name.as_ref().len() + 2).sum();
+        let hints = if length > MOST_HINTS { Vec::new() } else { hints };
         Self { roots, pins, strict, provider, hints }
     }
 

@@ -153,6 +153,11 @@ pub fn is_encrypted_key(der: &[u8]) -> bool {
     read().unwrap_or(false)
 }
 
+/// The length of the sequence that bytes begin with.
+pub fn first_element(der: &[u8]) -> Option<usize> {
+    Reader(der).take_whole(SEQUENCE).map(<[u8]>::len)
+}
+
 /// Whether bytes are one DER sequence and nothing behind it: what a certificate or key is at least.
 pub fn is_sequence(der: &[u8]) -> bool {
     let mut reader = Reader(der);
