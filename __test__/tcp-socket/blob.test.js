@@ -18,6 +18,7 @@ const {
   eventually,
   expectIsDOMException,
 } = require("../helpers");
+const { unreadableBlob } = require("../helpers/blobs");
 
 const MIB = 1024 * 1024;
 
@@ -30,17 +31,6 @@ beforeAll(() => {
 afterAll(() => {
   fs.rmSync(folder, { recursive: true });
 });
-
-/** A Blob of `size` bytes that says so, and whose bytes cannot be read any more. */
-async function unreadableBlob(size) {
-  const file = path.join(folder, "short-lived");
-  fs.writeFileSync(file, pattern(size));
-  const blob = await openAsBlob(file);
-  fs.unlinkSync(file);
-  await expect(blob.arrayBuffer()).rejects.toThrow();
-  expect(blob.size).toBe(size);
-  return blob;
-}
 
 test("a Blob is sent as its bytes (draft send(), §0)", async () => {
   const { socket, peer } = await tcpPair();

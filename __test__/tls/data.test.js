@@ -3,6 +3,7 @@
 // The data path over TLS does what the plain one does: order, completeness, back-pressure, suspend, drain, limits.
 
 const { collect, deadline, eventually, expendable, once, pattern, record, settle, sha256, turn } = require("../helpers");
+const { unreadableBlob } = require("../helpers/blobs");
 const { exchange, randomChunks } = require("../helpers/exchange");
 const { authority } = require("../helpers/certificates");
 const { opened, secureAccepted, secureBoth, secureClient, securePair } = require("../helpers/tls");
@@ -62,6 +63,20 @@ describe("R-tcp-order, R-tcp-send over TLS: completeness and order", () => {
     const expected = `1 text 2 blob 3 buffer 4 ${"large ".repeat(100_000)}6 end`;
     await inbox.until(expected.length);
     expect(inbox.text()).toBe(expected);
+  });
+
+  test.each(sides)("%s: a Blob that cannot be read is a lost connection, though the peer is silent (R-tcp-order, R-tcp-lost)", async (_, pair) => {
+    const { socket, peer } = await pair();
+    const log = record(socket, ["error", "close"]);
+    collect(socket);
+    const reset = once(peer, "error");
+    const blob = await unreadableBlob(1000);
+    expect(socket.send(blob)).toBe(true);
+    const { event } = await log.until("error");
+    expect(event.error.name).toBe("NetworkError");
+    await log.until("close");
+    expect(socket.readyState).toBe("closed");
+    await deadline(reset, "the peer's error");
   });
 
   test("many small sends of one turn arrive in order, and in few records", async () => {

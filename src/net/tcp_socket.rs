@@ -68,6 +68,8 @@ pub struct TcpSocket {
     /// A Blob's next piece has been asked for.
     blob_asked: bool,
     linger: Option<Linger>,
+    /// Lost at our own end, while the connection itself is sound: what the peer sends on does not hold the loss up.
+    is_cut: bool,
     /// closeTimeout in milliseconds; 0: no limit.
     close_timeout: u32,
     /// Its deadline, while a closing socket has bytes left to send.
@@ -185,6 +187,7 @@ impl TcpSocket {
             blob_due: false,
             blob_asked: false,
             linger: None,
+            is_cut: false,
             close_timeout: options.close_timeout,
             flush_limit: None,
             seat: None,

@@ -119,6 +119,9 @@ impl TcpSocket {
         if !self.held.is_empty() {
             return true;
         }
+        if self.is_cut {
+            return false;
+        }
         if self.stream.is_none() {
             return self.has_unread_in_session();
         }

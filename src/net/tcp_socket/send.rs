@@ -108,8 +108,7 @@ impl TcpSocket {
     pub(super) fn lose_unkept(&mut self, error: SocketError, id: Id, context: &mut Context) {
         self.machine.lost(error);
         self.queue.clear(&mut context.pool);
-        // The connection itself is sound: what the peer sends on must not hold the loss up.
-        self.readable = false;
+        self.is_cut = true;
         self.reset_at_end();
         self.schedule(id, context);
     }
