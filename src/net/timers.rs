@@ -40,6 +40,15 @@ impl Deadline {
         self.0 = Some(timers.add(now, after, id));
     }
 
+    /// Whether it has come; then it is set no more.
+    pub fn has_come(&mut self, timers: &mut Timers, now: Instant) -> bool {
+        let has_come = self.0.is_some_and(|(at, _)| at <= now);
+        if has_come {
+            self.clear(timers);
+        }
+        has_come
+    }
+
     /// Nobody is to be called up. Does nothing where none is set, or where it has come.
     pub fn clear(&mut self, timers: &mut Timers) {
         if let Some(key) = self.0.take() {
@@ -150,5 +159,20 @@ mod tests {
         one.set(&mut timers, now, Duration::ZERO, id);
         other.clear(&mut timers);
         assert_eq!((timers.pop_due(), timers.pop_due(), timers.len()), (Some(id), None, 0));
+    }
+
+    /// An owner of two finds out which of them it was called up for.
+    #[test]
+    fn a_deadline_tells_once_whether_it_has_come() {
+        let poll = Poll::new().unwrap();
+        let mut timers = Timers::new(Arc::new(Waker::new(poll.registry(), Token(0)).unwrap()));
+        let (id, now) = (Id::from_number(1), Instant::now());
+        let [mut one, mut other] = [Deadline::default(), Deadline::default()];
+        one.set(&mut timers, now, Duration::ZERO, id);
+        other.set(&mut timers, now, Duration::from_secs(3600), id);
+        assert_eq!(timers.pop_due(), Some(id));
+        assert!(one.has_come(&mut timers, now) && !other.has_come(&mut timers, now));
+        assert!(!one.has_come(&mut timers, now));
+        assert_eq!(timers.len(), 1);
     }
 }

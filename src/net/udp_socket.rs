@@ -49,7 +49,7 @@ pub struct UdpSocket {
     max_buffered_amount: u64,
     pub ledger: Ledger,
     queue: UdpQueue,
-    /// Where the last send() went.
+    /// Where the last send() that was taken went: what JavaScript has in mind.
     last: Option<SocketAddr>,
     /// Received, and not told because somebody suspended or went away (R-udp-suspend).
     held: VecDeque<(SocketAddr, Vec<u8>)>,
@@ -164,8 +164,13 @@ impl UdpSocket {
 
     /// The pause after a want of buffers, or after a receive that failed, is over.
     pub fn on_deadline(&mut self, id: Id, context: &mut Context) {
-        self.paused = false;
-        self.blocked = false;
+        let now = Instant::now();
+        if self.receive_deadline.has_come(&mut context.timers, now) {
+            self.paused = false;
+        }
+        if self.deadline.has_come(&mut context.timers, now) {
+            self.blocked = false;
+        }
         self.mark_dirty(id, context);
     }
 
@@ -193,6 +198,7 @@ impl UdpSocket {
             return Ok(self.end(error, id, context));
         }
         self.queue.push(data, endpoint::as_family_of(&self.local, to))?;
+        self.last = Some(to);
         let go_on = self.ledger.accept(data.len() as u64);
         if !self.blocked && (self.queue.len() >= FLUSH_COUNT || self.queue.waiting() >= FLUSH_BYTES) {
             self.flush(id, context);
@@ -220,6 +226,7 @@ impl UdpSocket {
             return Ok(self.end(error, id, context));
         }
         self.queue.push_blob(size, endpoint::as_family_of(&self.local, to))?;
+        self.last = Some(to);
         let go_on = self.ledger.accept_blob(size);
         self.mark_dirty(id, context);
         Ok(UdpSent::Taken(go_on))
@@ -307,7 +314,6 @@ impl UdpSocket {
             (Destination::To(text, port), _) => endpoint::parse("remoteAddress", text, port)?,
         };
         endpoint::check_reachable(&self.local, self.ipv6_only, &to)?;
-        self.last = Some(to);
         Ok(to)
     }
 

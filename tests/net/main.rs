@@ -8,6 +8,7 @@ mod deadlines;
 mod errands;
 mod options;
 mod relay;
+mod scarce;
 #[cfg(unix)]
 mod shortage;
 mod tcp;
