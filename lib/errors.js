@@ -158,7 +158,9 @@ function sentence({ code, syscall, address, port, reason }) {
     }
     return added.length === 0 ? reason : `${reason} (${added.join(", ")})`;
   }
-  return `cannot ${ATTEMPTS.get(syscall) ?? `${syscall}:`} ${endpoint(address, port)}: ${because(reason, code, cureFor(code, syscall, address, port))}`;
+  const isForNobody = syscall === "socket" && address === undefined;
+  const what = isForNobody ? "make a socket" : `${ATTEMPTS.get(syscall) ?? `${syscall}:`} ${endpoint(address, port)}`;
+  return `cannot ${what}: ${because(reason, code, cureFor(code, syscall, address, port))}`;
 }
 
 /**
@@ -166,9 +168,9 @@ function sentence({ code, syscall, address, port, reason }) {
  *
  * @param {string} reason
  * @param {string | undefined} code
- * @param {string | undefined} [cure]
+ * @param {string | undefined} cure
  */
-function because(reason, code, cure = cureFor(code, undefined, undefined, undefined)) {
+function because(reason, code, cure) {
   return reason + (code === undefined || reason.includes(code) ? "" : ` (${code})`) + (cure === undefined ? "" : `. ${cure}`);
 }
 
@@ -218,6 +220,7 @@ function networkError(message, details) {
 
 module.exports = {
   because,
+  cureFor,
   endpoint,
   fromFailure,
   invalidAccess,

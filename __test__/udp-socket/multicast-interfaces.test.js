@@ -305,3 +305,44 @@ describe('"all" interfaces (R-udp-group)', () => {
     expect(result).toEqual({ "239.7.7.7": expected("198.51.100.1", "203.0.113.1"), "ff15::77": expected("v0", "w0") });
   });
 });
+
+describe("no membership is lost to what else happens (R-udp-group)", () => {
+  namespaceTest("while the process has no descriptor left, nothing is left that was joined", async () => {
+    const result = await run(`
+      const { fill, release } = require(${JSON.stringify(require.resolve("../fixtures/descriptors"))});
+      const results = {};
+      for (const [group, localAddress, v, w] of [[GROUP4, "0.0.0.0", "v0", "w0"], [GROUP6, "::", "v0", "w0"]]) {
+        const socket = new UDPSocket({ localAddress });
+        const log = record(socket, ["message"]);
+        const sender = new UDPSocket({ localAddress, loopback: true, multicastInterface: v });
+        socket.joinMulticastGroup(group, { interfaceAddress: v });
+        fill();
+        const error = attempt(() => socket.joinMulticastGroup(group, { interfaceAddress: w }));
+        release();
+        sender.send("still here", group, socket.localPort);
+        await log.until("message");
+        results[group] = { name: error?.name, code: error?.code, heard: log.entries.map(textOf) };
+        // Now it can be joined, and both be left.
+        socket.joinMulticastGroup(group, { interfaceAddress: w });
+        for (const interfaceAddress of [v, w]) socket.leaveMulticastGroup(group, { interfaceAddress });
+      }
+      report(results);`, `${two}\nulimit -n 200`);
+    const expected = { name: "NetworkError", code: "EMFILE", heard: ["still here"] };
+    expect(result).toEqual({ "239.7.7.7": expected, "ff15::77": expected });
+  });
+
+  namespaceTest("an IPv4 group's datagrams that came before the first IPv6 group was joined are delivered", async () => {
+    const result = await run(`
+      const socket = new UDPSocket({ localAddress: "::" });
+      const log = record(socket, ["message"]);
+      socket.suspend();
+      socket.joinMulticastGroup(GROUP4, { interfaceAddress: "v0" });
+      send("0.0.0.0", "v0", "before", GROUP4, socket.localPort);
+      socket.joinMulticastGroup(GROUP6, { interfaceAddress: "v0" });
+      send("0.0.0.0", "v0", "after", GROUP4, socket.localPort);
+      socket.resume();
+      await log.atLeast(2);
+      report(log.entries.map(textOf));`);
+    expect(result).toEqual(["before", "after"]);
+  });
+});

@@ -1,7 +1,14 @@
 //! Addresses as the system takes and gives them: zones resolved, IPv4-mapped ones unmapped, families checked.
 
+#[cfg(unix)]
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
+#[cfg(unix)]
+use socket2::{Domain, Socket, Type};
+
+#[cfg(unix)]
+use super::errno;
 use super::{SocketError, quoted};
 use crate::proto::{Literal, needs_zone};
 
@@ -12,7 +19,7 @@ pub fn parse(what: &'static str, text: &str, port: u16) -> Result<SocketAddr, So
     match (literal.ip, literal.zone) {
         (IpAddr::V6(ip), Some(zone)) => {
             let missing = || SocketError::NoSuchZone { what, text: quoted::beginning(text) };
-            let scope = zone_index(&zone).ok_or_else(missing)?;
+            let scope = zone_index(&zone)?.ok_or_else(missing)?;
             Ok(SocketAddrV6::new(ip, port, 0, scope).into())
         }
         (ip, _) => Ok(SocketAddr::new(ip, port)),
@@ -67,23 +74,39 @@ pub fn wildcard(of: &SocketAddr, port: u16) -> SocketAddr {
 
 /// The index of the interface that a zone names, or that it is.
 #[cfg(unix)]
-pub fn zone_index(zone: &str) -> Option<u32> {
-    interface_index(zone).or_else(|| zone.parse().ok().filter(|index| interface_exists(*index)))
+pub fn zone_index(zone: &str) -> Result<Option<u32>, SocketError> {
+    let by_name = interface_index(zone)?;
+    Ok(by_name.or_else(|| zone.parse().ok().filter(|index| interface_exists(*index))))
 }
 
-/// The index of the interface of this name.
+/// The index of the interface of this name. An error is a want of the system's, mostly of a descriptor, which the question takes.
 #[cfg(unix)]
-pub fn interface_index(name: &str) -> Option<u32> {
-    let name = std::ffi::CString::new(name).ok()?;
+pub fn interface_index(name: &str) -> Result<Option<u32>, SocketError> {
+    let Ok(name) = std::ffi::CString::new(name) else { return Ok(None) };
     // SAFETY: `name` is a NUL-terminated string that lives through the call.
     let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
-    (index != 0).then_some(index)
+    if index != 0 {
+        return Ok(Some(index));
+    }
+    let error = io::Error::last_os_error();
+    if !leaves_open(&error) {
+        return Ok(None);
+    }
+    // What glibc says tells nothing: the same question's socket tells why.
+    let why = Socket::new(Domain::IPV4, Type::DGRAM, None).err().unwrap_or(error);
+    Err(SocketError::system("socket", why))
 }
 
-/// Whether there is an interface of this index.
+/// Whether there is an interface of this index. Where the system cannot say, there is one: nothing that was joined there is given up.
 #[cfg(unix)]
 pub fn interface_exists(index: u32) -> bool {
-    interface_name(index).is_some()
+    interface_name(index).is_some() || leaves_open(&io::Error::last_os_error())
+}
+
+/// Whether an answer about an interface is none: there was no descriptor, or no memory, for the question. (glibc says ENOENT then.)
+#[cfg(unix)]
+fn leaves_open(error: &io::Error) -> bool {
+    errno::is_resource_shortage(error) || cfg!(target_os = "linux") && error.raw_os_error() == Some(libc::ENOENT)
 }
 
 #[cfg(unix)]
@@ -105,14 +128,14 @@ fn zone_name(index: u32) -> String {
 
 /// Windows zones are numbers.
 #[cfg(windows)]
-pub fn zone_index(zone: &str) -> Option<u32> {
-    zone.parse().ok()
+pub fn zone_index(zone: &str) -> Result<Option<u32>, SocketError> {
+    Ok(zone.parse().ok())
 }
 
 /// Windows: interfaces are not known by name.
 #[cfg(windows)]
-pub fn interface_index(_name: &str) -> Option<u32> {
-    None
+pub fn interface_index(_name: &str) -> Result<Option<u32>, SocketError> {
+    Ok(None)
 }
 
 /// Windows: the package does not list interfaces there.

@@ -168,7 +168,7 @@ fn set_multicast_interface(raw: &Socket, text: &str, local: &SocketAddr, ipv6_on
         }
         return raw.set_multicast_if_v4(&ip).map_err(unusable);
     }
-    let index = match endpoint::zone_index(text) {
+    let index = match endpoint::zone_index(text)? {
         Some(index) => Some(index),
         None => match (endpoint::parse(WHAT, text, 0), local) {
             (Ok(SocketAddr::V6(v6)), _) if v6.scope_id() != 0 => Some(v6.scope_id()),

@@ -99,7 +99,7 @@ fn parse_interface(group: &SocketAddr, text: Option<&str>) -> Result<Interface, 
         return Ok(Interface::All);
     }
     let named = |device| Ok(Interface::Named { text: text.to_owned(), device });
-    if let Some(index) = endpoint::interface_index(text) {
+    if let Some(index) = endpoint::interface_index(text)? {
         return named(Some(Device::Index(index)));
     }
     match (endpoint::parse("interfaceAddress", text, 0), group) {
@@ -108,7 +108,7 @@ fn parse_interface(group: &SocketAddr, text: Option<&str>) -> Result<Interface, 
         (Ok(SocketAddr::V4(v4)), SocketAddr::V4(_)) => named(Some(device_of(*v4.ip()))),
         (Ok(address), _) => named(interfaces::index_of(address.ip()).map(Device::Index)),
         // An IPv6 zone may be a number; what is neither may be a name that is gone.
-        (Err(_), SocketAddr::V6(_)) => named(endpoint::zone_index(text).map(Device::Index)),
+        (Err(_), SocketAddr::V6(_)) => named(endpoint::zone_index(text)?.map(Device::Index)),
         // An IPv4 group has always been joined by an address: what is no address and no name is a mistake of the caller's.
         (Err(_), SocketAddr::V4(_)) => {
             let (what, text) = ("interfaceAddress", quoted::beginning(text));

@@ -23,7 +23,8 @@ impl Device {
     pub fn may_be(self, interface: u32) -> bool {
         match self {
             Self::Address(_) | Self::Index(0) => true,
-            Self::Index(index) => index == interface,
+            // What came before packet information was asked for has no number.
+            Self::Index(index) => interface == 0 || index == interface,
         }
     }
 
