@@ -88,6 +88,25 @@ describeWithHooks("in the turn", () => {
     expect(result).toEqual({ log: [internal("server", "describe")], accepted: 0, readyState: "closed", other: "still here" });
   });
 
+  test("closing: what close() has broken tells of it, and is over then", async () => {
+    const { result } = await runWithHooks(`
+      const socket = told("udp", new UDPSocket());
+      const listening = told("server", new TCPServerSocket());
+      const [dialled] = await pair();
+      for (const [name, broken] of [["udp", socket], ["server", listening], ["client", dialled]]) {
+        panicAt("closing", 0);
+        broken.close();
+        await until(() => log.some((line) => line.startsWith(name + " error")));
+      }
+      const settled = Promise.allSettled([socket.closed, listening.closed, dialled.closed]);
+      const closed = await Promise.race([settled, new Promise((resolve) => setTimeout(resolve, 2000, []).unref())]);
+      return { log, closed: closed.map(({ status }) => status), other: await otherWorks() };`);
+    for (const name of ["udp", "server", "client"]) {
+      expect(result.log).toContainEqual(internal(name, "closing"));
+    }
+    expect(result).toMatchObject({ closed: ["rejected", "rejected", "rejected"], other: "still here" });
+  });
+
   test("describe: a socket's last event is told all the same", async () => {
     const { result } = await runWithHooks(`
       const [dialled] = await pair();

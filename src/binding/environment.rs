@@ -1,5 +1,6 @@
 use std::any::Any;
 use std::cell::{Cell, OnceCell, RefCell};
+use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
@@ -25,6 +26,8 @@ pub struct Environment {
     net: RefCell<Option<Net>>,
     hosts: RefCell<Vec<Host>>,
     source: Cell<Option<Source>>,
+    /// Whose call starts the wake source: alive while that goes on, which an earlier host need not be.
+    starter: Cell<u32>,
     wake: OnceCell<Box<dyn Wake>>,
     /// The ArrayBuffers whose memory `net` has been lent, by the numbers of the blocks.
     blocks: RefCell<Slab<sys::napi_ref>>,
@@ -51,6 +54,7 @@ impl Environment {
             net: RefCell::new(None),
             hosts: RefCell::new(Vec::new()),
             source: Cell::new(None),
+            starter: Cell::new(0),
             wake: OnceCell::new(),
             blocks: RefCell::new(Slab::new()),
             in_turn: Cell::new(false),
@@ -110,7 +114,7 @@ impl Environment {
         if owner as usize >= self.hosts.borrow().len() {
             return Err(SocketError::BadOption { reason: format!("attach() has given no host {owner}") });
         }
-        self.start()?;
+        self.start(owner)?;
         let id = self.net(open).unwrap_or_else(|| Err(ended()))?;
         self.settle_owner(owner);
         self.after_call();
@@ -140,10 +144,11 @@ impl Environment {
         }
     }
 
-    fn start(&self) -> Result<(), SocketError> {
+    fn start(&self, starter: u32) -> Result<(), SocketError> {
         if self.wake.get().is_some() {
             return Ok(());
         }
+        self.starter.set(starter);
         keep_heap();
         let net = Net::new()?;
         let source = self.source.get().unwrap_or(Source::Tokio);
@@ -304,9 +309,9 @@ impl Environment {
         ok(status) || self.report_exception()
     }
 
-    /// The object that stands for our wake-ups in async_hooks.
-    pub fn resource(&self) -> Value {
-        self.host(0, |host| host.option(c"resource")).unwrap_or(ptr::null_mut())
+    /// What the wake source is made of: a member of the options of the host whose call starts it.
+    pub fn starting_option(&self, name: &CStr) -> Value {
+        self.host(self.starter.get(), |host| host.option(name)).unwrap_or(ptr::null_mut())
     }
 
     /// What Node has around every callback from its event loop: calls from below it don't run microtasks, its end does.

@@ -45,7 +45,7 @@ impl Errand {
         }
     }
 
-    /// A deadline has come, though it may be that of another who had the number before.
+    /// Its deadline has come.
     pub fn on_deadline(&mut self) {
         if let Work::Timer { due, has_come, .. } = &mut self.work {
             *has_come |= Instant::now() >= *due;

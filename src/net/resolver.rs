@@ -116,13 +116,17 @@ impl Waiter {
 
 struct Job {
     question: Question,
-    waiters: Vec<Waiter>,
+    waiters: VecDeque<Waiter>,
     began: Option<Instant>,
 }
 
 impl Job {
-    fn is_waited_for(&self) -> bool {
-        self.waiters.iter().any(|waiter| waiter.slot.strong_count() > 0)
+    /// Lets go of those who have given up, in front: mostly the oldest, so that many who give up are each looked at once.
+    fn is_waited_for(&mut self) -> bool {
+        while self.waiters.front().is_some_and(|waiter| waiter.slot.strong_count() == 0) {
+            self.waiters.pop_front();
+        }
+        !self.waiters.is_empty()
     }
 }
 
@@ -158,7 +162,7 @@ impl Pool {
     fn ask(&'static self, question: Question, waiter: Waiter) -> io::Result<()> {
         let mut state = self.state();
         if let Some(job) = state.joinable(&question) {
-            job.waiters.push(waiter);
+            job.waiters.push_back(waiter);
             return Ok(());
         }
         let is_quick = question.is_quick();
@@ -233,12 +237,13 @@ impl State {
     }
 
     /// Whether another thread may be started: look-ups that nobody waits for any more do not count, up to a bound.
-    fn may_grow(&self, is_quick: bool) -> bool {
+    fn may_grow(&mut self, is_quick: bool) -> bool {
         if is_quick {
             return self.threads < THREADS + QUICK;
         }
-        let is_given_up = |number: &&u64| self.jobs.get(number).is_some_and(|job| !job.is_waited_for());
-        let given_up = self.running.iter().filter(is_given_up).count();
+        let Self { jobs, running, .. } = self;
+        let given_up =
+            running.iter().filter(|number| jobs.get_mut(number).is_some_and(|job| !job.is_waited_for())).count();
         self.threads < THREADS && self.threads < WAITED_FOR + given_up
     }
 
@@ -246,7 +251,7 @@ impl State {
         let number = self.next;
         self.next += 1;
         self.newest.insert(question.clone(), number);
-        self.jobs.insert(number, Job { question, waiters: vec![waiter], began: None });
+        self.jobs.insert(number, Job { question, waiters: [waiter].into(), began: None });
         if is_quick {
             self.queue.push_front(number);
         } else {
@@ -269,9 +274,9 @@ impl State {
     }
 
     /// A job is over. Returns who waits for it.
-    fn finish(&mut self, number: u64) -> Vec<Waiter> {
+    fn finish(&mut self, number: u64) -> VecDeque<Waiter> {
         self.running.remove(&number);
-        let Some(job) = self.jobs.remove(&number) else { return Vec::new() };
+        let Some(job) = self.jobs.remove(&number) else { return VecDeque::new() };
         if self.newest.get(&job.question) == Some(&number) {
             self.newest.remove(&job.question);
         }

@@ -181,9 +181,9 @@ fn silence_failed_builds() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let before = take_hook();
-        set_hook(Box::new(move |panic| match BUILDING.take() {
-            Some(gate) => gate.decide(Verdict::End),
-            None => before(panic),
+        set_hook(Box::new(move |panic| match BUILDING.try_with(RefCell::take) {
+            Ok(Some(gate)) => gate.decide(Verdict::End),
+            _ => before(panic),
         }));
     });
 }

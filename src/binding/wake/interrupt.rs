@@ -189,7 +189,7 @@ pub fn start(
     let failed = || io::Error::other("the runtime made no threadsafe function");
     let data: *mut c_void = starting.0.cast();
     let interrupt = starting.interrupt();
-    let set_immediate = environment.host(0, |host| host.option(c"setImmediate")).unwrap_or(ptr::null_mut());
+    let set_immediate = environment.starting_option(c"setImmediate");
     interrupt.set_immediate = hold(raw, set_immediate).ok_or_else(failed)?;
     let mut take_turn = ptr::null_mut();
     // SAFETY: the environment is live, this is its thread, and the function's data is freed only where nobody has got the function.
@@ -203,7 +203,7 @@ pub fn start(
         sys::napi_create_threadsafe_function(
             raw,
             ptr::null_mut(),
-            environment.resource(),
+            environment.starting_option(c"resource"),
             string(raw, "tcp-udp-sockets"),
             0,
             1,

@@ -13,7 +13,7 @@ use napi::sys;
 use super::Wake;
 use super::uv_handles::{Calls, Handles, Library};
 use crate::binding::environment::{Environment, Scope};
-use crate::binding::values::{get, ok, to_string};
+use crate::binding::values::{ok, to_string};
 
 /// The environment's end of the handles.
 struct UvWake {
@@ -72,8 +72,7 @@ pub fn start(environment: &Environment) -> io::Result<Option<Box<dyn Wake>>> {
 /// A libuv that a library has brought along has loops and handles of its own, maybe of another layout: handing it Node's loop would
 /// be the end.
 fn is_the_runtime_s(library: &Library, environment: &Environment) -> bool {
-    let told = environment.host(0, |host| get(environment.raw(), host.options(), c"uv"));
-    let told = told.and_then(|version| to_string(environment.raw(), version).ok().flatten());
+    let told = to_string(environment.raw(), environment.starting_option(c"uv")).ok().flatten();
     told.is_some_and(|version| version.as_bytes() == library.version().to_bytes())
 }
 

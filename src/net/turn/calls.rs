@@ -4,6 +4,7 @@ use super::Net;
 use crate::net::Id;
 use crate::net::any_socket::AnySocket;
 use crate::net::context::Context;
+use crate::net::hooks;
 use crate::net::tcp_server_socket::TcpServerSocket;
 use crate::net::tcp_socket::TcpSocket;
 use crate::net::udp_socket::UdpSocket;
@@ -115,15 +116,18 @@ impl Net {
 
     /// close(). Returns whether the socket is gone.
     pub fn close(&mut self, id: Id) -> bool {
-        let gone = self.with(id, |socket, id, context| match socket {
-            AnySocket::Tcp(tcp) => {
-                tcp.close(id, context);
-                false
+        let gone = self.with(id, |socket, id, context| {
+            hooks::pass("closing");
+            match socket {
+                AnySocket::Tcp(tcp) => {
+                    tcp.close(id, context);
+                    false
+                }
+                AnySocket::Udp(udp) => udp.close(id, context),
+                AnySocket::Server(server) => server.close(id, context),
+                AnySocket::Errand(_) => true,
+                AnySocket::Broken(_) => false,
             }
-            AnySocket::Udp(udp) => udp.close(id, context),
-            AnySocket::Server(server) => server.close(id, context),
-            AnySocket::Errand(_) => true,
-            AnySocket::Broken(_) => false,
         });
         self.pass_notes();
         match gone {
@@ -132,7 +136,8 @@ impl Net {
                 true
             }
             Some(false) => false,
-            None => true,
+            // One that has failed meanwhile still tells of it.
+            None => self.owner(id).is_none(),
         }
     }
 }
