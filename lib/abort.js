@@ -149,12 +149,13 @@ function start(signal) {
   /** @type {Followers["aborts"]} */
   const aborts = new Map();
   const stop = onAbort(signal, () => {
-    const all = [...aborts.values()];
-    aborts.clear();
     followers.delete(signal);
     const reason = reasonOf(signal);
-    for (const abort of all) {
-      abort(reason);
+    for (const [follower, abort] of [...aborts]) {
+      // What one of them does may end another, as a socket that closes ends a once() on it.
+      if (aborts.delete(follower)) {
+        abort(reason);
+      }
     }
   });
   return {

@@ -11,6 +11,7 @@ const { checkTCPOptions, toTCPOptions } = require("./tcp-socket.js");
 const { traceAbove } = require("./trace.js");
 const { checkUnknown } = require("./unknown-options.js");
 const {
+  bare,
   checkPort,
   dictionary,
   enumeration,
@@ -67,7 +68,7 @@ const { connect } = {
       }
       return new Promise((resolve, reject) => {
         const trace = traceAbove(connect);
-        const race = { ...own, connectTimeout, family, settings: eachOf, kind, secure, signal: converted.signal, trace };
+        const race = bare({ ...own, connectTimeout, family, settings: eachOf, kind, secure, signal: converted.signal, trace });
         new Race(target, number, race, { resolve, reject }).start(target.address);
       });
     } catch (error) {

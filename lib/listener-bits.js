@@ -23,6 +23,17 @@ function hear(record, bits) {
 }
 
 /**
+ * The event has been dispatched: what its listeners have changed is told.
+ *
+ * @param {SocketRecord} record
+ */
+function tellChanges(record) {
+  if (record.told !== wanted(record)) {
+    tell(record);
+  }
+}
+
+/**
  * A stream or a loop wants what comes in, as listeners do.
  *
  * @param {SocketRecord} record
@@ -40,8 +51,14 @@ function claim(record, claimed, taken) {
 /** @param {SocketRecord} record */
 function tell(record) {
   if (record.id !== GONE) {
-    binding.listen(record.id, (record.heard & ~record.taken) | record.claimed);
+    record.told = wanted(record);
+    binding.listen(record.id, record.told);
   }
 }
 
-module.exports = { claim, hear, tell };
+/** @param {SocketRecord} record */
+function wanted(record) {
+  return (record.heard & ~record.taken) | record.claimed;
+}
+
+module.exports = { claim, hear, tell, tellChanges };

@@ -10,7 +10,7 @@
 // EventTarget.prototype.addEventListener.call(socket, …), which skips the override, is Node's matter.
 
 const process = require("node:process");
-const { hear, tell } = require("./listener-bits.js");
+const { hear, tellChanges } = require("./listener-bits.js");
 const { bind, ended, pendingSignal } = require("./listener-signals.js");
 
 /** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
@@ -102,15 +102,12 @@ function remove(record, type, listener) {
  * @param {Event} event
  */
 function fire(record, event) {
-  const { heard } = record;
   record.firing = true;
   try {
     prototype.dispatchEvent.call(record.socket, event);
   } finally {
     record.firing = false;
-    if (record.heard !== heard) {
-      tell(record);
-    }
+    tellChanges(record);
   }
 }
 

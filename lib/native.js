@@ -139,6 +139,8 @@ class SocketRecord extends AsyncResource {
 
     /** The bits of the types that there are listeners for (listener-bits.js). */
     this.heard = 0;
+    /** What listen() was last told. */
+    this.told = 0;
     /** An event is being dispatched: what changes of `heard` is told after it. */
     this.firing = false;
     /** How many listeners were added so far, and those that wait for a signal (listener-hooks.js). */

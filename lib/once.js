@@ -49,7 +49,9 @@ class Wait {
   /** @type {(value: any) => void} */
   #resolve;
   #record;
+  #signal;
   #stopWatching;
+  #isOver = false;
 
   /**
    * @param {SocketRecord} record
@@ -60,6 +62,7 @@ class Wait {
   constructor(record, type, signal, resolve) {
     this.type = type;
     this.#record = record;
+    this.#signal = signal;
     this.#resolve = resolve;
     this.listener = (/** @type {Event} */ event) => {
       this.#end();
@@ -70,11 +73,16 @@ class Wait {
   }
 
   /**
-   * The event does not come: `reason` gives what the promise is rejected with.
+   * The event does not come: `reason` gives what the promise is rejected with, unless its signal is aborted, which may be why.
    *
    * @param {() => unknown} reason
    */
   reject(reason) {
+    if (this.#isOver) {
+      return;
+    }
+    const signal = this.#signal;
+    const cause = signal?.aborted === true ? () => signal.reason : reason;
     prototypeOf(this.#record).removeEventListener.call(this.#record.socket, this.type, this.listener);
     this.#end();
     // Engines show the functions that await a promise in the stack of what is made in a reaction that leads to that promise.
@@ -82,7 +90,7 @@ class Wait {
     const rejection = new Promise((resolve) => {
       go = () => resolve(undefined);
     }).then(() => {
-      throw reason();
+      throw cause();
     });
     this.#resolve(rejection);
     queueMicrotask(go);
@@ -90,6 +98,7 @@ class Wait {
 
   /** Leaves nothing behind, but the listener. */
   #end() {
+    this.#isOver = true;
     /** @type {Waits} */ (this.#record.waits).delete(this);
     this.#stopWatching?.();
   }

@@ -50,14 +50,14 @@ function failed(record, error) {
  */
 function finished(record) {
   record.finished = true;
-  if (record.failure === null) {
-    record.trace = null;
-  }
   record.promises?.finished();
   record.intake?.end();
   record.outlet?.end();
   record.iteration?.end();
   record.waits?.check("close");
+  if (record.failure === null) {
+    record.trace = null;
+  }
 }
 
 /**

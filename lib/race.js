@@ -10,7 +10,7 @@ const native = require("./native.js");
 const { allFailed, blocked, handshakeFailed, lookupFailed, lookupTimedOut, notFound, ownLookupFailed } = require("./race-errors.js");
 const { establish, newRecord } = require("./tcp-socket.js");
 const { leadOn, leadTo } = require("./trace.js");
-const { sequence, toDOMString } = require("./webidl.js");
+const { bare, sequence, toDOMString } = require("./webidl.js");
 
 const { GONE, Kind } = native;
 const { close, openLookup, openTcp, openTimer, reset, startTls } = native.binding;
@@ -271,12 +271,15 @@ class Race {
    * @param {Attempt} attempt
    */
   #attempt(attempt) {
-    const opened = openTcp(native.host(), {
-      ...this.#options.settings,
-      remoteAddress: attempt.address,
-      remotePort: this.#port,
-      sharesLocalPort: this.#sharesLocalPort,
-    });
+    const opened = openTcp(
+      native.host(),
+      bare({
+        ...this.#options.settings,
+        remoteAddress: attempt.address,
+        remotePort: this.#port,
+        sharesLocalPort: this.#sharesLocalPort,
+      }),
+    );
     if (!("id" in opened)) {
       this.#failed(attempt, opened);
       return false;

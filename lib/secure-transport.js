@@ -6,6 +6,7 @@ const { invalidAccess } = require("./errors.js");
 const { secureInfo } = require("./native.js").binding;
 const { strict } = require("./unknown-options.js");
 const {
+  bare,
   bytesOf,
   dictionary,
   enumeration,
@@ -89,9 +90,10 @@ const toMembers = strict(
 function toSecureTransportOptions(value, what) {
   const { serverCertificates, ...members } = toMembers(value, what);
   if (serverCertificates === undefined) {
-    return members;
+    return bare(members);
   }
-  return { ...members, serverCertificates: serverCertificates.map(([name, certificate]) => ({ name, ...certificate })) };
+  const named = serverCertificates.map(([name, certificate]) => bare({ name, ...certificate }));
+  return bare({ ...members, serverCertificates: named });
 }
 
 /** @typedef {ReturnType<typeof toSecureTransportOptions>} SecureOptions */
@@ -107,7 +109,7 @@ function toSecureTransport(value, what) {
   if (typeof value === "object" || typeof value === "function") {
     return { kind: "on", options: toSecureTransportOptions(value, what) };
   }
-  return { kind: toKind(value, what), options: {} };
+  return { kind: toKind(value, what), options: bare({}) };
 }
 
 /**
@@ -127,7 +129,7 @@ function chooseSecureTransport(secureTransport, useSecureTransport, where) {
     );
   }
   if (asked || useSecureTransport === true) {
-    return { kind: "on", secure: secureTransport?.options ?? {} };
+    return { kind: "on", secure: secureTransport?.options ?? bare({}) };
   }
   return { kind: secureTransport?.kind ?? "off", secure: undefined };
 }

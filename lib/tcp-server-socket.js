@@ -18,6 +18,7 @@ const { defineStreams, openInfo, serverReadable } = require("./streams.js");
 const { establish } = require("./tcp-socket.js");
 const { checkUnknown } = require("./unknown-options.js");
 const {
+  bare,
   checkPort,
   defineInterface,
   dictionary,
@@ -90,9 +91,9 @@ class TCPServerSocket extends EventTarget {
     throwIfAborted(signal);
     // Steps 1 to 5, R-srv-bind.
     const record = new native.SocketRecord(this, "TCPServerSocket", LISTEN_BITS);
-    const opened = native.open(record, openServer, { ...settings, secure }, () => {
+    const opened = native.open(record, openServer, bare({ ...settings, secure }), () => {
       if (signal !== undefined) {
-        follow(signal, record, () => TCPServerSocket.#close(record));
+        follow(signal, record, () => TCPServerSocket.#close(record, "its signal was aborted"));
       }
     });
     if (!("id" in opened)) {
@@ -137,7 +138,7 @@ class TCPServerSocket extends EventTarget {
     if (!(#record in this)) {
       throw illegalInvocation("TCPServerSocket.close");
     }
-    TCPServerSocket.#close(this.#record);
+    TCPServerSocket.#close(this.#record, "close() was called");
   }
 
   /**
@@ -208,15 +209,16 @@ class TCPServerSocket extends EventTarget {
    * close(), by whatever brings it about.
    *
    * @param {SocketRecord} record
+   * @param {string} why
    */
-  static #close(record) {
+  static #close(record, why) {
     if (record.closed) {
       return;
     }
     /** @type {TCPServerSocket} */ (record.socket).#lastConnections = connections(record.id);
     // R-srv-close: a connection that was accepted already may still be delivered.
     record.closed = true;
-    record.ending = "close() was called";
+    record.ending = why;
     const isGone = close(record.id);
     progress.closing(record, true);
     if (isGone) {

@@ -21,6 +21,7 @@ const { transmit } = require("./tcp-send.js");
 const { leadTo, traceAbove } = require("./trace.js");
 const { checkUnknown } = require("./unknown-options.js");
 const {
+  bare,
   checkPort,
   defineInterface,
   dictionary,
@@ -137,7 +138,7 @@ class TCPSocket extends EventTarget {
     const { kind, secure, settings } = checkTCPOptions(converted, where);
     // Steps 4 to 8, R-tcp-create: the attempt has started when this returns.
     const record = newRecord(this);
-    const opened = native.open(record, openTcp, { ...settings, remoteAddress: address, remotePort: port, secure }, () => {
+    const opened = native.open(record, openTcp, bare({ ...settings, remoteAddress: address, remotePort: port, secure }), () => {
       followSignal(converted.signal, record);
     });
     if (!("id" in opened)) {
@@ -367,6 +368,7 @@ class TCPSocket extends EventTarget {
       }
       progress.opened(record);
       fire(record, new Event("open"));
+      progress.changed(record);
     });
 
     native.handle(Kind.TCP_SECURED, (record) => {
@@ -449,6 +451,7 @@ native.handle(Kind.TCP_DRAIN, (record) => {
   record.isDrainDue = false;
   record.outlet?.drained();
   fire(record, new Event("drain"));
+  progress.changed(record);
 });
 native.handle(Kind.TCP_ERROR, fireError);
 native.handle(Kind.TCP_CLOSE, (record, bufferedAmount) => {

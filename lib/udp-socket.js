@@ -19,6 +19,7 @@ const { encode, isUsualBytes, notOpen, notSendable, unusualBytes } = require("./
 const { defineStreams, openInfo, udpReadable, udpWritable } = require("./streams.js");
 const { checkUnknown } = require("./unknown-options.js");
 const {
+  bare,
   checkPort,
   defineInterface,
   dictionary,
@@ -117,7 +118,7 @@ class UDPSocket extends EventTarget {
     throwIfAborted(signal);
     // Steps 1 to 9, R-udp-bind, R-udp-family.
     const record = new native.SocketRecord(this, "UDPSocket", LISTEN_BITS);
-    const opened = native.open(record, openUdp, settings, () => {
+    const opened = native.open(record, openUdp, bare(settings), () => {
       if (signal !== undefined) {
         follow(signal, record, () => closeSocket(record, "its signal was aborted"));
       }

@@ -154,6 +154,18 @@ function checkPort(port, least, what) {
 }
 
 /**
+ * The same object without a prototype, for the native half, which reads members by name: what somebody has put into Object.prototype is
+ * no option.
+ *
+ * @template {object} T
+ * @param {T} members
+ * @returns {T}
+ */
+function bare(members) {
+  return Object.setPrototypeOf(members, null);
+}
+
+/**
  * A dictionary type: its members as name and conversion, in Web IDL's (lexicographical) order.
  *
  * @template {Record<string, (value: unknown, what: string) => unknown>} Members
@@ -167,8 +179,8 @@ function dictionary(members) {
    * @returns {{ [Name in keyof Members]?: ReturnType<Members[Name]> }}
    */
   function toDictionary(value, what) {
-    /** @type {Record<string, unknown>} */
-    const result = {};
+    // It inherits nothing: what somebody has put into Object.prototype is no option.
+    const result = /** @type {Record<string, unknown>} */ (Object.create(null));
     if (value === undefined || value === null) {
       return /** @type {any} */ (result);
     }
@@ -351,6 +363,7 @@ function defineInterface(interfaceClass, name, members) {
 }
 
 module.exports = {
+  bare,
   bytesOf,
   checkPort,
   defineInterface,

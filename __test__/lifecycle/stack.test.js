@@ -191,6 +191,19 @@ describe("a stream", () => {
     peer.resume();
   });
 
+  test("a write to what both ends have ended (R-stack)", async () => {
+    const { socket, peer } = await tcpPair();
+    const writer = (function theProgram() {
+      return socket.writable;
+    })().getWriter();
+    const closed = rejection(writer.closed);
+    socket.halfclose();
+    peer.resume();
+    peer.end();
+    expectToLeadTo(await closed, "theProgram");
+    expectToLeadTo(await rejection(writer.write("x")), "theProgram");
+  });
+
   test("a write that waits for a connection which the peer ends first (R-stack)", async () => {
     const { socket, peer } = await tcpPair({ options: { allowHalfOpen: false } });
     peer.pause();

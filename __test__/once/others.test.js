@@ -2,7 +2,7 @@
 
 // once() of a UDPSocket and of a TCPServerSocket (R-once).
 
-const { ROOT, dial, dialLater, once: next, settle, tcpServer, text, track, udp } = require("../helpers");
+const { ROOT, dial, dialLater, once: next, runJSON, settle, tcpServer, text, track, udp } = require("../helpers");
 const { authority } = require("../helpers/certificates");
 const { dialTLSLater, secureServer } = require("../helpers/tls");
 const { failed, isPending } = require("./failed");
@@ -67,10 +67,44 @@ describe("once() of a UDPSocket (R-once)", () => {
     }
   });
 
+  test.each([
+    ["a UDPSocket", "new UDPSocket({ signal })", "message"],
+    ["a TCPServerSocket", "new TCPServerSocket({ signal })", "connect"],
+    ["a TCPSocket", 'new TCPSocket("127.0.0.1", new TCPServerSocket().localPort, { signal })', "open"],
+  ])("one signal for %s and for once() on it: its reason, and no other rejection (R-abort, R-once)", async (_, make, type) => {
+    const told = await runJSON(`
+      const packageOnce = require(${JSON.stringify(ROOT)}).once;
+      const told = [];
+      process.on("unhandledRejection", (error) => told.push("unhandled: " + error));
+      const ask = (signal, socket) => packageOnce(socket, ${JSON.stringify(type)}, { signal }).catch((error) => told.push(error.message));
+      const controllers = [0, 1].map(() => new AbortController());
+      // Who follows the signal first hears it first: the socket, another wait, this wait.
+      const [{ signal }] = controllers;
+      ask(signal, ${make});
+      {
+        const { signal } = controllers[1];
+        packageOnce(new UDPSocket(), "message", { signal }).catch((error) => told.push(error.message));
+        ask(signal, ${make});
+      }
+      controllers.forEach((controller, at) => controller.abort(new Error("enough " + at)));
+      setTimeout(() => {
+        report(told.sort());
+        process.exit(0);
+      }, 100);`);
+    expect(told).toEqual(["enough 0", "enough 1", "enough 1"]);
+  });
+
   test("its signal closes it: the same (R-abort)", async () => {
     const controller = new AbortController();
     const socket = udp({ signal: controller.signal });
     const wait = failed(once(socket, "message"));
+    controller.abort();
+    expect(await wait).toMatchObject({ ...never, message: expect.stringContaining("its signal was aborted") });
+  });
+
+  test("its signal closes a server: that is said (R-abort)", async () => {
+    const controller = new AbortController();
+    const wait = failed(once(tcpServer({ signal: controller.signal }), "error"));
     controller.abort();
     expect(await wait).toMatchObject({ ...never, message: expect.stringContaining("its signal was aborted") });
   });

@@ -64,6 +64,26 @@ describe("once() of a TCPSocket is fulfilled with the event (R-once)", () => {
     expect(order).toEqual(["before", "after", "promise", "a microtask of after"]);
   });
 
+  test.each([
+    ["once()", (socket, done) => once(socket, "message").then(({ data }) => done(data))],
+    [
+      "writable, and then addEventListener()",
+      (socket, done) => {
+        void socket.writable;
+        socket.addEventListener("message", ({ data }) => done(data));
+      },
+    ],
+  ])("asked for in a listener that is used up: %s (R-listen)", async (_, ask) => {
+    const { socket, peer } = await tcpPair();
+    const second = new Promise((resolve) => {
+      socket.addEventListener("message", () => ask(socket, resolve), { once: true });
+    });
+    peer.write("1");
+    await settle();
+    peer.write("2");
+    expect(text(await deadline(second, "the second message"))).toBe("2");
+  });
+
   test("with an event of the program's own", async () => {
     const { socket } = await tcpPair();
     const own = new Event("message");
@@ -73,6 +93,9 @@ describe("once() of a TCPSocket is fulfilled with the event (R-once)", () => {
   });
 
   test("but not where stopImmediatePropagation() was called before: then it rejects, since no other comes", async () => {
+    const opening = tcp("127.0.0.1", (await listen()).port);
+    opening.addEventListener("open", (event) => event.stopImmediatePropagation());
+    expect(await failed(once(opening, "open"))).toMatchObject({ name: "InvalidStateError", code: 11 });
     for (const type of ["error", "close", "halfclose"]) {
       const { socket, peer } = await tcpPair({ peer: { allowHalfOpen: true } });
       socket.addEventListener(type, (event) => event.stopImmediatePropagation());
