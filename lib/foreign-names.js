@@ -55,6 +55,9 @@ const TLS_LACKS = [
 /** `false` for these asks for no TLS, which is what there is (R-unknown). */
 const switches = new Set(["tls", "ssl", "secure"]);
 
+/** What there is not, and what is to be done instead. @type {ReadonlyMap<string, string>} */
+const lacking = new Map(TLS_LACKS.flatMap(([others, advice]) => names(others, advice)));
+
 /**
  * What belongs to TLS, and where it is to be given.
  *
@@ -63,15 +66,19 @@ const switches = new Set(["tls", "ssl", "secure"]);
 const tls = new Map([
   ...Object.entries(TLS_MEMBERS).flatMap(([ours, others]) => names(`${ours} ${others}`, `use secureTransport.${ours}`)),
   ...names(TLS_AS_A_WHOLE, 'TLS is asked for by secureTransport: "on", or an object with its options'),
-  ...TLS_LACKS.flatMap(([others, advice]) => names(others, advice)),
+  ...lacking,
 ]);
 
 const COMMON = {
   highWaterMark: "readableHighWaterMark writableHighWaterMark hwm",
   localAddress: "localAddr localHost localHostname bindAddress bindAddr bindHost",
+  signal: "abortSignal",
+};
+
+/** Not of a server: there the system's own sizes apply. */
+const BUFFERS = {
   receiveBufferSize: "recvBufferSize recvBuffer receiveBuffer rcvbuf SO_RCVBUF",
   sendBufferSize: "sendBuffer sndbuf SO_SNDBUF",
-  signal: "abortSignal",
 };
 
 const STREAM = {
@@ -81,6 +88,7 @@ const STREAM = {
 
 const CLIENT = {
   ...COMMON,
+  ...BUFFERS,
   ...STREAM,
   connectTimeout: "timeout connectionTimeout connTimeout handshakeTimeout",
 };
@@ -117,6 +125,7 @@ const NAMES = {
   },
   udp: {
     ...LISTENING,
+    ...BUFFERS,
     addressReuse: "reuseAddr reuseAddress exclusive multicastAllowAddressSharing SO_REUSEADDR",
     "localAddress or remoteAddress, which have a family": "type family dnsQueryType",
     loopback: "multicastLoopback multicastLoop setMulticastLoopback",
@@ -152,4 +161,4 @@ function names(list, value) {
   return list.split(" ").map((name) => [name.toLowerCase(), value]);
 }
 
-module.exports = { foreign, switches, tls };
+module.exports = { NAMES, foreign, lacking, switches, tls };

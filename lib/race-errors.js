@@ -2,7 +2,7 @@
 
 // Why a connect() failed: its exceptions (R-connect).
 
-const { because, endpoint, networkError } = require("./errors.js");
+const { because, cureFor, endpoint, networkError } = require("./errors.js");
 const { SENTENCE, cut, shown } = require("./shown.js");
 
 /** @typedef {import("./errors.js").Failure} Failure */
@@ -33,7 +33,7 @@ function allFailed(host, port, attempts, lastFailed) {
   const count = errors.length === 1 ? "1 address" : `${errors.length} addresses`;
   const message =
     errors.length === 1
-      ? `${where}${address === host ? "" : ` (${address})`}: ${because(why, code)}`
+      ? `${where}${address === host ? "" : ` (${address})`}: ${because(why, code, cureFor(code, syscall, address, port))}`
       : `${where}, at none of ${count}: ${list(attempts)}`;
   return networkError(message, { code, syscall, address, port, cause: new AggregateError(errors, `${count} of ${host} tried`) });
 }
@@ -84,7 +84,7 @@ function notFound(host, port, hasAddresses, asked, local) {
  */
 function lookupFailed(host, port, family, { code, syscall, reason }) {
   const what = family === undefined ? host : `${host}'s IPv${family} addresses`;
-  return networkError(`${WHERE}: cannot look up ${what}: ${because(reason, code)}`, { code, syscall, port });
+  return networkError(`${WHERE}: cannot look up ${what}: ${because(reason, code, cureFor(code, syscall, undefined, port))}`, { code, syscall, port });
 }
 
 /**
@@ -110,7 +110,9 @@ function ownLookupFailed(host, port, reason) {
  */
 function handshakeFailed(host, address, port, { code, syscall, reason }) {
   const at = address === host ? "" : ` (${address})`;
-  return networkError(`${WHERE}: no TLS with ${endpoint(host, port)}${at}: ${because(reason, code)}`, { code, syscall, address, port });
+  // A reason of the package's own says it all: connectTimeout has passed, though the peer has answered.
+  const cure = syscall === undefined ? undefined : cureFor(code, syscall, address, port);
+  return networkError(`${WHERE}: no TLS with ${endpoint(host, port)}${at}: ${because(reason, code, cure)}`, { code, syscall, address, port });
 }
 
 /**

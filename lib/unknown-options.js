@@ -5,7 +5,7 @@
 
 const process = require("node:process");
 const { invalidAccess } = require("./errors.js");
-const { foreign, switches, tls } = require("./foreign-names.js");
+const { foreign, lacking, switches, tls } = require("./foreign-names.js");
 const { cut, shown } = require("./shown.js");
 
 /** @typedef {import("./foreign-names.js").Kind} Kind */
@@ -37,7 +37,7 @@ function strict(convert) {
     const result = convert(value, what);
     for (const name of unknownMembers(value, convert.names)) {
       if (/** @type {any} */ (value)[name] !== undefined) {
-        throw new TypeError(`${what} has no member ${shown(name)}: did you mean ${nearest(name, convert.names)}? It has ${list(convert.names)}`);
+        throw new TypeError(`${what} has no member ${shown(name)}: ${adviceFor(name, convert.names)} It has ${list(convert.names)}`);
       }
     }
     return result;
@@ -142,15 +142,23 @@ function otherwiseWritten(short, known) {
 }
 
 /**
+ * What to do instead of giving a member that there is not.
+ *
  * @param {string} name
  * @param {ReadonlySet<string>} known
  */
-function nearest(name, known) {
+function adviceFor(name, known) {
   const short = name.slice(0, COMPARED).toLowerCase();
-  const [, ours] = /secureTransport\.(\w+)/.exec(tls.get(short) ?? "") ?? [];
-  if (ours !== undefined && known.has(ours)) {
-    return ours;
-  }
+  const [, ours] = /^use secureTransport\.(\w+)$/.exec(tls.get(short) ?? "") ?? [];
+  const advice = lacking.get(short);
+  return advice !== undefined ? `${advice}.` : `did you mean ${ours !== undefined && known.has(ours) ? ours : nearest(short, known)}?`;
+}
+
+/**
+ * @param {string} short
+ * @param {ReadonlySet<string>} known
+ */
+function nearest(short, known) {
   const distances = [...known].map((candidate) => /** @type {const} */ ([candidate, distance(short, candidate.toLowerCase())]));
   return distances.reduce((best, other) => (other[1] < best[1] ? other : best))[0];
 }

@@ -3,9 +3,11 @@
 // What a message says of the commonest mistakes: what was wrong, and what would be right. One table: the call, the exception's name
 // and code, and what the message must hold.
 
-const { TCPServerSocket, TCPSocket, UDPSocket, expendable, once, tcpServer, track, udp } = require("../helpers");
+const { ROOT, TCPServerSocket, TCPSocket, UDPSocket, expendable, listen, once, tcpServer, track, udp } = require("../helpers");
 const { authority } = require("../helpers/certificates");
 const { namespaceTest, inNamespace } = require("../helpers/netns");
+
+const { connect } = require(ROOT);
 
 const { cert, key } = authority().server;
 const secure = (secureTransport) => new TCPServerSocket({ secureTransport });
@@ -49,6 +51,18 @@ test("a link-local destination without its zone, in an event", async () => {
   expect(error.message).toMatch(/fe80::1%eth0/);
 });
 
+test("the same of connect(), which has the constructor's advice", async () => {
+  const error = await connect("fe80::1", 9).catch((reason) => reason);
+  expect(error).toMatchObject({ name: "NetworkError", code: "EINVAL", message: expect.stringMatching(/fe80::1%eth0/) });
+});
+
+test("a handshake that takes too long is not said to be a peer that is down", async () => {
+  const { port } = await listen();
+  const error = await connect("127.0.0.1", port, { secureTransport: "on", connectTimeout: 100 }).catch((reason) => reason);
+  expect(error).toMatchObject({ name: "NetworkError", code: "ETIMEDOUT" });
+  expect(error.message).not.toMatch(/is down|firewall/);
+});
+
 test("an address and a port in use: choose another one", () => {
   const { localPort } = tcpServer({ localAddress: "127.0.0.1" });
   expect(() => tcpServer({ localAddress: "127.0.0.1", localPort })).toThrow(/Another socket has it: choose another port/);
@@ -67,6 +81,7 @@ namespaceTest("no port is left: what is used up is said, not that an address wer
     const first = new TCPSocket("127.0.0.1", 9000);
     await first.opened;
     await new TCPSocket("127.0.0.1", 9000).opened.catch(({ code, message }) => { messages.client = { code, message }; });
+    await connect("127.0.0.1", 9000).catch(({ code, message }) => { messages.connect = { code, message }; });
     const sockets = [];
     try {
       for (let i = 0; i < 4; i++) sockets.push(new UDPSocket({ localAddress: "127.0.0.1" }));
@@ -78,6 +93,7 @@ namespaceTest("no port is left: what is used up is said, not that an address wer
     { setup: "ip link set lo up\necho 40000 40000 > /proc/sys/net/ipv4/ip_local_port_range" },
   );
   expect(result.client).toMatchObject({ code: "EADDRNOTAVAIL", message: expect.stringMatching(/No local port is left/) });
+  expect(result.connect).toMatchObject({ code: "EADDRNOTAVAIL", message: expect.stringMatching(/No local port is left/) });
   expect(result.udp).toMatchObject({ code: "EADDRINUSE", message: expect.stringMatching(/No port is free/) });
   expect(result.udp.message).not.toMatch(/or 0 for any/);
 });

@@ -4,9 +4,9 @@
 // __test__/tls/unknown-options.test.js.)
 
 const { TCPServerSocket, TCPSocket, UDPSocket, connect } = require("../..");
-const { foreign } = require("../../lib/foreign-names");
+const { NAMES, foreign } = require("../../lib/foreign-names");
 const { checkUnknown } = require("../../lib/unknown-options");
-const { run, runJSON } = require("../helpers");
+const { expendable, run, runJSON } = require("../helpers");
 
 /** The warnings of a script, as `[name, message]`. */
 function warningsOf(script) {
@@ -125,4 +125,21 @@ describe("the tables of names (R-unknown)", () => {
       expect(/argument|connect\(\)/.test(ours) || members.has(/^\w+/.exec(ours)[0])).toBe(true);
     }
   });
+});
+
+/** The members that a call reads of its options. */
+function membersRead(call) {
+  const names = [];
+  call(new Proxy({}, { get: (_, name) => void names.push(name) }));
+  return names;
+}
+
+test.each([
+  ["client", (options) => expendable(new TCPSocket("127.0.0.1", 9, options)).reset()],
+  ["connect", (options) => connect("127.0.0.1", 9, options).catch(() => {})],
+  ["server", (options) => new TCPServerSocket(options).close()],
+  ["udp", (options) => new UDPSocket(options).close()],
+])("%s: what is advised is an option there (R-unknown)", (kind, call) => {
+  const advised = Object.keys(NAMES[kind]).filter((name) => /^\w+$/.test(name));
+  expect(membersRead(call)).toEqual(expect.arrayContaining(advised));
 });

@@ -28,7 +28,6 @@ const dictionaries = [
 const misspelt = [
   ["minversion", "minVersion"],
   ["minVersoin", "minVersion"],
-  ["maxVersion", "minVersion"],
   ["rejectUnauthorised", "rejectUnauthorized"],
   ["requestCerts", "requestCert"],
   ["servername", "sni"],
@@ -39,11 +38,9 @@ const misspelt = [
   ["CA", "ca"],
   ["certChain", "cert"],
   ["privateKey", "key"],
-  ["pfx", "cert"],
   ["SNICallback", "serverCertificates"],
   ["pinnedCertificate", "pinnedCertificates"],
   ["keylog", "keyLog"],
-  ["checkServerIdentity", "sni"],
   // Known to nobody: the nearest all the same.
   ["kez", "key"],
 ];
@@ -67,6 +64,18 @@ describe("R-unknown: an unknown member of TLS options", () => {
     const { message } = expectTypeError(() => tcp("127.0.0.1", 9, { secureTransport: { [name]: true } }));
     expect(message).toMatch(new RegExp(`^options\\.secureTransport has no member "${name}": did you mean ${nearest}\\?`));
     expect(message).toMatch(/rejectUnauthorized/);
+  });
+
+  test.each([
+    ["maxVersion", /"maxVersion": ciphers, curves and the newest version are not a matter of options/],
+    ["ciphers", /"ciphers": ciphers, curves/],
+    ["pfx", /convert it to PEM/],
+    ["passphrase", /decrypt it/],
+    ["session", /"session": sessions and stapled answers/],
+  ])("%s, which there is not: what to do instead", (name, advice) => {
+    const { message } = expectTypeError(() => tcp("127.0.0.1", 9, { secureTransport: { [name]: "x" } }));
+    expect(message).toMatch(advice);
+    expect(message).not.toMatch(/did you mean/);
   });
 
   test("is one also where it is inherited, or behind a Proxy, or an array's index", () => {
