@@ -17,6 +17,10 @@ function arrayBufferToString(buffer) {
 
 var ServiceType = process.argv[2] || "ssdp:all";
 var MX = Number(process.argv[3] || 10);
+if (!(MX >= 1 && MX <= 60)) {
+  console.error("SECONDS must be a number from 1 to 60, not " + process.argv[3]);
+  process.exit(2);
+}
 
 // Build an SSDP M-SEARCH multicast message
 var MSearch = "M-SEARCH * HTTP/1.1\r\n" +

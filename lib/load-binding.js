@@ -36,16 +36,35 @@ function loadBinding() {
   }
   const target = `${process.platform}-${process.arch}${abi()}`;
   const name = `tcp-udp-sockets.${target}.node`;
-  // Not a literal path, so that bundlers leave it alone: only a clone of the repository has this file.
-  const local = path.join(__dirname, "..", name);
   const binding =
-    attempt(attempts, local, () => requireFile(local)) ??
+    requireLocal(attempts, name) ??
     requirePackage(attempts, target) ??
     loadForSingleExecutable(attempts, target, name);
   if (binding === undefined) {
     throw failure(target, attempts);
   }
   return binding;
+}
+
+/**
+ * The build in a clone of the repository. In a single executable, which is one file, the folder above is anybody's.
+ *
+ * @param {Attempt[]} attempts
+ * @param {string} name
+ */
+function requireLocal(attempts, name) {
+  if (singleExecutable() !== undefined) {
+    return undefined;
+  }
+  // Not a literal path, so that bundlers leave it alone.
+  const local = path.join(__dirname, "..", name);
+  return attempt(attempts, local, () => requireFile(local));
+}
+
+/** The module `node:sea`, in a single executable. */
+function singleExecutable() {
+  const sea = /** @type {any} */ (process).getBuiltinModule?.("node:sea");
+  return sea?.isSea() ? sea : undefined;
 }
 
 /**
@@ -56,8 +75,8 @@ function loadBinding() {
  * @param {string} name the binary's file name
  */
 function loadForSingleExecutable(attempts, target, name) {
-  const sea = /** @type {any} */ (process).getBuiltinModule?.("node:sea");
-  if (!sea?.isSea()) {
+  const sea = singleExecutable();
+  if (sea === undefined) {
     return undefined;
   }
   const beside = path.join(path.dirname(process.execPath), name);

@@ -9,7 +9,7 @@
 //   node scripts/build.mjs --zig …            linked by zig (cargo-zigbuild), which has every Linux C library
 //   node scripts/build.mjs … -- ARGUMENTS     further arguments for cargo
 
-import { copyFileSync, mkdirSync, readdirSync, renameSync, statSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, realpathSync, renameSync, statSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -121,7 +121,7 @@ function split(list, separator) {
   return at < 0 ? [list, []] : [list.slice(0, at), list.slice(at + 1)];
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+if (import.meta.url === pathToFileURL(realpathSync(process.argv[1])).href) {
   try {
     await build(process.argv.slice(2));
   } catch (error) {

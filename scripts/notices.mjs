@@ -4,7 +4,7 @@
 //   node scripts/notices.mjs TRIPLE     prints them
 
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, realpathSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
@@ -78,7 +78,7 @@ function mit(holder) {
   return readFileSync(file, "utf8").replace(/^Copyright .*$/m, `Copyright (c) ${holder}`);
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+if (import.meta.url === pathToFileURL(realpathSync(process.argv[1])).href) {
   try {
     if (process.argv.length !== 3) throw new Error("give one of Rust's names for systems, such as x86_64-unknown-linux-gnu");
     process.stdout.write(notices(process.argv[2]));

@@ -5,7 +5,7 @@
 //   node scripts/setup.mjs --native   the native half only, which needs no package: for the demo, the benchmark and npm's `prepare`
 
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
@@ -70,7 +70,7 @@ function packagesOf(lockFile) {
   return existsSync(lockFile) && JSON.parse(readFileSync(lockFile, "utf8")).packages;
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+if (import.meta.url === pathToFileURL(realpathSync(process.argv[1])).href) {
   try {
     await prepare({ packages: !process.argv.includes("--native"), native: true });
   } catch (error) {

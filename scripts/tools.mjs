@@ -62,7 +62,10 @@ function isOlder(version, least) {
 
 /** A crate (ring) is partly written in C, and rustc links by `cc` unless it is told otherwise. */
 function requireC() {
-  const [, linker = "cc"] = Object.entries(process.env).find(([name]) => /^CARGO_TARGET_\w+_LINKER$/.test(name)) ?? [];
+  // One of another target links nothing here.
+  const machine = { arm64: "AARCH64", x64: "X86_64" }[process.arch] ?? "\\w+";
+  const here = new RegExp(`^CARGO_TARGET_${machine}_\\w+_LINKER$`);
+  const [, linker = "cc"] = Object.entries(process.env).find(([name]) => here.test(name)) ?? [];
   const folder = mkdtempSync(path.join(os.tmpdir(), "tcp-udp-sockets-cc-"));
   const source = path.join(folder, "program.c");
   try {
@@ -87,10 +90,11 @@ function requireMsvc() {
   const source = path.join(folder, "program.rs");
   try {
     writeFileSync(source, "fn main() {}");
-    const { status, stderr } = spawnSync("rustc", [source, "-o", path.join(folder, "program.exe")], { encoding: "utf8" });
+    const { error, status, stderr } = spawnSync("rustc", [source, "-o", path.join(folder, "program.exe")], { encoding: "utf8" });
+    if (error) throw new Error(`rustc does not run: ${error.message}\n  Install Rust from https://rustup.rs, then open a new terminal.`);
     if (status !== 0) {
       throw new Error(
-        `the linker of Microsoft's C compiler is needed, and rustc found none:\n${stderr?.trim()}\n` +
+        `the linker of Microsoft's C compiler is needed, and rustc found none:\n${stderr.trim()}\n` +
           "  Install the Build Tools for Visual Studio with \"Desktop development with C++\":\n" +
           "  https://visualstudio.microsoft.com/visual-cpp-build-tools/",
       );
