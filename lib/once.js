@@ -4,6 +4,7 @@
 // can no longer come.
 
 const { throwIfAborted, toSignal, watch } = require("./abort.js");
+const { distance } = require("./edit-distance.js");
 const { invalidState } = require("./errors.js");
 const { claim } = require("./listeners.js");
 const native = require("./native.js");
@@ -30,10 +31,10 @@ const PROTOTYPES = {
   UDPSocket: UDPSocket.prototype,
 };
 
-/** What other interfaces call an event of ours. @type {Record<string, Record<string, string>>} */
+/** What other interfaces call an event of ours, in lower case. @type {Record<string, Record<string, string>>} */
 const OTHER_NAMES = {
-  TCPServerSocket: { connection: "connect", secureConnection: "connect", message: "connect" },
-  TCPSocket: { connect: "open", data: "message", end: "halfclose", secureConnect: "open" },
+  TCPServerSocket: { connection: "connect", secureconnection: "connect", message: "connect" },
+  TCPSocket: { connect: "open", data: "message", end: "halfclose", secureconnect: "open" },
   UDPSocket: { data: "message" },
 };
 
@@ -257,35 +258,16 @@ function toType(record, value) {
  * @param {string} type
  */
 function nearest(interfaceName, type) {
-  const other = /** @type {Record<string, string>} */ (OTHER_NAMES[interfaceName]);
-  if (Object.hasOwn(other, type)) {
-    return other[type];
-  }
   // "onmessage", "Message".
   const plain = type.slice(0, 32).toLowerCase().replace(/^on/, "");
+  const other = /** @type {Record<string, string>} */ (OTHER_NAMES[interfaceName]);
+  if (Object.hasOwn(other, plain)) {
+    return other[plain];
+  }
   const known = /** @type {readonly string[]} */ (TYPES[interfaceName]);
   const found = known.map((name) => ({ name, edits: distance(plain, name) })).sort((a, b) => a.edits - b.edits);
   const [best] = found;
   return best !== undefined && best.edits <= 2 ? best.name : undefined;
-}
-
-/**
- * Levenshtein's distance: how many characters to insert, delete or replace.
- *
- * @param {string} a
- * @param {string} b
- */
-function distance(a, b) {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 0; i < a.length; i++) {
-    const next = [i + 1];
-    for (let j = 0; j < b.length; j++) {
-      const replaced = /** @type {number} */ (row[j]) + (a[i] === b[j] ? 0 : 1);
-      next.push(Math.min(replaced, /** @type {number} */ (row[j + 1]) + 1, /** @type {number} */ (next[j]) + 1));
-    }
-    row = next;
-  }
-  return /** @type {number} */ (row[b.length]);
 }
 
 /**

@@ -4,6 +4,7 @@
 // a connection in the clear, TLS weaker or a filter open, and those are warned of that other libraries name an option of ours by.
 
 const process = require("node:process");
+const { distance } = require("./edit-distance.js");
 const { invalidAccess } = require("./errors.js");
 const { foreign, lacking, switches, tls } = require("./foreign-names.js");
 const { cut, shown } = require("./shown.js");
@@ -171,29 +172,6 @@ function nearest(short, known) {
  */
 function isNear(a, b) {
   return Math.abs(a.length - b.length) <= 1 && distance(a, b) <= 1;
-}
-
-/**
- * How many characters have to be added, left out, replaced or swapped with their neighbour to make one name the other (optimal
- * string alignment).
- *
- * @param {string} a
- * @param {string} b
- */
-function distance(a, b) {
-  let [beforeLast, last] = [/** @type {number[]} */ ([]), Array.from({ length: b.length + 1 }, (_, j) => j)];
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = last[j - 1] + Number(a[i - 1] !== b[j - 1]);
-      row[j] = Math.min(last[j] + 1, row[j - 1] + 1, replaced);
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
-        row[j] = Math.min(row[j], beforeLast[j - 2] + 1);
-      }
-    }
-    [beforeLast, last] = [last, row];
-  }
-  return last[b.length];
 }
 
 /** @param {ReadonlySet<string>} names */

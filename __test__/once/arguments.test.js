@@ -50,7 +50,7 @@ describe("once() and its arguments (R-once, R-shape)", () => {
 
   test.each([
     ["mesage", "message"], ["Message", "message"], ["onmessage", "message"], ["data", "message"], ["connect", "open"],
-    ["end", "halfclose"], ["halfClose", "halfclose"], ["opened", "open"], ["closed", "close"],
+    ["end", "halfclose"], ["halfClose", "halfclose"], ["ondata", "message"], ["onSecureConnect", "open"], ["opened", "open"], ["closed", "close"],
   ])("an unknown type of a TCPSocket: %s, meant as %s", async (type, meant) => {
     const socket = tcp("127.0.0.1", await refusedPort());
     socket.onerror = () => {};
