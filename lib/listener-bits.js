@@ -14,21 +14,8 @@ const { GONE, binding } = require("./native.js");
  * @param {number} bits
  */
 function hear(record, bits) {
-  if (record.heard !== bits) {
-    record.heard = bits;
-    if (!record.firing) {
-      tell(record);
-    }
-  }
-}
-
-/**
- * The event has been dispatched: what its listeners have changed is told.
- *
- * @param {SocketRecord} record
- */
-function tellChanges(record) {
-  if (record.told !== wanted(record)) {
+  record.heard = bits;
+  if (!record.firing) {
     tell(record);
   }
 }
@@ -41,24 +28,22 @@ function tellChanges(record) {
  * @param {number} taken the bits in which listeners have no say any more
  */
 function claim(record, claimed, taken) {
-  if (record.claimed !== claimed || record.taken !== taken) {
-    record.claimed = claimed;
-    record.taken = taken;
-    tell(record);
-  }
+  record.claimed = claimed;
+  record.taken = taken;
+  tell(record);
 }
 
-/** @param {SocketRecord} record */
+/**
+ * Tells the native half what has changed since it was last told.
+ *
+ * @param {SocketRecord} record
+ */
 function tell(record) {
-  if (record.id !== GONE) {
-    record.told = wanted(record);
-    binding.listen(record.id, record.told);
+  const wanted = (record.heard & ~record.taken) | record.claimed;
+  if (record.told !== wanted && record.id !== GONE) {
+    record.told = wanted;
+    binding.listen(record.id, wanted);
   }
 }
 
-/** @param {SocketRecord} record */
-function wanted(record) {
-  return (record.heard & ~record.taken) | record.claimed;
-}
-
-module.exports = { claim, hear, tell, tellChanges };
+module.exports = { claim, hear, tell };

@@ -10,7 +10,7 @@
 // EventTarget.prototype.addEventListener.call(socket, …), which skips the override, is Node's matter.
 
 const process = require("node:process");
-const { hear, tellChanges } = require("./listener-bits.js");
+const { hear, tell } = require("./listener-bits.js");
 const { bind, ended, pendingSignal } = require("./listener-signals.js");
 
 /** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
@@ -107,7 +107,7 @@ function fire(record, event) {
     prototype.dispatchEvent.call(record.socket, event);
   } finally {
     record.firing = false;
-    tellChanges(record);
+    tell(record);
   }
 }
 
