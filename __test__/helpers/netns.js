@@ -43,6 +43,19 @@ const setups = {
     ip link set v1 arp off
     ip link set v0 up
     ip link set v1 up`,
+  /** `link`, and another, "w0" and "w1": each with its other end in the same namespace, so that what arrives is seen once. */
+  get links() {
+    return `${setups.link}
+    ip link add w0 type veth peer name w1
+    ip addr add 203.0.113.1/24 dev w0
+    ip link set w0 up
+    ip link set w1 up
+    echo 1 > /proc/sys/net/ipv6/conf/v1/disable_ipv6
+    echo 1 > /proc/sys/net/ipv6/conf/w1/disable_ipv6
+    ip -6 addr add 2001:db8::1/64 dev v0 nodad
+    ip -6 addr add 2001:db8::2/64 dev v0 nodad
+    ip -6 addr add 2001:db8:1::1/64 dev w0 nodad`;
+  },
   /**
    * After `link`: whatever is sent to NEIGHBOUR waits in the kernel, and counts against the sender's buffer, until
    * somebody says who that is: see `release()` in scripts.

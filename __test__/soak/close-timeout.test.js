@@ -2,7 +2,8 @@
 
 // The default of closeTimeout, by waiting for it (R-tcp-close).
 
-const { acceptedPair, pattern, record, tcpPair } = require("../helpers");
+const { acceptedPair, tcpPair } = require("../helpers");
+const { expectLostInClosing } = require("../helpers/close-timeout");
 
 const MIB = 1024 * 1024;
 const PATIENT = 45_000;
@@ -12,13 +13,7 @@ test("without closeTimeout a peer that takes nothing is lost after 30 s: of a cl
   accepted.peer.pause();
   const before = performance.now();
   const ends = [client, accepted].map(async ({ socket }) => {
-    const log = record(socket, ["error", "close"]);
-    socket.send(pattern(16 * MIB));
-    socket.close();
-    const { event } = await log.until("error", PATIENT);
-    expect(event.error.message).toContain("closeTimeout (30000 ms)");
-    await log.until("close");
-    expect(log.types).toEqual(["error", "close"]);
+    await expectLostInClosing(socket, 16 * MIB, 30_000, PATIENT);
     return performance.now() - before;
   });
   for (const took of await Promise.all(ends)) {

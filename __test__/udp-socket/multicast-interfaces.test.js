@@ -4,17 +4,8 @@ const { namespaceTest, inNamespace, setups } = require("../helpers/netns");
 
 jest.setTimeout(30_000);
 
-/** Two links, each with its other end in the same namespace, so that what arrives is seen once. */
-const two = `${setups.link}
-  ip link add w0 type veth peer name w1
-  ip addr add 203.0.113.1/24 dev w0
-  ip link set w0 up
-  ip link set w1 up
-  echo 1 > /proc/sys/net/ipv6/conf/v1/disable_ipv6
-  echo 1 > /proc/sys/net/ipv6/conf/w1/disable_ipv6
-  ip -6 addr add 2001:db8::1/64 dev v0 nodad
-  ip -6 addr add 2001:db8::2/64 dev v0 nodad
-  ip -6 addr add 2001:db8:1::1/64 dev w0 nodad
+/** Two links, each with a second IPv6 address to send from. */
+const two = `${setups.links}
   ip -6 addr add 2001:db8:1::2/64 dev w0 nodad`;
 
 /** What every script here needs. */

@@ -132,16 +132,6 @@ test("sourceAddress: a Symbol throws TypeError", () => {
 });
 
 const TRY = `const attempt = (call) => { try { call(); } catch (error) { return plain(error); } };`;
-const two = `${setups.link}
-  ip link add w0 type veth peer name w1
-  ip addr add 203.0.113.1/24 dev w0
-  ip link set w0 up
-  ip link set w1 up
-  echo 1 > /proc/sys/net/ipv6/conf/v1/disable_ipv6
-  echo 1 > /proc/sys/net/ipv6/conf/w1/disable_ipv6
-  ip -6 addr add 2001:db8::1/64 dev v0 nodad
-  ip -6 addr add 2001:db8::2/64 dev v0 nodad
-  ip -6 addr add 2001:db8:1::1/64 dev w0 nodad`;
 
 describe("on a network of its own (R-udp-group)", () => {
   namespaceTest("what the system chose, named, is not switched from any source to a listed one", async () => {
@@ -161,7 +151,7 @@ describe("on a network of its own (R-udp-group)", () => {
       }
       report(heard);
       process.exit(0);`,
-      { setup: `${two}\nip route add default dev v0\nip -6 route add table local multicast ff00::/8 dev v0 metric 1` },
+      { setup: `${setups.links}\nip route add default dev v0\nip -6 route add table local multicast ff00::/8 dev v0 metric 1` },
     );
     expect(result).toEqual(["InvalidAccessError", "InvalidAccessError"]);
   });
@@ -192,7 +182,7 @@ describe("on a network of its own (R-udp-group)", () => {
       await settle();
       report({ heard: log.entries.map(({ event }) => event.remoteAddress), names: errors.map((error) => error?.name) });
       process.exit(0);`,
-      { setup: two },
+      { setup: setups.links },
     );
     expect(result.heard).toEqual(["2001:db8::2"]);
     const refused = "InvalidAccessError";
@@ -208,7 +198,7 @@ describe("on a network of its own (R-udp-group)", () => {
       const { event } = await log.until("message");
       report(event.remoteAddress);
       process.exit(0);`,
-      { setup: two },
+      { setup: setups.links },
     );
     expect(result).toBe("198.51.100.1");
   });
@@ -246,7 +236,7 @@ describe("on a network of its own (R-udp-group)", () => {
       }
       report(result);
       process.exit(0);`,
-      { setup: two },
+      { setup: setups.links },
     );
     const refused = "InvalidAccessError";
     const names = [refused, refused, refused, refused, null, refused];
@@ -274,7 +264,7 @@ describe("on a network of its own (R-udp-group)", () => {
       }
       report(heard);
       process.exit(0);`,
-      { setup: `${two}\nip addr add 198.51.100.9/24 dev v0` },
+      { setup: `${setups.links}\nip addr add 198.51.100.9/24 dev v0` },
     );
     expect(result).toEqual([["198.51.100.1"], ["2001:db8::2"]]);
   });
@@ -308,7 +298,7 @@ describe("on a network of its own (R-udp-group)", () => {
       }
       report(counts);
       process.exit(0);`,
-      { setup: two },
+      { setup: setups.links },
     );
     expect(result).toEqual([0, 0]);
   });
