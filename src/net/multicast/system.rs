@@ -75,9 +75,8 @@ pub fn remove(socket: &UdpSocket, group: IpAddr, gone: &[Entry], kept: &[Entry])
     for &(device, source) in gone {
         // Of an interface that is gone the system knows no sources any more, but still the membership.
         let source = source.filter(|_| !device.is_gone());
-        match leave(socket, group, device, source) {
-            Err(error) if !super::is_gone(&error) => result = Err(error),
-            _ => {}
+        if let Err(error) = leave_what_is_there(socket, group, device, source) {
+            result = Err(error);
         }
     }
     result
@@ -107,6 +106,11 @@ pub fn leave(socket: &UdpSocket, group: IpAddr, device: Device, source: Option<I
         }
         (_, _, Some(source)) => by_index::change(socket, group, device.index(), source, false),
     }
+}
+
+/// The same, where an interface or a membership that is gone is as good as left.
+fn leave_what_is_there(socket: &UdpSocket, group: IpAddr, device: Device, source: Option<IpAddr>) -> io::Result<()> {
+    leave(socket, group, device, source).or_else(|error| if super::is_gone(&error) { Ok(()) } else { Err(error) })
 }
 
 /// The setting that bounds what a socket may join, where the system has one.
@@ -249,9 +253,8 @@ mod filter {
             if kept.iter().any(|(known, _)| *known == device) {
                 continue;
             }
-            match leave(socket, group.into(), device, None) {
-                Err(error) if !super::super::is_gone(&error) => result = Err(error),
-                _ => {}
+            if let Err(error) = leave_what_is_there(socket, group.into(), device, None) {
+                result = Err(error);
             }
         }
         result.and(set_union(socket, group, kept))
