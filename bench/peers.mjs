@@ -31,13 +31,16 @@ const runtimes = {
 const known = {
   package: ["package", "node"],
   "package-tokio": ["package", "node", { TCP_UDP_SOCKETS_WAKE: "tokio" }],
+  "package-thread": ["package", "node", { TCP_UDP_SOCKETS_WAKE: "thread" }],
   node: ["node", "node"],
   raw: ["raw"],
   bun: ["bun", "bun"],
   "bun-package": ["package", "bun"],
+  "bun-package-thread": ["package", "bun", { TCP_UDP_SOCKETS_WAKE: "thread" }],
   "bun-node": ["node", "bun"],
   deno: ["deno", "deno"],
   "deno-package": ["package", "deno"],
+  "deno-package-thread": ["package", "deno", { TCP_UDP_SOCKETS_WAKE: "thread" }],
   "deno-node": ["node", "deno"],
 };
 
