@@ -388,12 +388,12 @@ describeWithHooks("in tasks and threads", () => {
     expect(result).toEqual(["ETIMEDOUT", "ETIMEDOUT"]);
   });
 
-  test("courier: no wake-up of several TLS connections is lost", async () => {
+  test("wake batcher: no wake-up of several TLS connections is lost", async () => {
     const { result } = await runWithHooks(`
       ${keys}
       const sockets = [];
       for (let count = 0; count < 4; count++) sockets.push((await pair(own, trust))[0]);
-      panicAt("courier", 0);
+      panicAt("wake batcher", 0);
       sockets.forEach((socket, index) => socket.send("number " + index));
       await until(() => log.filter((line) => line.includes("message")).length === 4);
       const heard = log.filter((line) => line.includes("message")).sort();

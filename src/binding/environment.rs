@@ -10,7 +10,7 @@ use slab::Slab;
 use super::host::{Host, dereference};
 use super::values::{Raw, Value, array_buffer, blank_array_buffer, hold, ok, place_of, string};
 use super::wake::{self, Source, Wake};
-use crate::net::{Block, Event, EventKind, Id, Net, Next, Place, SocketError, keep_heap, panic_message};
+use crate::net::{Block, Event, EventKind, Id, Net, Next, Payload, SocketError, keep_heap, panic_message};
 
 /// What a large read goes straight into. Matches `net`'s read size, so that a full read is handed over as it is.
 const BLOCK: usize = 64 * 1024;
@@ -259,7 +259,7 @@ impl Environment {
     pub fn break_event(&self, event: Event, panic: &(dyn Any + Send)) -> Option<Event> {
         match &event.kind {
             // Nobody else will hand these back.
-            EventKind::Message(Place::Block { number, .. }) => self.forget_block(*number),
+            EventKind::Message(Payload::Block { number, .. }) => self.forget_block(*number),
             EventKind::Connect { accepted, .. } => {
                 self.net(|net| net.forget(*accepted));
             }
@@ -344,8 +344,8 @@ impl Environment {
     // --- received bytes ---
 
     /// The ArrayBuffer of an event's bytes (R-data: exactly the received ones).
-    pub fn data(&self, place: Place) -> Value {
-        if let Place::Block { number, len } = place {
+    pub fn data(&self, place: Payload) -> Value {
+        if let Payload::Block { number, len } = place {
             return self.block_data(number, len);
         }
         self.net(|net| array_buffer(self.raw, net.received(place))).unwrap_or(ptr::null_mut())

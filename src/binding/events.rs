@@ -21,7 +21,7 @@ pub fn describe(environment: &Environment, event: &Event, slots: &mut [u32; SLOT
     let last = if event.last { LAST } else { 0 };
     *slots = [event.id.number(), number(&event.kind) | last, 0, 0, 0];
     match &event.kind {
-        EventKind::End
+        EventKind::Gone
         | EventKind::HalfClose
         | EventKind::Ended
         | EventKind::Drain
@@ -68,7 +68,7 @@ pub fn describe(environment: &Environment, event: &Event, slots: &mut [u32; SLOT
 
 fn number(kind: &EventKind) -> u32 {
     match kind {
-        EventKind::End => 0,
+        EventKind::Gone => 0,
         EventKind::Open(_) => 1,
         EventKind::Message(_) => 2,
         EventKind::HalfClose => 3,

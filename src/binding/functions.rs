@@ -439,7 +439,7 @@ fn leave(call: &Call<'_>) -> Value {
 // --- the end ---
 
 fn flush(call: &Call<'_>) -> Value {
-    call.environment.net(Net::flush_at_end);
+    call.environment.net(Net::flush_on_exit);
     undefined(call.raw)
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::call::Call;
 use super::options;
 use super::values::{Value, array, array_buffer, attempt, boolean, failure, null, object, set, string, undefined};
-use crate::net::{Limit, Role, SecureInfo, SocketError, client_role, server_context};
+use crate::net::{DeadlineKind, Role, SecureInfo, SocketError, TimeLimit, client_role, server_context};
 
 /// How long startTls() may take where nobody says (R-tls-start).
 const START_TLS: u32 = 10_000;
@@ -24,10 +24,10 @@ pub fn start_tls(call: &Call<'_>) -> Value {
     let options = attempt!(call, options::secure(call.raw, call.arguments[1]));
     let name = attempt!(call, call.text(2)).unwrap_or_default();
     let milliseconds = super::values::to_u32(call.raw, call.arguments[3]).unwrap_or(START_TLS);
-    let limit = (milliseconds > 0).then(|| Limit {
+    let limit = (milliseconds > 0).then(|| TimeLimit {
         at: Instant::now() + Duration::from_millis(milliseconds.into()),
         milliseconds: milliseconds.into(),
-        is_connect: false,
+        kind: DeadlineKind::Handshake,
     });
     let id = call.id();
     let started = call.environment.net(|net| {
@@ -57,7 +57,7 @@ pub fn set_secure_context(call: &Call<'_>) -> Value {
 
 /// `secureInfo(id)`: once for each handshake.
 pub fn secure_info(call: &Call<'_>) -> Value {
-    let info = call.environment.net(|net| net.tcp(call.id(), |tcp, _| tcp.take_secure_info())).flatten().flatten();
+    let info = call.environment.net(|net| net.tcp(call.id(), |tcp, _| tcp.take_tls_info())).flatten().flatten();
     info.map_or_else(|| null(call.raw), |info| describe(call, &info))
 }
 

@@ -2,23 +2,23 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::context::Context;
-use super::errand::Errand;
 use super::event::EventKind;
+use super::pending_operation::PendingOperation;
+use super::relay_signal::RelaySignal;
+use super::step::Step;
 use super::tcp_server_socket::TcpServerSocket;
-use super::tcp_socket::{Note, TcpSocket};
-use super::timers::Timers;
-use super::turn::Step;
+use super::tcp_socket::TcpSocket;
 use super::udp_socket::UdpSocket;
 use super::{Id, SocketError};
 
-/// A socket of any kind, and what is numbered, owned and told of like one.
+/// A socket of any kind, and what has a number, an owner and events like one.
 pub enum AnySocket {
     Tcp(Box<TcpSocket>),
     Udp(Box<UdpSocket>),
     Server(Box<TcpServerSocket>),
     /// A look-up or a timer.
-    Errand(Errand),
-    /// One that panicked: what is still to be told of it.
+    Operation(PendingOperation),
+    /// One that panicked: the events that it still has to emit.
     Broken(VecDeque<EventKind>),
 }
 
@@ -29,16 +29,17 @@ impl AnySocket {
             Self::Tcp(tcp) => tcp.step(id, context),
             Self::Udp(udp) => udp.step(id, context),
             Self::Server(server) => server.step(id, context),
-            Self::Errand(errand) => errand.step(),
+            Self::Operation(operation) => operation.step(),
             Self::Broken(left) => match left.pop_front() {
-                Some(kind) => Step::Event(kind, left.is_empty()),
+                Some(kind) if left.is_empty() => Step::LastEvent(kind),
+                Some(kind) => Step::Event(kind),
                 None => Step::Idle,
             },
         }
     }
 
-    /// Closes a socket whose code panicked. What it owned is dropped; its listeners hear of it like of a loss.
-    pub fn break_down(&mut self, message: String, context: &mut Context) {
+    /// Closes a socket whose code panicked. What it owned is dropped; its events report it like a loss.
+    pub fn break_down(&mut self, message: String, id: Id, context: &mut Context) {
         let error = SocketError::Panic { message };
         let left = match self {
             Self::Tcp(tcp) if tcp.machine.has_opened() => {
@@ -47,38 +48,27 @@ impl AnySocket {
             Self::Tcp(_) => vec![EventKind::Error(error)],
             Self::Udp(_) => vec![EventKind::UdpError(error)],
             Self::Server(_) => vec![EventKind::ServerError(error)],
-            Self::Errand(_) => vec![EventKind::Lookup(Err(error))],
+            Self::Operation(_) => vec![EventKind::Lookup(Err(error))],
             Self::Broken(_) => return,
         };
-        self.clear_deadlines(&mut context.timers);
+        context.timers.clear_all(id);
         let broken = std::mem::replace(self, Self::Broken(left.into()));
-        // It is over, whatever befalls it on its way out.
+        // Another panic while it is dropped changes nothing any more.
         let _ = catch_unwind(AssertUnwindSafe(move || {
             if let Self::Tcp(mut tcp) = broken {
-                tcp.end_relay(Note::Lost, context);
+                tcp.end_relay(RelaySignal::Lost, context);
                 tcp.drop_held(context);
             }
         }));
     }
 
-    /// It goes: what it has set is not to be waited for.
-    pub fn clear_deadlines(&mut self, timers: &mut Timers) {
-        match self {
-            Self::Tcp(tcp) => tcp.clear_deadlines(timers),
-            Self::Udp(udp) => udp.clear_deadlines(timers),
-            Self::Server(server) => server.clear_deadlines(timers),
-            Self::Errand(errand) => errand.clear_deadlines(timers),
-            Self::Broken(_) => {}
-        }
-    }
-
-    /// To be stepped in the next turn.
+    /// Makes the next turn step it.
     pub fn schedule(&mut self, id: Id, context: &mut Context) {
         match self {
             Self::Tcp(tcp) => tcp.schedule(id, context),
             Self::Udp(udp) => udp.schedule(id, context),
             Self::Server(server) => server.schedule(id, context),
-            Self::Errand(errand) => errand.schedule(id, context),
+            Self::Operation(operation) => operation.schedule(id, context),
             Self::Broken(_) => context.ready.push(id),
         }
     }
@@ -89,7 +79,7 @@ impl AnySocket {
             Self::Tcp(tcp) => tcp.unschedule(),
             Self::Udp(udp) => udp.scheduled = false,
             Self::Server(server) => server.scheduled = false,
-            Self::Errand(errand) => errand.unschedule(),
+            Self::Operation(operation) => operation.unschedule(),
             Self::Broken(_) => {}
         }
     }
@@ -100,13 +90,13 @@ impl AnySocket {
             Self::Tcp(tcp) => tcp.has_more(),
             Self::Udp(udp) => udp.has_more(),
             Self::Server(server) => server.has_more(),
-            Self::Errand(_) => false,
+            Self::Operation(_) => false,
             Self::Broken(left) => !left.is_empty(),
         }
     }
 
     /// Whether a task still writes what was sent.
-    pub fn is_busy(&self) -> bool {
-        matches!(self, Self::Tcp(tcp) if tcp.is_session_busy())
+    pub fn is_writing(&self) -> bool {
+        matches!(self, Self::Tcp(tcp) if tcp.is_writing())
     }
 }

@@ -2,12 +2,12 @@ use std::net::SocketAddr;
 
 use super::{Id, SocketError};
 
-/// Something to tell a socket's listeners.
+/// Something that happened to a socket, for its listeners.
 #[derive(Debug)]
 pub struct Event {
     /// The socket.
     pub id: Id,
-    /// Whose it is: what the binding gave when the socket was opened.
+    /// The owner that the binding gave when the socket was opened.
     pub owner: u32,
     /// What happened.
     pub kind: EventKind,
@@ -18,35 +18,35 @@ pub struct Event {
 /// What happened to a socket. docs/binding.md gives the numbers under which it crosses to JavaScript.
 #[derive(Debug)]
 pub enum EventKind {
-    /// Nothing to tell but the end.
-    End,
+    /// The socket is gone, and nothing else happened.
+    Gone,
     /// TCP: connected; the local address.
     Open(SocketAddr),
-    /// TCP: bytes arrived. They lie in the [`Place`] until the next call of `Net::next`.
-    Message(Place),
+    /// TCP: bytes arrived. They lie in the [`Payload`] until the next call of `Net::next`.
+    Message(Payload),
     /// TCP: the peer sends no more.
     HalfClose,
     /// TCP: the peer sends no more, and closing begins.
     Ended,
     /// TCP: bufferedAmount is back at 0.
     Drain,
-    /// TCP: failed or lost.
+    /// TCP: the attempt failed, or the connection is lost.
     Error(SocketError),
-    /// TCP: ended; what bufferedAmount keeps.
+    /// TCP: the connection has ended; the value that bufferedAmount keeps.
     Close(u32),
-    /// TCP: everything sent is the system's, and FIN follows it.
+    /// TCP: the system has everything that was sent, and FIN follows it.
     Finish,
-    /// TCP: a relay is over, [`EventKind::Close`] follows; how many of the other socket's bytes went out.
+    /// TCP: a relay is over, and [`EventKind::Close`] follows; how many of the other socket's bytes went out.
     Relayed(u64),
     /// TCP: the next piece of the first Blob is needed.
     Blob,
     /// TCP: startTls() is done.
     Secured,
     /// UDP: a datagram arrived, from there.
-    Datagram(Place, SocketAddr),
+    Datagram(Payload, SocketAddr),
     /// UDP: bufferedAmount is back at 0.
     UdpDrain,
-    /// UDP: one datagram's fault, or (last) the socket's end.
+    /// UDP: one datagram failed, or (where it is the last event) the socket.
     UdpError(SocketError),
     /// UDP: the first Blob's bytes are needed.
     UdpBlob,
@@ -67,21 +67,21 @@ pub enum EventKind {
     Timer,
 }
 
-/// Where received bytes lie.
+/// Where the bytes of an event lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// In the environment's own read buffer, from this offset on.
-    Shared {
-        /// First byte.
+pub enum Payload {
+    /// In the environment's own read buffer.
+    ReadBuffer {
+        /// Offset of the first byte.
         start: usize,
-        /// How many.
+        /// How many bytes.
         len: usize,
     },
-    /// In a block that the binding lent, from its start. The block is the binding's again.
+    /// In a block that the binding lent, from its start. From now on the block is the binding's again.
     Block {
-        /// Which.
+        /// The block's number.
         number: u32,
-        /// How many.
+        /// How many bytes.
         len: usize,
     },
     /// In memory of its own: what a socket held back while it was suspended.

@@ -1,43 +1,48 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mio::Waker;
 
 use super::Id;
 
-/// What other threads have to say to an environment: "this one has news". The news itself lies where both look.
+/// Which sockets of an environment other threads have news for. The news itself lies where both threads look.
 pub struct Inbox {
-    news: Mutex<Vec<Id>>,
+    sockets: Mutex<Vec<Id>>,
+    /// Wakes the poll set.
     waker: Arc<Waker>,
 }
 
 impl Inbox {
-    /// Nothing there; `waker` wakes the poll set.
+    /// No news; `waker` wakes the poll set.
     pub fn new(waker: Arc<Waker>) -> Self {
-        Self { news: Mutex::new(Vec::new()), waker }
+        Self { sockets: Mutex::new(Vec::new()), waker }
     }
 
-    /// Has `id` stepped in the next turn, from any thread. One wake for all that comes before that turn.
+    /// There is news for `id`, which the next turn steps. Called from any thread. One wake-up does for all that comes before that turn.
     pub fn post(&self, id: Id) {
-        if self.note(id) {
+        if self.add(id) {
             self.wake();
         }
     }
 
-    /// The same, but that the caller wakes the set, soon, where this returns true.
-    pub fn note(&self, id: Id) -> bool {
-        let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
-        news.push(id);
-        news.len() == 1
+    /// The same without the wake-up. Where it returns true the caller has to [`wake`](Self::wake) soon.
+    pub fn add(&self, id: Id) -> bool {
+        let mut sockets = self.sockets();
+        sockets.push(id);
+        sockets.len() == 1
     }
 
-    /// Wakes the poll set. (Not under the lock: whom it wakes takes that at once.)
+    /// Wakes the poll set. (Not under the lock: the thread that wakes up takes it at once.)
     pub fn wake(&self) {
-        // A failed wake leaves the next turn to notice: nothing better to do.
+        // Where the wake fails, the next turn looks: nothing better can be done.
         let _ = self.waker.wake();
     }
 
-    /// Takes what came since it was asked last.
+    /// Takes what came since the last call.
     pub fn take(&self) -> Vec<Id> {
-        std::mem::take(&mut *self.news.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.sockets())
+    }
+
+    fn sockets(&self) -> MutexGuard<'_, Vec<Id>> {
+        self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use mio::net::UdpSocket;
 
-use super::context::{READ_SIZE, STRIDE};
+use super::sizes::{DATAGRAM_STRIDE as STRIDE, READ_SIZE};
 
 /// A datagram that [`Batches::receive`] put into the buffer.
 #[derive(Clone, Copy, Debug)]

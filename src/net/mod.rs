@@ -3,16 +3,19 @@
 //! Knows nothing of Node-API. [`Net`] is one environment's sockets; `binding` calls it and asks it for events,
 //! one at a time, so that no borrow is held while JavaScript runs.
 
+mod accepted;
 mod any_socket;
 mod blocks;
+mod connection_permits;
 mod context;
+mod deadline;
 mod endpoint;
-mod errand;
 mod errno;
 mod error;
 mod event;
 mod heap;
 pub mod hooks;
+mod id;
 mod inbox;
 mod interfaces;
 pub mod memory;
@@ -20,13 +23,16 @@ mod mmsg;
 mod multicast;
 mod options;
 mod panics;
+mod pending_operation;
 mod quoted;
+mod relay_signal;
 mod relay_task;
 mod resolver;
 mod runtime;
-mod seats;
 mod send_queue;
+mod sizes;
 mod socket_options;
+mod step;
 #[cfg(target_os = "linux")]
 mod sys;
 mod tcp_open;
@@ -34,6 +40,7 @@ mod tcp_server_socket;
 mod tcp_socket;
 mod timers;
 mod tls;
+mod transport;
 mod turn;
 mod udp_open;
 mod udp_queue;
@@ -43,11 +50,12 @@ mod unacknowledged;
 mod winsock;
 
 pub use blocks::Block;
-pub use context::Id;
+pub use deadline::{DeadlineKind, TimeLimit};
 pub use endpoint::{parse as parse_address, text as address_text};
 pub use error::SocketError;
-pub use event::{Event, EventKind, Place};
+pub use event::{Event, EventKind, Payload};
 pub use heap::keep_heap;
+pub use id::Id;
 pub use multicast::GroupRequest;
 pub use options::{BufferSizes, ServerOptions, StreamOptions, TcpOptions, UdpOptions};
 pub use panics::{panic_message, restarted};
@@ -55,7 +63,7 @@ pub use resolver::Family;
 pub use runtime::runtime;
 pub use tcp_socket::Unkept;
 pub use tls::{
-    Info as SecureInfo, Limit, Material, NamedCertificate, Role, SecureOptions, ServerContext, TlsError, client_role,
+    Info as SecureInfo, Material, NamedCertificate, Role, SecureOptions, ServerContext, TlsError, client_role,
     server_context,
 };
 pub use turn::{Net, Next};

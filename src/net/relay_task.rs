@@ -1,4 +1,4 @@
-//! relay() of two plain connections on Linux, in a task of the shared runtime: their bytes touch neither JavaScript nor its
+//! relay() of two plain connections on Linux, in a task of the shared runtime: their bytes reach neither JavaScript nor its
 //! thread. In bulk they don't even enter the process: the kernel moves them through a pipe (splice(2)).
 
 mod direction;
@@ -27,94 +27,98 @@ use super::send_queue::SendQueue;
 use super::{Id, SocketError, hooks, runtime};
 
 /// What a socket gives to the task.
-pub struct Lent {
-    /// The connection, of no poll set any more.
+pub struct RelayedStream {
+    /// The connection. It belongs to no poll set any more.
     pub stream: std::net::TcpStream,
-    /// What was sent before, and is not the system's yet: it leaves first.
+    /// What was sent before relay() and is not the system's yet: it leaves first.
     pub first: SendQueue,
-    /// The socket, to be told of the end.
+    /// The socket, to be notified of the end.
     pub id: Id,
     /// Its peer, for errors.
     pub remote: std::net::SocketAddr,
 }
 
-/// How it ended for one of the two.
-pub enum End {
+/// How the task ended for one of the two sockets.
+pub enum TaskEnd {
     /// Both peers have ended.
     Ended,
-    /// The connection is lost.
+    /// This connection is lost.
     Lost(SocketError),
-    /// The other one is.
+    /// The other connection is lost.
     OtherLost,
     /// The task was stopped: the connection, and what is still to be written to it.
     Stopped(std::net::TcpStream, Vec<u8>),
 }
 
-/// What both sides know.
-struct Shared {
-    state: Mutex<State>,
-    /// Bytes that went out to each, and came from the other.
+/// What the sockets and the task know of each other.
+struct SharedRelay {
+    state: Mutex<RelayState>,
+    /// Bytes that went out to each and came from the other.
     passed: [AtomicU64; 2],
-    /// Bytes of what was sent before that are the system's.
+    /// Bytes of what was sent before that are the system's, since the last look.
     first_written: [AtomicU64; 2],
-    /// Held while bytes are moved and counted: who has it sees no byte that is not counted.
+    /// Held while bytes are moved and counted: with it, every byte that was moved is counted.
     moving: Mutex<()>,
-    stop: Notify,
+    /// Wakes the task for a command.
+    commanded: Notify,
 }
 
-struct State {
-    ends: [Option<End>; 2],
-    order: Order,
-    /// Taken by the task when it gives them back.
+struct RelayState {
+    /// How it ended for each, until its socket takes that.
+    ends: [Option<TaskEnd>; 2],
+    command: Command,
+    /// The connections, to be reset from outside. `None` once the task has given them back.
     streams: Option<[Arc<TcpStream>; 2]>,
-    /// What is given back from now on is to be reset: nobody takes it.
+    /// Connections that are given back from now on are reset: no socket takes them.
     is_reset: bool,
 }
 
-impl State {
+impl RelayState {
     fn reset_stopped(&self) {
         for end in self.ends.iter().flatten() {
-            if let End::Stopped(stream, _) = end {
+            if let TaskEnd::Stopped(stream, _) = end {
                 reset_when_dropped(stream);
             }
         }
     }
 }
 
+/// What the sockets want of the task.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Order {
+enum Command {
     GoOn,
     /// Give the connections back.
     Stop,
-    /// Let them go.
+    /// Drop the connections.
     Drop,
 }
 
-impl Shared {
+impl SharedRelay {
     /// A panic under the lock leaves the state as it was: every step in it is whole.
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, RelayState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn order(&self, order: Order) {
-        self.state().order = order;
-        self.stop.notify_one();
+    fn command(&self, command: Command) {
+        self.state().command = command;
+        self.commanded.notify_one();
     }
 }
 
-/// One socket's end of the task. Dropped, it lets both connections go.
-pub struct Handle {
-    shared: Arc<Shared>,
+/// One socket's handle on the task. Dropped, it makes the task drop both connections.
+pub struct TaskHandle {
+    shared: Arc<SharedRelay>,
+    /// Which of the two sockets: 0 or 1.
     side: usize,
 }
 
-impl Handle {
-    /// How it ended, once.
-    pub fn take_end(&self) -> Option<End> {
+impl TaskHandle {
+    /// Takes how the task ended, once it has.
+    pub fn take_end(&self) -> Option<TaskEnd> {
         self.shared.state().ends[self.side].take()
     }
 
-    /// Bytes that went out, and came from the other socket.
+    /// Bytes that went out to this socket's peer and came from the other socket.
     pub fn passed(&self) -> u64 {
         self.shared.passed[self.side].load(Ordering::Relaxed)
     }
@@ -124,16 +128,16 @@ impl Handle {
         self.shared.first_written[self.side].swap(0, Ordering::Relaxed)
     }
 
-    /// The connections are to be given back.
+    /// Makes the task give the connections back.
     pub fn stop(&self) {
-        self.shared.order(Order::Stop);
+        self.shared.command(Command::Stop);
     }
 
-    /// Both are to be reset, as soon as they are let go. No byte passes any more.
+    /// Makes the task drop the connections, and both end with RST. No byte passes any more.
     pub fn reset(&self) {
-        // For as long as one move of bytes takes, less than a millisecond.
-        let _still = self.shared.moving.lock().unwrap_or_else(PoisonError::into_inner);
-        self.shared.order(Order::Drop);
+        // This waits for one move of bytes, less than a millisecond.
+        let _nothing_moves = self.shared.moving.lock().unwrap_or_else(PoisonError::into_inner);
+        self.shared.command(Command::Drop);
         let mut state = self.shared.state();
         state.is_reset = true;
         if let Some(streams) = &state.streams {
@@ -144,14 +148,14 @@ impl Handle {
     }
 }
 
-impl Drop for Handle {
+impl Drop for TaskHandle {
     fn drop(&mut self) {
-        self.shared.order(Order::Drop);
+        self.shared.command(Command::Drop);
     }
 }
 
-/// Starts the task. Where there is no runtime to be had, the sockets are lost.
-pub fn start(lent: [Lent; 2], inbox: &Arc<Inbox>) -> Result<[Handle; 2], SocketError> {
+/// Starts the task. Where that fails, the connections are lost.
+pub fn start(lent: [RelayedStream; 2], inbox: &Arc<Inbox>) -> Result<[TaskHandle; 2], SocketError> {
     let failed = |error| SocketError::system("epoll_ctl", error);
     let runtime = runtime()?;
     let _guard = runtime.enter();
@@ -163,17 +167,17 @@ pub fn start(lent: [Lent; 2], inbox: &Arc<Inbox>) -> Result<[Handle; 2], SocketE
         Arc::new(TcpStream::from_std(a.stream).map_err(failed)?),
         Arc::new(TcpStream::from_std(b.stream).map_err(failed)?),
     ];
-    let shared = Arc::new(Shared {
-        state: Mutex::new(State {
+    let shared = Arc::new(SharedRelay {
+        state: Mutex::new(RelayState {
             ends: [None, None],
-            order: Order::GoOn,
+            command: Command::GoOn,
             streams: Some(streams.clone()),
             is_reset: false,
         }),
         passed: Default::default(),
         first_written: Default::default(),
         moving: Mutex::default(),
-        stop: Notify::new(),
+        commanded: Notify::new(),
     });
     let [to_a, to_b] = firsts;
     let directions = [Direction::new(0, 1, to_b), Direction::new(1, 0, to_a)];
@@ -184,32 +188,33 @@ pub fn start(lent: [Lent; 2], inbox: &Arc<Inbox>) -> Result<[Handle; 2], SocketE
         remotes,
         ids,
         inbox: Arc::clone(inbox),
-        told: false,
+        is_over: false,
     };
     runtime.spawn(task.run());
-    Ok([Handle { shared: Arc::clone(&shared), side: 0 }, Handle { shared, side: 1 }])
+    Ok([TaskHandle { shared: Arc::clone(&shared), side: 0 }, TaskHandle { shared, side: 1 }])
 }
 
 struct Task {
-    shared: Arc<Shared>,
-    /// Two; none once they are given back.
+    shared: Arc<SharedRelay>,
+    /// Both connections; empty once they are given back.
     streams: Vec<Arc<TcpStream>>,
     directions: [Direction; 2],
     remotes: [std::net::SocketAddr; 2],
     ids: [Id; 2],
     inbox: Arc<Inbox>,
-    told: bool,
+    /// The end has been reported, or nobody waits for it.
+    is_over: bool,
 }
 
 impl Task {
-    /// A panic in it becomes the first socket's error, as everywhere, and the other one is lost with it.
+    /// A panic becomes the first socket's error, and the other one is lost with it.
     async fn run(mut self) {
         if let Err(panic) = caught(self.work()).await
-            && !self.told
+            && !self.is_over
         {
             self.streams.iter().for_each(|stream| reset_when_dropped(&**stream));
             let message = panic_message(&*panic);
-            self.tell([End::Lost(SocketError::Panic { message }), End::OtherLost]);
+            self.report([TaskEnd::Lost(SocketError::Panic { message }), TaskEnd::OtherLost]);
         }
     }
 
@@ -217,11 +222,11 @@ impl Task {
         // Streams on which an error was reported that turned out to be none.
         let mut quiet = [false; 2];
         loop {
-            let order = self.shared.state().order;
-            match order {
-                Order::GoOn => {}
-                Order::Stop => return self.give_back(),
-                Order::Drop => return self.told = true,
+            let command = self.shared.state().command;
+            match command {
+                Command::GoOn => {}
+                Command::Stop => return self.give_back(),
+                Command::Drop => return self.is_over = true,
             }
             match self.pump() {
                 Err(loss) => return self.lose(loss),
@@ -232,7 +237,7 @@ impl Task {
                 Ok(false) => {}
             }
             if self.directions.iter().all(Direction::is_done) {
-                return self.tell([End::Ended, End::Ended]);
+                return self.report([TaskEnd::Ended, TaskEnd::Ended]);
             }
             if let Some(side) = self.wait(quiet).await {
                 match self.streams[side].take_error() {
@@ -248,7 +253,7 @@ impl Task {
         let Self { shared, directions, streams, inbox, ids, .. } = self;
         let _moving = shared.moving.lock().unwrap_or_else(PoisonError::into_inner);
         hooks::pass("relay");
-        if shared.state().order != Order::GoOn {
+        if shared.state().command != Command::GoOn {
             return Ok(true);
         }
         let mut more = false;
@@ -267,10 +272,10 @@ impl Task {
         Ok(more)
     }
 
-    /// Waits until something can be moved, or an order has come. Returns the side of a reported error.
+    /// Waits until something can be moved, or a command has come. Returns the side of a reported error.
     async fn wait(&self, quiet: [bool; 2]) -> Option<usize> {
         let reads = |side: usize| self.directions[side].awaits_bytes();
-        // Where nothing is read, a loss shows only so.
+        // Where nothing is read, only this shows a loss.
         let watch = |side: usize| {
             let stream = (!quiet[side] && !reads(side)).then(|| &self.streams[side]);
             async move {
@@ -281,9 +286,9 @@ impl Task {
             }
         };
         let (mut error_a, mut error_b) = (pin!(watch(0)), pin!(watch(1)));
-        let mut stop = pin!(self.shared.stop.notified());
+        let mut commanded = pin!(self.shared.commanded.notified());
         poll_fn(|context| {
-            if stop.as_mut().poll(context).is_ready() {
+            if commanded.as_mut().poll(context).is_ready() {
                 return Poll::Ready(None);
             }
             for direction in &self.directions {
@@ -309,31 +314,31 @@ impl Task {
     /// A connection is lost: the other one is reset.
     fn lose(&mut self, Loss { side, syscall, error }: Loss) {
         reset_when_dropped(&*self.streams[1 - side]);
-        let lost = End::Lost(SocketError::system_at(syscall, self.remotes[side], error));
-        self.tell(if side == 0 { [lost, End::OtherLost] } else { [End::OtherLost, lost] });
+        let lost = TaskEnd::Lost(SocketError::system_at(syscall, self.remotes[side], error));
+        self.report(if side == 0 { [lost, TaskEnd::OtherLost] } else { [TaskEnd::OtherLost, lost] });
     }
 
     fn give_back(&mut self) {
         // Nobody else holds them from now on.
         drop(self.shared.state().streams.take());
-        // What goes to A is the second direction's.
+        // The second direction has what goes to A.
         let left = [1, 0].map(|direction: usize| self.directions[direction].take_left());
         let mut streams = std::mem::take(&mut self.streams).into_iter();
         let mut end = |left| match streams.next().and_then(Arc::into_inner).map(TcpStream::into_std) {
             Some(Ok(stream)) => match left {
-                Ok(left) => End::Stopped(stream, left),
-                Err(no_memory) => End::Lost(SocketError::NoMemory(no_memory)),
+                Ok(left) => TaskEnd::Stopped(stream, left),
+                Err(no_memory) => TaskEnd::Lost(SocketError::NoMemory(no_memory)),
             },
-            Some(Err(error)) => End::Lost(SocketError::system("epoll_ctl", error)),
-            None => End::OtherLost,
+            Some(Err(error)) => TaskEnd::Lost(SocketError::system("epoll_ctl", error)),
+            None => TaskEnd::OtherLost,
         };
         let [left_a, left_b] = left;
         let ends = [end(left_a), end(left_b)];
-        self.tell(ends);
+        self.report(ends);
     }
 
-    fn tell(&mut self, [a, b]: [End; 2]) {
-        self.told = true;
+    fn report(&mut self, [a, b]: [TaskEnd; 2]) {
+        self.is_over = true;
         let mut state = self.shared.state();
         state.ends = [Some(a), Some(b)];
         state.streams = None;

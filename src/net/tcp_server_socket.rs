@@ -6,54 +6,58 @@ use mio::Interest;
 use mio::net::{TcpListener, TcpStream};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
+use super::accepted::Accepted;
+use super::connection_permits::ConnectionPermits;
 use super::context::Context;
+use super::deadline::DeadlineKind;
 use super::event::EventKind;
 use super::options::{ServerOptions, StreamOptions};
-use super::seats::Seats;
-use super::timers::{Deadline, Timers};
-use super::tls::{Reception, ServerContext, server_context};
-use super::turn::Step;
+use super::step::Step;
+use super::tls::{HandshakeQueue, ServerContext, server_context};
 use super::{Id, SocketError, endpoint, errno, socket_options};
 
 /// Connections accepted in one turn; the rest waits in the backlog for the next.
 const ACCEPTS: usize = 64;
-/// How long to wait before accepting again after what may stay so: no descriptor is left, or accept(2) fails for a reason that is
+/// How long to wait before accepting again after a failure that may last: no descriptor is left, or accept(2) fails for a reason that is
 /// not known (R-srv-error: without spinning).
-const PAUSE: Duration = Duration::from_millis(100);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// One listening socket.
 pub struct TcpServerSocket {
-    /// None once it is closed.
+    /// `None` once it is closed.
     listener: Option<TcpListener>,
+    /// Where it listens.
     pub local: SocketAddr,
+    /// For the sockets of accepted connections.
     pub stream_options: StreamOptions,
-    /// Who is open of those accepted.
-    pub seats: Seats,
-    /// TLS: clients come in through it.
-    reception: Option<Box<Reception>>,
+    /// Counts the accepted connections that are open.
+    pub permits: ConnectionPermits,
+    /// TLS: clients come in through it. `None`: a plain server.
+    handshakes: Option<Box<HandshakeQueue>>,
+    /// There is a listener for `connect`.
     pub listening: bool,
+    /// suspend() was called.
     pub suspended: bool,
+    /// In `Context::ready`.
     pub scheduled: bool,
     /// The backlog may have connections.
     pub readable: bool,
-    /// How many more this turn may accept.
+    /// How many more connections this turn may accept.
     budget: usize,
-    /// accept(2) failed: waiting for the pause to end.
+    /// accept(2) failed: it is tried again after a pause.
     paused: bool,
-    /// Of the pause.
-    deadline: Deadline,
-    /// That has been told, and no accept has succeeded since: one `error` a spell.
-    failure_told: bool,
+    /// The failure was reported, and no accept has succeeded since: one `error` for each such time.
+    failure_reported: bool,
 }
 
 impl TcpServerSocket {
     /// Binds and listens (R-srv-bind).
     pub fn listen(options: &ServerOptions, id: Id, context: &mut Context) -> Result<Self, SocketError> {
         let timeout = Duration::from_millis(options.handshake_timeout.into());
-        let reception = match &options.secure {
+        let handshakes = match &options.secure {
             Some(secure) => {
                 let timeout = (!timeout.is_zero()).then_some(timeout);
-                Some(Box::new(Reception::new(server_context(secure)?, timeout)))
+                Some(Box::new(HandshakeQueue::new(server_context(secure)?, timeout)))
             }
             None => None,
         };
@@ -71,35 +75,34 @@ impl TcpServerSocket {
             listener: Some(listener),
             local,
             stream_options: options.stream,
-            seats: Seats::new(options.max_connections),
-            reception,
+            permits: ConnectionPermits::new(options.max_connections),
+            handshakes,
             listening: false,
             suspended: false,
             scheduled: false,
             readable: false,
             budget: ACCEPTS,
             paused: false,
-            deadline: Deadline::default(),
-            failure_told: false,
+            failure_reported: false,
         })
     }
 
     /// Whether connections may wait that it would take now.
     pub fn has_more(&self) -> bool {
-        self.may_accept() || self.reception.as_ref().is_some_and(|reception| self.has_news(reception))
+        self.may_accept() || self.handshakes.as_ref().is_some_and(|handshakes| self.has_news(handshakes))
     }
 
     fn may_accept(&self) -> bool {
         self.readable && self.is_served() && !self.paused
     }
 
-    /// Whether somebody is there for clients (R-listen).
+    /// Whether clients are to be delivered (R-listen).
     fn is_served(&self) -> bool {
         self.listening && !self.suspended
     }
 
-    fn has_news(&self, reception: &Reception) -> bool {
-        reception.has_failures() || self.is_closed() || (reception.has_arrivals() && self.is_served())
+    fn has_news(&self, handshakes: &HandshakeQueue) -> bool {
+        handshakes.has_failures() || self.is_closed() || (handshakes.has_accepted() && self.is_served())
     }
 
     /// Whether close() was called.
@@ -110,11 +113,11 @@ impl TcpServerSocket {
     /// close(): the port is free. Returns whether nothing is left to be delivered (R-srv-close).
     pub fn close(&mut self, id: Id, context: &mut Context) -> bool {
         self.listener = None;
-        self.clear_deadlines(&mut context.timers);
+        context.timers.clear_all(id);
         let deliver = self.is_served();
-        let Some(reception) = &mut self.reception else { return true };
-        reception.close(deliver, &mut context.pool);
-        let gone = !reception.has_arrivals();
+        let Some(handshakes) = &mut self.handshakes else { return true };
+        handshakes.close(deliver, &mut context.pool);
+        let gone = !handshakes.has_accepted();
         if !gone {
             self.schedule(id, context);
         }
@@ -123,40 +126,35 @@ impl TcpServerSocket {
 
     /// setSecureContext(). Returns whether there is TLS whose rules could be replaced.
     pub fn set_secure_context(&mut self, new: ServerContext) -> bool {
-        let Some(reception) = self.reception.as_mut().filter(|_| self.listener.is_some()) else { return false };
-        reception.set_context(new);
+        let Some(handshakes) = self.handshakes.as_mut().filter(|_| self.listener.is_some()) else { return false };
+        handshakes.set_context(new);
         true
     }
 
-    /// Handshakes have come to an end.
+    /// Handshakes are over.
     pub fn on_news(&mut self, id: Id, context: &mut Context) {
-        if let Some(reception) = &mut self.reception
-            && reception.look(&mut context.pool)
+        if let Some(handshakes) = &mut self.handshakes
+            && handshakes.collect(&mut context.pool)
         {
             self.schedule(id, context);
         }
     }
 
-    /// To be stepped in the next turn.
+    /// Makes the next turn step it.
     pub fn schedule(&mut self, id: Id, context: &mut Context) {
         if !std::mem::replace(&mut self.scheduled, true) {
             context.ready.push(id);
         }
     }
 
-    /// The pause is over.
-    pub fn on_deadline(&mut self) {
+    /// The pause after a failure of accept(2) is over.
+    pub fn on_accept_pause_over(&mut self) {
         self.paused = false;
     }
 
-    /// It goes, or accepts no more.
-    pub fn clear_deadlines(&mut self, timers: &mut Timers) {
-        self.deadline.clear(timers);
-    }
-
-    /// Accepts the next connection, if somebody is there for it (R-listen).
+    /// Accepts the next connection, if it is to be delivered (R-listen).
     pub fn step(&mut self, id: Id, context: &mut Context) -> Step {
-        if let Some(step) = self.step_reception() {
+        if let Some(step) = self.step_handshakes() {
             return step;
         }
         while self.may_accept()
@@ -166,29 +164,27 @@ impl TcpServerSocket {
             match listener.accept() {
                 Ok((stream, remote)) => {
                     self.budget -= 1;
-                    self.failure_told = false;
+                    self.failure_reported = false;
                     let remote = endpoint::canonical(remote);
-                    let Some(seat) = self.seats.take() else {
-                        return Step::Event(EventKind::ServerError(self.refuse(stream, remote)), false);
+                    let Some(permit) = self.permits.acquire() else {
+                        return Step::Event(EventKind::ServerError(self.refuse(stream, remote)));
                     };
                     self.prepare(&stream);
-                    let local = self.local_of(&stream);
-                    let Some(reception) = &mut self.reception else {
-                        return Step::Accepted(stream, remote, seat);
-                    };
-                    reception.begin(stream, remote, local, seat, id, context);
+                    let client = Accepted { local: self.local_of(&stream), stream, remote, permit };
+                    let Some(handshakes) = &mut self.handshakes else { return Step::Accepted(client) };
+                    handshakes.begin(client, id, context);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
                 // A connection that ended before it was accepted, or an interrupted call: the next one.
                 Err(error) if is_of_one_connection(&error) => self.budget -= 1,
-                // No descriptor left, or nothing that is known. It must not keep us busy, and the poll set need not report
-                // again (on Windows it does so only after WouldBlock): after a pause it is tried again.
+                // No descriptor is left, or the reason is not known. Trying at once would keep us busy, and the poll set need not
+                // report again (on Windows it does so only after WouldBlock): so it is tried again after a pause.
                 Err(error) => {
                     self.paused = true;
-                    self.deadline.set(&mut context.timers, Instant::now(), PAUSE, id);
-                    if !std::mem::replace(&mut self.failure_told, true) {
+                    context.timers.set(id, DeadlineKind::Accept, Instant::now(), ACCEPT_PAUSE);
+                    if !std::mem::replace(&mut self.failure_reported, true) {
                         let error = SocketError::system_at("accept", self.local, error);
-                        return Step::Event(EventKind::ServerError(error), false);
+                        return Step::Event(EventKind::ServerError(error));
                     }
                 }
             }
@@ -197,24 +193,24 @@ impl TcpServerSocket {
         Step::Idle
     }
 
-    /// What has become of handshakes.
-    fn step_reception(&mut self) -> Option<Step> {
+    /// Handshakes that are over.
+    fn step_handshakes(&mut self) -> Option<Step> {
         let (is_served, is_closed) = (self.is_served(), self.is_closed());
-        let reception = self.reception.as_mut()?;
-        if let Some(error) = reception.failure() {
-            return Some(Step::Event(EventKind::ServerError(error), false));
+        let handshakes = self.handshakes.as_mut()?;
+        if let Some(error) = handshakes.take_failure() {
+            return Some(Step::Event(EventKind::ServerError(error)));
         }
-        if is_served && let Some(arrival) = reception.arrival() {
-            return Some(Step::Arrived(Box::new(arrival)));
+        if is_served && let Some(accepted) = handshakes.take_accepted() {
+            return Some(Step::AcceptedTls(Box::new(accepted)));
         }
         if is_closed {
-            reception.reset_arrivals();
-            return Some(Step::Event(EventKind::End, true));
+            handshakes.reset_accepted();
+            return Some(Step::LastEvent(EventKind::Gone));
         }
         None
     }
 
-    /// Our end of an accepted connection. Where we listen on one address it is that.
+    /// Our end of an accepted connection. Where the server listens on one address, it is that one.
     pub fn local_of(&self, stream: &TcpStream) -> SocketAddr {
         if self.local.ip().is_unspecified() {
             stream.local_addr().map_or(self.local, endpoint::canonical)
@@ -226,20 +222,20 @@ impl TcpServerSocket {
     /// Options that Linux hands down from the listening socket are set there once.
     fn prepare(&self, stream: &TcpStream) {
         if cfg!(not(target_os = "linux")) {
-            // It may have ended already: then nobody will miss the options.
+            // It may have ended already: then the options make no difference.
             let _ = socket_options::set_stream_options(&SockRef::from(stream), &self.stream_options);
         }
     }
 
-    /// Past `maxConnections` (R-srv-error): the client is reset, and somebody is told.
+    /// Past `maxConnections` (R-srv-error): the client is reset, and an `error` reports it.
     fn refuse(&self, stream: TcpStream, client: SocketAddr) -> SocketError {
-        // Failing that, the client sees FIN: it is refused all the same.
+        // Where this fails, the client sees FIN: it is refused all the same.
         let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
-        SocketError::TooManyConnections { client, limit: self.seats.limit() }
+        SocketError::TooManyConnections { client, limit: self.permits.limit() }
     }
 }
 
-/// accept(2) hands on what has befallen a connection that waited.
+/// Whether accept(2) reports the failure of one connection that waited.
 fn is_of_one_connection(error: &std::io::Error) -> bool {
     matches!(
         errno::name(error).as_str(),
@@ -307,11 +303,11 @@ mod tests {
 
     use super::*;
     use crate::net::Net;
-    use crate::net::context::WAKER;
+    use crate::net::id::WAKER;
 
     /// As on Windows, where the poll set reports again only after a call that would have blocked.
     #[test]
-    fn a_failure_of_accept_that_nobody_knows_is_told_once_and_tried_again_without_a_report() {
+    fn a_failure_of_accept_that_is_not_known_is_reported_once_and_tried_again_without_a_report() {
         let poll = Poll::new().unwrap();
         let waker = Arc::new(Waker::new(poll.registry(), WAKER).unwrap());
         // It makes the runtime, which the pause needs.
@@ -343,23 +339,23 @@ mod tests {
         // SAFETY: a plain system call on a descriptor that `server` keeps open. It listens no more: accept(2) says EINVAL.
         assert_eq!(unsafe { libc::shutdown(number, libc::SHUT_RD) }, 0);
         match server.step(id, &mut context) {
-            Step::Event(EventKind::ServerError(error), false) => assert_eq!(error.code().as_deref(), Some("EINVAL")),
-            _ => panic!("it was not told"),
+            Step::Event(EventKind::ServerError(error)) => assert_eq!(error.code().as_deref(), Some("EINVAL")),
+            _ => panic!("it was not reported"),
         }
         for _ in 0..3 {
             assert!(matches!(server.step(id, &mut context), Step::Idle) && !server.has_more(), "it waits");
-            server.on_deadline();
+            server.on_accept_pause_over();
             assert!(server.has_more(), "it tries again");
-            assert!(matches!(server.step(id, &mut context), Step::Idle), "and tells it once");
+            assert!(matches!(server.step(id, &mut context), Step::Idle), "and reports it once");
         }
         // SAFETY: a plain system call on the descriptor, which is open. It listens again, on whatever port.
         assert_eq!(unsafe { libc::listen(number, 1) }, 0);
         let local = server.listener.as_ref().unwrap().local_addr().unwrap();
         let client = std::net::TcpStream::connect(local).unwrap();
-        server.on_deadline();
+        server.on_accept_pause_over();
         match server.step(id, &mut context) {
-            Step::Accepted(_, remote, _) => assert_eq!(remote, client.local_addr().unwrap()),
-            _ => panic!("it is deaf"),
+            Step::Accepted(accepted) => assert_eq!(accepted.remote, client.local_addr().unwrap()),
+            _ => panic!("it accepts nothing"),
         }
     }
 }

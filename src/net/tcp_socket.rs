@@ -1,34 +1,39 @@
+//! One TCP connection: its machine and ledger, and what they make of calls from above and of reports from the [`Transport`] below.
+//!
+//! - this file: the connection attempt, calls, steps, deadlines, the end.
+//! - `receive.rs`: reading, the peer's end, a loss.
+//! - `send.rs`: what send() takes, when it is written, and the FIN behind it.
+//! - `flush_limit.rs`: closeTimeout.
+//! - `tls.rs`: startTls(), and what TLS reports.
+//! - `relay.rs`: one socket's part of a relay.
+
 mod flush_limit;
 mod receive;
 mod relay;
-mod secure;
 mod send;
+mod tls;
 
-use std::collections::VecDeque;
-use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use mio::Interest;
 use mio::net::TcpStream;
-use socket2::SockRef;
 
 use self::flush_limit::FlushLimit;
-use self::receive::Reading;
-pub use self::relay::Note;
+use self::receive::{Reading, Receiving};
 use self::relay::Relay;
-use self::secure::Secure;
 pub use self::send::Unkept;
-use super::blocks::Filled;
+use super::accepted::Accepted;
+use super::connection_permits::ConnectionPermit;
 use super::context::Context;
+use super::deadline::DeadlineKind;
 use super::event::EventKind;
 use super::options::{StreamOptions, TcpOptions};
-use super::seats::Seat;
+use super::relay_signal::RelaySignal;
 use super::send_queue::SendQueue;
+use super::step::Step;
 use super::tcp_open::{self, Attempt};
-use super::timers::{Deadline, Timers};
-use super::tls::{Limit, client_role};
-use super::turn::Step;
+use super::tls::{Info, client_role};
+use super::transport::{Finish, Transport};
 use super::{Id, SocketError, endpoint};
 use crate::proto::{Event, Intake, Ledger, Machine};
 
@@ -36,69 +41,70 @@ use crate::proto::{Event, Intake, Ledger, Machine};
 const LINGER_SILENCE: Duration = Duration::from_secs(2);
 const LINGER_TOTAL: Duration = Duration::from_secs(30);
 
-/// One TCP connection. Plain, it has a stream; with TLS, once that has begun, a session in its stead (`secure`).
+/// One TCP connection.
 pub struct TcpSocket {
     pub machine: Machine<SocketError>,
-    stream: Option<TcpStream>,
+    /// What the bytes go through.
+    transport: Transport,
+    /// What was sent and is not the system's yet.
     queue: SendQueue,
+    /// The peer's address.
     pub remote: SocketAddr,
+    /// Our end's address; a wildcard until it is known.
     pub local: SocketAddr,
     /// In `Context::ready`.
     pub scheduled: bool,
     /// In `Context::dirty`.
     dirty: bool,
-    /// The system may have bytes for us.
-    readable: bool,
-    /// The system may take bytes from us.
-    writable: bool,
-    /// Registered for writability too (only once a write did not fit: an accepted socket is spared one event).
-    watches_writes: bool,
-    /// The poll set told of the peer's end (it may lie behind unread bytes).
-    end_hint: bool,
-    /// The poll set told of an error.
-    error_hint: bool,
-    /// The last read was a large one.
-    bulk: bool,
-    /// What one large read gave beyond the message at hand (R-listen: 256 KiB at most).
-    held: VecDeque<Filled>,
-    /// Blocks told of in this turn.
-    filled: usize,
-    /// A Blob's next piece is to be asked for.
-    blob_due: bool,
-    /// A Blob's next piece has been asked for.
-    blob_asked: bool,
+    /// What reading has come to.
+    receiving: Receiving,
+    /// Whether a Blob's next piece is to come from JavaScript.
+    blob: BlobRequest,
+    /// Our FIN is sent and close() was called: since when the peer is waited for.
     linger: Option<Linger>,
-    /// Lost at our own end, while the connection itself is sound: what the peer sends on does not hold the loss up.
+    /// Lost at our own end, while the connection itself works: the loss does not wait for what the peer sends on.
     is_cut: bool,
-    /// closeTimeout in milliseconds; 0: no limit.
+    /// connectTimeout in milliseconds, for the error; 0: none.
+    connect_timeout: u32,
+    /// closeTimeout in milliseconds; 0: none.
     close_timeout: u32,
-    /// Its deadline, while a closing socket has bytes left to send.
+    /// What closeTimeout has seen, while a closing socket has bytes left to send.
     flush_limit: Option<Box<FlushLimit>>,
-    /// Counts it among its server's connections until it is "closed".
-    seat: Option<Seat>,
+    /// Counts it among its server's connections until it is "closed". `None` for a client.
+    permit: Option<ConnectionPermit>,
     /// relay() was called with it.
     relay: Option<Box<Relay>>,
-    /// The last event, where another comes before it.
+    /// The last event, where another one comes before it.
     last_event: Option<EventKind>,
     /// A server accepted it.
     is_accepted: bool,
-    /// connectTimeout: until it is connected.
-    limit: Option<Limit>,
-    /// Of `limit`, and of `linger`.
-    limit_deadline: Deadline,
-    linger_deadline: Deadline,
-    /// connectTimeout is 0: none, for TLS neither.
-    is_patient: bool,
-    secure: Option<Box<Secure>>,
+    /// The TLS handshake's outcome, until JavaScript asks for it.
+    tls_info: Option<Box<Info>>,
+    /// startTls() is done, and its event is due.
+    secured_due: bool,
 }
 
+/// Whether a Blob's next piece is to come from JavaScript.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum BlobRequest {
+    /// No piece is needed.
+    None,
+    /// The event that asks for it is due.
+    Due,
+    /// JavaScript has been asked.
+    Asked,
+}
+
+/// The wait for the peer's end (R-tcp-close).
 struct Linger {
+    /// Since when the peer is waited for.
     since: Instant,
-    heard: Instant,
+    /// When bytes came last; at first the same.
+    last_bytes: Instant,
 }
 
 impl TcpSocket {
-    /// Starts a connection attempt (R-tcp-create). What concerns the remote end becomes an event, also at once.
+    /// Starts a connection attempt (R-tcp-create). What concerns the remote end becomes an event, also where it fails at once.
     pub fn connect(options: &TcpOptions, id: Id, context: &mut Context) -> Result<Self, SocketError> {
         let remote = endpoint::parse("remoteAddress", &options.remote_address, options.remote_port)?;
         let role = match &options.secure {
@@ -107,11 +113,8 @@ impl TcpSocket {
         };
         let attempt = tcp_open::start(options, remote)?;
         let machine = Machine::connecting(ledger(&options.stream), options.stream.allow_half_open);
-        let mut socket = Self::new(machine, None, remote, endpoint::wildcard(&remote, 0), &options.stream);
-        if let Some(role) = role {
-            socket.secure_when_connected(role);
-        }
-        let mut stream = match attempt {
+        let mut socket = Self::new(machine, Transport::gone(), remote, endpoint::wildcard(&remote, 0), &options.stream);
+        let stream = match attempt {
             Attempt::Started(stream) => stream,
             Attempt::Failed(error) => {
                 socket.machine.lost(error);
@@ -119,137 +122,107 @@ impl TcpSocket {
                 return Ok(socket);
             }
         };
-        context
-            .registry
-            .register(&mut stream, id.token(), Interest::READABLE | Interest::WRITABLE)
-            .map_err(|error| SocketError::system_at("epoll_ctl", remote, error))?;
-        socket.watches_writes = true;
         if let Ok(local) = stream.local_addr() {
             socket.local = endpoint::canonical(local);
         }
-        socket.stream = Some(stream);
-        socket.limit_attempt(options.connect_timeout, id, context);
+        socket.transport = Transport::connecting(stream, role, options.connect_timeout);
+        socket.transport.register(true, id, context).map_err(|failure| failure.at(remote))?;
+        socket.connect_timeout = options.connect_timeout.unwrap_or(0);
+        if socket.connect_timeout > 0 {
+            let after = Duration::from_millis(socket.connect_timeout.into());
+            context.timers.set(id, DeadlineKind::Connect, Instant::now(), after);
+        }
         Ok(socket)
     }
 
     /// A connection that a server accepted (R-srv-connect).
     pub fn accepted(
-        mut stream: TcpStream,
-        remote: SocketAddr,
-        local: SocketAddr,
+        connection: Accepted<TcpStream>,
         options: &StreamOptions,
-        seat: Seat,
         id: Id,
         context: &Context,
-    ) -> io::Result<Self> {
-        context.registry.register(&mut stream, id.token(), Interest::READABLE)?;
-        let machine = Machine::accepted(ledger(options), options.allow_half_open);
-        let mut socket = Self::new(machine, Some(stream), remote, local, options);
-        socket.writable = true;
-        socket.is_accepted = true;
-        socket.seat = Some(seat);
-        Ok(socket)
+    ) -> Result<Self, SocketError> {
+        let Accepted { stream, remote, local, permit } = connection;
+        let mut transport = Transport::accepted(stream);
+        transport
+            .register(false, id, context)
+            .map_err(|failure| SocketError::system_at("accept", remote, failure.error))?;
+        Ok(Self::of_server(transport, remote, local, permit, options))
     }
 
-    /// connectTimeout (R-range: 0 is none).
-    fn limit_attempt(&mut self, milliseconds: Option<u32>, id: Id, context: &mut Context) {
-        self.is_patient = milliseconds == Some(0);
-        if let Some(milliseconds) = milliseconds.filter(|&milliseconds| milliseconds > 0) {
-            let (now, after) = (Instant::now(), Duration::from_millis(milliseconds.into()));
-            self.limit = Some(Limit { at: now + after, milliseconds: milliseconds.into(), is_connect: true });
-            self.limit_deadline.set(&mut context.timers, now, after, id);
-        }
+    fn of_server(
+        transport: Transport,
+        remote: SocketAddr,
+        local: SocketAddr,
+        permit: ConnectionPermit,
+        options: &StreamOptions,
+    ) -> Self {
+        let machine = Machine::accepted(ledger(options), options.allow_half_open);
+        Self { is_accepted: true, permit: Some(permit), ..Self::new(machine, transport, remote, local, options) }
     }
 
     fn new(
         machine: Machine<SocketError>,
-        stream: Option<TcpStream>,
+        transport: Transport,
         remote: SocketAddr,
         local: SocketAddr,
         options: &StreamOptions,
     ) -> Self {
         Self {
             machine,
-            stream,
+            transport,
             queue: SendQueue::default(),
             remote,
             local,
             scheduled: false,
             dirty: false,
-            readable: false,
-            writable: false,
-            watches_writes: false,
-            end_hint: false,
-            error_hint: false,
-            bulk: false,
-            held: VecDeque::new(),
-            filled: 0,
-            blob_due: false,
-            blob_asked: false,
+            receiving: Receiving::default(),
+            blob: BlobRequest::None,
             linger: None,
             is_cut: false,
+            connect_timeout: 0,
             close_timeout: options.close_timeout,
             flush_limit: None,
-            seat: None,
+            permit: None,
             relay: None,
             last_event: None,
             is_accepted: false,
-            limit: None,
-            limit_deadline: Deadline::default(),
-            linger_deadline: Deadline::default(),
-            is_patient: false,
-            secure: None,
+            tls_info: None,
+            secured_due: false,
         }
     }
 
     // --- reports from below ---
 
-    /// What the poll set says.
+    /// What the poll set reports.
     pub fn on_ready(&mut self, event: &mio::event::Event, id: Id, context: &mut Context) {
-        self.readable |= event.is_readable() || event.is_read_closed();
-        if event.is_writable() {
-            self.writable = true;
-            if self.queue.is_ready() {
-                self.mark_dirty(id, context);
-            }
+        if self.transport.on_ready(event) && self.queue.is_ready() {
+            self.mark_dirty(id, context);
         }
-        self.end_hint |= event.is_read_closed();
-        self.error_hint |= event.is_error();
     }
 
-    /// A deadline has come: connectTimeout's, closeTimeout's, or the linger's.
-    pub fn on_deadline(&mut self, id: Id, context: &mut Context) {
-        if let Some(limit) = self.limit
-            && (self.machine.is_connecting() || self.is_upgrading())
-        {
-            let now = Instant::now();
-            if now < limit.at {
-                self.limit_deadline.set(&mut context.timers, now, limit.at - now, id);
-            } else {
-                self.limit = None;
-                self.machine.lost(limit.passed(self.remote));
-            }
+    /// connectTimeout has passed.
+    pub fn on_connect_timeout(&mut self) {
+        if self.machine.is_connecting() {
+            let milliseconds = self.connect_timeout.into();
+            self.machine.lost(SocketError::TimedOut { address: self.remote, milliseconds });
         }
-        self.look_at_flush(context);
-        // A thread that was busy has not yet seen what came meanwhile.
-        if self.linger.is_some() && self.readable {
+    }
+
+    /// The peer had time to end its direction: where it has used that up, the connection ends without it (R-tcp-close).
+    pub fn on_linger_timeout(&mut self, id: Id, context: &mut Context) {
+        // While this thread was busy, something may have come that has not been seen yet.
+        if self.linger.is_some() && self.transport.is_readable() {
             self.drop_bytes(context);
         }
         let Some(linger) = &self.linger else { return };
-        let (end, now) = ((linger.heard + LINGER_SILENCE).min(linger.since + LINGER_TOTAL), Instant::now());
+        let (end, now) = ((linger.last_bytes + LINGER_SILENCE).min(linger.since + LINGER_TOTAL), Instant::now());
         if now >= end {
             self.linger = None;
             self.machine.peer_ended();
         } else {
-            self.linger_deadline.set(&mut context.timers, now, end - now, id);
+            context.timers.set(id, DeadlineKind::Linger, now, end - now);
         }
-    }
-
-    /// It goes, or its connection has.
-    pub fn clear_deadlines(&mut self, timers: &mut Timers) {
-        self.limit_deadline.clear(timers);
-        self.linger_deadline.clear(timers);
-        self.end_flush_limit(timers);
     }
 
     // --- calls from above ---
@@ -260,7 +233,7 @@ impl TcpSocket {
         self.mark_dirty(id, context);
     }
 
-    /// halfclose() by a stream, which is to hear when the last byte is the system's.
+    /// halfclose() by a stream, which gets an event when the last byte is the system's.
     pub fn finish(&mut self, id: Id, context: &mut Context) {
         self.half_close(id, context);
         self.machine.tell_finish();
@@ -279,14 +252,16 @@ impl TcpSocket {
     /// close().
     pub fn close(&mut self, id: Id, context: &mut Context) {
         let address = self.remote;
-        self.end_relay(Note::Closed, context);
-        self.call_back(Note::Closed);
+        self.end_relay(RelaySignal::Closed, context);
+        self.transport.recall();
         self.machine.close(|| SocketError::Abandoned { address });
-        self.give_up_handshake();
+        if self.machine.ledger.buffered() == 0 && !self.machine.is_link_gone() {
+            self.transport.give_up_handshake();
+        }
         self.drop_held(context);
         self.start_linger(id, context);
         if self.machine.is_link_gone() {
-            self.drop_stream(false, context);
+            self.disconnect(false, id, context);
         }
         self.mark_dirty(id, context);
         self.schedule(id, context);
@@ -295,24 +270,22 @@ impl TcpSocket {
     /// reset().
     pub fn reset(&mut self, id: Id, context: &mut Context) {
         let address = self.remote;
-        self.end_relay(Note::Reset, context);
-        self.call_back(Note::Reset);
+        self.end_relay(RelaySignal::Reset, context);
         self.machine.reset(|| SocketError::Abandoned { address });
-        self.drop_stream(true, context);
+        self.disconnect(true, id, context);
         self.schedule(id, context);
     }
 
-    /// Its signal was aborted: reset(), told as an error (R-abort).
+    /// Its signal was aborted: reset(), which an `error` event reports (R-abort).
     pub fn abort(&mut self, id: Id, context: &mut Context) {
         let address = self.remote;
-        self.end_relay(Note::Reset, context);
-        self.call_back(Note::Reset);
+        self.end_relay(RelaySignal::Reset, context);
         self.machine.abort(|| SocketError::Aborted { address });
-        self.drop_stream(true, context);
+        self.disconnect(true, id, context);
         self.schedule(id, context);
     }
 
-    /// To be stepped in the next turn.
+    /// Makes the next turn step it.
     pub fn schedule(&mut self, id: Id, context: &mut Context) {
         if !std::mem::replace(&mut self.scheduled, true) {
             context.ready.push(id);
@@ -322,7 +295,7 @@ impl TcpSocket {
     /// Its turn is over: from now on it can be scheduled for the next.
     pub fn unschedule(&mut self) {
         self.scheduled = false;
-        self.filled = 0;
+        self.receiving.blocks_filled = 0;
     }
 
     fn mark_dirty(&mut self, id: Id, context: &mut Context) {
@@ -336,51 +309,47 @@ impl TcpSocket {
     /// The next thing that is due: an event, or one read.
     pub fn step(&mut self, id: Id, context: &mut Context) -> Step {
         if let Some(kind) = self.last_event.take() {
-            return Step::Event(kind, true);
+            return Step::LastEvent(kind);
         }
-        self.hear_task(id, context);
         loop {
             if self.machine.is_connecting() {
-                self.notice_connection(id, context);
+                self.look_at_attempt(id, context);
             } else {
-                self.notice_end();
+                self.look_for_end();
             }
-            if self.take_secured() {
-                return Step::Event(EventKind::Secured, false);
+            if std::mem::take(&mut self.secured_due) && !self.machine.is_link_gone() {
+                return Step::Event(EventKind::Secured);
             }
             let unread = self.has_unread();
             if let Some(event) = self.machine.next(unread) {
-                return self.tell(event, context);
+                return self.emit(event, id, context);
             }
             self.pass_end_on(context);
             let may_end = self.machine.wants_fin() && self.queue.is_empty() && self.machine.ledger.is_settled();
-            if may_end && !self.is_finishing() && !self.is_lent() {
-                self.end_output(id, context);
+            if may_end && self.end_output(id, context) == Finish::Sent {
                 continue;
             }
             if !self.dirty {
                 self.limit_flush(id, context);
             }
-            if std::mem::take(&mut self.blob_due) {
-                return Step::Event(EventKind::Blob, false);
-            }
-            if self.is_upgrading() {
-                return Step::Idle;
+            if self.blob == BlobRequest::Due {
+                self.blob = BlobRequest::Asked;
+                return Step::Event(EventKind::Blob);
             }
             if self.may_read()
-                && let Some(step) = self.tell_held(context)
+                && let Some(step) = self.next_held(context)
             {
                 return step;
             }
-            if self.may_read() && self.readable {
+            if self.may_read() && self.transport.is_readable() {
                 match (self.read(context), self.relayed_to()) {
-                    (Reading::Message(place), Some(other)) => return Step::Relayed(place, other),
-                    (Reading::Message(place), None) => return Step::Read(EventKind::Message(place)),
+                    (Reading::Message(payload), Some(other)) => return Step::Relayed(payload, other),
+                    (Reading::Message(payload), None) => return Step::Read(EventKind::Message(payload)),
                     (Reading::Changed, _) => continue,
                     (Reading::NeedsBlocks(count), _) => return Step::NeedsBlocks(count),
                     (Reading::Nothing, _) => {}
                 }
-            } else if self.machine.drops_data() && self.readable && self.drop_bytes(context) {
+            } else if self.machine.drops_data() && self.transport.is_readable() && self.drop_bytes(context) {
                 continue;
             }
             return Step::Idle;
@@ -389,31 +358,30 @@ impl TcpSocket {
 
     /// Whether bytes may wait for this socket that it would take now.
     pub fn has_more(&self) -> bool {
-        (self.readable || !self.held.is_empty())
-            && (self.may_read() || self.machine.drops_data())
-            && !self.is_upgrading()
+        (self.transport.is_readable() || self.receiving.has_held()) && (self.may_read() || self.machine.drops_data())
     }
 
     /// Once our FIN is sent and close() was called, whichever came first.
     fn start_linger(&mut self, id: Id, context: &mut Context) {
         if self.linger.is_none() && self.machine.lingers() {
             let now = Instant::now();
-            self.linger = Some(Linger { since: now, heard: now });
-            self.linger_deadline.set(&mut context.timers, now, LINGER_SILENCE, id);
+            self.linger = Some(Linger { since: now, last_bytes: now });
+            context.timers.set(id, DeadlineKind::Linger, now, LINGER_SILENCE);
         }
     }
 
-    fn tell(&mut self, event: Event<SocketError>, context: &mut Context) -> Step {
+    /// The step that emits an event of the machine's.
+    fn emit(&mut self, event: Event<SocketError>, id: Id, context: &mut Context) -> Step {
         if self.machine.is_link_gone() {
-            self.drop_stream(false, context);
+            self.disconnect(false, id, context);
         }
         let last = self.machine.is_over();
         if matches!(event, Event::Error(_)) {
-            self.end_relay(Note::Lost, context);
+            self.end_relay(RelaySignal::Lost, context);
         }
         let kind = match event {
             Event::Open => {
-                self.limit_deadline.clear(&mut context.timers);
+                context.timers.clear(id, DeadlineKind::Connect);
                 EventKind::Open(self.local)
             }
             Event::HalfClose => EventKind::HalfClose,
@@ -423,36 +391,34 @@ impl TcpSocket {
             Event::Finish => EventKind::Finish,
             Event::Close => EventKind::Close(self.machine.ledger.buffered_amount()),
         };
-        if last && let Some(bytes) = self.relayed() {
-            self.last_event = Some(kind);
-            return Step::Event(EventKind::Relayed(bytes), false);
+        if !last {
+            return Step::Event(kind);
         }
-        Step::Event(kind, last)
+        match self.take_relayed_bytes() {
+            Some(bytes) => {
+                self.last_event = Some(kind);
+                Step::Event(EventKind::Relayed(bytes))
+            }
+            None => Step::LastEvent(kind),
+        }
     }
 
-    /// RST, whenever the connection is let go: the peer must not take what it got for the whole.
-    fn reset_at_end(&self) {
-        // Failing that, the peer sees FIN: the connection ends all the same.
-        if let Some(stream) = &self.stream {
-            let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+    /// Drops the connection, with RST if `reset`. What was not sent is dropped too.
+    fn disconnect(&mut self, reset: bool, id: Id, context: &mut Context) {
+        if let (Some(passed), Some(relay)) = (self.transport.disconnect(reset), &mut self.relay) {
+            relay.passed = passed;
         }
-        self.spoil_session();
-    }
-
-    /// Lets go of the connection, with RST if `reset`. What was not sent is dropped.
-    fn drop_stream(&mut self, reset: bool, context: &mut Context) {
-        if let Some(stream) = self.stream.take()
-            && reset
-        {
-            // Failing that, the peer sees FIN: the connection ends all the same.
-            let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
-        }
-        self.drop_session(reset, context);
         self.queue.clear(&mut context.pool);
         self.drop_held(context);
         self.linger = None;
-        self.clear_deadlines(&mut context.timers);
-        self.seat = None;
+        self.flush_limit = None;
+        context.timers.clear_all(id);
+        self.permit = None;
+    }
+
+    /// Whether a task still writes what was sent.
+    pub fn is_writing(&self) -> bool {
+        self.transport.is_writing()
     }
 
     /// The environment ends: what waits gets one chance to leave (R-end-of-life).
@@ -460,14 +426,10 @@ impl TcpSocket {
         if self.queue.is_ready() {
             self.write(&[], usize::MAX, id, context);
         }
-        self.say_farewell();
+        self.transport.flush_on_exit();
     }
 }
 
 fn ledger(options: &StreamOptions) -> Ledger {
     Ledger::new(options.high_water_mark, options.max_buffered_amount)
-}
-
-fn is_transient(error: &io::Error) -> bool {
-    error.kind() == ErrorKind::WouldBlock
 }

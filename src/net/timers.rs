@@ -7,20 +7,24 @@ use tokio::sync::watch;
 
 use super::panics::restarted;
 use super::runtime::runtime;
-use super::{Id, hooks};
+use super::{DeadlineKind, Id, hooks};
 
 /// Deadlines this far away are rounded up to the next tick, so that the lingers of many connections share a wake.
 const COARSE: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(100);
 
-/// A moment, and a number of its own: one socket may have several deadlines at one moment.
+/// A moment, and a number of its own: several deadlines may fall on one moment.
 type Key = (Instant, u64);
 
 /// The deadlines of an environment's sockets. One tokio task sleeps until the earliest and wakes the poll set.
 pub struct Timers {
-    deadlines: BTreeMap<Key, Id>,
+    /// Whose deadline comes when.
+    by_moment: BTreeMap<Key, (Id, DeadlineKind)>,
+    /// When each deadline comes.
+    by_socket: BTreeMap<(Id, DeadlineKind), Key>,
     /// The number of the next deadline.
     next: u64,
+    /// Wakes the poll set.
     waker: Arc<Waker>,
     /// Where ticks are counted from.
     start: Instant,
@@ -28,47 +32,27 @@ pub struct Timers {
     earliest: Option<watch::Sender<Instant>>,
 }
 
-/// One deadline of one owner, or none. The owner clears it when it goes: what is left in `Timers` then would stay there until
-/// its moment comes.
-#[derive(Debug, Default)]
-pub struct Deadline(Option<Key>);
-
-impl Deadline {
-    /// Has `id` called up in `after` from `now`, instead of when it was to be called before.
-    pub fn set(&mut self, timers: &mut Timers, now: Instant, after: Duration, id: Id) {
-        self.clear(timers);
-        self.0 = Some(timers.add(now, after, id));
-    }
-
-    /// Whether it has come; then it is set no more.
-    pub fn has_come(&mut self, timers: &mut Timers, now: Instant) -> bool {
-        let has_come = self.0.is_some_and(|(at, _)| at <= now);
-        if has_come {
-            self.clear(timers);
-        }
-        has_come
-    }
-
-    /// Nobody is to be called up. Does nothing where none is set, or where it has come.
-    pub fn clear(&mut self, timers: &mut Timers) {
-        if let Some(key) = self.0.take() {
-            timers.deadlines.remove(&key);
-        }
-    }
-}
-
 impl Timers {
     /// No deadlines; `waker` wakes the poll set.
     pub fn new(waker: Arc<Waker>) -> Self {
-        Self { deadlines: BTreeMap::new(), next: 0, waker, start: Instant::now(), earliest: None }
+        Self {
+            by_moment: BTreeMap::new(),
+            by_socket: BTreeMap::new(),
+            next: 0,
+            waker,
+            start: Instant::now(),
+            earliest: None,
+        }
     }
 
     /// How many deadlines are set.
     pub fn len(&self) -> usize {
-        self.deadlines.len()
+        self.by_moment.len()
     }
 
-    fn add(&mut self, now: Instant, after: Duration, id: Id) -> Key {
+    /// Sets a socket's deadline of this kind to `after` from `now`, in place of the one that it had. It is never early, and at most a
+    /// tick late where it is a second away or more.
+    pub fn set(&mut self, id: Id, kind: DeadlineKind, now: Instant, after: Duration) {
         let mut at = now + after;
         if after >= COARSE {
             let ticks = (at - self.start).as_millis().div_ceil(TICK.as_millis());
@@ -76,27 +60,45 @@ impl Timers {
         }
         let key = (at, self.next);
         self.next += 1;
-        self.deadlines.insert(key, id);
-        self.tell_task(now);
-        key
+        if let Some(old) = self.by_socket.insert((id, kind), key) {
+            self.by_moment.remove(&old);
+        }
+        self.by_moment.insert(key, (id, kind));
+        self.notify_task(now);
     }
 
-    /// Takes one socket whose time has come.
-    pub fn pop_due(&mut self) -> Option<Id> {
-        let (&(at, _), &id) = self.deadlines.first_key_value()?;
+    /// Removes a socket's deadline of this kind. Does nothing where there is none.
+    pub fn clear(&mut self, id: Id, kind: DeadlineKind) {
+        if let Some(key) = self.by_socket.remove(&(id, kind)) {
+            self.by_moment.remove(&key);
+        }
+    }
+
+    /// Removes all deadlines of a socket that closes.
+    pub fn clear_all(&mut self, id: Id) {
+        let range = (id, DeadlineKind::FIRST)..=(id, DeadlineKind::LAST);
+        while let Some((&(_, kind), _)) = self.by_socket.range(range.clone()).next() {
+            self.clear(id, kind);
+        }
+    }
+
+    /// Takes one deadline that has come.
+    pub fn pop_due(&mut self) -> Option<(Id, DeadlineKind)> {
+        let (&(at, _), &due) = self.by_moment.first_key_value()?;
         let now = Instant::now();
         if at > now {
             // The task may have woken for a deadline that is gone: let it sleep until this one.
-            self.tell_task(now);
+            self.notify_task(now);
             return None;
         }
-        self.deadlines.pop_first();
-        Some(id)
+        self.by_moment.pop_first();
+        self.by_socket.remove(&due);
+        Some(due)
     }
 
-    /// Has the task wake at the first deadline, or before it: then it is told again. So removing deadlines does not wake it.
-    fn tell_task(&mut self, now: Instant) {
-        let Some((&(first, _), _)) = self.deadlines.first_key_value() else { return };
+    /// Makes the task wake at the first deadline, or before it: then this is called again. So removing deadlines does not wake it.
+    fn notify_task(&mut self, now: Instant) {
+        let Some((&(first, _), _)) = self.by_moment.first_key_value() else { return };
         match &self.earliest {
             Some(earliest) if *earliest.borrow() == first || (now..first).contains(&*earliest.borrow()) => {}
             Some(earliest) => {
@@ -123,7 +125,7 @@ async fn wake_at(mut earliest: watch::Receiver<Instant>, waker: Arc<Waker>) {
             Ok(changed) => changed,
             Err(_) => {
                 hooks::pass("timer task");
-                // A failed wake leaves the next one, or the next byte, to be noticed: nothing better to do.
+                // Where the wake fails, the next one, or the next byte, starts a turn: nothing better can be done.
                 let _ = waker.wake();
                 earliest.changed().await
             }
@@ -140,39 +142,49 @@ mod tests {
 
     use super::*;
 
+    fn timers() -> (Poll, Timers) {
+        let poll = Poll::new().unwrap();
+        let waker = Waker::new(poll.registry(), Token(0)).unwrap();
+        (poll, Timers::new(Arc::new(waker)))
+    }
+
+    const FAR: Duration = Duration::from_secs(3600);
+
     /// Long deadlines are rounded, so that two of one socket fall on one moment: clearing or moving one leaves the other.
     #[test]
     fn two_deadlines_of_one_socket_at_one_moment_are_two() {
-        let poll = Poll::new().unwrap();
-        let mut timers = Timers::new(Arc::new(Waker::new(poll.registry(), Token(0)).unwrap()));
+        let (_poll, mut timers) = timers();
         let (id, now) = (Id::from_number(1), Instant::now());
-        let [mut one, mut other] = [Deadline::default(), Deadline::default()];
-        one.set(&mut timers, now, Duration::from_secs(3600), id);
-        other.set(&mut timers, now, Duration::from_secs(3600), id);
+        timers.set(id, DeadlineKind::Close, now, FAR);
+        timers.set(id, DeadlineKind::Linger, now, FAR);
         assert_eq!(timers.len(), 2);
-        one.clear(&mut timers);
-        one.clear(&mut timers);
+        timers.clear(id, DeadlineKind::Close);
+        timers.clear(id, DeadlineKind::Close);
         assert_eq!(timers.len(), 1);
-        other.set(&mut timers, now, Duration::ZERO, id);
-        assert_eq!((timers.len(), timers.pop_due()), (1, Some(id)));
-        // It has come: clearing it is nobody else's loss.
-        one.set(&mut timers, now, Duration::ZERO, id);
-        other.clear(&mut timers);
-        assert_eq!((timers.pop_due(), timers.pop_due(), timers.len()), (Some(id), None, 0));
+        timers.set(id, DeadlineKind::Linger, now, Duration::ZERO);
+        assert_eq!((timers.len(), timers.pop_due()), (1, Some((id, DeadlineKind::Linger))));
+        // It has come: clearing it removes nobody else's.
+        timers.set(id, DeadlineKind::Close, now, Duration::ZERO);
+        timers.clear(id, DeadlineKind::Linger);
+        let due = [timers.pop_due(), timers.pop_due()];
+        assert_eq!((due, timers.len()), ([Some((id, DeadlineKind::Close)), None], 0));
     }
 
-    /// An owner of two finds out which of them it was called up for.
     #[test]
-    fn a_deadline_tells_once_whether_it_has_come() {
-        let poll = Poll::new().unwrap();
-        let mut timers = Timers::new(Arc::new(Waker::new(poll.registry(), Token(0)).unwrap()));
-        let (id, now) = (Id::from_number(1), Instant::now());
-        let [mut one, mut other] = [Deadline::default(), Deadline::default()];
-        one.set(&mut timers, now, Duration::ZERO, id);
-        other.set(&mut timers, now, Duration::from_secs(3600), id);
-        assert_eq!(timers.pop_due(), Some(id));
-        assert!(one.has_come(&mut timers, now) && !other.has_come(&mut timers, now));
-        assert!(!one.has_come(&mut timers, now));
-        assert_eq!(timers.len(), 1);
+    fn a_socket_that_closes_takes_all_its_deadlines_along_and_no_others() {
+        let (_poll, mut timers) = timers();
+        let now = Instant::now();
+        let [before, id, after] = [1, 2, 3].map(Id::from_number);
+        for kind in [DeadlineKind::FIRST, DeadlineKind::Linger, DeadlineKind::LAST] {
+            [before, id, after].into_iter().for_each(|id| timers.set(id, kind, now, FAR));
+        }
+        timers.clear_all(id);
+        assert_eq!(timers.len(), 6);
+        for other in [before, after] {
+            timers.set(other, DeadlineKind::Linger, now, Duration::ZERO);
+        }
+        assert_eq!(timers.pop_due(), Some((before, DeadlineKind::Linger)));
+        assert_eq!(timers.pop_due(), Some((after, DeadlineKind::Linger)));
+        assert_eq!((timers.pop_due(), timers.len()), (None, 4));
     }
 }

@@ -1,52 +1,65 @@
+//! The turns of one environment: who is ready, one event after another, then what was sent is written.
+//!
+//! - this file: opening and removing sockets, begin, next, finish, the end.
+//! - `calls.rs`: what JavaScript calls on one socket.
+//! - `deadlines.rs`: what each deadline does.
+//! - `relay.rs`: relay().
+
 mod calls;
+mod deadlines;
 mod relay;
 
 use std::any::Any;
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use mio::net::TcpStream;
 use mio::{Events, Poll, Waker};
 use slab::Slab;
 
+use super::accepted::Accepted;
 use super::any_socket::AnySocket;
 use super::blocks::Block;
-use super::context::{BATCH, Context, STRIDE, WAKER};
-use super::event::{Event, EventKind, Place};
+use super::context::Context;
+use super::event::{Event, EventKind, Payload};
+use super::id::WAKER;
 use super::options::{ServerOptions, TcpOptions, UdpOptions};
 use super::panics::panic_message;
-use super::seats::Seat;
+use super::runtime::runtime;
+use super::sizes::{DATAGRAM_BATCH, DATAGRAM_STRIDE};
+use super::step::Step;
 use super::tcp_server_socket::TcpServerSocket;
 use super::tcp_socket::TcpSocket;
-use super::tls::Arrival;
+use super::tls::AcceptedTls;
 use super::udp_socket::UdpSocket;
-use super::{Id, SocketError, hooks, memory, runtime};
+use super::{Id, SocketError, hooks, memory};
 
-/// Readiness reports taken from the poll set at once; what is left is reported in the next turn.
-const EVENTS: usize = 1024;
-/// How long the process's end waits for tasks that still write, and how often it looks.
-const LAST_MOMENT: Duration = Duration::from_millis(100);
-const GLANCE: Duration = Duration::from_millis(1);
+/// Readiness reports taken from the poll set at once; the next turn takes what is left.
+const READINESS_REPORTS: usize = 1024;
+/// How long the process's end waits for tasks that still write.
+const EXIT_FLUSH_TIMEOUT: Duration = Duration::from_millis(100);
+/// How often it looks whether they are done.
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
 /// One environment's sockets: its poll set, and the turns that serve it.
 ///
-/// A turn is [`Net::begin`], then [`Net::next`] until it has no more, then [`Net::finish`]. Each socket gets one
-/// round of reads a turn; what is left waits for the next, so that timers and other I/O have theirs between.
+/// A turn is [`Net::begin`], then [`Net::next`] until it has no more, then [`Net::finish`]. Each socket reads once a turn. What
+/// is left waits for the next turn, so that timers and other I/O run between.
 pub struct Net {
-    /// Lent to a waiting thread while nothing is to be done (the wake source "thread").
+    /// `None` while a waiting thread has it, because there is nothing to do (the wake source "thread").
     poll: Option<(Poll, Events)>,
     waker: Arc<Waker>,
     sockets: Slab<Entry>,
     /// How often each slot has been used: the ids' generations.
     generations: Vec<u32>,
-    /// What is still to be stepped in this turn.
-    round: VecDeque<Id>,
-    /// Open sockets of each owner.
+    /// The sockets that are still to be stepped in this turn.
+    ready_queue: VecDeque<Id>,
+    /// How many sockets each owner has open.
     owners: Vec<u32>,
-    /// Sockets that keep the process alive.
+    /// How many sockets keep the process alive.
     references: usize,
     context: Context,
 }
@@ -54,56 +67,38 @@ pub struct Net {
 struct Entry {
     id: Id,
     owner: u32,
-    /// Keeps the process alive (ref(), unref()).
+    /// It keeps the process alive (ref(), unref()).
     referenced: bool,
     socket: AnySocket,
 }
 
-/// What stepping a socket gave.
-pub enum Step {
-    /// An event; the flag says that it is the socket's last. There may be more.
-    Event(EventKind, bool),
-    /// An event made of one read: the socket's share of this turn.
-    Read(EventKind),
-    /// A connection was accepted; the server may have more.
-    Accepted(mio::net::TcpStream, SocketAddr, Seat),
-    /// A read for the other socket of a relay: this one's share of the turn.
-    Relayed(Place, Id),
-    /// A client has come through the TLS handshake; the server may have more.
-    Arrived(Box<Arrival>),
-    /// A large read is due: lend so many blocks.
-    NeedsBlocks(usize),
-    /// Nothing now.
-    Idle,
-}
-
 /// What [`Net::next`] gives.
 pub enum Next {
-    /// Tell this.
+    /// Emit this.
     Event(Event),
-    /// Lend so many blocks ([`Net::lend_block`]), look at all that are free ([`Net::check_blocks`]), and ask again.
+    /// Lend so many blocks ([`Net::lend_block`]), check all that are free ([`Net::check_blocks`]), and ask again.
     NeedsBlocks(usize),
-    /// The round is over.
+    /// No socket has anything more to do in this turn.
     Done,
 }
 
 impl Net {
     /// No sockets yet.
     pub fn new() -> Result<Self, SocketError> {
-        // Made now, while there are descriptors and threads for it: timers must work when there are none left (R-srv-error).
+        // The runtime starts now, while there are descriptors and threads for it: timers must work when none are left (R-srv-error).
         runtime()?;
         let failed = |error| SocketError::system("epoll_create", error);
-        memory::check(BATCH * STRIDE)?;
+        memory::check(DATAGRAM_BATCH * DATAGRAM_STRIDE)?;
         let poll = Poll::new().map_err(failed)?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER).map_err(failed)?);
         let registry = poll.registry().try_clone().map_err(failed)?;
         let context = Context::new(registry, Arc::clone(&waker));
         Ok(Self {
-            poll: Some((poll, Events::with_capacity(EVENTS))),
+            poll: Some((poll, Events::with_capacity(READINESS_REPORTS))),
             waker,
             sockets: Slab::new(),
             generations: Vec::new(),
-            round: VecDeque::new(),
+            ready_queue: VecDeque::new(),
             owners: Vec::new(),
             references: 0,
             context,
@@ -129,8 +124,8 @@ impl Net {
 
     /// Takes the poll set back, with the reports of its last wait.
     pub fn return_poll(&mut self, (poll, events): (Poll, Events)) {
-        // Without it nothing would be heard any more: it is put back whatever happens. (A panic of a socket has become its error.)
-        let _ = catch_unwind(AssertUnwindSafe(|| self.note(&events)));
+        // Without the poll set nothing would be reported any more: it is put back also after a panic. (A panic of a socket has become its error.)
+        let _ = catch_unwind(AssertUnwindSafe(|| self.on_ready(&events)));
         self.poll = Some((poll, events));
     }
 
@@ -175,7 +170,7 @@ impl Net {
         Ok(id)
     }
 
-    /// Closes, without a word, a socket that nobody will hear of.
+    /// Closes, without an event, a socket that JavaScript does not know.
     pub fn forget(&mut self, id: Id) {
         if self.owner(id).is_some() {
             self.remove(id);
@@ -183,8 +178,8 @@ impl Net {
     }
 
     fn remove(&mut self, id: Id) {
-        let mut entry = self.sockets.remove(id.index());
-        entry.socket.clear_deadlines(&mut self.context.timers);
+        let entry = self.sockets.remove(id.index());
+        self.context.timers.clear_all(id);
         self.references -= usize::from(entry.referenced);
         self.owners[entry.owner as usize] -= 1;
     }
@@ -194,12 +189,12 @@ impl Net {
         self.owners.get(owner as usize).copied().unwrap_or(0)
     }
 
-    /// How many deadlines sockets have set.
+    /// How many deadlines are set.
     pub fn deadlines(&self) -> usize {
         self.context.timers.len()
     }
 
-    /// Whose a socket is.
+    /// The owner of a socket.
     pub fn owner(&self, id: Id) -> Option<u32> {
         self.sockets.get(id.index()).filter(|entry| entry.id == id).map(|entry| entry.owner)
     }
@@ -217,8 +212,7 @@ impl Net {
         self.references > 0 || !self.context.dirty.is_empty()
     }
 
-    /// Runs `f` on a socket. A panic in it closes the socket, and what happened is told as an error: never the
-    /// process's end.
+    /// Runs `f` on a socket. A panic in it closes the socket, with an error that says what happened: it never ends the process.
     fn with<T>(&mut self, id: Id, f: impl FnOnce(&mut AnySocket, Id, &mut Context) -> T) -> Option<T> {
         let entry = self.sockets.get_mut(id.index()).filter(|entry| entry.id == id)?;
         let done = catch_unwind(AssertUnwindSafe(|| f(&mut entry.socket, id, &mut self.context)));
@@ -229,7 +223,7 @@ impl Net {
 
     /// Whether a turn would find something to do without asking the poll set.
     pub fn has_work(&self) -> bool {
-        !self.context.ready.is_empty() || !self.context.dirty.is_empty() || !self.round.is_empty()
+        !self.context.ready.is_empty() || !self.context.dirty.is_empty() || !self.ready_queue.is_empty()
     }
 
     /// Starts a turn: asks the poll set what is ready.
@@ -248,40 +242,25 @@ impl Net {
 
     /// Starts a turn that serves only what is known already: no system call.
     pub fn begin_known(&mut self) {
-        while let Some(id) = self.context.timers.pop_due() {
-            self.with(id, |socket, id, context| {
-                hooks::pass("deadline");
-                match socket {
-                    AnySocket::Tcp(tcp) => tcp.on_deadline(id, context),
-                    AnySocket::Udp(udp) => udp.on_deadline(id, context),
-                    AnySocket::Server(server) => server.on_deadline(),
-                    AnySocket::Errand(errand) => errand.on_deadline(),
-                    AnySocket::Broken(_) => {}
-                }
-                socket.schedule(id, context);
-            });
-        }
-        self.hear_tasks();
-        self.round.extend(self.context.ready.drain(..));
-        self.context.blocks.begin_turn(self.round.len());
+        self.serve_deadlines();
+        self.serve_inbox();
+        self.ready_queue.extend(self.context.ready.drain(..));
+        self.context.blocks.begin_turn(self.ready_queue.len());
     }
 
-    /// What other threads have told of since the last turn.
-    fn hear_tasks(&mut self) {
+    /// The sockets that other threads have news for.
+    fn serve_inbox(&mut self) {
         for id in self.context.inbox.take() {
             self.with(id, |socket, id, context| match socket {
-                AnySocket::Tcp(tcp) => {
-                    tcp.on_news(id, context);
-                    // A relay's task has news for a socket without TLS.
-                    tcp.schedule(id, context);
-                }
+                AnySocket::Tcp(tcp) => tcp.on_news(id, context),
                 AnySocket::Server(server) => server.on_news(id, context),
                 _ => socket.schedule(id, context),
             });
         }
     }
 
-    fn note(&mut self, events: &Events) {
+    /// What the poll set reports.
+    fn on_ready(&mut self, events: &Events) {
         for event in events {
             let Ok(number) = u32::try_from(event.token().0) else { continue };
             self.with(Id::from_number(number), |socket, id, context| {
@@ -290,20 +269,20 @@ impl Net {
                     AnySocket::Tcp(tcp) => tcp.on_ready(event, id, context),
                     AnySocket::Udp(udp) => udp.on_ready(event, id, context),
                     AnySocket::Server(server) => server.readable = true,
-                    AnySocket::Errand(_) | AnySocket::Broken(_) => {}
+                    AnySocket::Operation(_) | AnySocket::Broken(_) => {}
                 }
                 socket.schedule(id, context);
             });
         }
     }
 
-    /// The next event of this turn. `NeedsBlocks` is answered with [`Net::lend_block`] and [`Net::check_blocks`]. A panic becomes an error of the socket that is
-    /// being stepped, and the others have their turn.
-    #[allow(clippy::should_implement_trait, reason = "no iterator: what it gives is good only until the next call")]
+    /// The next event of this turn. `NeedsBlocks` is answered with [`Net::lend_block`] and [`Net::check_blocks`]. A panic becomes an
+    /// error of the socket that is being stepped, and the others have their turn.
+    #[allow(clippy::should_implement_trait, reason = "no iterator: its item is valid only until the next call")]
     pub fn next(&mut self) -> Next {
         loop {
             let mut stepped = None;
-            match catch_unwind(AssertUnwindSafe(|| self.step_round(&mut stepped))) {
+            match catch_unwind(AssertUnwindSafe(|| self.step_next(&mut stepped))) {
                 Ok(next) => {
                     if !matches!(next, Next::NeedsBlocks(_)) {
                         self.context.blocks.distrust();
@@ -311,9 +290,9 @@ impl Net {
                     return next;
                 }
                 Err(panic) => {
-                    // Its error is told in the next turn, so that this round ends.
-                    if self.round.front().copied() == stepped {
-                        self.round.pop_front();
+                    // Its error is emitted in the next turn, so that this one ends.
+                    if self.ready_queue.front().copied() == stepped {
+                        self.ready_queue.pop_front();
                     }
                     if let Some(id) = stepped {
                         self.break_down(id, &*panic);
@@ -323,19 +302,19 @@ impl Net {
         }
     }
 
-    /// A socket whose code panicked is closed, which is told like a loss.
+    /// Closes a socket whose code panicked: its events report it like a loss.
     pub fn break_down(&mut self, id: Id, panic: &(dyn Any + Send)) {
         if let Some(entry) = self.sockets.get_mut(id.index()).filter(|entry| entry.id == id) {
-            entry.socket.break_down(panic_message(panic), &mut self.context);
+            entry.socket.break_down(panic_message(panic), id, &mut self.context);
             self.context.ready.push(id);
         }
     }
 
-    /// `stepped` tells whose code runs.
-    fn step_round(&mut self, stepped: &mut Option<Id>) -> Next {
-        while let Some(&id) = self.round.front() {
+    /// Steps sockets until there is an event. `stepped` is set to the socket whose code runs.
+    fn step_next(&mut self, stepped: &mut Option<Id>) -> Next {
+        while let Some(&id) = self.ready_queue.front() {
             let Some(entry) = self.sockets.get_mut(id.index()).filter(|entry| entry.id == id) else {
-                self.round.pop_front();
+                self.ready_queue.pop_front();
                 continue;
             };
             let owner = entry.owner;
@@ -344,40 +323,42 @@ impl Net {
             let step = entry.socket.step(id, &mut self.context);
             hooks::pass("stepped");
             match step {
-                Step::Event(kind, last) => {
-                    if last {
-                        self.round.pop_front();
-                        self.remove(id);
-                    }
-                    self.pass_notes();
-                    return Next::Event(Event { id, owner, kind, last });
+                Step::Event(kind) => {
+                    self.deliver_relay_signals();
+                    return Next::Event(Event { id, owner, kind, last: false });
+                }
+                Step::LastEvent(kind) => {
+                    self.ready_queue.pop_front();
+                    self.remove(id);
+                    self.deliver_relay_signals();
+                    return Next::Event(Event { id, owner, kind, last: true });
                 }
                 Step::Read(kind) => {
-                    self.round.pop_front();
+                    self.ready_queue.pop_front();
                     entry.socket.unschedule();
                     if entry.socket.has_more() {
                         entry.socket.schedule(id, &mut self.context);
                     }
                     return Next::Event(Event { id, owner, kind, last: false });
                 }
-                Step::Accepted(stream, remote, seat) => {
-                    if let Some(kind) = self.accept(id, owner, stream, remote, seat) {
+                Step::Accepted(connection) => {
+                    if let Some(kind) = self.open_accepted(id, owner, connection) {
                         return Next::Event(Event { id, owner, kind, last: false });
                     }
                 }
-                Step::Relayed(place, to) => {
-                    let room = self.pass_on(place, to);
-                    self.end_round(id, !room);
+                Step::Relayed(payload, to) => {
+                    let has_room = self.pass_on(payload, to);
+                    self.end_share(id, !has_room);
                 }
                 Step::NeedsBlocks(count) => return Next::NeedsBlocks(count),
-                Step::Arrived(arrival) => {
-                    if let Some(kind) = self.arrive(id, owner, *arrival) {
+                Step::AcceptedTls(accepted) => {
+                    if let Some(kind) = self.open_accepted_tls(id, owner, *accepted) {
                         return Next::Event(Event { id, owner, kind, last: false });
                     }
                 }
                 Step::Idle => {
-                    self.end_round(id, false);
-                    self.pass_notes();
+                    self.end_share(id, false);
+                    self.deliver_relay_signals();
                 }
             }
         }
@@ -385,8 +366,8 @@ impl Net {
     }
 
     /// A socket has had its share of the turn. `held_up`: the other socket of its relay has no room.
-    fn end_round(&mut self, id: Id, held_up: bool) {
-        self.round.pop_front();
+    fn end_share(&mut self, id: Id, held_up: bool) {
+        self.ready_queue.pop_front();
         self.with(id, |socket, id, context| {
             socket.unschedule();
             if held_up && let AnySocket::Tcp(tcp) = socket {
@@ -399,19 +380,11 @@ impl Net {
     }
 
     /// Makes a socket of a connection that server `id` accepted.
-    fn accept(
-        &mut self,
-        id: Id,
-        owner: u32,
-        stream: mio::net::TcpStream,
-        remote: SocketAddr,
-        seat: Seat,
-    ) -> Option<EventKind> {
-        let (options, local) = self.server(id, |server, _| (server.stream_options, server.local_of(&stream)))?;
+    fn open_accepted(&mut self, id: Id, owner: u32, connection: Accepted<TcpStream>) -> Option<EventKind> {
+        let options = self.server(id, |server, _| server.stream_options)?;
+        let (remote, local) = (connection.remote, connection.local);
         let opened = self.open(owner, |accepted, context| {
-            TcpSocket::accepted(stream, remote, local, &options, seat, accepted, context)
-                .map(|socket| AnySocket::Tcp(Box::new(socket)))
-                .map_err(|error| SocketError::system_at("accept", remote, error))
+            Ok(AnySocket::Tcp(Box::new(TcpSocket::accepted(connection, &options, accepted, context)?)))
         });
         Some(match opened {
             Ok(accepted) => EventKind::Connect { accepted, remote, local },
@@ -419,12 +392,12 @@ impl Net {
         })
     }
 
-    /// Makes a socket of a connection whose handshake server `id` has made.
-    fn arrive(&mut self, id: Id, owner: u32, arrival: Arrival) -> Option<EventKind> {
+    /// Makes a socket of a client that has completed the TLS handshake with server `id`.
+    fn open_accepted_tls(&mut self, id: Id, owner: u32, client: AcceptedTls) -> Option<EventKind> {
         let options = self.server(id, |server, _| server.stream_options)?;
-        let (remote, local) = (arrival.remote, arrival.local);
+        let (remote, local) = (client.connection.remote, client.connection.local);
         let opened = self.open(owner, |accepted, context| {
-            Ok(AnySocket::Tcp(Box::new(TcpSocket::arrived(arrival, &options, accepted, context))))
+            Ok(AnySocket::Tcp(Box::new(TcpSocket::accepted_tls(client, &options, accepted, context))))
         });
         Some(match opened {
             Ok(accepted) => EventKind::Connect { accepted, remote, local },
@@ -440,21 +413,21 @@ impl Net {
                 match socket {
                     AnySocket::Tcp(tcp) => tcp.flush(id, context),
                     AnySocket::Udp(udp) => udp.flush_turn(id, context),
-                    AnySocket::Server(_) | AnySocket::Errand(_) | AnySocket::Broken(_) => {}
+                    AnySocket::Server(_) | AnySocket::Operation(_) | AnySocket::Broken(_) => {}
                 }
             });
         }
-        self.pass_notes();
-        self.context.kick();
+        self.deliver_relay_signals();
+        self.context.wake_tasks();
         self.has_work()
     }
 
-    /// The process ends, and no turn follows: what was sent is written, and what tasks encrypt gets a moment to leave.
-    pub fn flush_at_end(&mut self) {
+    /// The process ends, and no turn follows: writes what was sent, and waits a moment for the tasks that encrypt.
+    pub fn flush_on_exit(&mut self) {
         self.finish();
         let start = Instant::now();
-        while start.elapsed() < LAST_MOMENT && self.sockets.iter().any(|(_, entry)| entry.socket.is_busy()) {
-            std::thread::sleep(GLANCE);
+        while start.elapsed() < EXIT_FLUSH_TIMEOUT && self.sockets.iter().any(|(_, entry)| entry.socket.is_writing()) {
+            std::thread::sleep(POLL_INTERVAL);
         }
     }
 
@@ -474,11 +447,11 @@ impl Net {
     }
 
     /// The bytes of the last event. Those in a block are the caller's own.
-    pub fn received(&self, place: Place) -> &[u8] {
-        match place {
-            Place::Shared { start, len } => &self.context.buffer[start..start + len],
-            Place::Held => &self.context.held,
-            Place::Block { .. } => &[],
+    pub fn received(&self, payload: Payload) -> &[u8] {
+        match payload {
+            Payload::ReadBuffer { start, len } => &self.context.buffer[start..start + len],
+            Payload::Held => &self.context.held,
+            Payload::Block { .. } => &[],
         }
     }
 
@@ -486,16 +459,16 @@ impl Net {
     pub fn end(&mut self) {
         for mut entry in self.sockets.drain() {
             let context = &mut self.context;
-            // Nobody is left to hear of a panic, and the others are to have their chance.
+            // A panic cannot be reported any more, and the other sockets are to have their chance.
             let _ = catch_unwind(AssertUnwindSafe(move || {
                 hooks::pass("end");
                 match &mut entry.socket {
                     AnySocket::Tcp(tcp) => tcp.abandon(entry.id, context),
                     AnySocket::Udp(udp) => udp.abandon(entry.id, context),
-                    AnySocket::Server(_) | AnySocket::Errand(_) | AnySocket::Broken(_) => {}
+                    AnySocket::Server(_) | AnySocket::Operation(_) | AnySocket::Broken(_) => {}
                 }
             }));
         }
-        self.context.kick();
+        self.context.wake_tasks();
     }
 }

@@ -6,15 +6,16 @@ use std::time::{Duration, Instant};
 use mio::Interest;
 use mio::net::UdpSocket as MioSocket;
 
-use super::context::{BATCH, Context};
-use super::event::{EventKind, Place};
+use super::context::Context;
+use super::deadline::DeadlineKind;
+use super::event::{EventKind, Payload};
 #[cfg(target_os = "linux")]
 use super::mmsg;
 use super::mmsg::Received;
 use super::multicast::{GroupRequest, Member, Memberships};
 use super::options::UdpOptions;
-use super::timers::{Deadline, Timers};
-use super::turn::Step;
+use super::sizes::DATAGRAM_BATCH;
+use super::step::Step;
 use super::udp_open::Opened;
 use super::udp_queue::UdpQueue;
 use super::{Id, SocketError, endpoint, errno, memory, udp_open};
@@ -73,10 +74,6 @@ pub struct UdpSocket {
     receive_failed: bool,
     /// The system took no more: wait until it says that it does.
     blocked: bool,
-    /// Of the pause after a want of buffers.
-    deadline: Deadline,
-    /// Of the pause after receiving has failed.
-    receive_deadline: Deadline,
     /// close() was called, or send() ended the socket.
     closed: bool,
     blob_asked: bool,
@@ -134,8 +131,6 @@ impl UdpSocket {
             paused: false,
             receive_failed: false,
             blocked: false,
-            deadline: Deadline::default(),
-            receive_deadline: Deadline::default(),
             closed: false,
             blob_asked: false,
             blob_due: false,
@@ -162,22 +157,15 @@ impl UdpSocket {
         }
     }
 
-    /// The pause after a want of buffers, or after a receive that failed, is over.
-    pub fn on_deadline(&mut self, id: Id, context: &mut Context) {
-        let now = Instant::now();
-        if self.receive_deadline.has_come(&mut context.timers, now) {
-            self.paused = false;
-        }
-        if self.deadline.has_come(&mut context.timers, now) {
-            self.blocked = false;
-        }
+    /// The system had no buffer for a datagram: the pause after that is over.
+    pub fn on_send_pause_over(&mut self, id: Id, context: &mut Context) {
+        self.blocked = false;
         self.mark_dirty(id, context);
     }
 
-    /// It goes.
-    pub fn clear_deadlines(&mut self, timers: &mut Timers) {
-        self.deadline.clear(timers);
-        self.receive_deadline.clear(timers);
+    /// The pause after receiving has failed is over.
+    pub fn on_receive_pause_over(&mut self) {
+        self.paused = false;
     }
 
     // --- calls from above ---
@@ -357,17 +345,18 @@ impl UdpSocket {
     pub fn step(&mut self, id: Id, context: &mut Context) -> Step {
         if let Some(error) = self.errors.pop_front() {
             let last = self.closed && self.queue.is_empty() && self.errors.is_empty();
-            return Step::Event(EventKind::UdpError(error), last);
+            let kind = EventKind::UdpError(error);
+            return if last { Step::LastEvent(kind) } else { Step::Event(kind) };
         }
         if std::mem::take(&mut self.blob_due) {
-            return Step::Event(EventKind::UdpBlob, false);
+            return Step::Event(EventKind::UdpBlob);
         }
         if self.closed {
-            return if self.queue.is_empty() { Step::Event(EventKind::End, true) } else { Step::Idle };
+            return if self.queue.is_empty() { Step::LastEvent(EventKind::Gone) } else { Step::Idle };
         }
         if self.ledger.drain_ready() {
             self.ledger.drained();
-            return Step::Event(EventKind::UdpDrain, false);
+            return Step::Event(EventKind::UdpDrain);
         }
         if !self.wants_data() {
             self.hold(context);
@@ -375,7 +364,7 @@ impl UdpSocket {
         }
         if let Some((from, bytes)) = self.held.pop_front() {
             context.held = bytes;
-            return Step::Event(EventKind::Datagram(Place::Held, from), false);
+            return Step::Event(EventKind::Datagram(Payload::Held, from));
         }
         if self.batch.is_empty() && !self.receive(id, context) {
             return Step::Idle;
@@ -383,9 +372,9 @@ impl UdpSocket {
         let index = self.batch.start;
         self.batch.start += 1;
         let received = context.batches.received[index];
-        let place = Place::Shared { start: received.start, len: received.len };
-        let kind = EventKind::Datagram(place, endpoint::canonical(received.from));
-        if self.batch.is_empty() { Step::Read(kind) } else { Step::Event(kind, false) }
+        let payload = Payload::ReadBuffer { start: received.start, len: received.len };
+        let kind = EventKind::Datagram(payload, endpoint::canonical(received.from));
+        if self.batch.is_empty() { Step::Read(kind) } else { Step::Event(kind) }
     }
 
     /// Whether datagrams may wait that it would take now.
@@ -430,7 +419,7 @@ impl UdpSocket {
         if !self.readable || self.paused {
             return false;
         }
-        let most = if self.large { LARGE_BATCH } else { BATCH };
+        let most = if self.large { LARGE_BATCH } else { DATAGRAM_BATCH };
         let Context { batches, buffer, .. } = context;
         match batches.receive(&self.socket, buffer, most, self.sorts_groups) {
             Ok(()) => {
@@ -456,7 +445,7 @@ impl UdpSocket {
                         self.fail(SocketError::system("recv", error));
                         if std::mem::replace(&mut self.receive_failed, true) {
                             self.paused = true;
-                            self.receive_deadline.set(&mut context.timers, Instant::now(), RECEIVE_PAUSE, id);
+                            context.timers.set(id, DeadlineKind::Receive, Instant::now(), RECEIVE_PAUSE);
                         }
                     }
                 }
@@ -490,7 +479,7 @@ impl UdpSocket {
                 }
                 Err(error) if errno::is_resource_shortage(&error) => {
                     self.blocked = true;
-                    self.deadline.set(&mut context.timers, Instant::now(), NO_BUFFER_PAUSE, id);
+                    context.timers.set(id, DeadlineKind::Send, Instant::now(), NO_BUFFER_PAUSE);
                     return;
                 }
                 Err(error) if segment => {
@@ -511,11 +500,11 @@ impl UdpSocket {
     /// Watched for writability only while that is waited for: each datagram that leaves would wake us.
     fn set_blocked(&mut self, blocked: bool, id: Id, context: &mut Context) {
         self.blocked = blocked;
-        self.deadline.clear(&mut context.timers);
+        context.timers.clear(id, DeadlineKind::Send);
         let interest = if blocked { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
         if context.registry.reregister(&mut self.socket, id.token(), interest).is_err() {
             // It cannot be watched for want of memory: try again after a while.
-            self.deadline.set(&mut context.timers, Instant::now(), NO_BUFFER_PAUSE, id);
+            context.timers.set(id, DeadlineKind::Send, Instant::now(), NO_BUFFER_PAUSE);
         }
     }
 

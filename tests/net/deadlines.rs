@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use tcp_udp_sockets::net::{Id, Limit, Role, SecureOptions, client_role};
+use tcp_udp_sockets::net::{DeadlineKind, Id, Role, SecureOptions, TimeLimit, client_role};
 use tcp_udp_sockets::proto::ReadyState;
 
 use crate::driver::{World, ignore, reset, stream_options, tcp_options};
@@ -98,10 +98,10 @@ fn start_tls_s_time_goes_with_the_connection() {
     for _ in 0..COUNT / 10 {
         let (client, accepted) = world.pair();
         let role: Role = client_role(&SecureOptions::default(), "a.example").unwrap();
-        let limit = Limit {
+        let limit = TimeLimit {
             at: std::time::Instant::now() + Duration::from_millis(HOUR.into()),
             milliseconds: HOUR.into(),
-            is_connect: false,
+            kind: DeadlineKind::Handshake,
         };
         world
             .net

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use tcp_udp_sockets::net::{
-    Block, BufferSizes, Destination, EventKind, Id, Net, Next, Place, ServerOptions, SocketError, StreamOptions,
+    Block, BufferSizes, Destination, EventKind, Id, Net, Next, Payload, ServerOptions, SocketError, StreamOptions,
     TcpOptions, UdpOptions, UdpSent,
 };
 use tcp_udp_sockets::proto::{ReadyState, Sent};
@@ -205,7 +205,7 @@ impl World {
     fn hear(&mut self, id: Id, kind: EventKind) -> Told {
         let code = |error: SocketError| error.code().unwrap_or_else(|| error.reason());
         match kind {
-            EventKind::End => Told::End,
+            EventKind::Gone => Told::End,
             EventKind::Open(local) => Told::Open(local),
             EventKind::Message(place) => Told::Message(self.received(place)),
             EventKind::HalfClose => Told::HalfClose,
@@ -231,8 +231,8 @@ impl World {
         }
     }
 
-    fn received(&mut self, place: Place) -> Vec<u8> {
-        let Place::Block { number, len } = place else { return self.net.received(place).to_vec() };
+    fn received(&mut self, place: Payload) -> Vec<u8> {
+        let Payload::Block { number, len } = place else { return self.net.received(place).to_vec() };
         let memory = self.blocks.remove(&number).expect("a block that was lent");
         // SAFETY: `net` has written `len` bytes there, and the block is no longer its.
         let block = unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(memory, BLOCK)) };

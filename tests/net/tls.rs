@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tcp_udp_sockets::net::{Id, Limit, Material, Role, SecureOptions, client_role, server_context};
+use tcp_udp_sockets::net::{DeadlineKind, Id, Material, Role, SecureOptions, TimeLimit, client_role, server_context};
 use tcp_udp_sockets::proto::ReadyState;
 
 use crate::driver::{
@@ -66,12 +66,12 @@ fn error_of(world: &World, id: Id) -> Option<String> {
 fn r_tcp_secure_open_open_follows_the_handshake_and_both_ends_know_what_was_agreed_on() {
     let mut world = World::new();
     let (client, accepted) = pair(&mut world);
-    let told = |world: &mut World, id| world.net.tcp(id, |tcp, _| tcp.take_secure_info()).flatten().unwrap();
+    let told = |world: &mut World, id| world.net.tcp(id, |tcp, _| tcp.take_tls_info()).flatten().unwrap();
     let (ours, theirs) = (told(&mut world, client), told(&mut world, accepted));
     assert_eq!((ours.protocol, theirs.protocol), ("TLSv1.3", "TLSv1.3"));
     assert!(ours.authorized && !ours.resumed && ours.peer_certificates.len() == 1);
     assert!(!theirs.authorized && theirs.peer_certificates.is_empty());
-    assert!(world.net.tcp(client, |tcp, _| tcp.take_secure_info()).flatten().is_none(), "it is told once");
+    assert!(world.net.tcp(client, |tcp, _| tcp.take_tls_info()).flatten().is_none(), "it is told once");
 }
 
 #[test]
@@ -196,7 +196,8 @@ fn r_tls_start_what_was_sent_before_leaves_in_the_clear_and_what_follows_does_no
     let (client, accepted) = world.pair();
     send(&mut world.net, client, b"STARTTLS\r\n");
     world.until(&mut ignore, |world| world.received_by(accepted) == b"STARTTLS\r\n");
-    let limit = Limit { at: Instant::now() + Duration::from_secs(20), milliseconds: 20_000, is_connect: false };
+    let limit =
+        TimeLimit { at: Instant::now() + Duration::from_secs(20), milliseconds: 20_000, kind: DeadlineKind::Handshake };
     for (id, role) in [
         (accepted, Role::Server(server_context(&server_side).unwrap())),
         (client, client_role(&client_side, "127.0.0.1").unwrap()),

@@ -15,38 +15,48 @@ use crate::net::errno;
 use crate::net::memory::{self, NoMemory};
 use crate::net::send_queue::{Pool, SendQueue};
 
-/// One direction moves at most this much before other tasks have their turn.
-const BOUND: usize = 1024 * 1024;
-/// What is copied goes through a buffer of this size, one for each thread.
-const BUFFER: usize = 128 * 1024;
+/// One direction moves at most so many bytes before other tasks have their turn.
+const MOVED_AT_ONCE: usize = 1024 * 1024;
+/// Bytes that are copied go through a buffer of this size, one for each thread.
+const COPY_BUFFER: usize = 128 * 1024;
 /// A read this large is likely followed by another: then the kernel moves the bytes by itself.
-const BULK: usize = 16 * 1024;
+const BULK_COPY: usize = 16 * 1024;
 
 thread_local! {
-    static COPIED: RefCell<Vec<u8>> = RefCell::new(vec![0; BUFFER]);
+    static COPIED: RefCell<Vec<u8>> = RefCell::new(vec![0; COPY_BUFFER]);
 }
 
 pub struct Direction {
+    /// The side that is read: 0 or 1.
     pub from: usize,
+    /// The side that is written.
     pub to: usize,
-    /// What was sent before.
+    /// What was sent before relay().
     first: SendQueue,
+    /// How many bytes of it are left.
     first_left: u64,
+    /// Takes the emptied memory of `first`.
     pool: Pool,
-    /// Read and not yet written.
+    /// Bytes that were read and are not written yet.
     left: Vec<u8>,
+    /// How many bytes of `left` are written.
     start: usize,
+    /// The pipe through which the kernel moves bytes, in bulk.
     pipe: Option<Pipe>,
+    /// How many bytes are in the pipe.
     in_pipe: usize,
+    /// The last read was a large one.
     bulk: bool,
     /// The sender has ended.
     ended: bool,
-    state: State,
+    phase: Phase,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+enum Phase {
+    /// It waits for bytes of the sender's.
     AwaitsBytes,
+    /// It waits until the receiver takes more.
     AwaitsRoom,
     /// The end is passed on.
     Done,
@@ -81,7 +91,7 @@ impl Direction {
             in_pipe: 0,
             bulk: false,
             ended: false,
-            state: State::AwaitsBytes,
+            phase: Phase::AwaitsBytes,
         }
     }
 
@@ -91,15 +101,15 @@ impl Direction {
     }
 
     pub fn is_done(&self) -> bool {
-        self.state == State::Done
+        self.phase == Phase::Done
     }
 
     pub fn awaits_bytes(&self) -> bool {
-        self.state == State::AwaitsBytes
+        self.phase == Phase::AwaitsBytes
     }
 
     pub fn awaits_room(&self) -> bool {
-        self.state == State::AwaitsRoom
+        self.phase == Phase::AwaitsRoom
     }
 
     /// What is still to be written, when the relay is over.
@@ -134,42 +144,42 @@ impl Direction {
                     moved += written;
                     passed.fetch_add(written as u64, Ordering::Relaxed);
                 }
-                Err(error) => return self.waits_or_broke(State::AwaitsRoom, self.to, "write", error),
+                Err(error) => return self.waits_or_broke(Phase::AwaitsRoom, self.to, "write", error),
             }
             if self.has_left() {
                 continue;
             }
             if self.ended {
-                self.state = State::Done;
+                self.phase = Phase::Done;
                 self.release_pipe();
-                // Where it is not connected any more, that is told as its loss.
+                // Where it is not connected any more, its loss is reported.
                 let _ = SockRef::from(&**to).shutdown(Shutdown::Write);
                 return Ok(Pumped::Waits);
             }
-            if moved >= BOUND {
+            if moved >= MOVED_AT_ONCE {
                 return Ok(Pumped::More);
             }
             match self.read(from, to, passed) {
                 Ok(0) => self.ended = true,
                 Ok(read) => {
-                    self.bulk = read >= BULK;
+                    self.bulk = read >= BULK_COPY;
                     moved += 1;
                 }
-                Err(error) => return self.waits_or_broke(State::AwaitsBytes, self.from, "read", error),
+                Err(error) => return self.waits_or_broke(Phase::AwaitsBytes, self.from, "read", error),
             }
         }
     }
 
     fn waits_or_broke(
         &mut self,
-        state: State,
+        phase: Phase,
         side: usize,
         syscall: &'static str,
         error: io::Error,
     ) -> Result<Pumped, Loss> {
         match error.kind() {
             ErrorKind::WouldBlock => {
-                self.state = state;
+                self.phase = phase;
                 if !self.has_left() {
                     self.release_pipe();
                 }

@@ -1,4 +1,4 @@
-//! Pipes that the kernel moves a connection's bytes through. They are few, and used again; who gets none copies.
+//! Pipes through which the kernel moves a connection's bytes. They are few and are used again; a direction that gets none copies.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -6,14 +6,16 @@ use std::os::fd::{AsRawFd, FromRawFd, RawFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// What a pipe holds: as much as a copying relay reads at once, and then some.
+/// Bytes that a pipe holds: twice what a copying relay reads at once.
 const CAPACITY: usize = 256 * 1024;
-/// Pipes of the process, two descriptors each.
-const MOST: usize = 256;
-/// Of those, kept while nobody needs them.
-const FREE: usize = 16;
+/// The most pipes of the process, two descriptors each.
+const MOST_PIPES: usize = 256;
+/// How many of those are kept while no relay needs them.
+const FREE_PIPES: usize = 16;
 
+/// How many pipes there are.
 static PIPES: AtomicUsize = AtomicUsize::new(0);
+/// Pipes that no relay needs.
 static EMPTY: Mutex<Vec<Pipe>> = Mutex::new(Vec::new());
 
 pub struct Pipe {
@@ -30,14 +32,14 @@ pub fn take() -> Option<Pipe> {
 /// Keeps an emptied pipe for the next.
 pub fn put_back(pipe: Pipe) {
     let mut free = EMPTY.lock().unwrap_or_else(PoisonError::into_inner);
-    if free.len() < FREE {
+    if free.len() < FREE_PIPES {
         free.push(pipe);
     }
 }
 
 impl Pipe {
     fn new() -> Option<Self> {
-        if PIPES.fetch_add(1, Ordering::Relaxed) >= MOST {
+        if PIPES.fetch_add(1, Ordering::Relaxed) >= MOST_PIPES {
             PIPES.fetch_sub(1, Ordering::Relaxed);
             return None;
         }

@@ -1,28 +1,25 @@
 //! The sending half of a TCP socket: what send() takes, when it is written, and the FIN behind it.
 
-use std::io::{ErrorKind, IoSlice, Write};
-use std::net::Shutdown;
-
-use mio::Interest;
-
-use super::{TcpSocket, is_transient};
+use super::{BlobRequest, TcpSocket};
 use crate::net::context::Context;
+use crate::net::deadline::DeadlineKind;
 use crate::net::memory::NoMemory;
 use crate::net::send_queue::Reserved;
+use crate::net::transport::Finish;
 use crate::net::{Id, SocketError};
 use crate::proto::{ReadyState, Sent};
 
 /// From this size on send() hands the bytes to the system at once: the copy would cost more than the call.
 const DIRECT_WRITE: usize = 16 * 1024;
-/// From this size on there is memory for all of it before the system is given some: without, nothing has changed. Below, that would
-/// cost an allocation a send, mostly for nothing.
+/// From this size on, memory for all bytes is reserved before the system gets some of them, so that a send() without memory changes
+/// nothing. Below, that would cost each send() an allocation, mostly for nothing.
 const RESERVED: usize = 256 * 1024;
-/// With this much waiting, send() doesn't wait for the end of the turn. 256 KiB a write is where a larger one gains nothing.
+/// With so many bytes waiting, send() writes without waiting for the end of the turn. 256 KiB a write is where a larger one gains nothing.
 const EARLY_FLUSH: u64 = 256 * 1024;
-/// One socket writes at most this much a turn, so that a fast reader cannot keep the others waiting.
-const WRITE_BOUND: usize = 1024 * 1024;
+/// One socket writes at most so many bytes a turn, so that a fast reader cannot keep the others waiting.
+const WRITTEN_PER_TURN: usize = 1024 * 1024;
 
-/// There is no memory for what was to be sent; the caller knows how much that is. (Of no size, so that a send()'s answer is a register's.)
+/// There is no memory for the bytes of a send(). (It has no size, so that the result fits a register.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unkept;
 
@@ -62,7 +59,7 @@ impl TcpSocket {
                 self.mark_dirty(id, context);
             }
             Sent::Full => {
-                self.drop_stream(true, context);
+                self.disconnect(true, id, context);
                 self.schedule(id, context);
             }
             _ => {}
@@ -86,7 +83,7 @@ impl TcpSocket {
 
     /// Whether bytes go to the system at once, and are copied only as far as it does not take them.
     fn writes_directly(&self, data: &[u8]) -> bool {
-        data.len() >= DIRECT_WRITE && self.secure.is_none() && !self.queue.has_blob()
+        data.len() >= DIRECT_WRITE && self.transport.writes_directly() && !self.queue.has_blob()
     }
 
     /// Queues what was accepted and not written. Where that finds no memory, some of it may be the peer's: the connection is lost.
@@ -109,7 +106,7 @@ impl TcpSocket {
         self.machine.lost(error);
         self.queue.clear(&mut context.pool);
         self.is_cut = true;
-        self.reset_at_end();
+        self.transport.reset_at_end();
         self.schedule(id, context);
     }
 
@@ -126,7 +123,7 @@ impl TcpSocket {
 
     /// The next piece of the first Blob.
     pub fn blob_piece(&mut self, bytes: &[u8], id: Id, context: &mut Context) {
-        self.blob_asked = false;
+        self.blob = BlobRequest::None;
         match self.queue.fill_blob(bytes) {
             Ok(taken) if taken == bytes.len() => self.mark_dirty(id, context),
             Ok(_) => self.blob_failed("it has other bytes than its size said".to_owned(), id, context),
@@ -134,7 +131,7 @@ impl TcpSocket {
         }
     }
 
-    /// The first Blob cannot be read: a lost connection (R-tcp-order).
+    /// The first Blob cannot be read: the connection is lost (R-tcp-order).
     pub fn blob_failed(&mut self, reason: String, id: Id, context: &mut Context) {
         self.lose_unkept(SocketError::Blob { to: self.remote, reason }, id, context);
     }
@@ -143,25 +140,24 @@ impl TcpSocket {
     pub fn flush(&mut self, id: Id, context: &mut Context) {
         self.dirty = false;
         if self.queue.is_ready() && self.machine.can_write() {
-            self.write(&[], WRITE_BOUND, id, context);
+            self.write(&[], WRITTEN_PER_TURN, id, context);
         }
-        self.begin_when_flushed(id, context);
+        self.begin_tls_when_flushed(id, context);
         // Once closed, bufferedAmount keeps its count (R-reset, R-tcp-full).
         if !self.machine.is_link_gone() {
             self.machine.ledger.settle();
         }
         self.offer_room(context);
-        if !self.queue.is_empty() || self.secure.is_some() {
+        if !self.queue.is_empty() || self.transport.keeps_bytes() {
             self.limit_flush(id, context);
         }
-        if self.queue.waits_for_blob() && !self.blob_asked && self.machine.can_write() {
-            self.blob_asked = true;
-            self.blob_due = true;
+        if self.queue.waits_for_blob() && self.blob == BlobRequest::None && self.machine.can_write() {
+            self.blob = BlobRequest::Due;
         }
-        if self.queue.is_ready() && self.writable && self.machine.can_write() {
+        if self.queue.is_ready() && self.transport.is_writable() && self.machine.can_write() {
             self.mark_dirty(id, context);
         }
-        if self.blob_due
+        if self.blob == BlobRequest::Due
             || self.machine.ledger.drain_ready()
             || self.machine.is_faulty()
             || (self.queue.is_empty() && self.machine.wants_fin())
@@ -170,78 +166,37 @@ impl TcpSocket {
         }
     }
 
-    /// Writes what waits, then `extra`, until the system takes no more or `bound` is passed. Returns how much of
-    /// `extra` is written.
+    /// Writes what waits, then `extra`, until there is no room or `bound` bytes are passed. Returns how many bytes of `extra` need not
+    /// be queued.
     pub(super) fn write(&mut self, extra: &[u8], bound: usize, id: Id, context: &mut Context) -> usize {
-        if self.secure.is_some() && self.write_session(context) {
+        if !self.machine.can_write() {
             return 0;
         }
-        let (mut of_extra, mut total) = (0, 0);
-        while self.writable && self.machine.can_write() && total < bound {
-            let rest = &extra[of_extra..];
-            let Some(stream) = &mut self.stream else { break };
-            let written = match self.queue.single() {
-                Some(bytes) if rest.is_empty() => stream.write(bytes),
-                _ if self.queue.is_empty() && rest.is_empty() => break,
-                None if self.queue.is_empty() => stream.write(rest),
-                _ => {
-                    let mut slices: Vec<IoSlice<'_>> = Vec::with_capacity(8);
-                    self.queue.slices(rest, &mut slices);
-                    if slices.is_empty() {
-                        break;
-                    }
-                    stream.write_vectored(&slices)
-                }
-            };
-            match written {
-                Ok(written) => {
-                    let consumed = self.queue.consume(written, &mut context.pool);
-                    of_extra += written - consumed.bytes;
-                    total += written;
-                    self.machine.ledger.wrote(written as u64, consumed.from_blobs as u64);
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if is_transient(&error) => {
-                    self.writable = false;
-                    if !std::mem::replace(&mut self.watches_writes, true) {
-                        let interest = Interest::READABLE | Interest::WRITABLE;
-                        if let Err(error) = context.registry.reregister(stream, id.token(), interest) {
-                            self.machine.lost(SocketError::system_at("epoll_ctl", self.remote, error));
-                        }
-                    }
-                }
-                Err(error) => {
-                    // What came before the loss is still to be read and told (R-tcp-lost).
-                    self.readable = true;
-                    self.machine.lost(SocketError::system_at("write", self.remote, error));
-                    self.queue.clear(&mut context.pool);
-                    self.schedule(id, context);
-                    return extra.len();
-                }
-            }
-        }
-        of_extra
+        let report = self.transport.write(&mut self.queue, extra, bound, id, context);
+        self.machine.ledger.wrote(report.written.bytes, report.written.of_blobs);
+        let Some(failure) = report.failure else { return report.of_extra };
+        self.lost(failure);
+        self.queue.clear(&mut context.pool);
+        self.schedule(id, context);
+        extra.len()
     }
 
-    /// Everything is written: FIN. Where the peer has ended too, and that is told now, closing the descriptor sends it.
-    pub(super) fn end_output(&mut self, id: Id, context: &mut Context) {
-        if self.finish_session() {
-            return;
+    /// Everything is written: FIN. Where the peer has ended too, and that is emitted now, closing the connection sends it.
+    pub(super) fn end_output(&mut self, id: Id, context: &mut Context) -> Finish {
+        let goes_on = self.machine.peer_may_send() || self.machine.is_suspended() || self.relay.is_some();
+        let finish = self.transport.finish(!goes_on);
+        if finish == Finish::Sent {
+            self.on_fin_sent(id, context);
         }
-        if (self.machine.peer_may_send() || self.machine.is_suspended() || self.relay.is_some())
-            && let Some(stream) = &self.stream
-        {
-            // Not connected any more: the loss comes as an error of its own.
-            let _ = stream.shutdown(Shutdown::Write);
-        }
-        self.end_sent(id, context);
+        finish
     }
 
     /// Our FIN is on its way.
-    pub(super) fn end_sent(&mut self, id: Id, context: &mut Context) {
+    pub(super) fn on_fin_sent(&mut self, id: Id, context: &mut Context) {
         self.machine.fin_sent();
-        self.end_flush_limit(&mut context.timers);
-        self.tell_end_passed(context);
+        self.flush_limit = None;
+        context.timers.clear(id, DeadlineKind::Close);
+        self.signal_end_passed(context);
         self.start_linger(id, context);
     }
 }

@@ -1,6 +1,6 @@
-//! The task that moves one TLS connection: socket to session and back, whole records at a time.
+//! The driver: the task that moves one TLS connection's bytes between the socket and the session, whole records at a time.
 //!
-//! What it needs to read and to encrypt into belongs to the thread that it runs on: an idle connection keeps neither.
+//! The buffers that it reads and encrypts into belong to the thread that it runs on, so an idle connection keeps none.
 
 mod traffic;
 
@@ -21,40 +21,45 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::connection::{Connection, Info, Output, forget_notes};
-use super::error::TlsError;
-use super::session::{CHUNK, INBOUND, Shared, announce, shut_down};
+use super::fault::Fault;
+use super::session::{INBOUND, PLAIN_CHUNK, SharedSession, Written, notify, shut_down};
+use crate::net::deadline::TimeLimit;
+use crate::net::hooks;
 use crate::net::panics::{caught, panic_message};
 use crate::net::send_queue::Piece;
-use crate::net::{SocketError, hooks};
 
-/// One read. Each has the system acknowledge, and an acknowledgement has the peer's next segments sent on this processor: a fifth of
-/// what a megabyte cost with a quarter of it. It still fits a second-level cache.
-const READ: usize = 256 * 1024;
-/// With less room than that nothing is read.
-const ROOM: usize = 64 * 1024;
-/// What a read may follow: a record that is not complete yet, or a handshake message of several (64 KiB at most).
-const INCOMING: usize = READ + 128 * 1024;
+/// The most that one read takes. Each read makes the system acknowledge, and each acknowledgement makes it send the peer's next segments
+/// on this processor: with a quarter of this size a megabyte cost a fifth more. This size still fits a second-level cache.
+const TLS_READ: usize = 256 * 1024;
+/// With less room than this nothing is read.
+const LEAST_ROOM: usize = 64 * 1024;
+/// The input buffer: one read, behind what it may have to follow (an incomplete record, or a handshake message of several records,
+/// 64 KiB at most).
+const INPUT: usize = TLS_READ + 128 * 1024;
 /// Plain bytes encrypted for one write: 256 KiB is where a larger write gains nothing.
-const BATCH: usize = 256 * 1024;
-/// Written bytes that the JavaScript thread is told of while more are to follow.
-const WORTH_TELLING: u64 = 128 * 1024;
+const ENCRYPTED_AT_ONCE: usize = 256 * 1024;
+/// Written bytes from which on the JavaScript thread is notified although more are to follow.
+const NOTIFY_WRITTEN: u64 = 128 * 1024;
 /// Rounds of reading and writing before other connections have their turn on this thread.
 const ROUNDS: usize = 8;
-/// How long a connection that failed waits for the peer to take the alert that says why: closing earlier might destroy it.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long a connection that failed waits for the peer to read the alert that says why: closing earlier might destroy the alert.
+const ALERT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long what was sent may take to leave after the environment has ended.
-const FAREWELL: Duration = Duration::from_secs(2);
-/// The peer's first bytes, kept to show what it speaks if not TLS.
-const FIRST: usize = 32;
+const EXIT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How many of the peer's first bytes are kept, to show what it speaks if that is not TLS.
+const FIRST_BYTES: usize = 32;
 
+/// Buffers of one thread, for whichever connection it works on.
 struct Scratch {
-    incoming: Vec<u8>,
-    out: Output,
+    /// Bytes from the system.
+    input: Vec<u8>,
+    /// Records for the system.
+    output: Output,
 }
 
 impl Scratch {
     fn new() -> Self {
-        Self { incoming: vec![0; INCOMING], out: Output::default() }
+        Self { input: vec![0; INPUT], output: Output::default() }
     }
 }
 
@@ -62,93 +67,96 @@ thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::new());
 }
 
-/// When a handshake has to be done.
-#[derive(Clone, Copy)]
-pub struct Limit {
-    /// The moment.
-    pub at: std::time::Instant,
-    /// As the user gave it, for the message.
-    pub milliseconds: u128,
-    /// It is connectTimeout's: "ETIMEDOUT". Otherwise the handshake's own.
-    pub is_connect: bool,
-}
-
-impl Limit {
-    /// What there is to tell once it has passed.
-    pub fn passed(self, remote: SocketAddr) -> SocketError {
-        if self.is_connect {
-            SocketError::TimedOut { address: remote, milliseconds: self.milliseconds }
-        } else {
-            SocketError::Tls { error: TlsError::timed_out(self.milliseconds), address: Some(remote) }
-        }
-    }
-}
-
-/// Moves one connection.
+/// Moves one connection's bytes.
 pub struct Driver {
     connection: Connection,
     stream: Arc<TcpStream>,
-    shared: Arc<Shared>,
+    shared: Arc<SharedSession>,
+    /// The peer, for errors.
     remote: SocketAddr,
-    limit: Option<Limit>,
-    /// Encrypted, and not taken by the system yet.
-    out: Vec<u8>,
-    written: usize,
-    /// Taken over, not encrypted yet.
+    /// When the handshake has to be done. `None`: no limit, or it is done.
+    limit: Option<TimeLimit>,
+    /// Records that the system has not taken yet, and how many bytes of them it has.
+    unwritten: Vec<u8>,
+    unwritten_start: usize,
+    /// Plain bytes taken over from the session and not encrypted yet.
     batch: VecDeque<Piece>,
-    /// Plain bytes that are the system's when all that is encrypted has been written, and how many of those were Blobs'.
-    in_flight: (u64, u64),
+    /// Plain bytes that are the system's when all that is encrypted has been written.
+    in_flight: Written,
+    /// Emptied memory of `batch`.
     spent: Vec<Vec<u8>>,
-    /// The beginning of a record.
+    /// The beginning of an incomplete record.
     partial: Vec<u8>,
+    /// Decrypted bytes that the session does not have yet.
     plain: Vec<Vec<u8>>,
+    /// The peer's first bytes, until the handshake is done.
     first: Vec<u8>,
+    /// The handshake is done.
     established: bool,
+    /// Its outcome, until the session has it.
     info: Option<Box<Info>>,
-    /// Reading is over: the peer has ended, or nothing can come any more.
-    ended: bool,
-    /// Not told yet.
-    fault: Option<(SocketError, bool)>,
+    /// Which directions are over.
+    ends: Ends,
+    /// What the session knows of `ends`.
+    reported: Ends,
+    /// Not reported yet.
+    fault: Option<Fault>,
+    /// The connection is lost, or TLS has failed: nothing is sent any more, but for an alert.
     lost: bool,
-    /// The peer is owed an alert.
+    /// The peer is to get an alert.
     alert: bool,
+    /// close_notify has been encrypted.
     close_notify: bool,
-    finished: bool,
     /// The handshake is not to be done any more: what still comes is dropped.
     given_up: bool,
-    /// Whether the session knows of these two.
-    told: (bool, bool),
-    /// Since when the socket has let go.
+    /// Since when the socket has released the connection.
     released: Option<Instant>,
+    /// An error was reported that turned out to be none: such reports are not waited for any more.
     ignores_errors: bool,
 }
 
+/// Which directions of a connection are over.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Ends {
+    /// The peer has ended, or nothing can come any more.
+    input: bool,
+    /// close_notify and FIN are on their way.
+    output: bool,
+}
+
+/// What the task does next.
 enum Outcome {
+    /// It waits for the socket, the session or the clock.
     Wait,
+    /// It goes on after other tasks.
     Yield,
+    /// It waits for the peer to read the alert, then ends.
     Linger,
+    /// It ends.
     Done,
 }
 
 /// What the session wants.
-struct Orders {
+struct Requests {
+    /// How many bytes may be read.
     room: usize,
+    /// close_notify and FIN follow now.
     finish: bool,
     gives_up: bool,
     released: bool,
-    farewell: bool,
+    flush_on_exit: bool,
     reset: bool,
 }
 
 impl Driver {
-    /// A driver for a connection that is about to begin its handshake.
+    /// A driver for a connection that is about to begin its handshake. `received`: bytes that came before.
     pub fn new(
         connection: Connection,
         stream: Arc<TcpStream>,
-        shared: Arc<Shared>,
+        shared: Arc<SharedSession>,
         remote: SocketAddr,
         received: Vec<u8>,
-        limit: Option<Limit>,
+        limit: Option<TimeLimit>,
     ) -> Self {
         Self {
             connection,
@@ -156,30 +164,29 @@ impl Driver {
             shared,
             remote,
             limit,
-            out: Vec::new(),
-            written: 0,
+            unwritten: Vec::new(),
+            unwritten_start: 0,
             batch: VecDeque::new(),
-            in_flight: (0, 0),
+            in_flight: Written::default(),
             spent: Vec::new(),
             partial: received,
             plain: Vec::new(),
             first: Vec::new(),
             established: false,
             info: None,
-            ended: false,
+            ends: Ends::default(),
+            reported: Ends::default(),
             fault: None,
             lost: false,
             alert: false,
             close_notify: false,
-            finished: false,
             given_up: false,
-            told: (false, false),
             released: None,
             ignores_errors: false,
         }
     }
 
-    /// Runs until both directions have ended, or the socket lets go. A panic becomes the socket's error, as everywhere.
+    /// Runs until both directions have ended, or the socket releases the connection. A panic becomes the socket's error.
     pub async fn run(self) {
         let shared = Arc::clone(&self.shared);
         if let Err(panic) = caught(self.work()).await {
@@ -194,7 +201,7 @@ impl Driver {
                 Outcome::Wait => {
                     self.rest();
                     if self.wait().await {
-                        self.time_is_up();
+                        self.on_deadline();
                     }
                 }
                 Outcome::Yield => tokio::task::yield_now().await,
@@ -205,7 +212,7 @@ impl Driver {
         }
     }
 
-    /// Works with the thread's memory. A panic leaves nothing in it that the next connection on this thread would find.
+    /// Works with the thread's buffers. After a panic they are made anew, so that the next connection finds nothing of this one's.
     fn with_scratch(&mut self, work: fn(&mut Self, &mut Scratch) -> Outcome) -> Outcome {
         SCRATCH.with_borrow_mut(|scratch| {
             catch_unwind(AssertUnwindSafe(|| work(self, scratch))).unwrap_or_else(|panic| {
@@ -216,10 +223,10 @@ impl Driver {
         })
     }
 
-    /// A client speaks first. A server may have been spoken to already; more than fits is no handshake.
+    /// A client speaks first. A server may have received something already; more than fits is no handshake.
     fn greet(&mut self, scratch: &mut Scratch) -> Outcome {
-        let length = self.partial.len().min(scratch.incoming.len());
-        scratch.incoming[..length].copy_from_slice(&self.partial[..length]);
+        let length = self.partial.len().min(scratch.input.len());
+        scratch.input[..length].copy_from_slice(&self.partial[..length]);
         self.partial.clear();
         self.process(scratch, length);
         self.pump(scratch)
@@ -227,30 +234,30 @@ impl Driver {
 
     fn pump(&mut self, scratch: &mut Scratch) -> Outcome {
         for _ in 0..ROUNDS {
-            let orders = self.exchange();
-            if orders.reset {
+            let requests = self.exchange();
+            if requests.reset {
                 return Outcome::Done;
             }
-            if orders.released && self.released.is_none() {
+            if requests.released && self.released.is_none() {
                 self.released = Some(Instant::now());
             }
-            if self.lost && self.ended {
+            if self.lost && self.ends.input {
                 return if self.alert { Outcome::Linger } else { Outcome::Done };
             }
-            if orders.gives_up && !self.established && !self.lost && !std::mem::replace(&mut self.given_up, true) {
+            if requests.gives_up && !self.established && !self.lost && !std::mem::replace(&mut self.given_up, true) {
                 shut_down(&self.stream);
-                self.finished = true;
+                self.ends.output = true;
                 self.limit = None;
             }
-            let mut busy = self.write(scratch, &orders);
+            let mut busy = self.write(scratch, &requests);
             if self.released.is_some() {
-                if self.lost || !orders.farewell || (self.is_idle() && (self.finished || !orders.finish)) {
+                if self.lost || !requests.flush_on_exit || (self.is_idle() && (self.ends.output || !requests.finish)) {
                     return Outcome::Done;
                 }
             } else {
-                busy |= self.read_up_to(orders.room, scratch);
+                busy |= self.read_up_to(requests.room, scratch);
             }
-            let settled = self.finished && self.ended && !self.has_news();
+            let settled = self.ends.output && self.ends.input && !self.has_news();
             if settled {
                 return Outcome::Done;
             }
@@ -263,75 +270,77 @@ impl Driver {
 
     /// Nothing waits to be encrypted or written.
     fn is_idle(&self) -> bool {
-        self.out.is_empty() && self.batch.is_empty()
+        self.unwritten.is_empty() && self.batch.is_empty()
     }
 
     fn has_news(&self) -> bool {
-        (self.ended, self.finished) != self.told
+        self.ends != self.reported
             || !self.plain.is_empty()
             || self.fault.is_some()
             || self.info.is_some()
-            || (self.is_idle() && self.in_flight.0 > 0)
+            || (self.is_idle() && self.in_flight.bytes > 0)
     }
 
-    /// Tells the session what has happened, and asks what it wants.
-    fn exchange(&mut self) -> Orders {
+    /// Reports to the session what has happened, and takes its requests.
+    fn exchange(&mut self) -> Requests {
         let mut state = self.shared.state();
-        let mut news = false;
+        let mut has_news = false;
         if let Some(info) = self.info.take() {
             state.info = Some(info);
-            news = true;
+            has_news = true;
         }
         if self.established && !self.plain.is_empty() {
             let bytes = self.plain.iter().map(Vec::len).sum();
-            for piece in self.plain.drain(..) {
-                append(&mut state.inbound, piece);
+            for chunk in self.plain.drain(..) {
+                append(&mut state.inbound, chunk);
             }
-            news |= self.shared.queued.fetch_add(bytes, SeqCst) == 0;
+            has_news |= self.shared.queued.fetch_add(bytes, SeqCst) == 0;
         }
-        if let Some((fault, truncated)) = self.fault.take() {
-            // What came first is what is told; behind a truncated end, a loss makes it more than that.
-            state.fault.get_or_insert(fault);
-            state.truncated = truncated;
-            news = true;
+        if let Some(fault) = self.fault.take() {
+            state.fault = Some(match state.fault.take() {
+                Some(first) => first.followed_by(fault),
+                None => fault,
+            });
+            has_news = true;
         }
-        (state.ended, state.finished) = (self.ended, self.finished);
-        news |= std::mem::replace(&mut self.told, (self.ended, self.finished)) != self.told;
-        if self.is_idle() && self.in_flight.0 > 0 {
-            let (bytes, of_blobs) = std::mem::take(&mut self.in_flight);
-            state.written += bytes;
-            state.written_of_blobs += of_blobs;
+        (state.ended, state.finished) = (self.ends.input, self.ends.output);
+        has_news |= std::mem::replace(&mut self.reported, self.ends) != self.ends;
+        if self.is_idle() && self.in_flight.bytes > 0 {
+            let Written { bytes, of_blobs } = std::mem::take(&mut self.in_flight);
+            state.written.bytes += bytes;
+            state.written.of_blobs += of_blobs;
             state.spent.append(&mut self.spent);
         }
         if self.established && self.is_idle() && !self.lost {
             std::mem::swap(&mut self.batch, &mut state.outbound);
             state.outbound_len = 0;
         }
-        state.writing = !self.is_idle() || self.in_flight.0 > 0;
-        news |= state.written >= WORTH_TELLING || (state.written > 0 && self.batch.is_empty());
-        news |= !self.batch.is_empty() && std::mem::take(&mut state.wants_room);
+        state.is_writing = !self.is_idle() || self.in_flight.bytes > 0;
+        let written = state.written.bytes;
+        has_news |= written >= NOTIFY_WRITTEN || (written > 0 && self.batch.is_empty());
+        has_news |= !self.batch.is_empty() && std::mem::take(&mut state.wants_room);
         let room = self.room();
-        let orders = Orders {
+        let requests = Requests {
             room,
             // Not before the last byte has been taken over.
             finish: state.finish && state.outbound.is_empty(),
             gives_up: state.gives_up,
             released: state.released,
-            farewell: state.farewell,
+            flush_on_exit: state.flush_on_exit,
             reset: state.reset,
         };
-        if news {
-            announce(state);
+        if has_news {
+            notify(state);
         }
-        orders
+        requests
     }
 
     /// How many bytes may be read before the session has to take some.
     fn room(&self) -> usize {
         let room = || INBOUND.saturating_sub(self.shared.queued.load(SeqCst));
-        if room() < ROOM {
+        if room() < LEAST_ROOM {
             self.shared.full.store(true, SeqCst);
-            // The session may have taken them meanwhile, and not have seen that there was somebody to tell.
+            // The session may have taken them meanwhile, without seeing that this task waits.
             if self.shared.queued.load(SeqCst) > INBOUND / 2 {
                 return 0;
             }
@@ -340,7 +349,7 @@ impl Driver {
         room()
     }
 
-    /// Lets go of what only a busy connection needs.
+    /// Frees what only a busy connection needs.
     fn rest(&mut self) {
         if self.partial.is_empty() {
             self.partial = Vec::new();
@@ -357,20 +366,20 @@ impl Driver {
         let stream = Arc::clone(&self.stream);
         let mut interest: Option<Interest> = None;
         let mut add = |more: Interest| interest = Some(interest.map_or(more, |interest| interest | more));
-        if !self.ended && !shared.full.load(SeqCst) && self.released.is_none() {
+        if !self.ends.input && !shared.full.load(SeqCst) && self.released.is_none() {
             add(Interest::READABLE);
         }
-        if !self.out.is_empty() {
+        if !self.unwritten.is_empty() {
             add(Interest::WRITABLE);
         }
         if !self.lost && !self.ignores_errors {
             add(Interest::ERROR);
         }
         let deadline = match self.released {
-            Some(since) => Some(since + FAREWELL),
+            Some(since) => Some(since + EXIT_TIMEOUT),
             None => self.limit.map(|limit| limit.at.into()),
         };
-        let mut notified = pin!(shared.notify.notified());
+        let mut notified = pin!(shared.wake.notified());
         let mut ready = pin!(async {
             match interest {
                 // Reading, where it is waited for, finds the error itself.
@@ -396,8 +405,8 @@ impl Driver {
             }
         })
         .await;
-        // Where nothing is read, for want of room or after the peer's end, a loss shows only so; and tokio tells of it until
-        // nobody waits for it any more.
+        // Where nothing is read, for want of room or after the peer's end, only this shows a loss. tokio reports it again and again
+        // until nobody waits for it any more.
         if is_error {
             match stream.take_error() {
                 Ok(Some(error)) => self.break_off("read", error),
@@ -407,15 +416,16 @@ impl Driver {
         is_late
     }
 
-    fn time_is_up(&mut self) {
+    /// The handshake's limit has passed, or the time for what was to leave on exit.
+    fn on_deadline(&mut self) {
         if self.released.is_some() {
             // What is left will not leave any more.
             self.lost = true;
-            self.ended = true;
+            self.ends.input = true;
         } else if let Some(limit) = self.limit.take() {
             self.lost = true;
-            self.ended = true;
-            self.fault = Some((limit.passed(self.remote), false));
+            self.ends.input = true;
+            self.fault = Some(Fault::Lost(limit.error(self.remote)));
         }
     }
 
@@ -439,15 +449,15 @@ impl Driver {
                 }
             }
         };
-        // Whether it was taken or not: that is all.
-        let _ = timeout(LAST_WORDS, drain).await;
+        // Whether the peer has read it or not, the connection ends.
+        let _ = timeout(ALERT_TIMEOUT, drain).await;
     }
 }
 
 /// Puts a chunk behind the others, or a small one into the last.
 fn append(inbound: &mut VecDeque<Vec<u8>>, chunk: Vec<u8>) {
     match inbound.back_mut() {
-        Some(last) if chunk.len() <= CHUNK / 16 && last.capacity() - last.len() >= chunk.len() => {
+        Some(last) if chunk.len() <= PLAIN_CHUNK / 16 && last.capacity() - last.len() >= chunk.len() => {
             last.extend_from_slice(&chunk);
             super::session::put_back(chunk);
         }

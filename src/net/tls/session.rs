@@ -1,5 +1,6 @@
 //! One TLS connection as the JavaScript thread sees it: a stream of plain bytes that never blocks. A task of the shared
-//! runtime (`driver`) does the rest; both meet in [`Shared`], under a lock that is held over neither cryptography nor I/O.
+//! runtime (`driver`) encrypts, decrypts and does the I/O. Both sides meet in [`SharedSession`], under a lock that neither holds
+//! during cryptography or I/O.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSliceMut};
@@ -14,228 +15,261 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use super::connection::Info;
-use super::courier::Courier;
+use super::fault::Fault;
+use super::wake_batcher::WakeBatcher;
 use crate::net::memory::{self, NoMemory};
 use crate::net::send_queue::{Piece, Pool, SendQueue};
 use crate::net::unacknowledged::unacknowledged;
 use crate::net::{Id, SocketError};
 
-/// Decrypted bytes that wait for a reader: beyond that nothing is read, and TCP pushes back (R-listen).
+/// Decrypted bytes that may wait for a reader: with more than that nothing is read, and TCP pushes back (R-listen).
 pub const INBOUND: usize = 256 * 1024;
-/// Bytes handed over to be encrypted. The rest waits in the socket's own queue, where a Blob's next piece is asked for.
+/// Bytes that may be handed over to be encrypted. The rest waits in the socket's own queue, where a Blob's next piece is asked for.
 const OUTBOUND: usize = 256 * 1024;
 /// Plain bytes are collected in chunks of this size, and one chunk is one message.
-pub const CHUNK: usize = 64 * 1024;
-/// Free chunks kept for all connections of the process: 4 MiB.
-const FREE_CHUNKS: usize = 64;
+pub const PLAIN_CHUNK: usize = 64 * 1024;
+/// Free chunks that the process keeps for all connections: 4 MiB.
+const FREE_PLAIN_CHUNKS: usize = 64;
 
-/// Whom a task tells that there is news.
+/// Whom a task notifies when there is news.
 pub enum Target {
     /// Nobody yet.
     None,
     /// A socket.
-    Socket(Id, Arc<Courier>),
-    /// A server, under this number of the handshake.
-    Server(Id, Arc<Courier>, Arc<Mutex<Vec<usize>>>, usize),
+    Socket(Id, Arc<WakeBatcher>),
+    /// A server. The handshake's number goes into the list of those that are done.
+    Server { id: Id, batcher: Arc<WakeBatcher>, done: Arc<Mutex<Vec<usize>>>, number: usize },
 }
 
-/// What both sides know.
-pub struct State {
+/// What the driver and the session know of each other. Each field says who writes it.
+pub struct SessionState {
+    /// Session: whom to notify.
     pub target: Target,
-    /// The target has been told, and has not looked yet.
-    pub announced: bool,
-    /// The handshake is done: what there is to tell, until it is taken.
+    /// The target has been notified and has not looked yet.
+    pub is_notified: bool,
+    /// Driver: the handshake is done; its outcome, until the session takes it.
     pub info: Option<Box<Info>>,
-    /// Failed or lost.
-    pub fault: Option<SocketError>,
-    /// The fault is a FIN without close_notify.
-    pub truncated: bool,
-    /// Nothing will follow what is in `inbound`: close_notify, or a fault.
+    /// Driver: the connection failed or is lost; the session takes it.
+    pub fault: Option<Fault>,
+    /// Driver: nothing follows what is in `inbound` (close_notify, or a fault).
     pub ended: bool,
+    /// Driver: decrypted bytes.
     pub inbound: VecDeque<Vec<u8>>,
+    /// Session: plain bytes to be encrypted, and how many they are.
     pub outbound: VecDeque<Piece>,
     pub outbound_len: usize,
-    /// The task has taken bytes that the system does not have yet.
-    pub writing: bool,
-    /// Bytes of `outbound` that the system has since the last look, and how many of those were Blobs'.
-    pub written: u64,
-    pub written_of_blobs: u64,
-    /// Emptied memory of `outbound`, to go back where it came from.
+    /// Driver: it has taken bytes that the system does not have yet.
+    pub is_writing: bool,
+    /// Driver: bytes of `outbound` that the system got since the session's last look.
+    pub written: Written,
+    /// Driver: emptied memory of `outbound`, to go back to the pool that it came from.
     pub spent: Vec<Vec<u8>>,
-    /// close_notify and FIN are to follow the last byte; they have.
+    /// Session: close_notify and FIN are to follow the last byte.
     pub finish: bool,
+    /// Driver: they are on their way.
     pub finished: bool,
-    /// More waits in the socket's queue.
+    /// Session: more waits in the socket's queue.
     pub wants_room: bool,
-    /// close_notify cannot be waited for: where the handshake is not done, FIN is enough.
+    /// Session: a handshake that is not done need not be done any more; FIN is enough.
     pub gives_up: bool,
-    /// The socket has let go; what was handed over is to leave all the same; with RST.
+    /// Session: the socket has dropped it.
     pub released: bool,
-    pub farewell: bool,
+    /// Session: the environment ends, and what was handed over is to leave all the same.
+    pub flush_on_exit: bool,
+    /// Session: the connection ends with RST.
     pub reset: bool,
 }
 
 /// Where the two sides meet.
-pub struct Shared {
-    state: Mutex<State>,
-    /// Decrypted bytes that the socket has not had yet: those in `inbound`, and those that the session has taken out.
+pub struct SharedSession {
+    state: Mutex<SessionState>,
+    /// Decrypted bytes that the socket has not read yet: those in `inbound`, and those that the session has taken out.
     pub queued: AtomicUsize,
     /// The task has stopped reading for want of room.
     pub full: AtomicBool,
     /// Bytes of TLS records that the system has taken.
     pub sent: AtomicU64,
     /// Wakes the task.
-    pub notify: Notify,
+    pub wake: Arc<Notify>,
 }
 
-impl Shared {
+impl SharedSession {
     /// The state. A panic under the lock leaves it as it was: every step in it is whole.
-    pub fn state(&self) -> MutexGuard<'_, State> {
+    pub fn state(&self) -> MutexGuard<'_, SessionState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The task has panicked: the connection is lost, and what was received and not handed over is not to be believed.
+    /// The task has panicked: the connection is lost, and nothing that it decrypted and did not hand over can be trusted.
     pub fn break_down(&self, message: String) {
         let mut state = self.state();
-        // What is told already comes first; behind it nothing follows.
-        state.fault.get_or_insert(SocketError::Panic { message });
-        state.truncated = false;
+        // A fault from before comes first; nothing follows it.
+        let first = state.fault.take().map(Fault::into_error);
+        state.fault = Some(Fault::Lost(first.unwrap_or(SocketError::Panic { message })));
         state.ended = true;
-        state.writing = false;
-        announce(state);
+        state.is_writing = false;
+        notify(state);
     }
 }
 
-/// Notes for the target that there is news, unless it is about to look anyway.
-pub fn announce(mut state: MutexGuard<'_, State>) {
-    if state.announced {
+/// Notifies the target that there is news, unless it is about to look anyway.
+pub fn notify(mut state: MutexGuard<'_, SessionState>) {
+    if state.is_notified {
         return;
     }
     match &state.target {
         Target::None => {}
-        Target::Socket(id, courier) => {
-            let (id, courier) = (*id, Arc::clone(courier));
-            state.announced = true;
+        Target::Socket(id, batcher) => {
+            let (id, batcher) = (*id, Arc::clone(batcher));
+            state.is_notified = true;
             drop(state);
-            courier.post(id);
+            batcher.post(id);
         }
-        Target::Server(id, courier, done, key) => {
+        Target::Server { id, batcher, done, number } => {
             if state.info.is_none() && state.fault.is_none() {
                 return;
             }
-            let (id, courier, done, key) = (*id, Arc::clone(courier), Arc::clone(done), *key);
-            state.announced = true;
+            let (id, batcher, done, number) = (*id, Arc::clone(batcher), Arc::clone(done), *number);
+            state.is_notified = true;
             drop(state);
-            done.lock().unwrap_or_else(PoisonError::into_inner).push(key);
-            courier.post(id);
+            done.lock().unwrap_or_else(PoisonError::into_inner).push(number);
+            batcher.post(id);
         }
     }
 }
 
-/// The JavaScript thread's end of a TLS connection. Dropped, it lets the connection go.
+/// The JavaScript thread's end of a TLS connection. Dropped, it releases the connection.
 pub struct Session {
-    shared: Arc<Shared>,
+    shared: Arc<SharedSession>,
     stream: Arc<TcpStream>,
-    /// Taken out of `inbound`, all at once; of the first one, this many bytes have been read.
-    taken: VecDeque<Vec<u8>>,
+    /// Chunks taken out of `inbound`, all at once.
+    chunks: VecDeque<Vec<u8>>,
+    /// How many bytes of the first chunk have been read.
     start: usize,
-    /// The task waits for room, and there is some.
-    reads_on: bool,
-    courier: Arc<Courier>,
+    /// The task waits for room, there is some, and it has not been woken yet.
+    wakes_reader: bool,
+    batcher: Arc<WakeBatcher>,
 }
 
 /// What has happened since the last look.
-pub struct News {
+pub struct SessionNews {
     /// The handshake is done.
     pub info: Option<Box<Info>>,
-    /// Failed or lost; the flag says that it is a FIN without close_notify.
-    pub fault: Option<(SocketError, bool)>,
-    /// Bytes that the system has got, and how many of those were Blobs'.
-    pub written: (u64, u64),
+    /// The connection failed or is lost.
+    pub fault: Option<Fault>,
+    /// Bytes that the system has got.
+    pub written: Written,
     /// More can be handed over.
     pub has_room: bool,
-    /// There are bytes, or their end.
+    /// There are bytes to read, or their end.
     pub readable: bool,
     /// close_notify and FIN are on their way.
     pub finished: bool,
 }
 
+/// Plain bytes that have become the system's.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Written {
+    /// How many.
+    pub bytes: u64,
+    /// How many of those came from Blobs.
+    pub of_blobs: u64,
+}
+
+/// What waits to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// Bytes.
+    Bytes,
+    /// Bytes, and nothing follows them.
+    BytesAndEnd,
+    /// Only the peer's end.
+    End,
+    /// Nothing yet.
+    Nothing,
+}
+
 impl Session {
     /// A connection whose task is about to start.
-    pub fn new(stream: TcpStream, target: Target, courier: Arc<Courier>) -> (Self, Arc<Shared>, Arc<TcpStream>) {
-        courier.add();
-        let state = State {
+    pub fn new(
+        stream: TcpStream,
+        target: Target,
+        batcher: Arc<WakeBatcher>,
+    ) -> (Self, Arc<SharedSession>, Arc<TcpStream>) {
+        batcher.add_connection();
+        let state = SessionState {
             target,
-            announced: false,
+            is_notified: false,
             info: None,
             fault: None,
-            truncated: false,
             ended: false,
             inbound: VecDeque::new(),
             outbound: VecDeque::new(),
             outbound_len: 0,
-            writing: false,
-            written: 0,
-            written_of_blobs: 0,
+            is_writing: false,
+            written: Written::default(),
             spent: Vec::new(),
             finish: false,
             finished: false,
             wants_room: false,
             gives_up: false,
             released: false,
-            farewell: false,
+            flush_on_exit: false,
             reset: false,
         };
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(SharedSession {
             state: Mutex::new(state),
             queued: AtomicUsize::new(0),
             full: AtomicBool::new(false),
             sent: AtomicU64::new(0),
-            notify: Notify::new(),
+            wake: Arc::default(),
         });
         let stream = Arc::new(stream);
         let session = Self {
             shared: Arc::clone(&shared),
             stream: Arc::clone(&stream),
-            taken: VecDeque::new(),
+            chunks: VecDeque::new(),
             start: 0,
-            reads_on: false,
-            courier,
+            wakes_reader: false,
+            batcher,
         };
         (session, shared, stream)
     }
 
-    /// From now on the news is for this socket. It has to look at once.
+    /// From now on the news is for this socket, which has to look at once.
     pub fn assign(&self, id: Id) {
-        self.shared.state().target = Target::Socket(id, Arc::clone(&self.courier));
+        self.shared.state().target = Target::Socket(id, Arc::clone(&self.batcher));
     }
 
-    /// Looks.
-    pub fn news(&self, pool: &mut Pool) -> News {
+    /// Takes what has happened since the last look.
+    pub fn news(&self, pool: &mut Pool) -> SessionNews {
         let mut state = self.shared.state();
-        state.announced = false;
-        if matches!(state.target, Target::Server(..)) {
+        state.is_notified = false;
+        if matches!(state.target, Target::Server { .. }) {
             // Its number may soon be another handshake's.
             state.target = Target::None;
         }
         for memory in state.spent.drain(..) {
             pool.put_back(memory);
         }
-        let truncated = state.truncated;
-        News {
+        SessionNews {
             info: state.info.take(),
-            fault: state.fault.take().map(|fault| (fault, truncated)),
-            written: (std::mem::take(&mut state.written), std::mem::take(&mut state.written_of_blobs)),
+            fault: state.fault.take(),
+            written: std::mem::take(&mut state.written),
             has_room: state.outbound_len < OUTBOUND,
             readable: state.ended || self.shared.queued.load(SeqCst) > 0,
             finished: state.finished,
         }
     }
 
-    /// Whether there are bytes to be read, and whether nothing will follow them. (A fault that is still to be told is no end.)
-    pub fn waiting(&self) -> (bool, bool) {
+    /// What waits to be read. (A fault that has not been reported yet is no end.)
+    pub fn waiting(&self) -> Waiting {
         let state = self.shared.state();
-        (self.shared.queued.load(SeqCst) > 0, state.ended && state.fault.is_none())
+        match (self.shared.queued.load(SeqCst) > 0, state.ended && state.fault.is_none()) {
+            (true, false) => Waiting::Bytes,
+            (true, true) => Waiting::BytesAndEnd,
+            (false, true) => Waiting::End,
+            (false, false) => Waiting::Nothing,
+        }
     }
 
     /// Reads as from a socket that does not block: 0 is the peer's end.
@@ -248,10 +282,10 @@ impl Session {
             }
             let state = self.shared.state();
             if !state.inbound.is_empty() {
-                // They came meanwhile, and the end perhaps with them.
+                // They came meanwhile, perhaps together with the end.
                 continue;
             }
-            // A fault that is still to be told is no end.
+            // A fault that has not been reported yet is no end.
             return if state.ended && state.fault.is_none() { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
         }
     }
@@ -260,8 +294,8 @@ impl Session {
         let mut total = 0;
         for slice in slices {
             let mut room = &mut slice[..];
-            while !room.is_empty() && self.has_taken() {
-                let Some(chunk) = self.taken.front() else { break };
+            while !room.is_empty() && self.has_chunks() {
+                let Some(chunk) = self.chunks.front() else { break };
                 let rest = &chunk[self.start..];
                 let length = rest.len().min(room.len());
                 let (filled, left) = room.split_at_mut(length);
@@ -270,7 +304,7 @@ impl Session {
                 total += length;
                 self.start += length;
                 if self.start == chunk.len()
-                    && let Some(chunk) = self.taken.pop_front()
+                    && let Some(chunk) = self.chunks.pop_front()
                 {
                     self.start = 0;
                     put_back(chunk);
@@ -280,45 +314,49 @@ impl Session {
         total
     }
 
-    /// Takes out what there is, where everything taken before has been read.
-    fn has_taken(&mut self) -> bool {
-        if self.taken.is_empty() && self.shared.queued.load(SeqCst) > 0 {
-            std::mem::swap(&mut self.taken, &mut self.shared.state().inbound);
+    /// Whether there are bytes. Takes all chunks out of `inbound`, where those from before have been read.
+    fn has_chunks(&mut self) -> bool {
+        if self.chunks.is_empty() && self.shared.queued.load(SeqCst) > 0 {
+            std::mem::swap(&mut self.chunks, &mut self.shared.state().inbound);
         }
-        !self.taken.is_empty()
+        !self.chunks.is_empty()
     }
 
     /// So many bytes wait no more: the task may read on.
     fn give_room(&mut self, bytes: usize) {
         let left = self.shared.queued.fetch_sub(bytes, SeqCst) - bytes;
-        self.reads_on |= left <= INBOUND / 2 && self.shared.full.swap(false, SeqCst);
+        self.wakes_reader |= left <= INBOUND / 2 && self.shared.full.swap(false, SeqCst);
     }
 
-    /// The task has room to read on: it is told at the end of the turn, so that it does not take the processor before.
-    pub fn tell_of_room(&mut self, kicks: &mut Vec<Arc<Shared>>) {
-        if std::mem::take(&mut self.reads_on) {
-            kicks.push(Arc::clone(&self.shared));
+    /// Wakes the task where it waited for room and there is some: at the end of the turn, so that it does not take the processor before.
+    pub fn wake_reader(&mut self, pending_wakes: &mut Vec<Arc<Notify>>) {
+        if std::mem::take(&mut self.wakes_reader) {
+            pending_wakes.push(Arc::clone(&self.shared.wake));
         }
     }
 
-    /// Drops the bytes that wait. Returns whether there were any, and whether nothing will follow them.
-    pub fn discard(&mut self) -> (bool, bool) {
+    /// Drops the bytes that wait. Returns what there was.
+    pub fn discard(&mut self) -> Waiting {
         let mut state = self.shared.state();
         let chunks = std::mem::take(&mut state.inbound);
         let ended = state.ended && state.fault.is_none();
         drop(state);
-        let bytes: usize = chunks.iter().chain(&self.taken).map(Vec::len).sum::<usize>() - self.start;
+        let bytes: usize = chunks.iter().chain(&self.chunks).map(Vec::len).sum::<usize>() - self.start;
         self.start = 0;
         if bytes > 0 {
             self.give_room(bytes);
         }
-        chunks.into_iter().chain(self.taken.drain(..)).for_each(put_back);
-        (bytes > 0, ended)
+        chunks.into_iter().chain(self.chunks.drain(..)).for_each(put_back);
+        match (bytes > 0, ended) {
+            (true, false) => Waiting::Bytes,
+            (true, true) => Waiting::BytesAndEnd,
+            (false, true) => Waiting::End,
+            (false, false) => Waiting::Nothing,
+        }
     }
 
-    /// Hands over what can be written of `queue`; the task is told by `kicks`, at the end of the turn. Returns whether there is
-    /// room for more.
-    pub fn write(&self, queue: &mut SendQueue, kicks: &mut Vec<Arc<Shared>>) -> bool {
+    /// Hands over what can be written of `queue`. The task is woken at the end of the turn. Returns whether there is room for more.
+    pub fn write(&self, queue: &mut SendQueue, pending_wakes: &mut Vec<Arc<Notify>>) -> bool {
         let mut state = self.shared.state();
         let before = state.outbound_len;
         while state.outbound_len < OUTBOUND {
@@ -330,7 +368,7 @@ impl Session {
         state.wants_room = queue.is_ready();
         drop(state);
         if wrote {
-            kicks.push(Arc::clone(&self.shared));
+            pending_wakes.push(Arc::clone(&self.shared.wake));
         }
         room
     }
@@ -338,28 +376,28 @@ impl Session {
     /// close_notify and FIN are to follow the last byte.
     pub fn finish(&self) {
         self.shared.state().finish = true;
-        self.shared.notify.notify_one();
+        self.shared.wake.notify_one();
     }
 
-    /// Where the handshake is not done it need not be any more: the end is a plain FIN.
+    /// A handshake that is not done need not be done any more: the end is a plain FIN.
     pub fn give_up(&self) {
         self.shared.state().gives_up = true;
-        self.shared.notify.notify_one();
+        self.shared.wake.notify_one();
     }
 
-    /// Lets go with RST.
+    /// Ends the connection with RST.
     pub fn reset(self) {
-        // Here, since the task may be busy: failing that, the peer sees FIN.
+        // Here, since the task may be busy. Where this fails, the peer sees FIN.
         let _ = SockRef::from(&*self.stream).set_linger(Some(Duration::ZERO));
         self.shared.state().reset = true;
     }
 
     /// The environment ends: what was handed over is to leave all the same.
-    pub fn farewell(&self) {
-        self.shared.state().farewell = true;
+    pub fn flush_on_exit(&self) {
+        self.shared.state().flush_on_exit = true;
     }
 
-    /// RST, whenever it is let go.
+    /// The connection ends with RST, whenever that is.
     pub fn reset_at_end(&self) {
         let _ = SockRef::from(&*self.stream).set_linger(Some(Duration::ZERO));
     }
@@ -369,33 +407,33 @@ impl Session {
         self.shared.sent.load(Relaxed)
     }
 
-    /// How many of those the peer has not acknowledged, where the system tells.
+    /// How many of those the peer has not acknowledged. `None`: the system does not say.
     pub fn unacknowledged(&self) -> Option<u64> {
         unacknowledged(&SockRef::from(&*self.stream))
     }
 
-    /// Our end of the connection, and the peer's.
+    /// Our end of the connection.
     pub fn local_address(&self) -> Option<SocketAddr> {
         self.stream.local_addr().ok()
     }
 
-    /// Something is handed over that the system does not have yet.
+    /// Whether something was handed over that the system does not have yet.
     pub fn is_busy(&self) -> bool {
         let state = self.shared.state();
-        state.fault.is_none() && (state.outbound_len > 0 || state.writing || (state.finish && !state.finished))
+        state.fault.is_none() && (state.outbound_len > 0 || state.is_writing || (state.finish && !state.finished))
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.courier.remove();
+        self.batcher.remove_connection();
         let mut state = self.shared.state();
         state.released = true;
         state.target = Target::None;
         let chunks = std::mem::take(&mut state.inbound);
         drop(state);
-        chunks.into_iter().chain(self.taken.drain(..)).for_each(put_back);
-        self.shared.notify.notify_one();
+        chunks.into_iter().chain(self.chunks.drain(..)).for_each(put_back);
+        self.shared.wake.notify_one();
     }
 }
 
@@ -405,25 +443,26 @@ pub fn shut_down(stream: &TcpStream) {
     let _ = SockRef::from(stream).shutdown(Shutdown::Write);
 }
 
+/// Free chunks of the process.
 static FREE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
 /// An empty chunk for `length` bytes at least, if they fit one.
 pub fn chunk(length: usize) -> Result<Vec<u8>, NoMemory> {
-    if length < CHUNK / 16 {
+    if length < PLAIN_CHUNK / 16 {
         return memory::vec(length);
     }
     let free = FREE.lock().unwrap_or_else(PoisonError::into_inner).pop();
-    free.map_or_else(|| memory::vec(CHUNK), Ok)
+    free.map_or_else(|| memory::vec(PLAIN_CHUNK), Ok)
 }
 
 /// A chunk that is not needed any more.
 pub fn put_back(mut chunk: Vec<u8>) {
-    if chunk.capacity() != CHUNK {
+    if chunk.capacity() != PLAIN_CHUNK {
         return;
     }
     chunk.clear();
     let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
-    if free.len() < FREE_CHUNKS {
+    if free.len() < FREE_PLAIN_CHUNKS {
         free.push(chunk);
     }
 }

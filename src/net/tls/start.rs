@@ -8,12 +8,14 @@ use rustls::pki_types::ServerName;
 
 use super::config::{self, ClientSetup, ServerSetup};
 use super::connection::Connection;
-use super::courier::Courier;
-use super::driver::{Driver, Limit};
+use super::driver::Driver;
 use super::error::TlsError;
 use super::options::SecureOptions;
 use super::session::{Session, Target};
-use crate::net::{SocketError, runtime};
+use super::wake_batcher::WakeBatcher;
+use crate::net::SocketError;
+use crate::net::deadline::TimeLimit;
+use crate::net::runtime::runtime;
 
 /// Which end of TLS this is, and what it goes by. Checked: only the peer can still make it fail.
 #[derive(Clone, Debug)]
@@ -40,15 +42,15 @@ pub fn server_context(options: &SecureOptions) -> Result<ServerContext, SocketEr
     config::server(options).map(ServerContext).map_err(|error| SocketError::Tls { error, address: None })
 }
 
-/// Takes the connection over, with the bytes that were `received` already, and begins the handshake. The news is for `target`.
+/// Takes the connection over, with the bytes that were `received` already, and begins the handshake. Its task notifies `target`.
 pub fn start(
     stream: mio::net::TcpStream,
     role: &Role,
     remote: SocketAddr,
     received: Vec<u8>,
-    limit: Option<Limit>,
+    limit: Option<TimeLimit>,
     target: Target,
-    courier: &Arc<Courier>,
+    batcher: &Arc<WakeBatcher>,
 ) -> Result<Session, SocketError> {
     let failed = |error: io::Error| SocketError::system_at("socket", remote, error);
     let runtime = runtime()?;
@@ -60,7 +62,7 @@ pub fn start(
     };
     let connection =
         connection.map_err(|error| SocketError::Tls { error: TlsError::from_rustls(&error), address: Some(remote) })?;
-    let (session, shared, stream) = Session::new(stream, target, Arc::clone(courier));
+    let (session, shared, stream) = Session::new(stream, target, Arc::clone(batcher));
     runtime.spawn(Driver::new(connection, stream, shared, remote, received, limit).run());
     Ok(session)
 }

@@ -1,13 +1,17 @@
 //! What JavaScript calls on one socket, by its number.
 
+use std::time::{Duration, Instant};
+
 use super::Net;
-use crate::net::Id;
 use crate::net::any_socket::AnySocket;
 use crate::net::context::Context;
-use crate::net::hooks;
+use crate::net::deadline::DeadlineKind;
+use crate::net::pending_operation::PendingOperation;
+use crate::net::resolver::{self, Family};
 use crate::net::tcp_server_socket::TcpServerSocket;
 use crate::net::tcp_socket::TcpSocket;
 use crate::net::udp_socket::UdpSocket;
+use crate::net::{Id, SocketError, hooks};
 use crate::proto::{Intake, ReadyState};
 
 impl Net {
@@ -17,7 +21,7 @@ impl Net {
             AnySocket::Tcp(tcp) => Some(f(tcp, context)),
             _ => None,
         });
-        self.pass_notes();
+        self.deliver_relay_signals();
         result.flatten()
     }
 
@@ -39,19 +43,35 @@ impl Net {
         .flatten()
     }
 
-    /// Tells a socket which listeners it has, and has it looked after if that makes it want something.
+    /// Which listeners a socket has. Where it wants bytes or connections now, the next turn steps it.
     pub fn listen(&mut self, id: Id, data: bool, half_close: bool) {
         self.with(id, |socket, id, context| {
             match socket {
                 AnySocket::Tcp(tcp) => tcp.machine.listen(data, half_close),
                 AnySocket::Udp(udp) => udp.listening = data,
                 AnySocket::Server(server) => server.listening = data,
-                AnySocket::Errand(_) | AnySocket::Broken(_) => {}
+                AnySocket::Operation(_) | AnySocket::Broken(_) => {}
             }
             if data {
                 socket.schedule(id, context);
             }
         });
+    }
+
+    /// Asks the system for a host's addresses. An event gives the answer, unless the operation is closed before.
+    pub fn open_lookup(&mut self, owner: u32, host: &str, family: Family) -> Result<Id, SocketError> {
+        self.open(owner, |id, context| {
+            let pending = resolver::ask(host, family, id, &context.inbox)?;
+            Ok(AnySocket::Operation(PendingOperation::lookup(pending)))
+        })
+    }
+
+    /// Emits one event, `after` from now: never earlier, and a little later where it is a second or more.
+    pub fn open_timer(&mut self, owner: u32, after: Duration) -> Result<Id, SocketError> {
+        self.open(owner, |id, context| {
+            context.timers.set(id, DeadlineKind::Timer, Instant::now(), after);
+            Ok(AnySocket::Operation(PendingOperation::timer()))
+        })
     }
 
     /// From now on a TCP socket reports the peer's end also where no `halfclose` fires (R-once).
@@ -70,7 +90,7 @@ impl Net {
             AnySocket::Tcp(tcp) => tcp.machine.suspend(),
             AnySocket::Udp(udp) => udp.suspended = true,
             AnySocket::Server(server) => server.suspended = true,
-            AnySocket::Errand(_) | AnySocket::Broken(_) => {}
+            AnySocket::Operation(_) | AnySocket::Broken(_) => {}
         });
     }
 
@@ -81,7 +101,7 @@ impl Net {
                 AnySocket::Tcp(tcp) => tcp.machine.resume(),
                 AnySocket::Udp(udp) => udp.suspended = false,
                 AnySocket::Server(server) => server.suspended = false,
-                AnySocket::Errand(_) | AnySocket::Broken(_) => {}
+                AnySocket::Operation(_) | AnySocket::Broken(_) => {}
             }
             socket.schedule(id, context);
         });
@@ -109,7 +129,7 @@ impl Net {
     /// A server's `connections`.
     pub fn connections(&self, id: Id) -> u32 {
         match self.sockets.get(id.index()).filter(|entry| entry.id == id).map(|entry| &entry.socket) {
-            Some(AnySocket::Server(server)) => server.seats.taken(),
+            Some(AnySocket::Server(server)) => server.permits.open(),
             _ => 0,
         }
     }
@@ -125,18 +145,18 @@ impl Net {
                 }
                 AnySocket::Udp(udp) => udp.close(id, context),
                 AnySocket::Server(server) => server.close(id, context),
-                AnySocket::Errand(_) => true,
+                AnySocket::Operation(_) => true,
                 AnySocket::Broken(_) => false,
             }
         });
-        self.pass_notes();
+        self.deliver_relay_signals();
         match gone {
             Some(true) => {
                 self.remove(id);
                 true
             }
             Some(false) => false,
-            // One that has failed meanwhile still tells of it.
+            // One that has just broken down still emits its error.
             None => self.owner(id).is_none(),
         }
     }

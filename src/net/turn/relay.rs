@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use super::Net;
 use crate::net::any_socket::AnySocket;
-use crate::net::event::Place;
+use crate::net::event::Payload;
 use crate::net::{Id, SocketError, relay_task};
 use crate::proto::ReadyState;
 
@@ -25,7 +25,7 @@ impl Net {
             self.tcp(one, |tcp, context| tcp.begin_relay(other, room, one, context)).unwrap_or_default()
         });
         for ((from, to), bytes) in [(a, b), (b, a)].into_iter().zip(held) {
-            let room = self.tcp(to, |tcp, context| tcp.take_relayed(&bytes, to, context));
+            let room = self.tcp(to, |tcp, context| tcp.accept_relayed(&bytes, to, context));
             if room == Some(false) {
                 self.tcp(from, |tcp, _| tcp.hold_up());
             }
@@ -34,7 +34,7 @@ impl Net {
         Ok(())
     }
 
-    /// Has a task move the bytes of a relay, where it can.
+    /// Gives a relay's connections to a task that moves the bytes, where one can.
     fn lend_to_task(&mut self, a: Id, b: Id) {
         let can = |net: &mut Self, id| net.tcp(id, |tcp, _| tcp.can_lend()) == Some(true);
         if !can(self, a) || !can(self, b) {
@@ -55,27 +55,28 @@ impl Net {
     }
 
     /// Hands what was read from one socket of a relay to the other. Returns whether that has room for more.
-    pub(super) fn pass_on(&mut self, place: Place, to: Id) -> bool {
+    pub(super) fn pass_on(&mut self, payload: Payload, to: Id) -> bool {
         // Taken out, since writing needs the context as well.
         let (buffer, held) = (std::mem::take(&mut self.context.buffer), std::mem::take(&mut self.context.held));
-        let bytes = match place {
-            Place::Shared { start, len } => &buffer[start..start + len],
-            Place::Held => &held[..],
-            Place::Block { .. } => &[],
+        let bytes = match payload {
+            Payload::ReadBuffer { start, len } => &buffer[start..start + len],
+            Payload::Held => &held[..],
+            Payload::Block { .. } => &[],
         };
-        let room = catch_unwind(AssertUnwindSafe(|| self.tcp(to, |tcp, context| tcp.take_relayed(bytes, to, context))));
+        let room =
+            catch_unwind(AssertUnwindSafe(|| self.tcp(to, |tcp, context| tcp.accept_relayed(bytes, to, context))));
         (self.context.buffer, self.context.held) = (buffer, held);
         let room = room.unwrap_or_else(|panic| resume_unwind(panic));
-        // Where there is no such socket, the bytes have nowhere to go: this one is about to hear of it.
+        // Where the other socket is gone, the bytes have nowhere to go: a signal about that is under way.
         room.unwrap_or(true)
     }
 
-    /// Tells relayed sockets what the other one has noted.
-    pub(super) fn pass_notes(&mut self) {
-        while let Some((id, note)) = self.context.notes.pop() {
+    /// Delivers what relayed sockets report to each other.
+    pub(super) fn deliver_relay_signals(&mut self) {
+        while let Some((id, signal)) = self.context.relay_signals.pop() {
             self.with(id, |socket, id, context| {
                 if let AnySocket::Tcp(tcp) = socket {
-                    tcp.on_note(note, id, context);
+                    tcp.on_relay_signal(signal, id, context);
                 }
             });
         }

@@ -1,42 +1,42 @@
-//! The two directions of a connection: what was sent is encrypted and written, what comes is read and decrypted, and what of it
-//! is a fault.
+//! The two directions of a connection: plain bytes are encrypted and written; records are read and decrypted; what fails is a fault.
 
 use std::io::{self, ErrorKind};
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{BATCH, Driver, FIRST, Orders, READ, ROOM, Scratch, shut_down};
+use super::{Driver, ENCRYPTED_AT_ONCE, FIRST_BYTES, LEAST_ROOM, Requests, Scratch, TLS_READ, shut_down};
 use crate::net::memory::{self, NoMemory};
 use crate::net::tls::connection::{FRAGMENT, OVERHEAD};
 use crate::net::tls::error::TlsError;
-use crate::net::tls::session::{CHUNK, chunk};
+use crate::net::tls::fault::Fault;
+use crate::net::tls::session::{PLAIN_CHUNK, chunk};
 use crate::net::{SocketError, errno, hooks};
 
-/// What one write may become: a batch in full records, and close_notify.
-const MOST: usize = BATCH + (BATCH / FRAGMENT + 8) * OVERHEAD;
+/// The most that one write may become: a batch in full records, and close_notify.
+const MOST_OUTPUT: usize = ENCRYPTED_AT_ONCE + (ENCRYPTED_AT_ONCE / FRAGMENT + 8) * OVERHEAD;
 
 impl Driver {
     /// Encrypts and writes. Returns whether there may be more to do at once.
-    pub(super) fn write(&mut self, scratch: &mut Scratch, orders: &Orders) -> bool {
-        if !self.out.is_empty() && !self.write_rest() {
+    pub(super) fn write(&mut self, scratch: &mut Scratch, requests: &Requests) -> bool {
+        if !self.unwritten.is_empty() && !self.write_rest() {
             return false;
         }
-        scratch.out.clear();
-        if scratch.out.reserve(MOST).is_err() {
+        scratch.output.clear();
+        if scratch.output.reserve(MOST_OUTPUT).is_err() {
             self.break_off("write", errno::no_buffers());
             return false;
         }
         let mut failed = None;
-        let mut room = BATCH;
+        let mut room = ENCRYPTED_AT_ONCE;
         while room > 0
             && failed.is_none()
             && let Some(piece) = self.batch.front_mut()
         {
             let part = piece.bytes();
             let length = part.len().min(room);
-            failed = self.connection.encrypt(&mut self.partial, &part[..length], &mut scratch.out).err();
+            failed = self.connection.encrypt(&mut self.partial, &part[..length], &mut scratch.output).err();
             room -= length;
-            self.in_flight.0 += length as u64;
-            self.in_flight.1 += if piece.from_blob { length as u64 } else { 0 };
+            self.in_flight.bytes += length as u64;
+            self.in_flight.of_blobs += if piece.from_blob { length as u64 } else { 0 };
             piece.advance(length);
             if piece.bytes().is_empty()
                 && let Some(piece) = self.batch.pop_front()
@@ -44,9 +44,9 @@ impl Driver {
                 self.spent.extend(piece.into_memory());
             }
         }
-        if orders.finish && self.established && self.batch.is_empty() && !self.close_notify && !self.lost {
+        if requests.finish && self.established && self.batch.is_empty() && !self.close_notify && !self.lost {
             self.close_notify = true;
-            failed = failed.or(self.connection.close_notify(&mut self.partial, &mut scratch.out).err());
+            failed = failed.or(self.connection.close_notify(&mut self.partial, &mut scratch.output).err());
         }
         hooks::pass("tls write");
         if let Some(error) = failed {
@@ -57,23 +57,23 @@ impl Driver {
 
     /// Writes what `scratch` holds. Returns whether there may be more to do at once.
     fn write_out(&mut self, scratch: &mut Scratch) -> bool {
-        let out = scratch.out.as_slice();
+        let out = scratch.output.as_slice();
         let had = !out.is_empty();
         if had {
             let written = self.write_to_system(out);
             if !self.lost && written < out.len() {
                 match memory::copy(&out[written..]) {
-                    Ok(rest) => (self.out, self.written) = (rest, 0),
+                    Ok(rest) => (self.unwritten, self.unwritten_start) = (rest, 0),
                     Err(_) => self.break_off("write", errno::no_buffers()),
                 }
-                scratch.out.clear();
+                scratch.output.clear();
                 return false;
             }
-            scratch.out.clear();
+            scratch.output.clear();
         }
-        if self.close_notify && !self.finished && !self.lost && self.is_idle() {
+        if self.close_notify && !self.ends.output && !self.lost && self.is_idle() {
             shut_down(&self.stream);
-            self.finished = true;
+            self.ends.output = true;
             return true;
         }
         had
@@ -81,12 +81,12 @@ impl Driver {
 
     /// Writes what was left over. Returns whether all of it is written.
     fn write_rest(&mut self) -> bool {
-        let out = std::mem::take(&mut self.out);
-        self.written += self.write_to_system(&out[self.written..]);
-        if self.lost || self.written == out.len() {
+        let out = std::mem::take(&mut self.unwritten);
+        self.unwritten_start += self.write_to_system(&out[self.unwritten_start..]);
+        if self.lost || self.unwritten_start == out.len() {
             return true;
         }
-        self.out = out;
+        self.unwritten = out;
         false
     }
 
@@ -110,9 +110,9 @@ impl Driver {
     /// Reads and decrypts until there is no more, or no room for it: the JavaScript thread is woken for all of it at once.
     pub(super) fn read_up_to(&mut self, room: usize, scratch: &mut Scratch) -> bool {
         let (mut left, mut has_read) = (room, false);
-        while left >= ROOM
-            && !self.ended
-            && let Some(length) = self.read(scratch, left.min(READ))
+        while left >= LEAST_ROOM
+            && !self.ends.input
+            && let Some(length) = self.read(scratch, left.min(TLS_READ))
         {
             has_read = true;
             left = left.saturating_sub(length);
@@ -123,7 +123,7 @@ impl Driver {
     /// Reads once, `most` bytes, and decrypts. Returns how many came; `None` where there are no more now.
     fn read(&mut self, scratch: &mut Scratch, most: usize) -> Option<usize> {
         let start = self.partial.len();
-        let room = scratch.incoming.len().saturating_sub(start).min(most);
+        let room = scratch.input.len().saturating_sub(start).min(most);
         if room == 0 {
             self.fail(
                 TlsError::new("ERR_TLS_PROTOCOL", "the peer sent a TLS message longer than the protocol allows"),
@@ -131,11 +131,11 @@ impl Driver {
             );
             return Some(0);
         }
-        match self.stream.try_read(&mut scratch.incoming[start..start + room]) {
+        match self.stream.try_read(&mut scratch.input[start..start + room]) {
             Ok(0) => self.stream_ended(),
             Ok(length) if self.given_up => return Some(length),
             Ok(length) => {
-                scratch.incoming[..start].copy_from_slice(&self.partial);
+                scratch.input[..start].copy_from_slice(&self.partial);
                 self.partial.clear();
                 self.process(scratch, start + length);
                 return Some(length);
@@ -143,32 +143,32 @@ impl Driver {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 // What came before a loss has been read.
-                self.ended |= self.lost;
+                self.ends.input |= self.lost;
                 return self.lost.then_some(0);
             }
             Err(error) => {
                 self.break_off("read", error);
-                self.ended = true;
+                self.ends.input = true;
             }
         }
         Some(0)
     }
 
-    /// Has rustls look at the first `length` bytes of the buffer, and answers what is to be answered.
+    /// Passes the first `length` bytes of the buffer to rustls, and writes its answer.
     pub(super) fn process(&mut self, scratch: &mut Scratch, length: usize) {
-        let incoming = &mut scratch.incoming[..length];
-        if !self.established && self.first.len() < FIRST {
-            let more = incoming.len().min(FIRST - self.first.len());
+        let incoming = &mut scratch.input[..length];
+        if !self.established && self.first.len() < FIRST_BYTES {
+            let more = incoming.len().min(FIRST_BYTES - self.first.len());
             self.first.extend_from_slice(&incoming[..more]);
         }
         let (plain, mut collected) = (&mut self.plain, Ok(()));
-        let (done, result) = self.connection.process(incoming, &mut scratch.out, &mut |bytes| {
+        let (done, result) = self.connection.process(incoming, &mut scratch.output, &mut |bytes| {
             collected = collected.and_then(|()| collect(plain, bytes, length));
         });
         hooks::pass("tls read");
         if collected.and_then(|()| memory::append(&mut self.partial, &incoming[done..])).is_err() {
-            // What is missing cannot be made up for: nothing that comes behind it is to be told.
-            self.ended = true;
+            // Bytes are missing: nothing that follows them may be delivered.
+            self.ends.input = true;
             return self.break_off("read", errno::no_buffers());
         }
         match result {
@@ -177,7 +177,7 @@ impl Driver {
                     self.establish();
                 }
                 if self.connection.has_peer_closed {
-                    self.ended = true;
+                    self.ends.input = true;
                 }
             }
             Err(error) if !self.established && !looks_like_tls(&self.first) => {
@@ -186,16 +186,16 @@ impl Driver {
             Err(error) => self.fail(error, true),
         }
         if self.alert {
-            self.connection.encode_rest(&mut scratch.out);
+            self.connection.encode_rest(&mut scratch.output);
         }
-        if self.out.is_empty() {
+        if self.unwritten.is_empty() {
             self.write_out(scratch);
         } else {
             // In order, behind what waits already.
-            if memory::append(&mut self.out, scratch.out.as_slice()).is_err() {
+            if memory::append(&mut self.unwritten, scratch.output.as_slice()).is_err() {
                 self.break_off("write", errno::no_buffers());
             }
-            scratch.out.clear();
+            scratch.output.clear();
         }
     }
 
@@ -213,7 +213,7 @@ impl Driver {
 
     /// FIN. After close_notify nothing is read any more, so this one comes without.
     fn stream_ended(&mut self) {
-        self.ended = true;
+        self.ends.input = true;
         if self.lost || self.given_up {
             return;
         }
@@ -223,30 +223,30 @@ impl Driver {
             return self.fail(error, false);
         }
         // What is still to be sent can be: the socket decides (while "closing" it is an end like any other).
-        self.fault = Some((self.fault_of(TlsError::truncated()), true));
+        self.fault = Some(Fault::Truncated(self.error_of(TlsError::truncated())));
     }
 
-    fn fault_of(&self, error: TlsError) -> SocketError {
+    fn error_of(&self, error: TlsError) -> SocketError {
         SocketError::Tls { error, address: Some(self.remote) }
     }
 
-    /// TLS has failed: nothing that comes now is to be believed.
+    /// TLS has failed: nothing that comes now can be trusted. `alert`: the peer is to learn why.
     fn fail(&mut self, error: TlsError, alert: bool) {
-        self.ended = true;
+        self.ends.input = true;
         self.alert |= alert;
         if !std::mem::replace(&mut self.lost, true) {
-            self.fault = Some((self.fault_of(error), false));
+            self.fault = Some(Fault::Lost(self.error_of(error)));
         }
     }
 
-    /// The system says that the connection is lost. What it received before can still be read.
+    /// A system call says that the connection is lost. What the system received before can still be read.
     pub(super) fn break_off(&mut self, syscall: &'static str, error: io::Error) {
         if !std::mem::replace(&mut self.lost, true) {
-            self.fault = Some((SocketError::system_at(syscall, self.remote, error), false));
+            self.fault = Some(Fault::Lost(SocketError::system_at(syscall, self.remote, error)));
         }
-        self.out = Vec::new();
+        self.unwritten = Vec::new();
         // Before it is established there is nothing to be read first.
-        self.ended |= !self.established;
+        self.ends.input |= !self.established;
     }
 }
 
@@ -255,7 +255,7 @@ fn collect(plain: &mut Vec<Vec<u8>>, mut bytes: &[u8], expected: usize) -> Resul
     while !bytes.is_empty() {
         let fits = plain.last().is_some_and(|last| last.len() < last.capacity());
         if !fits {
-            plain.push(chunk(expected.max(bytes.len()).min(CHUNK))?);
+            plain.push(chunk(expected.max(bytes.len()).min(PLAIN_CHUNK))?);
         }
         let Some(last) = plain.last_mut() else { break };
         let length = bytes.len().min(last.capacity() - last.len());

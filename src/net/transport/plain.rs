@@ -1,0 +1,254 @@
+//! A plain TCP connection, without TLS and in the hands of the JavaScript thread.
+
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
+use std::net::Shutdown;
+use std::time::Duration;
+
+use mio::net::TcpStream;
+use mio::{Interest, Registry};
+use socket2::SockRef;
+
+use super::upgrade::Upgrade;
+use super::{Attempt, Discarded, Failure, Finish, Readiness, WriteReport};
+use crate::net::Id;
+use crate::net::blocks::{Block, LENT};
+use crate::net::context::Context;
+use crate::net::send_queue::SendQueue;
+use crate::net::unacknowledged::unacknowledged;
+
+/// Reads of bytes that are dropped, in one turn.
+const DROPPED_READS: usize = 4;
+
+/// A plain connection.
+pub struct Plain {
+    stream: TcpStream,
+    /// TLS that is to follow.
+    pub upgrade: Option<Box<Upgrade>>,
+}
+
+impl Plain {
+    pub fn new(stream: TcpStream, upgrade: Option<Box<Upgrade>>) -> Self {
+        Self { stream, upgrade }
+    }
+
+    /// Whether TLS is to follow.
+    pub fn awaits_tls(&self) -> bool {
+        self.upgrade.is_some()
+    }
+
+    pub fn register(&mut self, writes: bool, id: Id, registry: &Registry) -> Result<(), Failure> {
+        let registered = registry.register(&mut self.stream, id.token(), interest(writes));
+        registered.map_err(|error| Failure { syscall: "epoll_ctl", error })
+    }
+
+    /// Registers the stream anew, for room to write too.
+    fn reregister(&mut self, id: Id, registry: &Registry) -> Result<(), Failure> {
+        let registered = registry.reregister(&mut self.stream, id.token(), interest(true));
+        registered.map_err(|error| Failure { syscall: "epoll_ctl", error })
+    }
+
+    /// Takes the stream out of the poll set.
+    pub fn deregister(mut self, registry: &Registry) -> TcpStream {
+        // Where the set does not know it, nothing is lost.
+        let _ = registry.deregister(&mut self.stream);
+        self.stream
+    }
+
+    /// What has become of the connection attempt.
+    pub fn attempt(&mut self, readiness: &mut Readiness, id: Id, registry: &Registry) -> Attempt {
+        match self.stream.take_error() {
+            // Where TLS is to follow, the attempt has failed, and nobody gets what was received (R-tcp-secure-open).
+            Ok(Some(error)) if is_loss(&error) && !self.awaits_tls() => {
+                readiness.readable = true;
+                Attempt::EstablishedAndLost(Failure { syscall: "read", error })
+            }
+            Ok(Some(error)) | Err(error) => Attempt::Failed(Failure { syscall: "connect", error }),
+            Ok(None) => match self.stream.peer_addr() {
+                Ok(peer) => {
+                    readiness.error = false;
+                    Attempt::Established { local: self.stream.local_addr().ok(), peer }
+                }
+                // Woken too early: there is no outcome yet.
+                Err(_) => {
+                    readiness.writable = false;
+                    // On Windows the poll set reports again only after a call that would have blocked, and none was made.
+                    let watched = if cfg!(windows) { self.reregister(id, registry) } else { Ok(()) };
+                    watched.map_or_else(Attempt::Failed, |()| Attempt::UnderWay)
+                }
+            },
+        }
+    }
+
+    /// The connection's error, which the system reports once.
+    pub fn take_error(&self) -> Option<io::Error> {
+        self.stream.take_error().ok().flatten()
+    }
+
+    /// Whether the peer's end is the next that would be read.
+    pub fn peek_end(&self, readiness: &mut Readiness) -> Result<bool, Failure> {
+        match self.stream.peek(&mut [0]) {
+            Ok(length) => Ok(length == 0),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                readiness.peer_end = false;
+                Ok(false)
+            }
+            Err(error) => Err(Failure { syscall: "read", error }),
+        }
+    }
+
+    /// Whether there are bytes to read.
+    pub fn has_unread(&self, readiness: &mut Readiness) -> bool {
+        if readiness.readable && !matches!(self.stream.peek(&mut [0]), Ok(1..)) {
+            readiness.readable = false;
+        }
+        readiness.readable
+    }
+
+    pub fn read(&mut self, buffer: &mut [u8], readiness: &mut Readiness) -> io::Result<usize> {
+        let read = uninterrupted(|| self.stream.read(buffer));
+        readiness.after_read(read, buffer.len())
+    }
+
+    pub fn read_blocks(&mut self, blocks: &mut [Block], readiness: &mut Readiness) -> io::Result<usize> {
+        with_slices(blocks, |slices, room| {
+            let read = uninterrupted(|| self.stream.read_vectored(slices));
+            readiness.after_read(read, room)
+        })
+    }
+
+    pub fn discard(&mut self, buffer: &mut [u8], readiness: &mut Readiness) -> Discarded {
+        let mut discarded = Discarded::default();
+        for _ in 0..DROPPED_READS {
+            match uninterrupted(|| self.stream.read(buffer)) {
+                Ok(0) => discarded.end = Some(Ok(())),
+                Ok(_) => {
+                    discarded.any = true;
+                    continue;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => discarded.end = Some(Err(Failure { syscall: "read", error })),
+            }
+            readiness.readable = false;
+            break;
+        }
+        discarded
+    }
+
+    pub fn write(
+        &mut self,
+        queue: &mut SendQueue,
+        extra: &[u8],
+        bound: usize,
+        readiness: &mut Readiness,
+        id: Id,
+        context: &mut Context,
+    ) -> WriteReport {
+        let (mut report, mut total) = (WriteReport::default(), 0);
+        while readiness.writable && total < bound {
+            let rest = &extra[report.of_extra..];
+            let Some(written) = write_once(&mut self.stream, queue, rest) else { break };
+            match written {
+                Ok(written) => {
+                    let consumed = queue.consume(written, &mut context.pool);
+                    report.of_extra += written - consumed.bytes;
+                    report.written.bytes += written as u64;
+                    report.written.of_blobs += consumed.from_blobs as u64;
+                    total += written;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    readiness.writable = false;
+                    if !std::mem::replace(&mut readiness.watches_writes, true) {
+                        report.failure = self.reregister(id, &context.registry).err();
+                    }
+                }
+                Err(error) => {
+                    // What came before the loss is still to be read (R-tcp-lost).
+                    readiness.readable = true;
+                    report.failure = Some(Failure { syscall: "write", error });
+                    break;
+                }
+            }
+        }
+        report
+    }
+
+    pub fn finish(&self, closing: bool) -> Finish {
+        if self.awaits_tls() {
+            return Finish::UnderWay;
+        }
+        if !closing {
+            // Where it is not connected any more, its loss comes as an error of its own.
+            let _ = self.stream.shutdown(Shutdown::Write);
+        }
+        Finish::Sent
+    }
+
+    /// Bytes that the system holds for the peer. `None`: it does not say.
+    pub fn unacknowledged(&self) -> Option<u64> {
+        unacknowledged(&SockRef::from(&self.stream))
+    }
+
+    pub fn reset_at_end(&self) {
+        // Where this fails, the peer sees FIN: the connection ends all the same.
+        let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+    }
+}
+
+impl Readiness {
+    /// What a read says of the next one. `room` is what it could take at most.
+    fn after_read(&mut self, read: io::Result<usize>, room: usize) -> io::Result<usize> {
+        match &read {
+            Ok(0) => {
+                self.readable = false;
+                self.peer_end = false;
+            }
+            // A short read has emptied the socket, unless its end follows. (On Windows the poll set reports again only after WouldBlock.)
+            Ok(length) => self.readable = *length == room || self.peer_end || self.error || cfg!(windows),
+            Err(_) => self.readable = false,
+        }
+        read
+    }
+}
+
+fn interest(writes: bool) -> Interest {
+    if writes { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE }
+}
+
+/// One write of what is queued, then `extra`. `None` where there is nothing that can be written.
+fn write_once(stream: &mut TcpStream, queue: &SendQueue, extra: &[u8]) -> Option<io::Result<usize>> {
+    match queue.single() {
+        Some(bytes) if extra.is_empty() => return Some(stream.write(bytes)),
+        None if queue.is_empty() && extra.is_empty() => return None,
+        None if queue.is_empty() => return Some(stream.write(extra)),
+        _ => {}
+    }
+    let mut slices: Vec<IoSlice<'_>> = Vec::with_capacity(8);
+    queue.slices(extra, &mut slices);
+    (!slices.is_empty()).then(|| stream.write_vectored(&slices))
+}
+
+/// Only an established connection ends so: an attempt that is answered with RST is refused.
+fn is_loss(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
+}
+
+/// Runs `read` on the memory of blocks, and tells it how many bytes that is.
+pub fn with_slices<T>(blocks: &mut [Block], read: impl FnOnce(&mut [IoSliceMut<'_>], usize) -> T) -> T {
+    let mut slices: [IoSliceMut<'_>; LENT] = std::array::from_fn(|_| IoSliceMut::new(&mut []));
+    let (mut room, count) = (0, blocks.len());
+    for (slice, block) in slices.iter_mut().zip(blocks) {
+        *slice = IoSliceMut::new(block.as_mut_slice());
+        room += slice.len();
+    }
+    read(&mut slices[..count], room)
+}
+
+fn uninterrupted(mut read: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    loop {
+        match read() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            read => return read,
+        }
+    }
+}

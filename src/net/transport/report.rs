@@ -1,0 +1,124 @@
+//! What a transport reports to its socket.
+
+use std::io;
+use std::net::SocketAddr;
+
+use crate::net::SocketError;
+use crate::net::tls::{Fault, Info, Written};
+
+/// A system call that failed on the connection.
+#[derive(Debug)]
+pub struct Failure {
+    pub syscall: &'static str,
+    pub error: io::Error,
+}
+
+impl Failure {
+    /// The socket's error of it; `remote` is the peer.
+    pub fn at(self, remote: SocketAddr) -> SocketError {
+        SocketError::system_at(self.syscall, remote, self.error)
+    }
+}
+
+/// What has become of a connection attempt.
+pub enum Attempt {
+    /// Nothing yet.
+    UnderWay,
+    /// The connection is established; our end's address, if the system gives it, and the peer's.
+    Established { local: Option<SocketAddr>, peer: SocketAddr },
+    /// It was established, and is lost already. What was received can still be read.
+    EstablishedAndLost(Failure),
+    /// It failed.
+    Failed(Failure),
+}
+
+/// What a task has done since the last look.
+#[derive(Default)]
+pub struct News {
+    /// Bytes that have become the system's.
+    pub written: Written,
+    /// TLS: the handshake is done.
+    pub handshake: Option<Handshake>,
+    /// TLS: close_notify and FIN are on their way.
+    pub fin_sent: bool,
+    /// TLS: the connection failed or is lost.
+    pub fault: Option<Fault>,
+    /// The relay's task has ended.
+    pub relay: Option<RelayReport>,
+}
+
+/// A TLS handshake that is done.
+pub struct Handshake {
+    /// Its outcome.
+    pub info: Box<Info>,
+    /// startTls() asked for it. Otherwise it belongs to the connection attempt.
+    pub is_upgrade: bool,
+}
+
+/// The end of a relay's task.
+pub struct RelayReport {
+    /// Bytes from the other socket that went out.
+    pub passed: u64,
+    pub outcome: RelayOutcome,
+}
+
+/// How it ended for this socket.
+pub enum RelayOutcome {
+    /// Both peers have ended.
+    Ended,
+    /// This connection is lost.
+    Lost(SocketError),
+    /// The other one is lost.
+    OtherLost,
+    /// close(): the connection is here again. `left` is still to be written to it.
+    Returned { left: Vec<u8>, registered: Result<(), Failure> },
+}
+
+/// What [`discard`](super::Transport::discard) did.
+#[derive(Default)]
+pub struct Discarded {
+    /// There were bytes.
+    pub any: bool,
+    /// Nothing follows them: the peer has ended, or the connection is lost.
+    pub end: Option<Result<(), Failure>>,
+}
+
+/// What [`write`](super::Transport::write) did.
+#[derive(Default)]
+pub struct WriteReport {
+    /// Bytes that have become the system's.
+    pub written: Written,
+    /// How many of `extra` are among them.
+    pub of_extra: usize,
+    /// The connection is lost.
+    pub failure: Option<Failure>,
+}
+
+/// What [`finish`](super::Transport::finish) did.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Finish {
+    /// FIN is on its way.
+    Sent,
+    /// A task sends it after the last byte, and reports that; or it has to wait for TLS.
+    UnderWay,
+}
+
+/// How far the peer has come with what was written.
+pub struct Progress {
+    /// Bytes that the peer has acknowledged; where the system does not say, bytes that the system has taken. Only the difference of two looks
+    /// means something.
+    pub acknowledged: u64,
+    /// It is the peer that has to do something: the flush does not wait for a Blob, nor for this thread.
+    pub peer_owes: bool,
+}
+
+impl Progress {
+    /// Of `taken` bytes that the system took, it holds `unacknowledged` for the peer (`None`: it does not say).
+    /// `waits_for_room`: more bytes wait until it takes them.
+    pub fn new(taken: u64, unacknowledged: Option<u64>, waits_for_room: bool) -> Self {
+        Self {
+            acknowledged: taken.wrapping_sub(unacknowledged.unwrap_or(0)),
+            peer_owes: unacknowledged.map_or(waits_for_room, |bytes| bytes > 0),
+        }
+    }
+}

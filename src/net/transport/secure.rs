@@ -1,0 +1,154 @@
+//! A TLS connection: the session that the JavaScript thread has, and how far its handshake and its end have come.
+
+use std::io::{self, IoSliceMut};
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use super::plain::with_slices;
+use super::{Discarded, Finish, Handshake, News, Progress, Readiness, WriteReport};
+use crate::net::blocks::Block;
+use crate::net::send_queue::{Pool, SendQueue};
+use crate::net::tls::{Session, Waiting};
+
+/// A TLS connection.
+pub struct Secure {
+    session: Session,
+    stage: Stage,
+    /// close_notify and FIN have been asked for.
+    finishing: bool,
+    /// They are on their way, and that has been reported.
+    finished: bool,
+}
+
+/// How far the handshake has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// It belongs to the connection attempt: what is sent waits in the socket's queue.
+    Connecting,
+    /// startTls() began it: what is sent is handed over at once.
+    Upgrading,
+    /// It is done.
+    Established,
+}
+
+impl Secure {
+    /// A handshake that has begun. `is_upgrade`: by startTls().
+    pub fn handshaking(session: Session, is_upgrade: bool) -> Self {
+        let stage = if is_upgrade { Stage::Upgrading } else { Stage::Connecting };
+        Self { session, stage, finishing: false, finished: false }
+    }
+
+    /// A connection whose handshake is done.
+    pub fn established(session: Session) -> Self {
+        Self { session, stage: Stage::Established, finishing: false, finished: false }
+    }
+
+    /// What the task reports.
+    pub fn news(&mut self, readiness: &mut Readiness, pool: &mut Pool) -> News {
+        let news = self.session.news(pool);
+        let handshake = news.info.map(|info| {
+            let before = std::mem::replace(&mut self.stage, Stage::Established);
+            Handshake { info, is_upgrade: before == Stage::Upgrading }
+        });
+        readiness.writable |= handshake.is_some() || (news.has_room && self.stage != Stage::Connecting);
+        readiness.readable = news.readable;
+        let fin_sent = news.finished && !std::mem::replace(&mut self.finished, true);
+        News { written: news.written, handshake, fin_sent, fault: news.fault, relay: None }
+    }
+
+    /// Whether the peer's end is the next that would be read.
+    pub fn is_at_end(&self) -> bool {
+        self.session.waiting() == Waiting::End
+    }
+
+    pub fn read(
+        &mut self,
+        buffer: &mut [u8],
+        readiness: &mut Readiness,
+        pending_wakes: &mut Vec<Arc<Notify>>,
+    ) -> io::Result<usize> {
+        let read = self.session.read(&mut [IoSliceMut::new(buffer)]);
+        self.after_read(read, readiness, pending_wakes)
+    }
+
+    pub fn read_blocks(
+        &mut self,
+        blocks: &mut [Block],
+        readiness: &mut Readiness,
+        pending_wakes: &mut Vec<Arc<Notify>>,
+    ) -> io::Result<usize> {
+        let read = with_slices(blocks, |slices, _| self.session.read(slices));
+        self.after_read(read, readiness, pending_wakes)
+    }
+
+    fn after_read(
+        &mut self,
+        read: io::Result<usize>,
+        readiness: &mut Readiness,
+        pending_wakes: &mut Vec<Arc<Notify>>,
+    ) -> io::Result<usize> {
+        readiness.readable = matches!(read, Ok(1..)) && self.session.waiting() != Waiting::Nothing;
+        self.session.wake_reader(pending_wakes);
+        read
+    }
+
+    pub fn discard(&mut self, readiness: &mut Readiness, pending_wakes: &mut Vec<Arc<Notify>>) -> Discarded {
+        let waiting = self.session.discard();
+        self.session.wake_reader(pending_wakes);
+        readiness.readable = false;
+        Discarded {
+            any: matches!(waiting, Waiting::Bytes | Waiting::BytesAndEnd),
+            end: matches!(waiting, Waiting::End | Waiting::BytesAndEnd).then_some(Ok(())),
+        }
+    }
+
+    /// Hands over what is queued. The task reports later what has become the system's.
+    pub fn write(
+        &mut self,
+        queue: &mut SendQueue,
+        readiness: &mut Readiness,
+        pending_wakes: &mut Vec<Arc<Notify>>,
+    ) -> WriteReport {
+        if readiness.writable && queue.is_ready() {
+            readiness.writable = self.session.write(queue, pending_wakes);
+        }
+        WriteReport::default()
+    }
+
+    /// close_notify, then FIN.
+    pub fn finish(&mut self) -> Finish {
+        if !std::mem::replace(&mut self.finishing, true) {
+            self.session.finish();
+        }
+        Finish::UnderWay
+    }
+
+    pub fn give_up_handshake(&self) {
+        self.session.give_up();
+    }
+
+    pub fn progress(&self, waits_for_room: bool) -> Progress {
+        let waits = waits_for_room || self.session.is_busy();
+        let progress = Progress::new(self.session.sent(), self.session.unacknowledged(), waits);
+        // What was sent waits until the peer has done its part of the handshake.
+        Progress { peer_owes: progress.peer_owes || self.stage != Stage::Established, ..progress }
+    }
+
+    pub fn reset_at_end(&self) {
+        self.session.reset_at_end();
+    }
+
+    pub fn reset(self) {
+        self.session.reset();
+    }
+
+    pub fn flush_on_exit(&self) {
+        self.session.flush_on_exit();
+    }
+
+    /// Whether something was handed over that the system does not have yet.
+    pub fn is_writing(&self) -> bool {
+        self.session.is_busy()
+    }
+}
