@@ -263,13 +263,13 @@ impl TcpSocket {
     /// halfclose() by a stream, which is to hear when the last byte is the system's.
     pub fn finish(&mut self, id: Id, context: &mut Context) {
         self.half_close(id, context);
-        self.machine.tell_finish();
+        self.machine.request_finish();
         self.schedule(id, context);
     }
 
     /// What the stream that takes the bytes does with them from now on (R-streams).
     pub fn take_in(&mut self, intake: Intake, id: Id, context: &mut Context) {
-        self.machine.take_in(intake);
+        self.machine.set_intake(intake);
         if intake == Intake::Dropped {
             self.drop_held(context);
         }

@@ -94,7 +94,7 @@ pub enum Destination<'a> {
 /// What became of a send().
 pub enum UdpSent {
     /// Taken; the flag is what send() returns.
-    Taken(bool),
+    Accepted(bool),
     /// The socket is closed: InvalidStateError.
     NotOpen,
     /// Too long, or the buffer is full: the socket has closed itself, `error` follows (R-udp-toolong).
@@ -204,7 +204,7 @@ impl UdpSocket {
             self.flush(id, context);
         }
         self.mark_dirty(id, context);
-        Ok(UdpSent::Taken(go_on))
+        Ok(UdpSent::Accepted(go_on))
     }
 
     /// send() of a Blob.
@@ -229,7 +229,7 @@ impl UdpSocket {
         self.last = Some(to);
         let go_on = self.ledger.accept_blob(size);
         self.mark_dirty(id, context);
-        Ok(UdpSent::Taken(go_on))
+        Ok(UdpSent::Accepted(go_on))
     }
 
     /// The bytes of the first unread Blob.

@@ -118,11 +118,11 @@ impl TcpSocket {
                 self.schedule(id, context);
             }
             Note::Ended => {
-                self.machine.pass_end();
+                self.machine.forward_end();
                 self.mark_dirty(id, context);
             }
             Note::Passed => {
-                self.machine.end_passed();
+                self.machine.end_forwarded();
                 self.schedule(id, context);
             }
             Note::Closed => self.close(id, context),
@@ -234,9 +234,9 @@ impl TcpSocket {
             End::Ended => {
                 relay.end_passed = true;
                 self.machine.peer_ended();
-                self.machine.pass_end();
+                self.machine.forward_end();
                 self.machine.fin_sent();
-                self.machine.end_passed();
+                self.machine.end_forwarded();
             }
             End::Lost(error) => self.machine.lost(error),
             // Also where close() has been called meanwhile: there is no connection any more.

@@ -54,7 +54,7 @@ impl TcpSocket {
             limit: ledger.limit(),
         });
         match sent {
-            Sent::Taken(_) if !data.is_empty() => {
+            Sent::Accepted(_) if !data.is_empty() => {
                 keep(self, context);
                 if self.machine.ledger.unwritten() >= EARLY_FLUSH && self.queue.is_ready() {
                     self.write(&[], usize::MAX, id, context);
@@ -117,7 +117,7 @@ impl TcpSocket {
     pub fn send_blob(&mut self, size: u64, id: Id, context: &mut Context) -> Result<Sent, Unkept> {
         self.sending().room_for_blob().map_err(|_| Unkept)?;
         let sent = self.machine.send_blob(size);
-        if matches!(sent, Sent::Taken(_)) && size > 0 {
+        if matches!(sent, Sent::Accepted(_)) && size > 0 {
             self.sending().push_blob(size);
             self.mark_dirty(id, context);
         }
