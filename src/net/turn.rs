@@ -306,7 +306,7 @@ impl Net {
             match catch_unwind(AssertUnwindSafe(|| self.step_round(&mut stepped))) {
                 Ok(next) => {
                     if !matches!(next, Next::NeedsBlocks(_)) {
-                        self.context.blocks.distrust();
+                        self.context.blocks.require_check();
                     }
                     return next;
                 }

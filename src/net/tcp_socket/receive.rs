@@ -8,7 +8,7 @@ use mio::Interest;
 use mio::net::TcpStream;
 
 use super::{TcpSocket, is_transient};
-use crate::net::blocks::{Block, Filled, LENT};
+use crate::net::blocks::{Block, Filled, MAX_FREE_BLOCKS};
 use crate::net::context::{Context, READ_SIZE};
 use crate::net::event::{EventKind, Place};
 use crate::net::tls::Session;
@@ -140,7 +140,7 @@ impl TcpSocket {
         let Filled { block, len } = self.held.pop_front()?;
         self.filled += 1;
         let message = EventKind::Message(Place::Block { number: block.number(), len });
-        let goes_on = !self.held.is_empty() || self.readable && self.bulk && context.blocks.leave_some(self.filled);
+        let goes_on = !self.held.is_empty() || self.readable && self.bulk && context.blocks.may_fill_more(self.filled);
         Some(if goes_on { Step::Event(message, false) } else { Step::Read(message) })
     }
 
@@ -263,7 +263,7 @@ enum Source<'a> {
 impl Source<'_> {
     /// Reads into the blocks, one after the other. Returns their room too.
     fn read_into(&mut self, blocks: &mut [Block]) -> (io::Result<usize>, usize) {
-        let mut slices: [IoSliceMut<'_>; LENT] = std::array::from_fn(|_| IoSliceMut::new(&mut []));
+        let mut slices: [IoSliceMut<'_>; MAX_FREE_BLOCKS] = std::array::from_fn(|_| IoSliceMut::new(&mut []));
         let mut room = 0;
         let count = blocks.len();
         for (slice, block) in slices.iter_mut().zip(blocks) {
