@@ -4,6 +4,7 @@
 //! that no borrow is held while JavaScript runs.
 
 mod any_socket;
+mod blob_request;
 mod blocks;
 mod context;
 mod endpoint;
