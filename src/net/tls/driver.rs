@@ -20,7 +20,7 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::connection::{Connection, Info, Output, forget_notes};
+use super::connection::{Connection, Info, Output, discard_reports};
 use super::error::TlsError;
 use super::session::{CHUNK, INBOUND, Shared, announce, shut_down};
 use crate::net::panics::{caught, panic_message};
@@ -210,7 +210,7 @@ impl Driver {
         SCRATCH.with_borrow_mut(|scratch| {
             catch_unwind(AssertUnwindSafe(|| work(self, scratch))).unwrap_or_else(|panic| {
                 *scratch = Scratch::new();
-                forget_notes();
+                discard_reports();
                 resume_unwind(panic)
             })
         })

@@ -17,6 +17,7 @@ mod error;
 mod options;
 mod pem;
 mod reception;
+mod requested_name;
 mod roots;
 mod session;
 mod signature;
