@@ -3,22 +3,23 @@
 //! From the bottom up; each layer knows those below it and none above:
 //!
 //! - [`proto`]: the rules. A TCP socket's readyState machine, the bufferedAmount ledger, addresses. No I/O.
-//! - [`net`]: the sockets. One poll set for each environment (the main thread, each worker); a *turn* asks it what is
-//!   ready, gives each socket one round of reads and ends by writing what was sent. All on the JavaScript thread:
-//!   what costs most is waking another one.
-//! - `binding`: Node-API. The functions that `lib/native.js` calls, events to JavaScript, and the *wake source*
-//!   that says when a turn is due: libuv's own loop on Node, a task of the shared tokio runtime elsewhere.
+//! - [`net`]: the sockets. Each environment (the main thread, each worker) has one poll set. A *turn* asks it which sockets are
+//!   ready, lets each socket read once, and ends by writing what was sent. All this runs on the JavaScript thread, because
+//!   waking another thread costs more than the I/O. The kinds of a TCP connection (plain, TLS, lent to a relay's task) are
+//!   behind one type, `net/transport.rs`; what differs by operating system is in `net/sys/`; TLS is in `net/tls/`.
+//! - `binding`: Node-API. The functions that `lib/native.js` calls, the events for JavaScript, and the *wake source*, which
+//!   says when a turn is due: libuv's own loop on Node, a task of the shared tokio runtime or a thread elsewhere.
 //!
-//! `docs/architecture.md` draws it, `docs/binding.md` is the contract with `lib/`.
+//! `docs/architecture.md` shows how they work together; `docs/binding.md` is the contract with `lib/`.
 
 pub mod net;
 pub mod proto;
 
-// A test binary has no Node to register with.
+// A test binary cannot register with Node.
 #[cfg(all(feature = "binding", not(test)))]
 mod binding;
 
-// Of the binding, what needs none either.
+// The one part of the binding that can be tested without Node.
 #[cfg(all(feature = "binding", test, unix))]
 #[path = "binding/wake/uv_handles.rs"]
 mod uv_handles;

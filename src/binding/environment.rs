@@ -399,7 +399,7 @@ impl Environment {
     /// debugger finds all objects there are.
     fn is_in_place(&self, block: &Block) -> bool {
         let buffer = dereference(self.raw, self.blocks.borrow()[block.number() as usize]);
-        place_of(self.raw, buffer) == Some(block.place())
+        place_of(self.raw, buffer) == Some(block.memory())
     }
 
     fn allocate_block(&self) -> Option<Block> {

@@ -344,7 +344,7 @@ fn relay(call: &Call<'_>) -> Value {
 /// 1, 0, -1 or a Failure, as docs/binding.md says.
 fn answer(call: &Call<'_>, sent: Option<std::result::Result<Sent, Unkept>>, bytes: usize) -> Value {
     let number = match sent {
-        Some(Ok(Sent::Taken(go_on))) => i32::from(go_on),
+        Some(Ok(Sent::Accepted(go_on))) => i32::from(go_on),
         Some(Ok(Sent::Ignored | Sent::Full)) => 0,
         Some(Ok(Sent::NotOpen)) | None => NOT_OPEN,
         Some(Err(Unkept)) => return failure(call.raw, &NoMemory { bytes }.into()),
@@ -390,7 +390,7 @@ fn to_destination(
     let port = u16::try_from(call.number(3)).unwrap_or(0);
     let destination = text.as_deref().map_or(Destination::Same, |text| Destination::To(text, port));
     match call.environment.net(|net| send(net, call.id(), destination)).flatten() {
-        Some(Ok(UdpSent::Taken(go_on))) => int(call.raw, go_on.into()),
+        Some(Ok(UdpSent::Accepted(go_on))) => int(call.raw, go_on.into()),
         Some(Ok(UdpSent::Ended)) => int(call.raw, 2),
         Some(Ok(UdpSent::NotOpen)) | None => int(call.raw, NOT_OPEN),
         Some(Err(error)) => failure(call.raw, &error),

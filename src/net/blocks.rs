@@ -1,103 +1,115 @@
-//! Memory that the engine lends for large reads, so that their bytes are written once, where the application gets them.
+//! Memory of the JavaScript engine for large reads. The system writes received bytes there, and the application gets that memory:
+//! the bytes are copied only once.
+//!
+//! The binding allocates the blocks and lends them. This file keeps those that are lent and not filled. It calls no engine and reads
+//! from no socket.
 
-/// Free blocks of one environment; as many as one read takes.
+/// The most free blocks that one environment keeps, which is also what one read fills.
 ///
-/// Four of 64 KiB: a read of 256 KiB halves what a megabyte costs against reads of 64 KiB (each read acknowledges, and each
-/// acknowledgement has the peer's next segments sent on the reader's processor), and it is what a socket may hold (R-listen).
-pub const LENT: usize = 4;
+/// Four blocks of 64 KiB are the 256 KiB that a socket may hold (R-listen). A read of 256 KiB halves the cost of a megabyte against
+/// reads of 64 KiB. The reason is that the system acknowledges each read, and each acknowledgement makes the peer's next segments
+/// arrive on the reader's processor.
+pub const MAX_FREE_BLOCKS: usize = 4;
 
-/// Blocks that one socket fills in a turn where no other has anything to do: 1 MiB. A connection that is emptied while its bytes
-/// are still in the processor's cache costs half of one that is left to fill up.
+/// The most blocks that one socket fills in a turn: 1 MiB. It applies where few sockets have something to do. A connection that is
+/// emptied while its bytes are still in the processor's cache costs half of one whose buffer fills up.
 const SOCKET_BLOCKS: usize = 16;
 
-/// Blocks that all sockets fill together in a turn, while each gets one at least: 4 MiB, so that timers and other I/O wait
-/// for a millisecond or two.
+/// The most blocks that all sockets fill together in a turn, beyond one for each: 4 MiB. So timers and other I/O wait for a
+/// millisecond or two at most.
 const TURN_BLOCKS: usize = 64;
 
-/// Memory of the engine's. Whoever has it is the only one to touch it.
+/// One piece of the engine's memory. Only its owner may read or write that memory.
 #[derive(Debug)]
 pub struct Block {
+    /// The first byte.
     start: *mut u8,
+    /// The size in bytes.
     len: usize,
+    /// The number under which the lender knows it.
     number: u32,
 }
 
 impl Block {
     /// # Safety
-    /// `start` must point to `len` bytes that stay where they are, and that nothing else reads or writes, until the
-    /// event that tells of them (`Place::Block` with this number), or until the block is handed back.
+    /// `start` must point to `len` bytes that do not move, and that nothing else reads or writes, until the block is handed back, or
+    /// until the event is emitted that carries the block's number and its bytes.
     pub unsafe fn new(start: *mut u8, len: usize, number: u32) -> Self {
         Self { start, len, number }
     }
 
-    /// Where it was when it was lent.
-    pub fn place(&self) -> (*mut u8, usize) {
+    /// The address and the size in bytes, as they were when the block was lent.
+    pub fn memory(&self) -> (*mut u8, usize) {
         (self.start, self.len)
     }
 
-    /// The lender's name for it.
+    /// The number under which the lender knows it.
     pub fn number(&self) -> u32 {
         self.number
     }
 
     /// The memory, to read into.
     pub fn as_mut_slice(&mut self) -> &mut [u8] {
-        // SAFETY: `new`'s caller vouches for the memory; the borrow of `self` keeps it single.
+        // SAFETY: the caller of `new` promised `len` valid bytes at `start` that nothing else uses; `&mut self` makes this the only
+        // reference to them, for as long as the slice lives.
         unsafe { std::slice::from_raw_parts_mut(self.start, self.len) }
     }
 }
 
-/// A block with received bytes, from its start.
+/// A block that holds received bytes.
 #[derive(Debug)]
 pub struct Filled {
+    /// The block.
     pub block: Block,
+    /// How many bytes it holds, from its start.
     pub len: usize,
 }
 
-/// What the environment has been lent and has not used.
+/// The blocks that an environment was lent and has not filled.
 #[derive(Default)]
 pub struct Blocks {
+    /// The free blocks. Reads take from the end.
     free: Vec<Block>,
-    /// None were to be had in this turn: large reads go into the shared buffer like small ones.
+    /// True once the engine had no block to lend in this turn. Then large reads go into the shared buffer, as small ones do.
     refused: bool,
-    /// Those that are free are where they were: no JavaScript has run since they were looked at.
+    /// True while the free blocks are known to be where they were: no JavaScript has run since the last [`Blocks::check`].
     checked: bool,
-    /// Blocks for each socket in this turn.
+    /// How many blocks each socket may fill in this turn.
     share: usize,
 }
 
 impl Blocks {
-    /// A turn begins in which `sockets` have something to do.
+    /// A turn begins, in which so many `sockets` have something to do.
     pub fn begin_turn(&mut self, sockets: usize) {
         self.refused = false;
         self.share = (TURN_BLOCKS / sockets.max(1)).clamp(1, SOCKET_BLOCKS);
     }
 
-    /// Whether a large read is to do without.
+    /// Whether large reads have to use the shared buffer in this turn.
     pub fn are_refused(&self) -> bool {
         self.refused
     }
 
-    /// Whether a socket that has filled so many may go on in this turn.
-    pub fn leave_some(&self, filled: usize) -> bool {
+    /// Whether a socket that has `filled` so many blocks may fill more in this turn.
+    pub fn may_fill_more(&self, filled: usize) -> bool {
         filled < self.share
     }
 
-    /// How many must be lent before a socket that has filled so many can read on; as many as the pool holds, so that this is
-    /// rare. Zero: those that are free are to be looked at again ([`Self::check`]). `None`: it can read.
+    /// How many blocks must be lent before a socket that has `filled` so many can read. It is as many as the pool has room for, so
+    /// that lending is rare. 0: none must be lent, but the free ones must be checked ([`Self::check`]). None: it can read.
     pub fn missing(&self, filled: usize) -> Option<usize> {
         if self.free.len() < self.room(filled) {
-            return Some(LENT - self.free.len());
+            return Some(MAX_FREE_BLOCKS - self.free.len());
         }
         (!self.checked).then_some(0)
     }
 
-    /// JavaScript runs, and may do with the lent memory what it likes if it has got hold of it.
-    pub fn distrust(&mut self) {
+    /// JavaScript is about to run. It may move or detach the lent memory, if it has found it.
+    pub fn require_check(&mut self) {
         self.checked = false;
     }
 
-    /// Keeps the free ones that are where they were. Where one is not, the turn does without: something is wrong.
+    /// Keeps the free blocks for which `is_in_place` is true. If any is not, this turn uses no more blocks: something is wrong.
     pub fn check(&mut self, mut is_in_place: impl FnMut(&Block) -> bool) {
         let before = self.free.len();
         self.free.retain(|block| is_in_place(block));
@@ -105,39 +117,40 @@ impl Blocks {
         self.checked = true;
     }
 
+    /// How many blocks the next read of a socket that has `filled` so many may fill.
     fn room(&self, filled: usize) -> usize {
-        self.share.saturating_sub(filled).clamp(1, LENT)
+        self.share.saturating_sub(filled).clamp(1, MAX_FREE_BLOCKS)
     }
 
-    /// None: the engine has none, and the turn does without.
+    /// Takes a block that the engine lends. None: the engine has none, and this turn uses no more blocks.
     pub fn lend(&mut self, block: Option<Block>) {
         self.refused |= block.is_none();
         self.free.extend(block);
     }
 
-    /// Nobody wants what was read into it.
+    /// Takes back a block whose bytes are not needed.
     pub fn hand_back(&mut self, filled: Filled) {
         self.checked = false;
         self.free.push(filled.block);
     }
 
-    /// One that the pool has no use for, to be given back to the lender.
+    /// Takes out a block that the pool does not need, for its lender. None: there is no such block.
     pub fn surplus(&mut self) -> Option<Block> {
-        if self.free.len() > LENT { self.free.pop() } else { None }
+        if self.free.len() > MAX_FREE_BLOCKS { self.free.pop() } else { None }
     }
 
-    /// Where in `free` that begins which the next read of a socket that has filled so many goes into.
+    /// The index in `free` of the first block for the next read of a socket that has `filled` so many.
     fn next_start(&self, filled: usize) -> usize {
         self.free.len().saturating_sub(self.room(filled))
     }
 
-    /// What the next read of a socket that has filled so many goes into.
+    /// The blocks for the next read of a socket that has `filled` so many.
     pub fn next(&mut self, filled: usize) -> &mut [Block] {
         let start = self.next_start(filled);
         &mut self.free[start..]
     }
 
-    /// The first `bytes` of [`Self::next`] hold received bytes: they are taken out, in order.
+    /// A read has put so many `bytes` into the blocks of [`Self::next`]. Moves the blocks that hold them, in order, to `to`.
     pub fn take_filled(&mut self, filled: usize, mut bytes: usize, to: &mut impl Extend<Filled>) {
         let start = self.next_start(filled);
         let used = self.free[start..]

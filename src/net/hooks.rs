@@ -1,19 +1,19 @@
-//! Panics on purpose, at named points: how the tests find out what becomes of a panic. Only builds with the feature `test-hooks` have
-//! them, and nothing that is published is one.
+//! Deliberate panics at named points, for tests of how panics are handled. Only builds with the feature `test-hooks` have them, and no
+//! such build is published.
 
 #[cfg(feature = "test-hooks")]
 mod armed {
     use std::sync::{Mutex, PoisonError};
 
-    /// The points that will panic, and how often each is passed before it does.
+    /// The names of the points that will panic, and how many more times each is passed before it does.
     static ARMED: Mutex<Vec<(String, u32)>> = Mutex::new(Vec::new());
 
-    /// Makes `point` panic, once, after it has been passed `passes` times.
+    /// Makes `point` panic once, after it was passed `passes` times.
     pub fn arm(point: String, passes: u32) {
         ARMED.lock().unwrap_or_else(PoisonError::into_inner).push((point, passes));
     }
 
-    /// Panics where `point` is armed and its turn has come.
+    /// Panics if `point` is armed and was passed often enough.
     pub fn pass(point: &str) {
         let mut armed = ARMED.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(at) = armed.iter().position(|(name, _)| name == point) else { return };
@@ -30,7 +30,7 @@ mod armed {
 #[cfg(feature = "test-hooks")]
 pub use armed::{arm, pass};
 
-/// A point at which a build with `test-hooks` can panic. Nothing elsewhere.
+/// A point at which a build with `test-hooks` can panic. It does nothing in other builds.
 #[cfg(not(feature = "test-hooks"))]
 #[inline(always)]
 pub fn pass(_point: &'static str) {}

@@ -1,8 +1,9 @@
-//! Memory whose size comes from a program or from a peer: where there is none, that is an error, not the end of the process.
+//! Allocations whose size comes from a program or from a peer. If there is not enough memory, they return an error and do not end the
+//! process.
 
 use std::collections::VecDeque;
 
-/// There is no memory for so many bytes.
+/// There is not enough memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoMemory {
     /// The bytes that were asked for.
@@ -10,6 +11,7 @@ pub struct NoMemory {
 }
 
 impl NoMemory {
+    /// The error for `count` elements of type `T`.
     fn of<T>(count: usize) -> impl FnOnce(std::collections::TryReserveError) -> Self {
         move |_| Self { bytes: count.saturating_mul(size_of::<T>()) }
     }
@@ -22,42 +24,42 @@ pub fn vec<T>(count: usize) -> Result<Vec<T>, NoMemory> {
     Ok(vec)
 }
 
-/// A copy.
+/// A copy of `bytes`.
 pub fn copy(bytes: &[u8]) -> Result<Vec<u8>, NoMemory> {
     let mut copy = vec(bytes.len())?;
     copy.extend_from_slice(bytes);
     Ok(copy)
 }
 
-/// Appends to a vector that grows.
+/// Appends `bytes` to a vector.
 pub fn append(to: &mut Vec<u8>, bytes: &[u8]) -> Result<(), NoMemory> {
     to.try_reserve(bytes.len()).map_err(NoMemory::of::<u8>(bytes.len()))?;
     to.extend_from_slice(bytes);
     Ok(())
 }
 
-/// Makes room for `length` bytes in all.
+/// Makes the vector's capacity at least `length` bytes.
 pub fn reserve(to: &mut Vec<u8>, length: usize) -> Result<(), NoMemory> {
     to.try_reserve(length.saturating_sub(to.len())).map_err(NoMemory::of::<u8>(length))
 }
 
-/// Makes room for one element more.
+/// Reserves memory for one more element.
 pub fn room_for_one<T>(queue: &mut VecDeque<T>) -> Result<(), NoMemory> {
     queue.try_reserve(1).map_err(NoMemory::of::<T>(queue.len() + 1))
 }
 
-/// Whether so many bytes could be had now: before work that makes copies which cannot fail.
+/// Whether so many `bytes` can be allocated now. For use before work whose own allocations cannot return an error.
 pub fn check(bytes: usize) -> Result<(), NoMemory> {
     vec::<u8>(bytes).map(drop)
 }
 
-/// The text of bytes; what is no UTF-8 becomes U+FFFD.
+/// The text of UTF-8 `bytes`. Invalid sequences become U+FFFD.
 pub fn text(bytes: Vec<u8>) -> Result<String, NoMemory> {
     let error = match String::from_utf8(bytes) {
         Ok(text) => return Ok(text),
         Err(error) => error,
     };
-    // Each bad byte becomes three.
+    // U+FFFD has three bytes, and each invalid sequence has at least one.
     let most = error.as_bytes().len().saturating_mul(3);
     let mut text = String::new();
     text.try_reserve_exact(most).map_err(NoMemory::of::<u8>(most))?;
@@ -74,11 +76,11 @@ pub fn text(bytes: Vec<u8>) -> Result<String, NoMemory> {
 mod tests {
     use super::*;
 
-    /// More than any address space has.
+    /// More bytes than any address space has.
     const TOO_MUCH: usize = isize::MAX as usize - 1024;
 
     #[test]
-    fn what_cannot_be_had_is_an_error() {
+    fn an_allocation_that_is_too_large_is_an_error() {
         assert_eq!(vec::<u8>(TOO_MUCH), Err(NoMemory { bytes: TOO_MUCH }));
         assert_eq!(vec::<u64>(usize::MAX), Err(NoMemory { bytes: usize::MAX }));
         assert_eq!(check(TOO_MUCH), Err(NoMemory { bytes: TOO_MUCH }));
@@ -97,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_as_from_utf8_lossy_has_it() {
+    fn text_is_the_same_as_from_utf8_lossy() {
         for bytes in [&b"plain"[..], b"\xff\xfe", "\u{e4}\u{1f600}".as_bytes(), b"a\xe4b\xf0\x9f", b""] {
             assert_eq!(text(bytes.to_vec()).unwrap(), String::from_utf8_lossy(bytes));
         }

@@ -1,10 +1,11 @@
-//! Sockets, non-blocking, on the JavaScript thread: what to do when the poll set says that one is ready.
+//! Non-blocking sockets on the JavaScript thread. The poll set reports which sockets are ready, and this module does their I/O.
 //!
-//! Knows nothing of Node-API. [`Net`] is one environment's sockets; `binding` calls it and asks it for events,
-//! one at a time, so that no borrow is held while JavaScript runs.
+//! It does not know Node-API. [`Net`] is the sockets of one environment. `binding` calls it and takes one event at a time from it, so
+//! that no borrow is held while JavaScript runs.
 
 mod accepted;
 mod any_socket;
+mod blob_request;
 mod blocks;
 mod connection_permits;
 mod context;

@@ -1,110 +1,111 @@
-//! What the constructors take, converted and not yet checked.
+//! The options of the constructors, converted to Rust types. Their values are checked where they are used.
 
 use super::tls::SecureOptions;
 
-/// What every TCP socket has, an accepted one from its server.
+/// The options of a TCP connection. An accepted socket has those of its server.
 #[derive(Clone, Copy, Debug)]
 pub struct StreamOptions {
-    /// TCP_NODELAY; absent: on (R-tcp-nodelay), if the system has it.
+    /// TCP_NODELAY. None: on if the system has the option (R-tcp-nodelay).
     pub no_delay: Option<bool>,
-    /// Keep-alive probes after this many milliseconds of silence; absent or 0: none.
+    /// The silence before the first keep-alive probe, in milliseconds. None or 0: no probes.
     pub keep_alive_delay: Option<u32>,
-    /// What a peer's FIN does; absent: decided by the presence of a `halfclose` listener.
+    /// Whether the socket stays open for sending after the peer's FIN. None: a `halfclose` listener decides (R-tcp-fin).
     pub allow_half_open: Option<bool>,
-    /// closeTimeout in milliseconds: how long a closing flush may go without an acknowledged byte; 0: no limit (R-tcp-close).
+    /// closeTimeout in milliseconds: how long a closing flush may go on without an acknowledged byte. 0: no limit (R-tcp-close).
     pub close_timeout: u32,
-    /// send() returns false above this many bytes.
+    /// send() returns false while more than this many bytes are buffered.
     pub high_water_mark: u32,
-    /// "The buffer is full" above this many bytes.
+    /// maxBufferedAmount: the buffer is full above this many bytes (R-tcp-full).
     pub max_buffered_amount: u32,
 }
 
-/// Bytes that the system may buffer for a socket; absent: as many as it likes.
+/// How many bytes the system may buffer for a socket.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct BufferSizes {
-    /// SO_SNDBUF.
+    /// SO_SNDBUF in bytes. None: the system's default.
     pub send: Option<u32>,
-    /// SO_RCVBUF.
+    /// SO_RCVBUF in bytes. None: the system's default.
     pub receive: Option<u32>,
 }
 
-/// Of a TCPSocket.
+/// The options of a TCPSocket.
 #[derive(Clone, Debug)]
 pub struct TcpOptions {
-    /// IP literal.
+    /// The IP literal to connect to.
     pub remote_address: String,
-    /// 1–65535.
+    /// The port to connect to: 1 to 65,535.
     pub remote_port: u16,
-    /// IP literal to bind to.
+    /// The IP literal to bind to. None: the system chooses.
     pub local_address: Option<String>,
-    /// Port to bind to; 0 is any.
+    /// The port to bind to. None or 0: the system chooses.
     pub local_port: Option<u16>,
-    /// One of several attempts that are made from the same local port (SO_REUSEADDR).
+    /// True if connect() makes several attempts from this local port: they need SO_REUSEADDR.
     pub shares_local_port: bool,
-    /// IPV6_V6ONLY; absent: off, if the system can do without it.
+    /// IPV6_V6ONLY. None: off if the system has the option.
     pub ipv6_only: Option<bool>,
     /// SO_SNDBUF and SO_RCVBUF.
     pub buffers: BufferSizes,
-    /// connectTimeout in milliseconds: TCP's and TLS's handshakes together; 0: none; absent: the system's.
+    /// connectTimeout in milliseconds, for TCP's and TLS's handshakes together. 0: no limit. None: the system's limit.
     pub connect_timeout: Option<u32>,
-    /// TLS, where it is asked for.
+    /// The options of TLS. None: no TLS.
     pub secure: Option<SecureOptions>,
-    /// The rest.
+    /// The options of the connection.
     pub stream: StreamOptions,
 }
 
-/// Of a TCPServerSocket.
+/// The options of a TCPServerSocket.
 #[derive(Clone, Debug)]
 pub struct ServerOptions {
-    /// IP literal to listen on.
+    /// The IP literal to listen on. None: all addresses.
     pub local_address: Option<String>,
-    /// Port to listen on; absent or 0 is any.
+    /// The port to listen on. None or 0: the system chooses.
     pub local_port: Option<u16>,
-    /// IPV6_V6ONLY; absent: off, if the system can do without it.
+    /// IPV6_V6ONLY. None: off if the system has the option.
     pub ipv6_only: Option<bool>,
-    /// SO_REUSEPORT: several servers share the connections.
+    /// True: SO_REUSEPORT, so that several servers share the connections of one port.
     pub reuse_port: bool,
-    /// Connections that may wait to be accepted.
+    /// How many connections may wait to be accepted.
     pub backlog: u32,
-    /// Accepted sockets that may be open at once; absent: any number.
+    /// How many accepted sockets may be open at once. None: any number.
     pub max_connections: Option<u32>,
-    /// handshakeTimeout in milliseconds; 0: none.
+    /// handshakeTimeout in milliseconds. 0: no limit.
     pub handshake_timeout: u32,
-    /// TLS, where it is asked for.
+    /// The options of TLS. None: no TLS.
     pub secure: Option<SecureOptions>,
-    /// Applied to every accepted socket.
+    /// The options of every accepted socket.
     pub stream: StreamOptions,
 }
 
-/// Of a UDPSocket.
+/// The options of a UDPSocket.
 #[derive(Clone, Debug)]
 pub struct UdpOptions {
-    /// IP literal to bind to.
+    /// The IP literal to bind to. None: the wildcard address of the remote address's family, or of IPv4.
     pub local_address: Option<String>,
-    /// Port to bind to; absent or 0 is any.
+    /// The port to bind to. None or 0: the system chooses.
     pub local_port: Option<u16>,
-    /// Default destination's IP literal.
+    /// The default destination's IP literal. None: there is no default destination.
     pub remote_address: Option<String>,
-    /// SO_REUSEADDR, where a port is given (R-udp-reuse); absent: on, if the system has it.
+    /// SO_REUSEADDR where a port is given (R-udp-reuse). None: on if the system has the option.
     pub address_reuse: Option<bool>,
-    /// SO_REUSEPORT: several sockets share the datagrams.
+    /// True: SO_REUSEPORT, so that several sockets share the datagrams of one port.
     pub reuse_port: bool,
-    /// Multicast that we send comes back to this host (R-udp-loop); absent: off, if the system has the option.
+    /// Whether this host receives multicast that it sends (R-udp-loop). None: off if the system has the option.
     pub loopback: Option<bool>,
-    /// SO_BROADCAST.
+    /// True: SO_BROADCAST.
     pub broadcast: bool,
-    /// IPV6_V6ONLY; absent: off, if the system can do without it.
+    /// IPV6_V6ONLY. None: off if the system has the option.
     pub ipv6_only: Option<bool>,
-    /// Hops of unicast datagrams; absent: the system's.
+    /// The hops of unicast datagrams. None: the system's default.
     pub time_to_live: Option<u8>,
-    /// Hops of multicast datagrams; absent: 1.
+    /// The hops of multicast datagrams. None: 1.
     pub multicast_time_to_live: Option<u8>,
-    /// Where multicast leaves: an address or the name of an interface, or an IPv6 zone.
+    /// The interface through which multicast is sent: its address or name, or an IPv6 zone. None: that of the
+    /// address that the socket is bound to, else the system chooses.
     pub multicast_interface: Option<String>,
     /// SO_SNDBUF and SO_RCVBUF.
     pub buffers: BufferSizes,
-    /// send() returns false above this many bytes.
+    /// send() returns false while more than this many bytes are buffered.
     pub high_water_mark: u32,
-    /// "The buffer is full" above this many bytes that the system did not take.
+    /// maxBufferedAmount: the buffer is full above this many bytes that the system has refused (R-udp-full).
     pub max_buffered_amount: u32,
 }

@@ -1,8 +1,8 @@
-//! Host names to addresses, by the system's own resolver.
+//! Resolves host names to addresses, with the system's own resolver.
 //!
-//! getaddrinfo() blocks, for many seconds where a name server is silent, and cannot be called off. So it runs on threads
-//! of its own, detached: neither the end of a worker nor that of the process waits for them, and what they find for
-//! somebody who has gone is dropped. The threads are the process's, few, and end when there is nothing to do.
+//! getaddrinfo() blocks, for many seconds if a name server does not answer, and cannot be cancelled. So it runs on threads of its
+//! own. These threads are detached: neither a worker nor the process waits for them when it ends. If nobody wants the result of a
+//! look-up any more, it is dropped. The threads belong to the process. There are few, and an idle one ends after a while.
 
 mod system;
 
@@ -23,36 +23,37 @@ use self::system::{Failed, Found};
 /// Which addresses are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Family {
-    /// Both kinds, in the system's order.
+    /// Both families, in the system's order.
     Any,
-    /// IPv4 alone.
+    /// IPv4 only.
     V4,
-    /// IPv6 alone.
+    /// IPv6 only.
     V6,
 }
 
-/// Bytes of a name that the system is asked for: far more than DNS has (253), since who reads /etc/hosts may know longer ones.
-const LONGEST: usize = 4096;
-/// Look-ups under way at once that somebody waits for; further ones wait in a queue. More than a few, since silent name servers
-/// hold each for ten seconds and more.
-const WAITED_FOR: usize = 64;
-/// Threads at most, those included whose look-up nobody waits for any more: it cannot be called off.
-const THREADS: usize = 256;
-/// Threads beyond that for names that the system answers by itself.
-const QUICK: usize = 8;
-/// A thread with nothing to do ends after this long.
-const IDLE: Duration = Duration::from_secs(5);
-/// Who asks for a name that is being looked up gets that answer too, if the look-up began less than this long ago.
-const SHARED: Duration = Duration::from_secs(1);
+/// The longest host name, in bytes, that the system is asked for. DNS allows 253, but /etc/hosts may have longer ones.
+const MAX_NAME_LENGTH: usize = 4096;
+/// The most look-ups under way for which somebody waits; others wait in a queue. It is not a small number, since a name server that
+/// does not answer holds each of its look-ups for ten seconds or more.
+const MAX_AWAITED_LOOKUPS: usize = 64;
+/// The most threads, including those whose look-up nobody waits for any more.
+const MAX_THREADS: usize = 256;
+/// Threads beyond [`MAX_THREADS`] that look up local names ([`Question::is_local`]).
+const LOCAL_NAME_THREADS: usize = 8;
+/// A thread ends after being idle for this time.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Another request for the same name shares a look-up that began less than this time ago.
+const SHARING_WINDOW: Duration = Duration::from_secs(1);
 
-/// A look-up as who asked for it sees it. Dropping it cancels it, and makes room for another. (`None` only while it is dropped.)
+/// A look-up, as its caller sees it. Dropping it cancels the request, and lets a queued look-up start. It holds None only while it is
+/// being dropped.
 pub struct Pending(Option<Arc<Slot>>);
 
-/// Where the answer is put.
+/// Where a thread puts the result. None: it is not known yet.
 type Slot = Mutex<Option<Arc<Found>>>;
 
 impl Pending {
-    /// The addresses in the system's order (RFC 6724), zones kept, or why there are none; `None` while it is not known.
+    /// The addresses in the system's order (RFC 6724) with their zones, or why there are none. None: the look-up is under way.
     pub fn answer(&self) -> Option<Result<Vec<SocketAddr>, SocketError>> {
         let found = self.0.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
         Some(match &*found {
@@ -65,47 +66,54 @@ impl Pending {
 impl Drop for Pending {
     fn drop(&mut self) {
         self.0 = None;
-        POOL.make_room();
+        THREADS.make_room();
     }
 }
 
-/// Starts a look-up, or joins one that has just begun. Once it is answered, `inbox` tells `id`.
+/// Starts a look-up, or shares one that has just begun. When the result is there, it posts `id` to `inbox`.
 pub fn ask(host: &str, family: Family, id: Id, inbox: &Arc<Inbox>) -> Result<Pending, SocketError> {
-    if host.len() > LONGEST {
+    if host.len() > MAX_NAME_LENGTH {
         let reason = format!("a host name of {} bytes is longer than any", host.len());
         return Err(SocketError::Lookup { code: "ENOTFOUND".to_owned(), reason });
     }
     let slot = Arc::new(Slot::default());
     let waiter = Waiter { slot: Arc::downgrade(&slot), inbox: Arc::clone(inbox), id };
-    LazyLock::force(&POOL)
+    LazyLock::force(&THREADS)
         .ask(Question { host: host.to_owned(), family }, waiter)
         .map_err(|error| SocketError::no_thread(&error))?;
     Ok(Pending(Some(slot)))
 }
 
+/// What the system is asked.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Question {
+    /// The name to look up.
     host: String,
+    /// Which addresses are wanted.
     family: Family,
 }
 
 impl Question {
-    /// Whether the system answers it by itself, from /etc/hosts or by rule: such a question never waits behind those that go over
+    /// Whether the system answers without the network, from /etc/hosts or by rule. Such a question never waits behind one that needs
     /// the network.
-    fn is_quick(&self) -> bool {
+    fn is_local(&self) -> bool {
         self.host.eq_ignore_ascii_case("localhost")
     }
 }
 
-/// Who wants an answer.
+/// One request that waits for a result.
 struct Waiter {
+    /// Where the result goes. It has no strong reference any more once the request was cancelled.
     slot: Weak<Slot>,
+    /// The inbox of the environment that made the request.
     inbox: Arc<Inbox>,
+    /// The number that is posted to the inbox.
     id: Id,
 }
 
 impl Waiter {
-    fn tell(&self, found: &Arc<Found>) {
+    /// Delivers the result, if the request was not cancelled.
+    fn deliver(&self, found: &Arc<Found>) {
         if let Some(slot) = self.slot.upgrade() {
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(found));
             self.inbox.post(self.id);
@@ -114,14 +122,19 @@ impl Waiter {
     }
 }
 
+/// One look-up, queued or under way.
 struct Job {
+    /// What the system is asked.
     question: Question,
+    /// The requests that want the result, oldest first.
     waiters: VecDeque<Waiter>,
+    /// When a thread began it. None: it is in the queue.
     began: Option<Instant>,
 }
 
 impl Job {
-    /// Lets go of those who have given up, in front: mostly the oldest, so that many who give up are each looked at once.
+    /// Whether a request still waits for it. Cancelled requests at the front are removed. Since mostly the oldest are cancelled first,
+    /// each is looked at about once.
     fn is_waited_for(&mut self) -> bool {
         while self.waiters.front().is_some_and(|waiter| waiter.slot.strong_count() == 0) {
             self.waiters.pop_front();
@@ -130,136 +143,147 @@ impl Job {
     }
 }
 
-/// The process's look-ups. The lock is never held over one.
+/// The threads of the process that look up names.
 #[derive(Default)]
-struct Pool {
-    state: Mutex<State>,
-    /// Something is in the queue.
+struct Threads {
+    /// The look-ups. The lock is not held during a look-up.
+    lookups: Mutex<Lookups>,
+    /// Notified when a job was put into the queue.
     work: Condvar,
 }
 
+/// All look-ups, and how many threads there are for them.
 #[derive(Default)]
-struct State {
-    /// Queued or under way, by number.
+struct Lookups {
+    /// The jobs that are queued or under way, by number.
     jobs: HashMap<u64, Job>,
-    /// The newest job for each question.
+    /// The number of the newest job for each question.
     newest: HashMap<Question, u64>,
+    /// The numbers of the jobs that no thread has begun, in order.
     queue: VecDeque<u64>,
-    /// Those under way.
+    /// The numbers of the jobs under way.
     running: HashSet<u64>,
+    /// The number of the next job.
     next: u64,
+    /// How many threads there are.
     threads: usize,
+    /// How many of them wait for a job.
     idle: usize,
 }
 
-static POOL: LazyLock<Pool> = LazyLock::new(Pool::default);
+static THREADS: LazyLock<Threads> = LazyLock::new(Threads::default);
 
-impl Pool {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+impl Threads {
+    /// Locks the look-ups. A panic under the lock leaves them usable: each change is complete.
+    fn lookups(&self) -> MutexGuard<'_, Lookups> {
+        self.lookups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Adds a request. Starts a thread if that is needed and allowed.
     fn ask(&'static self, question: Question, waiter: Waiter) -> io::Result<()> {
-        let mut state = self.state();
-        if let Some(job) = state.joinable(&question) {
+        let mut lookups = self.lookups();
+        if let Some(job) = lookups.joinable(&question) {
             job.waiters.push_back(waiter);
             return Ok(());
         }
-        let is_quick = question.is_quick();
-        // More may wait than threads are idle: those that were woken have not run yet.
-        if state.queue.len() >= state.idle && state.may_grow(is_quick) {
-            self.grow(&mut state)?;
+        let is_local = question.is_local();
+        // The queue may be longer than there are idle threads: those that were notified have not run yet.
+        if lookups.queue.len() >= lookups.idle && lookups.may_grow(is_local) {
+            self.grow(&mut lookups)?;
         }
-        state.push(question, waiter, is_quick);
+        lookups.push(question, waiter, is_local);
         self.work.notify_one();
         Ok(())
     }
 
-    /// Starts a thread. Where none can be had, what there is to do waits for one that there is: an error only without any.
-    fn grow(&'static self, state: &mut State) -> io::Result<()> {
+    /// Starts a thread. If that fails, the queue waits for the threads that exist; it is an error only if there are none.
+    fn grow(&'static self, lookups: &mut Lookups) -> io::Result<()> {
         match thread::Builder::new().name("tcp-udp-lookup".to_owned()).spawn(|| self.serve()) {
             Ok(_) => {
-                state.threads += 1;
+                lookups.threads += 1;
                 Ok(())
             }
-            Err(error) if state.threads == 0 => Err(error),
+            Err(error) if lookups.threads == 0 => Err(error),
             Err(_) => Ok(()),
         }
     }
 
-    /// Somebody has given up: what is queued may take the place.
+    /// A request was cancelled. If a thread's look-up is not wanted any more, another thread may start for the queue.
     fn make_room(&'static self) {
-        let mut state = self.state();
-        if state.queue.len() > state.idle && state.may_grow(false) {
-            // Failing that, it goes on waiting.
-            let _ = self.grow(&mut state);
+        let mut lookups = self.lookups();
+        if lookups.queue.len() > lookups.idle && lookups.may_grow(false) {
+            // If no thread can be started, the queue goes on waiting.
+            let _ = self.grow(&mut lookups);
         }
     }
 
-    /// What each thread does. It ends only where it stops counting as one: a panic must not leave the others waiting for it.
+    /// What each thread runs. The thread ends only at the one place that also takes it off the count. So a panic cannot leave a thread
+    /// counted that does not exist.
     fn serve(&self) {
-        let mut state = self.state();
+        let mut lookups = self.lookups();
         loop {
-            if let Some((number, question)) = state.take() {
-                drop(state);
+            if let Some((number, question)) = lookups.take() {
+                drop(lookups);
                 let found = catch_unwind(|| {
                     hooks::pass("look-up");
                     system::look_up(&question.host, question.family)
                 });
                 let found = Arc::new(found.unwrap_or_else(|panic| Err(Failed::panicked(&panic_message(&*panic)))));
-                state = self.state();
-                let waiters = state.finish(number);
-                drop(state);
+                lookups = self.lookups();
+                let waiters = lookups.finish(number);
+                drop(lookups);
                 for waiter in waiters {
-                    // What one of them panics with must not keep the answer from the next.
-                    let _ = catch_unwind(AssertUnwindSafe(|| waiter.tell(&found)));
+                    // A panic for one request must not stop the delivery to the next.
+                    let _ = catch_unwind(AssertUnwindSafe(|| waiter.deliver(&found)));
                 }
-                state = self.state();
+                lookups = self.lookups();
                 continue;
             }
-            state.idle += 1;
-            let (woken, wait) = self.work.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
-            state = woken;
-            state.idle -= 1;
-            if wait.timed_out() && state.queue.is_empty() {
-                state.threads -= 1;
+            lookups.idle += 1;
+            let (woken, wait) = self.work.wait_timeout(lookups, IDLE_TIMEOUT).unwrap_or_else(PoisonError::into_inner);
+            lookups = woken;
+            lookups.idle -= 1;
+            if wait.timed_out() && lookups.queue.is_empty() {
+                lookups.threads -= 1;
                 return;
             }
         }
     }
 }
 
-impl State {
-    /// The job that somebody with the same question may wait for, too.
+impl Lookups {
+    /// A job with the same question that another request may share. None: there is none, or it began too long ago.
     fn joinable(&mut self, question: &Question) -> Option<&mut Job> {
         let job = self.jobs.get_mut(self.newest.get(question)?)?;
-        job.began.is_none_or(|began| began.elapsed() < SHARED).then_some(job)
+        job.began.is_none_or(|began| began.elapsed() < SHARING_WINDOW).then_some(job)
     }
 
-    /// Whether another thread may be started: look-ups that nobody waits for any more do not count, up to a bound.
-    fn may_grow(&mut self, is_quick: bool) -> bool {
-        if is_quick {
-            return self.threads < THREADS + QUICK;
+    /// Whether another thread may be started. Threads whose look-up nobody waits for do not count against
+    /// [`MAX_AWAITED_LOOKUPS`], but they do against [`MAX_THREADS`].
+    fn may_grow(&mut self, is_local: bool) -> bool {
+        if is_local {
+            return self.threads < MAX_THREADS + LOCAL_NAME_THREADS;
         }
         let Self { jobs, running, .. } = self;
-        let given_up =
+        let abandoned =
             running.iter().filter(|number| jobs.get_mut(number).is_some_and(|job| !job.is_waited_for())).count();
-        self.threads < THREADS && self.threads < WAITED_FOR + given_up
+        self.threads < MAX_THREADS && self.threads < MAX_AWAITED_LOOKUPS + abandoned
     }
 
-    fn push(&mut self, question: Question, waiter: Waiter, is_quick: bool) {
+    /// Queues a new job.
+    fn push(&mut self, question: Question, waiter: Waiter, is_local: bool) {
         let number = self.next;
         self.next += 1;
         self.newest.insert(question.clone(), number);
         self.jobs.insert(number, Job { question, waiters: [waiter].into(), began: None });
-        if is_quick {
+        if is_local {
             self.queue.push_front(number);
         } else {
             self.queue.push_back(number);
         }
     }
 
-    /// The next job that somebody still waits for.
+    /// Takes the next job that a request still waits for. None: there is no such job.
     fn take(&mut self) -> Option<(u64, Question)> {
         while let Some(number) = self.queue.pop_front() {
             let Some(job) = self.jobs.get_mut(&number) else { continue };
@@ -273,7 +297,7 @@ impl State {
         None
     }
 
-    /// A job is over. Returns who waits for it.
+    /// A job is over. Returns the requests that wait for it.
     fn finish(&mut self, number: u64) -> VecDeque<Waiter> {
         self.running.remove(&number);
         let Some(job) = self.jobs.remove(&number) else { return VecDeque::new() };

@@ -1,8 +1,8 @@
-//! The process's one tokio runtime, and how it is made where threads may be wanting.
+//! The process's one tokio runtime, and how it is made where the system may refuse threads.
 //!
-//! tokio panics where a thread that it needs cannot be had, and from the second one on it then waits, for ever, for the first to end.
-//! So the threads are tried out before, each is given up for tokio's at the last moment, and tokio's wait at a gate until all are
-//! there: where one is not after all, the gate turns them away and nothing waits for them.
+//! tokio panics if it cannot start a thread. If other threads of the runtime run by then, it also waits for them, without end. So this
+//! file first starts probe threads, as many as tokio needs. Right before tokio starts a thread, one probe ends. tokio's threads wait at
+//! a gate until all of them are there. If one cannot be started after all, the gate ends the others, and nothing waits for them.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -18,16 +18,16 @@ use super::SocketError;
 use super::panics::panic_message;
 
 /// The name of the runtime's threads, as debuggers show it.
-const NAME: &str = "tcp-udp-sockets";
-/// Workers at most: they carry timers, watches, TLS and relays; the other sockets' own I/O is on the JavaScript threads.
+const THREAD_NAME: &str = "tcp-udp-sockets";
+/// The most worker threads. They run timers, watches, TLS and relays; the I/O of all other sockets is on the JavaScript threads.
 const WORKERS: usize = 4;
 
-/// The one tokio runtime of the process, made when it is first needed and never shut down: its threads end with
-/// the process (the addon is linked so that it is never unmapped under them, see build.rs). It needs descriptors and
-/// threads, which may be wanting: then the next call tries again.
+/// The one tokio runtime of the process. It is made when it is first needed, and never shut down: its threads end with the process (the
+/// addon is linked so that it stays mapped, see build.rs). Making it needs descriptors and threads. If the system refuses them, this
+/// is an error, and the next call tries again.
 pub fn runtime() -> Result<&'static Runtime, SocketError> {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-    /// Two environments at once make one.
+    /// Held while the runtime is made, so that two environments make only one.
     static MAKING: Mutex<()> = Mutex::new(());
     if let Some(runtime) = RUNTIME.get() {
         return Ok(runtime);
@@ -40,7 +40,8 @@ pub fn runtime() -> Result<&'static Runtime, SocketError> {
     Ok(RUNTIME.get_or_init(|| made))
 }
 
-/// Makes a runtime with so many workers. `before_spawn` is called before tokio spawns each, with how many are still to be spawned.
+/// Makes a runtime with so many workers. `before_spawn` is called before tokio spawns each worker, with the number of those that are
+/// still to be spawned.
 fn make(workers: usize, before_spawn: impl Fn(usize) + Send + Sync + 'static) -> Result<Runtime, SocketError> {
     let probes = (0..workers).map(|_| Probe::start()).collect::<io::Result<Vec<_>>>();
     let probes = Mutex::new(probes.map_err(|error| SocketError::no_thread(&error))?);
@@ -51,12 +52,12 @@ fn make(workers: usize, before_spawn: impl Fn(usize) + Send + Sync + 'static) ->
         .worker_threads(workers)
         .enable_io()
         .enable_time()
-        // Called right before each thread is spawned: where its probe was, there is room for it.
+        // Called right before each thread is spawned: it gets the room of the probe that ends here.
         .thread_name_fn(move || {
             let mut probes = probes.lock().unwrap_or_else(PoisonError::into_inner);
             before_spawn(probes.len());
             probes.pop().into_iter().for_each(Probe::end);
-            NAME.to_owned()
+            THREAD_NAME.to_owned()
         })
         .on_thread_start(move || workers_gate.pass());
     silence_failed_builds();
@@ -65,7 +66,7 @@ fn make(workers: usize, before_spawn: impl Fn(usize) + Send + Sync + 'static) ->
     BUILDING.set(None);
     match built {
         Ok(Ok(runtime)) => {
-            gate.decide(Verdict::Work);
+            gate.decide(Decision::Work);
             Ok(runtime)
         }
         // No thread has been spawned yet.
@@ -76,25 +77,28 @@ fn make(workers: usize, before_spawn: impl Fn(usize) + Send + Sync + 'static) ->
 
 // --- threads tried out ---
 
-/// A thread that only shows that it can be had, until it ends.
+/// A thread that shows that the system grants one, and does nothing else.
 struct Probe {
+    /// The thread.
     thread: JoinHandle<()>,
-    /// Dropped, it has the thread end.
+    /// The thread ends when this is dropped.
     keep: Sender<()>,
+    /// The system's number of the thread.
     #[cfg(target_os = "linux")]
     id: libc::c_long,
 }
 
 impl Probe {
+    /// Starts a thread.
     fn start() -> io::Result<Self> {
         let (keep, kept) = mpsc::channel::<()>();
-        let (tell, told) = mpsc::channel();
-        let thread = thread::Builder::new().name(NAME.to_owned()).spawn(move || {
-            // Nobody is there any more where it fails, and so nothing will come.
-            let _ = tell.send(thread_id());
+        let (sender, receiver) = mpsc::channel();
+        let thread = thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(move || {
+            // If this fails, the receiver is gone, and so is `keep`: the thread ends below.
+            let _ = sender.send(thread_id());
             let _ = kept.recv();
         })?;
-        let _id = told.recv().map_err(io::Error::other)?;
+        let _id = receiver.recv().map_err(io::Error::other)?;
         Ok(Self {
             thread,
             keep,
@@ -103,10 +107,10 @@ impl Probe {
         })
     }
 
-    /// Ends it, and waits until the system counts it no more.
+    /// Ends the thread, and waits until the system does not count it any more.
     fn end(self) {
         drop(self.keep);
-        // It has nothing to panic with.
+        // The thread runs no code that panics.
         let _ = self.thread.join();
         #[cfg(target_os = "linux")]
         wait_until_gone(self.id);
@@ -122,67 +126,73 @@ fn thread_id() -> libc::c_long {
 #[cfg(not(target_os = "linux"))]
 fn thread_id() {}
 
-/// A thread that has been joined may still be on its way out, and counts against the limit until it is out: some microseconds.
+/// Waits until a joined thread has left the system. Until then, for some microseconds, it counts against the limit of threads.
 #[cfg(target_os = "linux")]
 fn wait_until_gone(id: libc::c_long) {
     use std::time::{Duration, Instant};
 
-    /// Another thread may have got the number by now: then there is nothing to wait for.
-    const PATIENCE: Duration = Duration::from_millis(20);
+    /// The longest wait. It is needed since another thread may have got the same number by now.
+    const MAX_EXIT_WAIT: Duration = Duration::from_millis(20);
     let start = Instant::now();
     let process = libc::c_long::from(std::process::id().cast_signed());
-    // SAFETY: signal 0 is none: the call only tells whether there is such a thread in this process.
-    while unsafe { libc::syscall(libc::SYS_tgkill, process, id, 0) } == 0 && start.elapsed() < PATIENCE {
+    // SAFETY: signal 0 sends nothing: the call only checks whether this process has such a thread.
+    while unsafe { libc::syscall(libc::SYS_tgkill, process, id, 0) } == 0 && start.elapsed() < MAX_EXIT_WAIT {
         thread::yield_now();
     }
 }
 
 // --- the gate ---
 
-/// Where tokio's threads wait, before they do anything, until all of them are there.
+/// Where each of tokio's threads waits, before it does anything, until all of them are there.
 #[derive(Default)]
 struct Gate {
-    verdict: Mutex<Option<Verdict>>,
+    /// What the threads are to do. None: it is not decided yet.
+    decision: Mutex<Option<Decision>>,
+    /// Notified when it is decided.
     decided: Condvar,
 }
 
+/// What waiting threads are to do.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Verdict {
+enum Decision {
+    /// All threads are there: they work.
     Work,
-    /// One of them could not be had: they are to end.
+    /// One thread could not be started: the others end.
     End,
 }
 
 impl Gate {
-    fn decide(&self, verdict: Verdict) {
-        *self.verdict.lock().unwrap_or_else(PoisonError::into_inner) = Some(verdict);
+    /// Sets the decision and wakes the threads.
+    fn decide(&self, decision: Decision) {
+        *self.decision.lock().unwrap_or_else(PoisonError::into_inner) = Some(decision);
         self.decided.notify_all();
     }
 
-    /// Returns once the threads are to work. Where they are to end, this one unwinds: tokio knows no other way to be rid of it.
+    /// Waits for the decision. It returns if the threads are to work. If they are to end, it unwinds, which is the only way to end one of
+    /// tokio's threads.
     fn pass(&self) {
-        let undecided = self.verdict.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.decided.wait_while(undecided, |verdict| verdict.is_none());
-        let verdict = *waited.unwrap_or_else(PoisonError::into_inner);
-        if verdict == Some(Verdict::End) {
+        let undecided = self.decision.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.decided.wait_while(undecided, |decision| decision.is_none());
+        let decision = *waited.unwrap_or_else(PoisonError::into_inner);
+        if decision == Some(Decision::End) {
             resume_unwind(Box::new("the runtime could not be made") as Box<dyn Any + Send>);
         }
     }
 }
 
 thread_local! {
-    /// The gate of the runtime that this thread is making.
+    /// The gate of the runtime that this thread is making. None: it makes none.
     static BUILDING: RefCell<Option<Arc<Gate>>> = const { RefCell::new(None) };
 }
 
-/// Has the panic of a failing build turn the threads away, before it unwinds and waits for them, and print nothing: it is no bug. (The
-/// hook is the addon's own: it has its own copy of Rust's library.)
+/// Sets a panic hook for the case that tokio fails to start a thread. The hook ends the other threads before the panic unwinds and waits
+/// for them. It prints nothing, since this panic is not a bug. (The hook belongs to the addon, which has its own copy of Rust's library.)
 fn silence_failed_builds() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
+    static HOOK_SET: Once = Once::new();
+    HOOK_SET.call_once(|| {
         let before = take_hook();
         set_hook(Box::new(move |panic| match BUILDING.try_with(RefCell::take) {
-            Ok(Some(gate)) => gate.decide(Verdict::End),
+            Ok(Some(gate)) => gate.decide(Decision::End),
             _ => before(panic),
         }));
     });
@@ -194,13 +204,13 @@ mod tests {
 
     use super::*;
 
-    /// What tokio does where a thread that was there a moment ago is not any more.
+    /// As tokio does if the system refuses a thread that it granted a moment ago.
     fn fail_at(left: usize) -> Result<Runtime, SocketError> {
         make(3, move |probes| assert!(probes != left, "OS can't spawn worker thread: none"))
     }
 
     #[test]
-    fn a_thread_that_cannot_be_had_is_an_error_and_nothing_waits_for_the_others() {
+    fn a_thread_that_cannot_be_started_is_an_error_and_nothing_waits_for_the_others() {
         for left in [3, 2, 1] {
             let start = Instant::now();
             let error = fail_at(left).expect_err("there is no runtime");
@@ -215,8 +225,8 @@ mod tests {
     #[test]
     fn all_threads_are_tried_out_at_once_and_each_ends_before_tokio_spawns_its_own() {
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let told = Arc::clone(&seen);
-        let runtime = make(2, move |probes| told.lock().unwrap().push(probes)).expect("there are threads");
+        let record = Arc::clone(&seen);
+        let runtime = make(2, move |probes| record.lock().unwrap().push(probes)).expect("there are threads");
         assert_eq!(*seen.lock().unwrap(), [2, 1]);
         assert_eq!(runtime.metrics().num_workers(), 2);
     }

@@ -1,65 +1,77 @@
+//! What a TCP socket has accepted and not yet written, in order. It writes nothing itself.
+
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
 use super::memory::{self, NoMemory};
 
-/// Small sends are merged into chunks of this size. 16 KiB keeps 32 busy connections' chunks in a second-level cache.
-const CHUNK: usize = 16 * 1024;
-/// Free chunks kept for the next connection: 1 MiB in all.
-const FREE_CHUNKS: usize = 64;
-/// Slices in one gathering write. 64 chunks are 1 MiB, more than a socket takes at once.
+/// Small sends are merged into chunks of this size, in bytes. At 16 KiB the chunks of 32 busy connections fit into a second-level
+/// cache.
+const SEND_CHUNK: usize = 16 * 1024;
+/// The most free chunks that one environment keeps: 1 MiB in all.
+const MAX_FREE_SEND_CHUNKS: usize = 64;
+/// The most slices in one gathering write. 64 chunks are 1 MiB, which is more than the system takes at once.
 const SLICES: usize = 64;
 
-/// The free chunks of an environment: an idle connection holds none.
+/// The free chunks of one environment. An idle connection holds no chunk.
 #[derive(Default)]
 pub struct Pool {
+    /// Empty vectors of `SEND_CHUNK` bytes capacity.
     free: Vec<Vec<u8>>,
 }
 
 impl Pool {
+    /// An empty chunk: a free one, or a new one.
     fn take(&mut self) -> Result<Vec<u8>, NoMemory> {
         match self.free.pop() {
             Some(chunk) => Ok(chunk),
-            None => memory::vec(CHUNK),
+            None => memory::vec(SEND_CHUNK),
         }
     }
 
-    /// Keeps an emptied chunk for the next connection.
+    /// Keeps a chunk for the next connection. Memory of another size, and a chunk too many, is freed.
     pub fn put_back(&mut self, mut chunk: Vec<u8>) {
-        if chunk.capacity() == CHUNK && self.free.len() < FREE_CHUNKS {
+        if chunk.capacity() == SEND_CHUNK && self.free.len() < MAX_FREE_SEND_CHUNKS {
             chunk.clear();
             self.free.push(chunk);
         }
     }
 }
 
-/// Bytes waiting to be written, in the order of the send() calls (R-tcp-order).
+/// Bytes that wait to be written, in the order of the send() calls (R-tcp-order).
 #[derive(Default)]
 pub struct SendQueue {
+    /// What waits, in order.
     segments: VecDeque<Segment>,
-    /// How many of them are Blobs.
+    /// How many segments are `Segment::Blob`.
     blobs: usize,
 }
 
+/// A part of the queue.
 enum Segment {
+    /// Bytes that can be written.
     Bytes {
+        /// The memory that holds them.
         data: Vec<u8>,
+        /// The index in `data` of the first byte that is not written.
         start: usize,
+        /// True if they are a Blob's: then they do not count against the limit (R-tcp-full).
         from_blob: bool,
     },
-    /// The bytes of a Blob that have not been read yet. Nothing behind it may overtake it.
+    /// The position of a Blob whose bytes are not all read. No byte behind it may be written before it.
     Blob {
+        /// Bytes of the Blob that are still to be read; at least 1.
         missing: u64,
     },
 }
 
 impl SendQueue {
-    /// Whether nothing waits.
+    /// Whether no bytes and no Blob wait.
     pub fn is_empty(&self) -> bool {
         self.segments.is_empty()
     }
 
-    /// How many bytes wait, those of Blobs that have not been read aside.
+    /// How many bytes can be written or wait behind a Blob. Bytes of Blobs that are not read do not count.
     pub fn bytes(&self) -> u64 {
         let bytes_of = |segment: &Segment| match segment {
             Segment::Bytes { data, start, .. } => (data.len() - start) as u64,
@@ -73,17 +85,17 @@ impl SendQueue {
         matches!(self.segments.front(), Some(Segment::Bytes { .. }))
     }
 
-    /// Whether a Blob's bytes are the next that are needed.
+    /// Whether the next bytes to write are a Blob's that are not read yet.
     pub fn waits_for_blob(&self) -> bool {
         matches!(self.segments.front(), Some(Segment::Blob { .. }))
     }
 
-    /// Whether a Blob stands anywhere: then nothing may be written past the queue.
+    /// Whether the queue holds a Blob that is not read. Then nothing may be written without going through the queue.
     pub fn has_blob(&self) -> bool {
         self.blobs > 0
     }
 
-    /// What the last chunk has room for.
+    /// How many bytes the last chunk has room for.
     fn room(&self) -> usize {
         match self.segments.back() {
             Some(Segment::Bytes { data, from_blob: false, .. }) => data.capacity() - data.len(),
@@ -91,12 +103,12 @@ impl SendQueue {
         }
     }
 
-    /// Whether there is room for `length` bytes more.
+    /// Whether the last chunk has room for `length` bytes.
     pub fn fits(&self, length: usize) -> bool {
         length <= self.room()
     }
 
-    /// Appends what fits into the last chunk. Returns the rest.
+    /// Appends as many bytes as the last chunk has room for. Returns the others.
     pub fn append<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let Some(Segment::Bytes { data, from_blob: false, .. }) = self.segments.back_mut() else { return bytes };
         let (fitting, rest) = bytes.split_at((data.capacity() - data.len()).min(bytes.len()));
@@ -104,14 +116,14 @@ impl SendQueue {
         rest
     }
 
-    /// Memory for `length` bytes more, to be had before anything changes.
+    /// Reserves memory for `length` bytes more. The queue does not change.
     pub fn reserve(&mut self, length: usize, pool: &mut Pool) -> Result<Reserved, NoMemory> {
         let missing = length.saturating_sub(self.room());
         if missing == 0 {
             return Ok(Reserved(Vec::new()));
         }
         memory::room_for_one(&mut self.segments)?;
-        Ok(Reserved(if missing <= CHUNK { pool.take()? } else { memory::vec(missing)? }))
+        Ok(Reserved(if missing <= SEND_CHUNK { pool.take()? } else { memory::vec(missing)? }))
     }
 
     /// Appends a copy of `bytes`.
@@ -121,7 +133,7 @@ impl SendQueue {
         Ok(())
     }
 
-    /// Appends a copy of `bytes`, for which, or for more, there is memory.
+    /// Appends a copy of `bytes`; memory for them, or for more, is `reserved`.
     pub fn push_reserved(&mut self, bytes: &[u8], reserved: Reserved, pool: &mut Pool) {
         let Reserved(mut data) = reserved;
         let rest = self.append(bytes);
@@ -132,37 +144,38 @@ impl SendQueue {
         self.segments.push_back(Segment::Bytes { data, start: 0, from_blob: false });
     }
 
-    /// Makes room for the place of a Blob.
+    /// Reserves memory for [`SendQueue::push_blob`].
     pub fn room_for_blob(&mut self) -> Result<(), NoMemory> {
         memory::room_for_one(&mut self.segments)
     }
 
-    /// Keeps the place of a Blob of `size` bytes (more than 0).
+    /// Appends a Blob of `size` bytes, at least 1. Its bytes follow later.
     pub fn push_blob(&mut self, size: u64) {
         self.blobs += 1;
         self.segments.push_back(Segment::Blob { missing: size });
     }
 
-    /// The next bytes of the first Blob. Returns how many of them belonged to it: the rest is more than its size.
+    /// Puts the next bytes of the first Blob into its position. Returns how many of them fit its size; any others are not part of
+    /// the Blob.
     pub fn fill_blob(&mut self, bytes: &[u8]) -> Result<usize, NoMemory> {
         let blob = self.segments.iter().position(|segment| matches!(segment, Segment::Blob { .. }));
         let Some(at) = blob else { return Ok(0) };
         memory::room_for_one(&mut self.segments)?;
         let Segment::Blob { missing } = &mut self.segments[at] else { return Ok(0) };
-        let taken = usize::try_from(*missing).unwrap_or(usize::MAX).min(bytes.len());
-        let data = memory::copy(&bytes[..taken])?;
-        *missing -= taken as u64;
+        let count = usize::try_from(*missing).unwrap_or(usize::MAX).min(bytes.len());
+        let data = memory::copy(&bytes[..count])?;
+        *missing -= count as u64;
         if *missing == 0 {
             self.blobs -= 1;
             self.segments.remove(at);
         }
-        if taken > 0 {
+        if count > 0 {
             self.segments.insert(at, Segment::Bytes { data, start: 0, from_blob: true });
         }
-        Ok(taken)
+        Ok(count)
     }
 
-    /// Takes the first piece, where its bytes are there.
+    /// Takes out the first segment. None: the queue is empty, or a Blob is first.
     pub fn take(&mut self) -> Option<Piece> {
         if !self.is_ready() {
             return None;
@@ -173,7 +186,8 @@ impl SendQueue {
         }
     }
 
-    /// The bytes that can be written now, at most `SLICES` pieces of them, then `extra` if everything else is in.
+    /// Appends to `slices` the bytes that can be written now, at most `SLICES` segments. `extra` follows if nothing of the queue was
+    /// left out.
     pub fn slices<'a>(&'a self, extra: &'a [u8], slices: &mut Vec<IoSlice<'a>>) {
         for segment in self.segments.iter().take(SLICES) {
             match segment {
@@ -186,7 +200,8 @@ impl SendQueue {
         }
     }
 
-    /// The first piece, where it is the only one: the common case, written without gathering.
+    /// The bytes of the only segment: the common case, which needs no gathering write. None: there is none, or more than one, or it is
+    /// a Blob.
     pub fn single(&self) -> Option<&[u8]> {
         match (self.segments.front(), self.segments.len()) {
             (Some(Segment::Bytes { data, start, .. }), 1) => Some(&data[*start..]),
@@ -194,16 +209,16 @@ impl SendQueue {
         }
     }
 
-    /// Drops the first `written` bytes. Returns how many were the queue's, and how many of those a Blob's.
+    /// Drops the first `written` bytes. `written` may count more bytes than the queue has.
     pub fn consume(&mut self, written: usize, pool: &mut Pool) -> Consumed {
         let mut consumed = Consumed { bytes: 0, from_blobs: 0 };
         while consumed.bytes < written {
             let Some(Segment::Bytes { data, start, from_blob }) = self.segments.front_mut() else { break };
-            let taken = (data.len() - *start).min(written - consumed.bytes);
-            *start += taken;
-            consumed.bytes += taken;
+            let count = (data.len() - *start).min(written - consumed.bytes);
+            *start += count;
+            consumed.bytes += count;
             if *from_blob {
-                consumed.from_blobs += taken;
+                consumed.from_blobs += count;
             }
             if *start == data.len()
                 && let Some(Segment::Bytes { data, .. }) = self.segments.pop_front()
@@ -214,7 +229,7 @@ impl SendQueue {
         consumed
     }
 
-    /// Drops everything.
+    /// Drops the whole queue.
     pub fn clear(&mut self, pool: &mut Pool) {
         self.blobs = 0;
         for segment in self.segments.drain(..) {
@@ -225,19 +240,21 @@ impl SendQueue {
     }
 }
 
-/// What [`SendQueue::reserve`] has got.
+/// Memory that [`SendQueue::reserve`] has reserved. Without capacity where the last chunk has room.
 pub struct Reserved(Vec<u8>);
 
-/// Bytes taken out of a [`SendQueue`] as they are, to be written elsewhere.
+/// Bytes taken out of a [`SendQueue`] without a copy, to be written elsewhere.
 pub struct Piece {
+    /// The memory that holds them.
     data: Vec<u8>,
+    /// The index in `data` of the first byte that is not written.
     start: usize,
-    /// They are a Blob's.
+    /// True if they are a Blob's.
     pub from_blob: bool,
 }
 
 impl Piece {
-    /// What is left of it.
+    /// The bytes that are not dropped.
     pub fn bytes(&self) -> &[u8] {
         &self.data[self.start..]
     }
@@ -247,15 +264,15 @@ impl Piece {
         self.start += length;
     }
 
-    /// Its memory, where a [`Pool`] has a use for it.
+    /// Its memory, for [`Pool::put_back`]. None: it is not a chunk, and a pool does not keep it.
     pub fn into_memory(self) -> Option<Vec<u8>> {
-        (self.data.capacity() == CHUNK).then_some(self.data)
+        (self.data.capacity() == SEND_CHUNK).then_some(self.data)
     }
 }
 
 /// What [`SendQueue::consume`] dropped.
 pub struct Consumed {
-    /// Bytes that stood in the queue.
+    /// Bytes that were in the queue.
     pub bytes: usize,
     /// How many of them came from a Blob.
     pub from_blobs: usize,
@@ -290,19 +307,19 @@ mod tests {
     #[test]
     fn what_was_reserved_and_not_needed_goes_back() {
         let (mut queue, mut pool) = (SendQueue::default(), Pool::default());
-        for length in [CHUNK, CHUNK + 1, 8 * CHUNK] {
+        for length in [SEND_CHUNK, SEND_CHUNK + 1, 8 * SEND_CHUNK] {
             let reserved = queue.reserve(length, &mut pool).unwrap();
             queue.push_reserved(b"", reserved, &mut pool);
             assert!(queue.is_empty());
         }
         assert_eq!(pool.free.len(), 1);
-        let bytes = vec![7; 3 * CHUNK];
+        let bytes = vec![7; 3 * SEND_CHUNK];
         let reserved = queue.reserve(bytes.len(), &mut pool).unwrap();
-        // The system has taken the rest meanwhile.
-        queue.push_reserved(&bytes[CHUNK..], reserved, &mut pool);
-        assert_eq!(contents(&queue), bytes[CHUNK..]);
+        // Meanwhile the system took the first chunk's worth.
+        queue.push_reserved(&bytes[SEND_CHUNK..], reserved, &mut pool);
+        assert_eq!(contents(&queue), bytes[SEND_CHUNK..]);
         assert!(queue.reserve(isize::MAX as usize, &mut pool).is_err());
-        assert_eq!(contents(&queue), bytes[CHUNK..]);
+        assert_eq!(contents(&queue), bytes[SEND_CHUNK..]);
     }
 
     #[test]

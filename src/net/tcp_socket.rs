@@ -23,6 +23,7 @@ use self::receive::{Reading, Receiving};
 use self::relay::Relay;
 pub use self::send::Unkept;
 use super::accepted::Accepted;
+use super::blob_request::BlobRequest;
 use super::connection_permits::ConnectionPermit;
 use super::context::Context;
 use super::deadline::DeadlineKind;
@@ -59,7 +60,7 @@ pub struct TcpSocket {
     /// What reading has come to.
     receiving: Receiving,
     /// Whether a Blob's next piece is to come from JavaScript.
-    blob: BlobRequest,
+    blob_request: BlobRequest,
     /// Our FIN is sent and close() was called: since when the peer is waited for.
     linger: Option<Linger>,
     /// Lost at our own end, while the connection itself works: the loss does not wait for what the peer sends on.
@@ -82,17 +83,6 @@ pub struct TcpSocket {
     tls_info: Option<Box<Info>>,
     /// startTls() is done, and its event is due.
     secured_due: bool,
-}
-
-/// Whether a Blob's next piece is to come from JavaScript.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum BlobRequest {
-    /// No piece is needed.
-    None,
-    /// The event that asks for it is due.
-    Due,
-    /// JavaScript has been asked.
-    Asked,
 }
 
 /// The wait for the peer's end (R-tcp-close).
@@ -177,7 +167,7 @@ impl TcpSocket {
             scheduled: false,
             dirty: false,
             receiving: Receiving::default(),
-            blob: BlobRequest::None,
+            blob_request: BlobRequest::default(),
             linger: None,
             is_cut: false,
             connect_timeout: 0,
@@ -236,13 +226,13 @@ impl TcpSocket {
     /// halfclose() by a stream, which gets an event when the last byte is the system's.
     pub fn finish(&mut self, id: Id, context: &mut Context) {
         self.half_close(id, context);
-        self.machine.tell_finish();
+        self.machine.request_finish();
         self.schedule(id, context);
     }
 
     /// What the stream that takes the bytes does with them from now on (R-streams).
     pub fn take_in(&mut self, intake: Intake, id: Id, context: &mut Context) {
-        self.machine.take_in(intake);
+        self.machine.set_intake(intake);
         if intake == Intake::Dropped {
             self.drop_held(context);
         }
@@ -332,8 +322,7 @@ impl TcpSocket {
             if !self.dirty {
                 self.limit_flush(id, context);
             }
-            if self.blob == BlobRequest::Due {
-                self.blob = BlobRequest::Asked;
+            if self.blob_request.emit() {
                 return Step::Event(EventKind::Blob);
             }
             if self.may_read()

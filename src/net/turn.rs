@@ -285,7 +285,7 @@ impl Net {
             match catch_unwind(AssertUnwindSafe(|| self.step_next(&mut stepped))) {
                 Ok(next) => {
                     if !matches!(next, Next::NeedsBlocks(_)) {
-                        self.context.blocks.distrust();
+                        self.context.blocks.require_check();
                     }
                     return next;
                 }

@@ -3,28 +3,45 @@ use std::net::SocketAddr;
 
 use super::memory::{self, NoMemory};
 
-/// Datagrams waiting for the system, in the order of the send() calls. Short ones share one run of memory.
+/// Datagrams that wait for the system, in the order of the send() calls. All that are not Blobs share one vector.
 #[derive(Default)]
 pub struct UdpQueue {
+    /// The datagrams, in order.
     datagrams: VecDeque<Datagram>,
-    /// The bytes of those that are not Blobs, one after the other, from offset `base` on.
+    /// The bytes of the datagrams that are not Blobs, one after the other.
     bytes: Vec<u8>,
+    /// The offset of the first byte in `bytes`, counted over all bytes that were ever appended.
     base: u64,
-    /// Payload of all datagrams, Blobs still to be read included.
+    /// The bytes of all datagrams, including Blobs that are not read yet.
     waiting: u64,
 }
 
+/// One datagram.
 struct Datagram {
+    /// The destination.
     to: SocketAddr,
-    payload: Payload,
+    /// Its bytes.
+    contents: Contents,
 }
 
-enum Payload {
+/// Where the bytes of a datagram are.
+enum Contents {
+    /// In `UdpQueue::bytes`, from the offset `start` on (counted as `base` is).
     Shared { start: u64, len: usize },
+    /// In a vector of its own: a Blob of `size` bytes. `data` is None until they are read.
     Blob { size: u64, data: Option<Vec<u8>> },
 }
 
-/// Dead bytes in front are moved out of the way once they are this many.
+/// What [`UdpQueue::pop`] has dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Popped {
+    /// The datagram's length in bytes.
+    pub bytes: u64,
+    /// How many of them came from a Blob: all or none.
+    pub from_blobs: u64,
+}
+
+/// Once the bytes of dropped datagrams in front are this many, the others are moved to the front.
 const COMPACT: usize = 256 * 1024;
 
 impl UdpQueue {
@@ -33,12 +50,12 @@ impl UdpQueue {
         self.datagrams.len()
     }
 
-    /// Whether none waits.
+    /// Whether no datagram waits.
     pub fn is_empty(&self) -> bool {
         self.datagrams.is_empty()
     }
 
-    /// Bytes that wait.
+    /// How many bytes wait, including Blobs that are not read yet.
     pub fn waiting(&self) -> u64 {
         self.waiting
     }
@@ -49,27 +66,27 @@ impl UdpQueue {
         memory::room_for_one(&mut self.datagrams)?;
         memory::append(&mut self.bytes, bytes)?;
         self.waiting += bytes.len() as u64;
-        self.datagrams.push_back(Datagram { to, payload: Payload::Shared { start, len: bytes.len() } });
+        self.datagrams.push_back(Datagram { to, contents: Contents::Shared { start, len: bytes.len() } });
         Ok(())
     }
 
-    /// Keeps the place of a Blob for `to`.
+    /// Appends a Blob of `size` bytes for `to`. Its bytes follow later.
     pub fn push_blob(&mut self, size: u64, to: SocketAddr) -> Result<(), NoMemory> {
         memory::room_for_one(&mut self.datagrams)?;
         self.waiting += size;
-        self.datagrams.push_back(Datagram { to, payload: Payload::Blob { size, data: None } });
+        self.datagrams.push_back(Datagram { to, contents: Contents::Blob { size, data: None } });
         Ok(())
     }
 
     /// Whether the first datagram is a Blob that has not been read.
     pub fn waits_for_blob(&self) -> bool {
-        matches!(self.datagrams.front(), Some(Datagram { payload: Payload::Blob { data: None, .. }, .. }))
+        matches!(self.datagrams.front(), Some(Datagram { contents: Contents::Blob { data: None, .. }, .. }))
     }
 
-    /// The bytes of the first unread Blob; refused where they are not as many as its size said.
+    /// The bytes of the first unread Blob. Returns false, and changes nothing, if they are not as many as its size.
     pub fn fill_blob(&mut self, bytes: &[u8]) -> Result<bool, NoMemory> {
         for datagram in &mut self.datagrams {
-            if let Payload::Blob { size, data: data @ None } = &mut datagram.payload {
+            if let Contents::Blob { size, data: data @ None } = &mut datagram.contents {
                 if *size != bytes.len() as u64 {
                     return Ok(false);
                 }
@@ -80,12 +97,14 @@ impl UdpQueue {
         Ok(true)
     }
 
-    /// Drops the first unread Blob. Returns its size.
+    /// Drops the first unread Blob. Returns its destination and its size in bytes. None: there is no such Blob.
     pub fn drop_blob(&mut self) -> Option<(SocketAddr, u64)> {
-        let at =
-            self.datagrams.iter().position(|datagram| matches!(datagram.payload, Payload::Blob { data: None, .. }))?;
-        let Datagram { to, payload } = self.datagrams.remove(at)?;
-        let size = payload.len() as u64;
+        let at = self
+            .datagrams
+            .iter()
+            .position(|datagram| matches!(datagram.contents, Contents::Blob { data: None, .. }))?;
+        let Datagram { to, contents } = self.datagrams.remove(at)?;
+        let size = contents.len() as u64;
         self.waiting -= size;
         Some((to, size))
     }
@@ -93,24 +112,24 @@ impl UdpQueue {
     /// The first datagrams that can be sent now, at most `most`.
     pub fn ready(&self, most: usize) -> impl Iterator<Item = (SocketAddr, &[u8])> {
         self.datagrams.iter().take(most).map_while(|datagram| {
-            let bytes = match &datagram.payload {
-                Payload::Shared { start, len } => {
+            let bytes = match &datagram.contents {
+                Contents::Shared { start, len } => {
                     let start = (start - self.base) as usize;
                     &self.bytes[start..start + len]
                 }
-                Payload::Blob { data, .. } => data.as_deref()?,
+                Contents::Blob { data, .. } => data.as_deref()?,
             };
             Some((datagram.to, bytes))
         })
     }
 
-    /// Drops the first datagram. Returns its length and, of that, what was a Blob's.
-    pub fn pop(&mut self) -> (u64, u64) {
-        let Some(datagram) = self.datagrams.pop_front() else { return (0, 0) };
-        let len = datagram.payload.len() as u64;
+    /// Drops the first datagram. If there is none, the result is 0 bytes.
+    pub fn pop(&mut self) -> Popped {
+        let Some(datagram) = self.datagrams.pop_front() else { return Popped { bytes: 0, from_blobs: 0 } };
+        let len = datagram.contents.len() as u64;
         self.waiting -= len;
-        if let Payload::Blob { .. } = datagram.payload {
-            return (len, len);
+        if let Contents::Blob { .. } = datagram.contents {
+            return Popped { bytes: len, from_blobs: len };
         }
         if self.datagrams.is_empty() {
             self.base += self.bytes.len() as u64;
@@ -118,18 +137,19 @@ impl UdpQueue {
             if self.bytes.capacity() > COMPACT {
                 self.bytes.shrink_to(COMPACT);
             }
-        } else if let Payload::Shared { start, len } = datagram.payload {
+        } else if let Contents::Shared { start, len } = datagram.contents {
             let dead = (start - self.base) as usize + len;
             if dead >= COMPACT && dead * 2 >= self.bytes.len() {
                 self.bytes.drain(..dead);
                 self.base += dead as u64;
             }
         }
-        (len, 0)
+        Popped { bytes: len, from_blobs: 0 }
     }
 }
 
-impl Payload {
+impl Contents {
+    /// The length of the datagram in bytes.
     fn len(&self) -> usize {
         match self {
             Self::Shared { len, .. } => *len,
@@ -146,6 +166,11 @@ mod tests {
         queue.ready(64).map(|(_, bytes)| bytes.len()).collect()
     }
 
+    fn pop(queue: &mut UdpQueue) -> (u64, u64) {
+        let Popped { bytes, from_blobs } = queue.pop();
+        (bytes, from_blobs)
+    }
+
     #[test]
     fn datagrams_keep_their_bounds_and_wait_behind_a_blob() {
         let to: SocketAddr = "127.0.0.1:9".parse().unwrap();
@@ -155,17 +180,17 @@ mod tests {
         queue.push_blob(2, to).unwrap();
         queue.push(b"last", to).unwrap();
         assert_eq!(lengths(&queue), [3, 0]);
-        assert_eq!((queue.pop(), queue.pop()), ((3, 0), (0, 0)));
+        assert_eq!((pop(&mut queue), pop(&mut queue)), ((3, 0), (0, 0)));
         assert!(queue.waits_for_blob());
         assert_eq!(queue.fill_blob(b"too long"), Ok(false));
         assert_eq!(queue.fill_blob(b"ab"), Ok(true));
         assert_eq!(lengths(&queue), [2, 4]);
-        assert_eq!((queue.pop(), queue.pop()), ((2, 2), (4, 0)));
+        assert_eq!((pop(&mut queue), pop(&mut queue)), ((2, 2), (4, 0)));
         assert_eq!((queue.is_empty(), queue.waiting()), (true, 0));
     }
 
     #[test]
-    fn dead_bytes_are_moved_out_of_the_way() {
+    fn memory_of_dropped_datagrams_is_used_again() {
         let to: SocketAddr = "127.0.0.1:9".parse().unwrap();
         let mut queue = UdpQueue::default();
         for n in 0..100u8 {

@@ -1,3 +1,7 @@
+//! A UDP socket: binding, send(), errors, multicast groups. `receive` is its receiving half.
+
+mod receive;
+
 use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -6,95 +10,102 @@ use std::time::{Duration, Instant};
 use mio::Interest;
 use mio::net::UdpSocket as MioSocket;
 
+use self::receive::ReceiveState;
+use super::blob_request::BlobRequest;
 use super::context::Context;
 use super::deadline::DeadlineKind;
-use super::event::{EventKind, Payload};
+use super::event::EventKind;
 #[cfg(target_os = "linux")]
 use super::mmsg;
-use super::mmsg::Received;
 use super::multicast::{GroupRequest, Member, Memberships};
 use super::options::UdpOptions;
-use super::sizes::DATAGRAM_BATCH;
 use super::step::Step;
 use super::udp_open::Opened;
 use super::udp_queue::UdpQueue;
-use super::{Id, SocketError, endpoint, errno, memory, udp_open};
+use super::{Id, SocketError, endpoint, errno, udp_open};
 use crate::proto::Ledger;
 
-/// send() hands datagrams over at the latest when this many, or this many bytes, wait (R-udp-full).
+/// With this many datagrams in the queue, send() hands them to the system at once (R-udp-full).
 const FLUSH_COUNT: usize = 64;
+/// With this many bytes in the queue, send() hands them to the system at once (R-udp-full).
 const FLUSH_BYTES: u64 = 64 * 1024;
-/// Where datagrams are large, no more than this many are taken at once: 256 KiB in memory (R-listen).
-const LARGE_BATCH: usize = 4;
-/// From this size on a datagram is large.
-const LARGE: usize = 8 * 1024;
-/// How long to wait when the system has no buffer and will not say when it has one.
+/// The time before the next try where the system has no buffer left, and does not report when it has one again.
 const NO_BUFFER_PAUSE: Duration = Duration::from_millis(5);
-/// How long to wait before receiving again where that fails twice in a row.
-const RECEIVE_PAUSE: Duration = Duration::from_millis(100);
-/// Errors kept to be told; a sender that makes more of them in one turn learns nothing from the rest.
-const ERRORS: usize = 16 * 1024;
-/// What a UDP packet can carry (R-udp-toolong).
-const LONGEST_V4: usize = 65_507;
-const LONGEST_V6: usize = 65_527;
+/// The most errors that wait to be emitted. A turn that makes more of them drops the others.
+const MAX_QUEUED_ERRORS: usize = 16 * 1024;
+/// The longest payload of an IPv4 UDP packet, in bytes (R-udp-toolong).
+const MAX_PAYLOAD_V4: usize = 65_507;
+/// The longest payload of an IPv6 UDP packet, in bytes (R-udp-toolong).
+const MAX_PAYLOAD_V6: usize = 65_527;
 
 /// One UDP socket.
 pub struct UdpSocket {
+    /// The system's socket.
     socket: MioSocket,
+    /// The address that it is bound to.
     pub local: SocketAddr,
-    /// The default destination's address, canonical.
+    /// The default destination's address, in canonical form, with port 0. None: the options have none.
     pub remote: Option<SocketAddr>,
+    /// True if IPV6_V6ONLY was asked for.
     ipv6_only: bool,
-    /// Runs may be sent as one message: until the system says that they can't.
-    segments: bool,
+    /// True while runs of datagrams may be sent as one message. False for good once the system has said that the route cannot do it.
+    may_segment: bool,
+    /// maxBufferedAmount in bytes.
     max_buffered_amount: u64,
+    /// The bufferedAmount account.
     pub ledger: Ledger,
+    /// Datagrams that send() has accepted and the system has not.
     queue: UdpQueue,
-    /// Where the last send() that was taken went: what JavaScript has in mind.
+    /// The destination of the last accepted send(), for [`Destination::Same`]. None: there was no such send().
     last: Option<SocketAddr>,
-    /// Received, and not told because somebody suspended or went away (R-udp-suspend).
+    /// Datagrams that were received and then held back by suspend() or for want of a listener (R-udp-suspend).
     held: VecDeque<(SocketAddr, Vec<u8>)>,
-    /// Which of the context's received datagrams are still to be told, in this turn.
+    /// The indices of the datagrams in `Context::batches` that are still to be delivered in this turn.
     batch: std::ops::Range<usize>,
-    /// The last batch had large datagrams.
-    large: bool,
+    /// True if the last batch had a large datagram. True also before the first batch.
+    last_batch_was_large: bool,
+    /// Errors that are still to be emitted.
     errors: VecDeque<SocketError>,
+    /// The multicast groups that it has joined.
     groups: Memberships,
-    /// The system gives a group's datagrams also to sockets that have not joined it on that interface: packet information is on,
-    /// and such datagrams are dropped here (R-udp-group).
+    /// True where the system also delivers datagrams of groups that this socket has not joined on that interface. Then packet
+    /// information is on, and such datagrams are dropped here (R-udp-group).
     sorts_groups: bool,
+    /// True while there is a listener for datagrams.
     pub listening: bool,
+    /// True between suspend() and resume().
     pub suspended: bool,
+    /// True while it is in `Context::ready`.
     pub scheduled: bool,
+    /// True while it is in `Context::dirty`.
     dirty: bool,
+    /// True while the system may have datagrams for it.
     readable: bool,
-    /// Receiving failed twice in a row: waiting for the pause to end.
-    paused: bool,
-    /// The last call that received failed, otherwise than for want of datagrams.
-    receive_failed: bool,
-    /// The system took no more: wait until it says that it does.
+    /// How the last calls that received have ended.
+    receive_state: ReceiveState,
+    /// True while the system accepts no more datagrams. The poll set, or a deadline, says when to try again.
     blocked: bool,
-    /// close() was called, or send() ended the socket.
+    /// True after close(), and after a send() that ended the socket.
     closed: bool,
-    blob_asked: bool,
-    blob_due: bool,
+    /// Whether the bytes of the next Blob were asked for.
+    blob_request: BlobRequest,
 }
 
-/// Where a send() goes.
+/// The destination of a send().
 pub enum Destination<'a> {
     /// An address literal and a port.
     To(&'a str, u16),
-    /// Where the last one went.
+    /// The destination of the last accepted send().
     Same,
 }
 
-/// What became of a send().
+/// The result of a send().
 pub enum UdpSent {
-    /// Taken; the flag is what send() returns.
-    Taken(bool),
-    /// The socket is closed: InvalidStateError.
+    /// The datagram is accepted. The flag is what send() returns.
+    Accepted(bool),
+    /// The socket is closed: send() throws an InvalidStateError.
     NotOpen,
-    /// Too long, or the buffer is full: the socket has closed itself, `error` follows (R-udp-toolong).
+    /// The datagram is too long, or the buffer is full: the socket has closed itself, and `error` follows (R-udp-toolong).
     Ended,
 }
 
@@ -112,14 +123,14 @@ impl UdpSocket {
             local,
             remote,
             ipv6_only: options.ipv6_only.unwrap_or(false),
-            segments: cfg!(target_os = "linux"),
+            may_segment: cfg!(target_os = "linux"),
             max_buffered_amount: options.max_buffered_amount.into(),
             ledger: Ledger::new(options.high_water_mark, options.max_buffered_amount),
             queue: UdpQueue::default(),
             last: None,
             held: VecDeque::new(),
             batch: 0..0,
-            large: true,
+            last_batch_was_large: true,
             errors: VecDeque::new(),
             groups: Memberships::default(),
             sorts_groups,
@@ -128,12 +139,10 @@ impl UdpSocket {
             scheduled: false,
             dirty: false,
             readable: false,
-            paused: false,
-            receive_failed: false,
+            receive_state: ReceiveState::default(),
             blocked: false,
             closed: false,
-            blob_asked: false,
-            blob_due: false,
+            blob_request: BlobRequest::default(),
         })
     }
 
@@ -142,13 +151,9 @@ impl UdpSocket {
         self.closed
     }
 
-    fn wants_data(&self) -> bool {
-        self.listening && !self.suspended && !self.closed
-    }
-
     // --- reports from below ---
 
-    /// What the poll set says.
+    /// The poll set reports that the socket is ready.
     pub fn on_ready(&mut self, event: &mio::event::Event, id: Id, context: &mut Context) {
         self.readable |= event.is_readable() || event.is_error();
         if event.is_writable() && self.blocked {
@@ -157,20 +162,15 @@ impl UdpSocket {
         }
     }
 
-    /// The system had no buffer for a datagram: the pause after that is over.
+    /// The pause after the system had no buffer is over.
     pub fn on_send_pause_over(&mut self, id: Id, context: &mut Context) {
         self.blocked = false;
         self.mark_dirty(id, context);
     }
 
-    /// The pause after receiving has failed is over.
-    pub fn on_receive_pause_over(&mut self) {
-        self.paused = false;
-    }
-
     // --- calls from above ---
 
-    /// send() of bytes.
+    /// send() of `data`.
     pub fn send(
         &mut self,
         data: &[u8],
@@ -192,10 +192,10 @@ impl UdpSocket {
             self.flush(id, context);
         }
         self.mark_dirty(id, context);
-        Ok(UdpSent::Taken(go_on))
+        Ok(UdpSent::Accepted(go_on))
     }
 
-    /// send() of a Blob.
+    /// send() of a Blob of `size` bytes, which follow later.
     pub fn send_blob(
         &mut self,
         size: u64,
@@ -217,14 +217,14 @@ impl UdpSocket {
         self.last = Some(to);
         let go_on = self.ledger.accept_blob(size);
         self.mark_dirty(id, context);
-        Ok(UdpSent::Taken(go_on))
+        Ok(UdpSent::Accepted(go_on))
     }
 
     /// The bytes of the first unread Blob.
     pub fn blob_piece(&mut self, bytes: &[u8], id: Id, context: &mut Context) {
         match self.queue.fill_blob(bytes) {
             Ok(true) => {
-                self.blob_asked = false;
+                self.blob_request.answer();
                 self.mark_dirty(id, context);
             }
             Ok(false) => self.blob_failed("it has other bytes than its size said".to_owned(), id, context),
@@ -237,8 +237,9 @@ impl UdpSocket {
         self.blob_lost(|to| SocketError::Blob { to, reason }, id, context);
     }
 
+    /// Drops the datagram of the first unread Blob, with an error.
     fn blob_lost(&mut self, error: impl FnOnce(SocketAddr) -> SocketError, id: Id, context: &mut Context) {
-        self.blob_asked = false;
+        self.blob_request.answer();
         if let Some((to, size)) = self.queue.drop_blob() {
             self.ledger.wrote(size, size);
             self.fail(error(endpoint::canonical(to)));
@@ -257,10 +258,10 @@ impl UdpSocket {
         if !join {
             return self.groups.leave(member, request);
         }
-        // Linux compares an IPv6 group alone, whatever interface it was joined on.
+        // Linux compares only an IPv6 group's address, and not the interface on which it was joined.
         #[cfg(target_os = "linux")]
         if request.group.contains(':') && !self.sorts_groups {
-            // Where the system does not have it, the socket gets more than it should, as any other program's does.
+            // Without packet information the socket gets more datagrams than it should, as in any other program.
             self.sorts_groups = mmsg::ask_packet_info(&self.socket, self.local.is_ipv6()).is_ok();
         }
         self.groups.join(member, request)
@@ -280,19 +281,21 @@ impl UdpSocket {
         self.queue.is_empty()
     }
 
-    /// To be stepped in the next turn.
+    /// Adds the socket to those that are stepped in the next turn.
     pub fn schedule(&mut self, id: Id, context: &mut Context) {
         if !std::mem::replace(&mut self.scheduled, true) {
             context.ready.push(id);
         }
     }
 
+    /// Adds the socket to those that are flushed at the end of the turn.
     fn mark_dirty(&mut self, id: Id, context: &mut Context) {
         if !std::mem::replace(&mut self.dirty, true) {
             context.dirty.push(id);
         }
     }
 
+    /// The address of a destination, if the socket can reach it.
     fn resolve(&mut self, destination: Destination<'_>) -> Result<SocketAddr, SocketError> {
         let to = match (destination, self.last) {
             (Destination::Same, Some(last)) => return Ok(last),
@@ -305,20 +308,20 @@ impl UdpSocket {
         Ok(to)
     }
 
-    /// Why a datagram of `bytes` cannot be taken, if so (R-udp-toolong, R-udp-full).
+    /// Why a datagram of so many `bytes` is not accepted (R-udp-toolong, R-udp-full). None: it is.
     fn refusal(&self, bytes: u64, to: &SocketAddr) -> Option<SocketError> {
-        let most = if to.is_ipv4() { LONGEST_V4 } else { LONGEST_V6 };
+        let most = if to.is_ipv4() { MAX_PAYLOAD_V4 } else { MAX_PAYLOAD_V6 };
         if bytes > most as u64 {
             let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
             return Some(SocketError::TooLong { to: *to, bytes, most });
         }
-        // An empty datagram takes room, too.
+        // An empty datagram needs memory as well, so the number of datagrams counts if it is larger than their bytes.
         let kept = if self.blocked { self.queue.waiting().max(self.queue.len() as u64) } else { 0 };
         let limit = self.max_buffered_amount;
         (kept > 0 && kept + bytes > limit).then_some(SocketError::BufferFull { to: *to, buffered: kept, limit })
     }
 
-    /// send() ends the socket: closed at once, what was sent before still goes out, one `error` follows.
+    /// A send() ends the socket: it is closed at once, earlier datagrams are still sent, and one `error` follows.
     fn end(&mut self, error: SocketError, id: Id, context: &mut Context) -> UdpSent {
         self.closed = true;
         self.held.clear();
@@ -333,22 +336,23 @@ impl UdpSocket {
         UdpSent::Ended
     }
 
+    /// Queues an error that does not end the socket. Nothing is emitted after close().
     fn fail(&mut self, error: SocketError) {
-        if !self.closed && self.errors.len() < ERRORS {
+        if !self.closed && self.errors.len() < MAX_QUEUED_ERRORS {
             self.errors.push_back(error);
         }
     }
 
     // --- outputs ---
 
-    /// The next thing that is due: an event, or one batch.
+    /// The next event that is due. It receives at most one batch a turn.
     pub fn step(&mut self, id: Id, context: &mut Context) -> Step {
         if let Some(error) = self.errors.pop_front() {
             let last = self.closed && self.queue.is_empty() && self.errors.is_empty();
             let kind = EventKind::UdpError(error);
             return if last { Step::LastEvent(kind) } else { Step::Event(kind) };
         }
-        if std::mem::take(&mut self.blob_due) {
+        if self.blob_request.emit() {
             return Step::Event(EventKind::UdpBlob);
         }
         if self.closed {
@@ -358,118 +362,35 @@ impl UdpSocket {
             self.ledger.drained();
             return Step::Event(EventKind::UdpDrain);
         }
-        if !self.wants_data() {
-            self.hold(context);
-            return Step::Idle;
-        }
-        if let Some((from, bytes)) = self.held.pop_front() {
-            context.held = bytes;
-            return Step::Event(EventKind::Datagram(Payload::Held, from));
-        }
-        if self.batch.is_empty() && !self.receive(id, context) {
-            return Step::Idle;
-        }
-        let index = self.batch.start;
-        self.batch.start += 1;
-        let received = context.batches.received[index];
-        let payload = Payload::ReadBuffer { start: received.start, len: received.len };
-        let kind = EventKind::Datagram(payload, endpoint::canonical(received.from));
-        if self.batch.is_empty() { Step::Read(kind) } else { Step::Event(kind) }
+        self.step_received(id, context)
     }
 
-    /// Whether datagrams may wait that it would take now.
-    pub fn has_more(&self) -> bool {
-        self.wants_data() && (self.readable && !self.paused || !self.held.is_empty() || !self.batch.is_empty())
-            || !self.errors.is_empty()
-    }
-
-    /// The end of a turn.
+    /// A turn ends: writes the queue, and notes what is due in the next turn.
     pub fn flush_turn(&mut self, id: Id, context: &mut Context) {
         self.dirty = false;
         if !self.blocked {
             self.flush(id, context);
         }
         self.ledger.settle();
-        if self.queue.waits_for_blob() && !self.blob_asked {
-            self.blob_asked = true;
-            self.blob_due = true;
+        if self.queue.waits_for_blob() {
+            self.blob_request.make_due();
         }
         let ended = self.closed && self.queue.is_empty();
-        if self.blob_due || ended || self.ledger.drain_ready() || !self.errors.is_empty() {
+        if self.blob_request.is_due() || ended || self.ledger.drain_ready() || !self.errors.is_empty() {
             self.schedule(id, context);
         }
     }
 
-    /// What the batch still has is kept: somebody suspended, or went away, in the middle of it.
-    fn hold(&mut self, context: &Context) {
-        for index in std::mem::replace(&mut self.batch, 0..0) {
-            let received = context.batches.received[index];
-            let bytes = &context.buffer[received.start..received.start + received.len];
-            // R-udp-suspend: what memory cannot hold is dropped.
-            if let Ok(bytes) = memory::copy(bytes)
-                && memory::room_for_one(&mut self.held).is_ok()
-            {
-                self.held.push_back((endpoint::canonical(received.from), bytes));
-            }
-        }
-    }
-
-    /// Takes a batch from the system. Returns whether there is one.
-    fn receive(&mut self, id: Id, context: &mut Context) -> bool {
-        if !self.readable || self.paused {
-            return false;
-        }
-        let most = if self.large { LARGE_BATCH } else { DATAGRAM_BATCH };
-        let Context { batches, buffer, .. } = context;
-        match batches.receive(&self.socket, buffer, most, self.sorts_groups) {
-            Ok(()) => {
-                self.receive_failed = false;
-                self.readable = batches.received.len() == most || cfg!(not(target_os = "linux"));
-                self.large = batches.received.iter().any(|received| received.len >= LARGE);
-                if self.sorts_groups {
-                    batches.received.retain(|received| self.is_for_us(received));
-                }
-                self.batch = 0..batches.received.len();
-                !self.batch.is_empty()
-            }
-            Err(error) => {
-                match error.kind() {
-                    ErrorKind::Interrupted => {}
-                    ErrorKind::WouldBlock => {
-                        self.readable = false;
-                        self.receive_failed = false;
-                    }
-                    // Of one datagram, mostly, and there may be others behind it: the poll set need not report them again. One that
-                    // stays must not keep us busy: then it is tried again after a pause.
-                    _ => {
-                        self.fail(SocketError::system("recv", error));
-                        if std::mem::replace(&mut self.receive_failed, true) {
-                            self.paused = true;
-                            context.timers.set(id, DeadlineKind::Receive, Instant::now(), RECEIVE_PAUSE);
-                        }
-                    }
-                }
-                false
-            }
-        }
-    }
-
-    /// Whether a datagram is unicast, or of a group that was joined on the interface that it came in by (R-udp-group).
-    fn is_for_us(&self, received: &Received) -> bool {
-        let Some(to) = received.to.filter(|to| to.address.is_multicast()) else { return true };
-        self.groups.admits(to.address, to.interface, endpoint::canonical(received.from).ip())
-    }
-
-    /// Hands datagrams to the system until it takes no more.
+    /// Hands datagrams to the system until the queue is empty or the system accepts no more.
     fn flush(&mut self, id: Id, context: &mut Context) {
-        let mut segment = self.segments;
+        let mut segment = self.may_segment;
         loop {
             let Some(to) = self.queue.ready(1).next().map(|(to, _)| to) else { return };
             match context.batches.send(&self.socket, self.queue.ready(FLUSH_COUNT), segment) {
                 Ok(sent) => {
                     for _ in 0..sent {
-                        let (bytes, from_blobs) = self.queue.pop();
-                        self.ledger.wrote(bytes, from_blobs);
+                        let popped = self.queue.pop();
+                        self.ledger.wrote(popped.bytes, popped.from_blobs);
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -483,32 +404,34 @@ impl UdpSocket {
                     return;
                 }
                 Err(error) if segment => {
-                    // One by one, to see which it is. EIO and EINVAL: this route cannot cut messages up, for good.
+                    // Datagrams are sent one by one from here, to find the one that failed. EIO and EINVAL mean that this route
+                    // cannot segment messages, now or later.
                     segment = false;
-                    self.segments &= !matches!(errno::name(&error).as_str(), "EIO" | "EINVAL");
+                    self.may_segment &= !matches!(errno::name(&error).as_str(), "EIO" | "EINVAL");
                 }
                 Err(error) => {
-                    // This datagram's fault: it is lost, the next one may fare better (R-udp-neterr).
+                    // Only this datagram is lost: the next one may succeed (R-udp-neterr).
                     self.fail(SocketError::system_at("send", endpoint::canonical(to), error));
-                    let (bytes, from_blobs) = self.queue.pop();
-                    self.ledger.wrote(bytes, from_blobs);
+                    let popped = self.queue.pop();
+                    self.ledger.wrote(popped.bytes, popped.from_blobs);
                 }
             }
         }
     }
 
-    /// Watched for writability only while that is waited for: each datagram that leaves would wake us.
+    /// Sets `blocked`, and watches the socket for writability only while it is true: otherwise each datagram that leaves would wake
+    /// the thread.
     fn set_blocked(&mut self, blocked: bool, id: Id, context: &mut Context) {
         self.blocked = blocked;
         context.timers.clear(id, DeadlineKind::Send);
         let interest = if blocked { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
         if context.registry.reregister(&mut self.socket, id.token(), interest).is_err() {
-            // It cannot be watched for want of memory: try again after a while.
+            // There is no memory to watch it: try again after a pause.
             context.timers.set(id, DeadlineKind::Send, Instant::now(), NO_BUFFER_PAUSE);
         }
     }
 
-    /// The environment ends: what waits gets one chance to leave.
+    /// The environment ends: tries once to send what waits.
     pub fn abandon(&mut self, id: Id, context: &mut Context) {
         self.flush(id, context);
     }

@@ -1,30 +1,30 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// An IPv4 or IPv6 literal as R-address takes it, IPv4-mapped ones already turned into IPv4.
+/// An IPv4 or IPv6 literal as R-address accepts it. An IPv4-mapped address has become IPv4.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Literal {
     /// The address itself.
     pub ip: IpAddr,
-    /// The zone of an IPv6 address: `eth0` in `fe80::1%eth0`.
+    /// The zone of an IPv6 address: `eth0` in `fe80::1%eth0`. None: it has no zone.
     pub zone: Option<String>,
 }
 
-/// Why a text is no address.
+/// Why a text is not an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AddressError {
-    /// Nothing there.
+    /// The text is empty.
     Empty,
-    /// Looks like a host name: `connect()` takes those.
+    /// It looks like a host name; only `connect()` accepts those.
     HostName,
-    /// A zone where none can be, or an empty one.
+    /// It has a zone without an IPv6 address before it, or an empty zone.
     Zone,
-    /// Something else.
+    /// It is anything else.
     Malformed,
 }
 
 impl Literal {
-    /// Parses a literal. Dotted IPv4 has exactly four decimal numbers without leading zeros.
+    /// Parses a literal. An IPv4 address has exactly four decimal numbers without leading zeros.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         if text.is_empty() {
             return Err(AddressError::Empty);
@@ -48,7 +48,7 @@ impl Literal {
     }
 }
 
-/// Letters, digits, hyphens and dots, with a letter among them.
+/// Whether a text has only letters, digits, hyphens, underscores and dots, and at least one letter.
 fn looks_like_host_name(text: &str) -> bool {
     text.chars().any(char::is_alphabetic) && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '.' | '_'))
 }
@@ -66,7 +66,8 @@ impl fmt::Display for AddressError {
 
 impl std::error::Error for AddressError {}
 
-/// Whether an IPv6 address means something only together with an interface.
+/// Whether an IPv6 address has a meaning only together with an interface: it is link-local, or interface-local or link-local
+/// multicast.
 pub fn needs_zone(ip: &Ipv6Addr) -> bool {
     ip.is_unicast_link_local() || (ip.is_multicast() && matches!(ip.segments()[0] & 0xf, 1 | 2))
 }

@@ -1,23 +1,30 @@
-/// The bufferedAmount account of one socket: bytes counted cumulatively, differences derived.
+/// The bufferedAmount account of one socket. It counts all bytes since the socket was made; bufferedAmount is a difference of
+/// two counts.
 ///
-/// `accepted` ≥ `written` ≥ `settled`. What send() took is accepted; what the system has is written; what a later
-/// task has seen written is settled (R-tcp-send: bufferedAmount falls only in a later task).
+/// `accepted` ≥ `written` ≥ `settled`. A byte is *accepted* by send(), *written* once the system has it, and *settled* in a
+/// later task (R-tcp-send: bufferedAmount falls only in a later task).
 #[derive(Debug)]
 pub struct Ledger {
+    /// Bytes that send() has accepted.
     accepted: u64,
+    /// Bytes that the system has taken.
     written: u64,
+    /// Bytes that no longer count as buffered.
     settled: u64,
-    /// Bytes of Blobs among those buffered: they don't count against the limit (R-tcp-full).
+    /// Bytes of Blobs among the buffered ones. They do not count against the limit (R-tcp-full).
     blob_buffered: u64,
-    /// How many of those are written.
+    /// Bytes of Blobs that are written and not settled.
     blob_written: u64,
+    /// send() returns false while more bytes than this are buffered.
     high_water_mark: u64,
+    /// maxBufferedAmount in bytes.
     limit: u64,
+    /// True between a send() that returned false and the `drain` that follows it.
     drain_due: bool,
 }
 
 impl Ledger {
-    /// An empty account. send() returns false above `high_water_mark` bytes; `limit` is maxBufferedAmount.
+    /// An empty account. send() returns false above `high_water_mark` bytes; `limit` is maxBufferedAmount in bytes.
     pub fn new(high_water_mark: u32, limit: u32) -> Self {
         Self {
             accepted: 0,
@@ -31,22 +38,22 @@ impl Ledger {
         }
     }
 
-    /// What `bufferedAmount` reads, before it is clamped to an unsigned long.
+    /// Buffered bytes: `bufferedAmount` before it is clamped to an unsigned long.
     pub fn buffered(&self) -> u64 {
         self.accepted - self.settled
     }
 
-    /// `bufferedAmount`: past 2^32-1 it stays there (R-tcp-send).
+    /// `bufferedAmount`: at most 2^32-1 (R-tcp-send).
     pub fn buffered_amount(&self) -> u32 {
         u32::try_from(self.buffered()).unwrap_or(u32::MAX)
     }
 
-    /// Bytes that the system has got so far.
+    /// Bytes that the system has taken since the socket was made.
     pub fn written(&self) -> u64 {
         self.written
     }
 
-    /// Bytes that the system does not have yet.
+    /// Accepted bytes that the system does not have yet.
     pub fn unwritten(&self) -> u64 {
         self.accepted - self.written
     }
@@ -56,19 +63,19 @@ impl Ledger {
         self.limit
     }
 
-    /// Whether written bytes wait for [`Ledger::settle`].
+    /// Whether no written bytes wait for [`Ledger::settle`].
     pub fn is_settled(&self) -> bool {
         self.settled == self.written
     }
 
-    /// Whether `bytes` more would pass the hard limit (R-tcp-full): never while nothing is buffered, never for
-    /// nothing.
+    /// Whether so many `bytes` more would pass the limit (R-tcp-full). An empty send() and one made while nothing is buffered
+    /// never do.
     pub fn overflows(&self, bytes: u64) -> bool {
         let counted = self.buffered() - self.blob_buffered;
         bytes > 0 && self.buffered() > 0 && counted + bytes > self.limit
     }
 
-    /// Counts what send() took. Returns what send() returns: whether the caller may go on at once.
+    /// Counts bytes that send() accepts. Returns what send() returns: false where the caller should wait for `drain`.
     pub fn accept(&mut self, bytes: u64) -> bool {
         self.accepted += bytes;
         if bytes > 0 && self.buffered() > self.high_water_mark {
@@ -84,25 +91,25 @@ impl Ledger {
         self.accept(bytes)
     }
 
-    /// The system took `bytes`, `from_blobs` of them a Blob's.
+    /// The system has taken `bytes`; `from_blobs` of them came from Blobs.
     pub fn wrote(&mut self, bytes: u64, from_blobs: u64) {
         self.written += bytes;
         self.blob_written += from_blobs;
         debug_assert!(self.written <= self.accepted);
     }
 
-    /// A later task has come: what is written no longer counts as buffered.
+    /// A later task has begun: written bytes no longer count as buffered.
     pub fn settle(&mut self) {
         self.settled = self.written;
         self.blob_buffered -= std::mem::take(&mut self.blob_written);
     }
 
-    /// Whether `drain` is to fire now (R-tcp-drain: once after a false, at 0).
+    /// Whether `drain` is to fire now: send() has returned false, and nothing is buffered (R-tcp-drain).
     pub fn drain_ready(&self) -> bool {
         self.drain_due && self.buffered() == 0
     }
 
-    /// Marks `drain` as fired.
+    /// `drain` has fired, or is not wanted: it is due again only after the next false.
     pub fn drained(&mut self) {
         self.drain_due = false;
     }

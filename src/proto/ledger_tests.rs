@@ -1,16 +1,14 @@
-//! The bufferedAmount account, by hand and at random.
+//! The bufferedAmount account: rulings one by one, then random operations.
 
 use super::Ledger;
+use super::machine_tests::{HIGH_WATER_MARK, LIMIT};
 use super::random::Random;
-
-const HIGH_WATER_MARK: u32 = 100;
-const LIMIT: u32 = 1000;
 
 fn ledger() -> Ledger {
     Ledger::new(HIGH_WATER_MARK, LIMIT)
 }
 
-/// All that waits is written, and a later task has come.
+/// Everything is written, and a later task begins.
 fn flush(ledger: &mut Ledger) {
     ledger.wrote(ledger.unwritten(), 0);
     ledger.settle();
@@ -29,7 +27,7 @@ fn buffered_amount_rises_with_send_and_falls_only_when_settled() {
     assert_eq!((ledger.buffered_amount(), ledger.is_settled()), (0, true));
 }
 
-/// R-tcp-send: a partial write takes only its own bytes off.
+/// R-tcp-send: after a partial write, bufferedAmount falls by the written bytes only.
 #[test]
 fn a_partial_write_takes_off_what_it_wrote() {
     let mut ledger = ledger();
@@ -39,7 +37,7 @@ fn a_partial_write_takes_off_what_it_wrote() {
     assert_eq!((ledger.buffered(), ledger.unwritten()), (35, 35));
 }
 
-/// R-tcp-send: past 2^32-1 it stays there, it does not wrap.
+/// R-tcp-send: bufferedAmount never reads more than 2^32-1, and does not wrap.
 #[test]
 fn buffered_amount_stays_at_its_greatest_value() {
     let mut ledger = ledger();
@@ -53,7 +51,7 @@ fn buffered_amount_stays_at_its_greatest_value() {
     assert_eq!(ledger.buffered_amount(), u32::MAX - 1);
 }
 
-/// R-tcp-send: false only above the high-water mark; an empty payload is true even there.
+/// R-tcp-send: send() returns false only above the high-water mark; an empty payload gives true even there.
 #[test]
 fn send_returns_false_above_the_high_water_mark_only() {
     let mut ledger = ledger();
@@ -65,15 +63,15 @@ fn send_returns_false_above_the_high_water_mark_only() {
     assert!(!ledger.accept_blob(1));
 }
 
-/// R-tcp-send: a high-water mark of 0 answers false to every byte.
+/// R-tcp-send: with a high-water mark of 0, each send() of at least one byte returns false.
 #[test]
-fn a_high_water_mark_of_zero_answers_false_to_every_byte() {
+fn a_high_water_mark_of_zero_gives_false_for_every_byte() {
     let mut ledger = Ledger::new(0, LIMIT);
     assert!(ledger.accept(0));
     assert!(!ledger.accept(1));
 }
 
-/// R-tcp-drain: once after a false, at 0, never after sends that were all true.
+/// R-tcp-drain: `drain` is due once after a false, at 0, and never if every send() returned true.
 #[test]
 fn drain_is_due_once_after_a_false_and_only_at_zero() {
     let mut ledger = ledger();
@@ -95,7 +93,7 @@ fn drain_is_due_once_after_a_false_and_only_at_zero() {
     assert!(!ledger.drain_ready());
 }
 
-/// R-tcp-drain: not while data is buffered, also when it came after the false.
+/// R-tcp-drain: `drain` is not due while anything is buffered, even if it was sent after the false.
 #[test]
 fn drain_waits_for_what_was_sent_after_the_false() {
     let mut ledger = ledger();
@@ -109,7 +107,8 @@ fn drain_waits_for_what_was_sent_after_the_false() {
     assert!(ledger.drain_ready());
 }
 
-/// R-tcp-full: a send() made while bufferedAmount is 0 is always taken; an empty one too; beyond the limit none.
+/// R-tcp-full: a send() made while bufferedAmount is 0 is always accepted, and so is an empty one; any other that passes the limit
+/// is not.
 #[test]
 fn the_limit_stops_a_second_send_and_never_the_first() {
     let mut ledger = ledger();
@@ -124,7 +123,7 @@ fn the_limit_stops_a_second_send_and_never_the_first() {
     assert!(ledger.overflows(u64::from(LIMIT)));
 }
 
-/// R-tcp-full: a Blob's bytes never count against the limit, while they wait …
+/// R-tcp-full: a Blob's bytes do not count against the limit while they wait to be written.
 #[test]
 fn waiting_blob_bytes_do_not_count_against_the_limit() {
     let mut ledger = ledger();
@@ -134,7 +133,7 @@ fn waiting_blob_bytes_do_not_count_against_the_limit() {
     assert!(ledger.overflows(1));
 }
 
-/// … and when they are written and not yet settled.
+/// R-tcp-full: a Blob's bytes do not count against the limit either between being written and being settled.
 #[test]
 fn written_blob_bytes_do_not_count_against_the_limit() {
     let mut ledger = ledger();
@@ -143,7 +142,7 @@ fn written_blob_bytes_do_not_count_against_the_limit() {
     assert!(!ledger.overflows(1), "bufferedAmount is {} and all of it a Blob's", ledger.buffered());
 }
 
-/// Any order of sends, writes and settles keeps the account's sums, against a plain model.
+/// In any order of sends, writes and settles the account agrees with a plain model.
 #[test]
 fn random_operations_keep_the_sums() {
     for seed in 1..=2000 {

@@ -1,109 +1,92 @@
+use super::event::{Event, Intake, Sent};
 use super::{Ledger, ReadyState};
 
-/// What a TCP socket tells its listeners, in the order that they are to hear it. `E` is the error type.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Event<E> {
-    /// The connection is established.
-    Open,
-    /// The peer sends no more; sending goes on.
-    HalfClose,
-    /// The peer sends no more, and closing begins: reported only where somebody asked ([`Machine::report_end`]).
-    Ended,
-    /// bufferedAmount is back at 0 after a send() that returned false.
-    Drain,
-    /// The connection failed (before [`Event::Open`]) or was lost (then [`Event::Close`] follows).
-    Error(E),
-    /// The last byte is the system's, and FIN follows it: told once to who asked ([`Machine::tell_finish`]).
-    Finish,
-    /// The connection has ended.
-    Close,
-}
-
-/// What became of a send().
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sent {
-    /// Taken and counted: pass the bytes on. The flag is what send() returns.
-    Taken(bool),
-    /// The connection is lost and that is about to be told: send() returns false and counts nothing.
-    Ignored,
-    /// The buffer is full: the machine has closed itself, the connection is to be reset (R-tcp-full).
-    Full,
-    /// readyState is not "open": InvalidStateError.
-    NotOpen,
-}
-
-/// What is below the socket.
+/// The connection below the socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Link {
+    /// The connection attempt is under way.
     Connecting,
-    /// Established, `open` not yet told.
+    /// The connection is established; [`Event::Open`] is due.
     Connected,
+    /// The connection is established, and [`Event::Open`] was emitted or is not needed.
     Up,
+    /// The socket needs no connection any more: it failed, was lost, was abandoned or has ended.
     Gone,
 }
 
-/// One direction of the connection: the peer's, or ours.
+/// One direction of the connection: incoming (the peer sends) or outgoing (we send).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    /// Bytes may still come.
+enum DirectionState {
+    /// More bytes may follow.
     Flowing,
-    /// Peer: its FIN is here but not told. Ours: FIN follows the last byte.
-    Due,
-    /// Peer: told. Ours: FIN is sent.
-    Done,
+    /// Incoming: the peer's FIN has arrived and is not reported yet. Outgoing: FIN is to follow the last byte.
+    Ending,
+    /// Incoming: the end was reported. Outgoing: FIN is sent.
+    Ended,
 }
 
-/// The readyState machine of one TCP socket, with its ledger.
+/// Whether the application wants [`Event::Finish`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FinishRequest {
+    /// It was not requested, or it was emitted.
+    None,
+    /// It was requested; FIN is not sent yet.
+    Waiting,
+    /// It was requested, and FIN is sent: the event is due.
+    Due,
+}
+
+/// Whether relay() was called (R-relay).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RelayState {
+    /// It was not called: received bytes and events go to the listeners.
+    Off,
+    /// Received bytes go to the other socket, and the listeners get none of them.
+    Forwarding,
+    /// As `Forwarding`; FIN has also gone out to the other socket's peer.
+    EndForwarded,
+}
+
+/// The readyState machine of one TCP socket, with its ledger. `E` is the error type.
 ///
-/// The driver reports what the system says, the application calls, and [`Machine::next`] hands out one event at a
+/// The driver reports what the system says, the application calls, and [`Machine::next`] returns one event at a
 /// time. readyState changes in a call or in `next`, never in a report (R-task).
 #[derive(Debug)]
 pub struct Machine<E> {
     /// The bufferedAmount account.
     pub ledger: Ledger,
+    /// The readyState that the application sees.
     state: ReadyState,
+    /// What the system has said of the connection.
     link: Link,
-    theirs: End,
-    ours: End,
-    /// `open` has been told, or the socket was accepted: `close` follows an error.
-    opened: bool,
-    /// Failed or lost, not yet told.
+    /// The direction in which the peer sends.
+    incoming: DirectionState,
+    /// The direction in which we send.
+    outgoing: DirectionState,
+    /// True once [`Event::Open`] was emitted, and for an accepted socket: then [`Event::Close`] follows an error.
+    has_opened: bool,
+    /// Why the attempt failed or the connection was lost. None: neither has happened, or it was emitted.
     fault: Option<E>,
+    /// True while [`Event::Close`] is due.
     close_due: bool,
-    /// `halfclose` was told and the socket closes behind it (`allowHalfOpen: false` with a listener).
+    /// True between [`Event::HalfClose`] and the closing that follows it: `allowHalfOpen` is false, and there was a listener.
     closes_after_half_close: bool,
+    /// The option `allowHalfOpen`. None: a `halfclose` listener decides (R-tcp-fin).
     allow_half_open: Option<bool>,
+    /// True between suspend() and resume().
     suspended: bool,
-    data_listener: bool,
-    half_close_listener: bool,
-    /// [`Event::Ended`] is wanted.
+    /// True while somebody listens for received bytes.
+    has_data_listener: bool,
+    /// True while somebody listens for `halfclose`.
+    has_half_close_listener: bool,
+    /// True once [`Event::Ended`] was requested.
     reports_end: bool,
+    /// What the stream does with received bytes.
     intake: Intake,
-    finish: Finish,
-    /// relay(): what comes in goes to another socket, and nobody is told of it (R-relay).
-    relayed: bool,
-    /// The peer's end has reached the other socket's peer.
-    end_passed: bool,
-}
-
-/// What becomes of the bytes that a stream takes in (R-streams).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Intake {
-    /// They are told.
-    #[default]
-    Flowing,
-    /// The stream holds its high-water mark: they wait in the system, where a loss does not overtake them.
-    Held,
-    /// The stream was cancelled: they are read and dropped.
-    Dropped,
-}
-
-/// Whether somebody is to hear that all is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Finish {
-    Unheard,
-    Awaited,
-    Due,
+    /// Whether [`Event::Finish`] was requested.
+    finish: FinishRequest,
+    /// Whether the socket is part of a relay.
+    relay: RelayState,
 }
 
 impl<E> Machine<E> {
@@ -113,27 +96,26 @@ impl<E> Machine<E> {
             ledger,
             state: ReadyState::Connecting,
             link: Link::Connecting,
-            theirs: End::Flowing,
-            ours: End::Flowing,
-            opened: false,
+            incoming: DirectionState::Flowing,
+            outgoing: DirectionState::Flowing,
+            has_opened: false,
             fault: None,
             close_due: false,
             closes_after_half_close: false,
             allow_half_open,
             suspended: false,
-            data_listener: false,
-            half_close_listener: false,
+            has_data_listener: false,
+            has_half_close_listener: false,
             reports_end: false,
             intake: Intake::Flowing,
-            finish: Finish::Unheard,
-            relayed: false,
-            end_passed: false,
+            finish: FinishRequest::None,
+            relay: RelayState::Off,
         }
     }
 
-    /// A socket that a server accepted: open, and `open` does not fire (R-srv-connect).
+    /// A socket that a server accepted: it is open, and `open` does not fire (R-srv-connect).
     pub fn accepted(ledger: Ledger, allow_half_open: Option<bool>) -> Self {
-        Self { state: ReadyState::Open, link: Link::Up, opened: true, ..Self::connecting(ledger, allow_half_open) }
+        Self { state: ReadyState::Open, link: Link::Up, has_opened: true, ..Self::connecting(ledger, allow_half_open) }
     }
 
     // --- getters ---
@@ -143,92 +125,99 @@ impl<E> Machine<E> {
         self.state
     }
 
-    /// Whether the outcome of the connection attempt is still open and wanted.
+    /// Whether the connection attempt is under way, and not abandoned.
     pub fn is_connecting(&self) -> bool {
         self.link == Link::Connecting
     }
 
-    /// Whether received bytes are to be read and told. A stream that holds its high-water mark gets those before a loss
-    /// all the same: the system's buffer bounds them, and the loss is not to wait for a reader.
+    /// Whether received bytes are to be read and delivered. A stream that holds its high-water mark also gets the bytes before a
+    /// loss: the size of the system's buffer limits them, and the loss must not wait for a reader.
     pub fn wants_data(&self) -> bool {
         let flows = match self.intake {
             Intake::Flowing => true,
             Intake::Held => self.is_faulty(),
             Intake::Dropped => false,
         };
-        (self.relayed || (self.data_listener && flows)) && self.may_tell_data()
+        (self.is_relayed() || (self.has_data_listener && flows)) && self.may_deliver()
     }
 
-    /// Whether received bytes are to be read and dropped: after close(), so that the peer gets no reset (R-tcp-close),
-    /// and where the stream of them was cancelled.
+    /// Whether received bytes are to be read and dropped. That is so after close(), so that the peer gets no reset (R-tcp-close),
+    /// and where the stream was cancelled.
     pub fn drops_data(&self) -> bool {
-        self.drops_after_close() || (self.intake == Intake::Dropped && !self.is_faulty() && self.may_tell_data())
+        self.drops_after_close() || (self.intake == Intake::Dropped && !self.is_faulty() && self.may_deliver())
     }
 
+    /// Whether received bytes are dropped because close() was called.
     fn drops_after_close(&self) -> bool {
-        self.state == ReadyState::Closing && self.link == Link::Up && self.theirs == End::Flowing
+        self.state == ReadyState::Closing && self.link == Link::Up && self.incoming == DirectionState::Flowing
     }
 
-    /// Whether bytes can be handed to the system.
+    /// Whether bytes can be written to the system.
     pub fn can_write(&self) -> bool {
         self.link == Link::Up && self.fault.is_none()
     }
 
-    /// Whether FIN is to follow the last byte.
+    /// Whether FIN is to follow our last byte, and the connection can carry it.
     pub fn wants_fin(&self) -> bool {
-        self.ours == End::Due && self.can_write()
+        self.outgoing == DirectionState::Ending && self.can_write()
     }
 
-    /// Whether a closing socket's FIN still waits for bytes before it: closeTimeout runs (R-tcp-close).
+    /// Whether a closing socket has not sent FIN yet. closeTimeout limits this time (R-tcp-close).
     pub fn is_flushing(&self) -> bool {
         self.state == ReadyState::Closing && self.wants_fin()
     }
 
-    /// Whether our FIN is sent while the peer's is not here: the linger of R-tcp-close runs while "closing".
+    /// Whether a closing socket has sent FIN and waits for the peer's. The linger of R-tcp-close limits this time.
     pub fn lingers(&self) -> bool {
-        self.drops_after_close() && self.ours == End::Done
+        self.drops_after_close() && self.outgoing == DirectionState::Ended
     }
 
-    /// Whether the peer's end has not been seen yet.
+    /// Whether the connection is up and the peer's FIN has not arrived.
     pub fn peer_may_send(&self) -> bool {
-        self.link == Link::Up && self.theirs == End::Flowing
+        self.link == Link::Up && self.incoming == DirectionState::Flowing
     }
 
-    /// Whether a loss is known that has not been told.
+    /// Whether a failure or a loss is known and not emitted yet.
     pub fn is_faulty(&self) -> bool {
         self.fault.is_some()
     }
 
-    /// Whether `open` has been told, or the socket was accepted: then `close` follows an error.
+    /// Whether `open` was emitted, or a server accepted the socket. Then `close` follows an error.
     pub fn has_opened(&self) -> bool {
-        self.opened
+        self.has_opened
     }
 
-    /// Whether suspend() is in force.
+    /// Whether suspend() is in force. A relay ignores it.
     pub fn is_suspended(&self) -> bool {
-        self.suspended && !self.relayed
+        self.suspended && !self.is_relayed()
     }
 
-    /// Whether the peer's end has been told, or passed on.
+    /// Whether the peer's end was reported, or forwarded by a relay.
     pub fn has_ended(&self) -> bool {
-        self.theirs == End::Done
+        self.incoming == DirectionState::Ended
     }
 
-    /// Whether nothing below the socket is needed any more.
+    /// Whether the socket needs its connection no more.
     pub fn is_link_gone(&self) -> bool {
         self.link == Link::Gone
     }
 
-    /// Closed, with nothing left to tell.
+    /// Whether the socket is closed and its last event was emitted.
     pub fn is_over(&self) -> bool {
         self.state == ReadyState::Closed && self.fault.is_none() && !self.close_due
     }
 
-    fn may_tell_data(&self) -> bool {
+    /// Whether relay() was called.
+    fn is_relayed(&self) -> bool {
+        self.relay != RelayState::Off
+    }
+
+    /// Whether the state allows that received bytes are delivered.
+    fn may_deliver(&self) -> bool {
         self.link == Link::Up
-            && self.opened
+            && self.has_opened
             && !self.is_suspended()
-            && self.theirs == End::Flowing
+            && self.incoming == DirectionState::Flowing
             && matches!(self.state, ReadyState::Open | ReadyState::HalfClosed)
     }
 
@@ -241,35 +230,35 @@ impl<E> Machine<E> {
         }
     }
 
-    /// The connection attempt failed, or an established connection is lost. The first one counts.
+    /// The connection attempt failed, or the established connection is lost. Only the first report counts.
     pub fn lost(&mut self, error: E) {
         if self.state != ReadyState::Closed && self.fault.is_none() {
             self.fault = Some(error);
         }
     }
 
-    /// The peer's FIN, with no unread byte before it; or the end of the linger.
+    /// The peer's FIN has arrived and every byte before it was read, or the linger is over.
     pub fn peer_ended(&mut self) {
-        if self.theirs == End::Flowing {
-            self.theirs = End::Due;
+        if self.incoming == DirectionState::Flowing {
+            self.incoming = DirectionState::Ending;
         }
     }
 
-    /// Our FIN is on its way behind the last byte.
+    /// FIN was sent behind our last byte.
     pub fn fin_sent(&mut self) {
-        if self.ours == End::Due {
-            self.ours = End::Done;
-            if self.finish == Finish::Awaited {
-                self.finish = Finish::Due;
+        if self.outgoing == DirectionState::Ending {
+            self.outgoing = DirectionState::Ended;
+            if self.finish == FinishRequest::Waiting {
+                self.finish = FinishRequest::Due;
             }
         }
     }
 
     // --- calls from above ---
 
-    /// send() of `bytes` (R-tcp-send, R-tcp-full). `error` is made only where the buffer is full.
+    /// send() of so many `bytes` (R-tcp-send, R-tcp-full). `error` is called only if the buffer is full.
     pub fn send(&mut self, bytes: u64, error: impl FnOnce(&Ledger) -> E) -> Sent {
-        if self.state != ReadyState::Open || self.relayed {
+        if self.state != ReadyState::Open || self.is_relayed() {
             return Sent::NotOpen;
         }
         if self.fault.is_some() {
@@ -281,36 +270,36 @@ impl<E> Machine<E> {
             self.link = Link::Gone;
             return Sent::Full;
         }
-        Sent::Taken(self.ledger.accept(bytes))
+        Sent::Accepted(self.ledger.accept(bytes))
     }
 
-    /// send() of a Blob: its bytes follow later, and never make the buffer full.
+    /// send() of a Blob of so many `bytes`. The bytes follow later; they never make the buffer full (R-tcp-full).
     pub fn send_blob(&mut self, bytes: u64) -> Sent {
         match self.state {
-            _ if self.relayed => Sent::NotOpen,
+            _ if self.is_relayed() => Sent::NotOpen,
             ReadyState::Open if self.fault.is_some() => Sent::Ignored,
-            ReadyState::Open => Sent::Taken(self.ledger.accept_blob(bytes)),
+            ReadyState::Open => Sent::Accepted(self.ledger.accept_blob(bytes)),
             _ => Sent::NotOpen,
         }
     }
 
     /// halfclose() (R-tcp-halfclose).
     pub fn half_close(&mut self) {
-        if matches!(self.state, ReadyState::Connecting | ReadyState::Open) && !self.relayed {
+        if matches!(self.state, ReadyState::Connecting | ReadyState::Open) && !self.is_relayed() {
             self.state = ReadyState::HalfClosed;
-            self.ours = End::Due;
+            self.outgoing = DirectionState::Ending;
         }
     }
 
-    /// close() (R-tcp-close). While connecting the attempt is abandoned and `abandoned` is told (R-tcp-close-connecting).
+    /// close() (R-tcp-close). While connecting it abandons the attempt, and the error is `abandoned` (R-tcp-close-connecting).
     pub fn close(&mut self, abandoned: impl FnOnce() -> E) {
         if matches!(self.state, ReadyState::Closing | ReadyState::Closed) {
             return;
         }
         self.state = ReadyState::Closing;
-        if self.opened {
-            if self.ours == End::Flowing {
-                self.ours = End::Due;
+        if self.has_opened {
+            if self.outgoing == DirectionState::Flowing {
+                self.outgoing = DirectionState::Ending;
             }
         } else {
             self.link = Link::Gone;
@@ -318,12 +307,12 @@ impl<E> Machine<E> {
         }
     }
 
-    /// reset() (R-reset): closed at once, `close` follows; while connecting the same as close().
+    /// reset() (R-reset). The socket is closed at once, and `close` follows. While connecting it does what close() does.
     pub fn reset(&mut self, abandoned: impl FnOnce() -> E) {
         if self.state == ReadyState::Closed {
             return;
         }
-        if !self.opened {
+        if !self.has_opened {
             return self.close(abandoned);
         }
         self.state = ReadyState::Closed;
@@ -332,9 +321,9 @@ impl<E> Machine<E> {
         self.close_due = true;
     }
 
-    /// A signal was aborted (R-abort): closed at once, `error` follows, and `close` where it was past "connecting".
+    /// The socket's signal was aborted (R-abort). The socket is closed at once and `error` follows; then `close`, if it had opened.
     pub fn abort(&mut self, aborted: impl FnOnce() -> E) {
-        if self.state == ReadyState::Closed || (self.state == ReadyState::Closing && !self.opened) {
+        if self.state == ReadyState::Closed || (self.state == ReadyState::Closing && !self.has_opened) {
             return;
         }
         self.state = ReadyState::Closed;
@@ -342,28 +331,30 @@ impl<E> Machine<E> {
         self.fault = Some(aborted());
     }
 
-    /// Has [`Event::Finish`] told, once: now, where FIN is sent already.
-    pub fn tell_finish(&mut self) {
-        self.finish = if self.ours == End::Done { Finish::Due } else { Finish::Awaited };
+    /// Requests [`Event::Finish`], which is emitted once. If FIN is sent already, the event is due now.
+    pub fn request_finish(&mut self) {
+        self.finish = if self.outgoing == DirectionState::Ended { FinishRequest::Due } else { FinishRequest::Waiting };
     }
 
-    /// relay(): from now on no `message`, `drain` or `halfclose` (R-relay).
+    /// relay(): from now on `message`, `drain` and `halfclose` are not emitted (R-relay).
     pub fn relay(&mut self) {
-        self.relayed = true;
+        self.relay = RelayState::Forwarding;
         self.suspended = false;
         self.ledger.drained();
     }
 
-    /// relay(): the other socket's peer has ended. FIN follows the last byte; readyState stays.
-    pub fn pass_end(&mut self) {
-        if self.ours == End::Flowing {
-            self.ours = End::Due;
+    /// relay(): the other socket's peer has ended. FIN is to follow our last byte; readyState stays.
+    pub fn forward_end(&mut self) {
+        if self.outgoing == DirectionState::Flowing {
+            self.outgoing = DirectionState::Ending;
         }
     }
 
     /// relay(): FIN has gone out to the other socket's peer.
-    pub fn end_passed(&mut self) {
-        self.end_passed = true;
+    pub fn end_forwarded(&mut self) {
+        if self.relay == RelayState::Forwarding {
+            self.relay = RelayState::EndForwarded;
+        }
     }
 
     /// suspend() (R-tcp-suspend).
@@ -376,38 +367,39 @@ impl<E> Machine<E> {
         self.suspended = false;
     }
 
-    /// Which listeners there are now (R-listen, R-tcp-fin).
-    pub fn listen(&mut self, data: bool, half_close: bool) {
-        self.data_listener = data;
-        self.half_close_listener = half_close;
+    /// Which listeners there are now (R-listen, R-tcp-fin): `data` for received bytes, `half_close` for `halfclose`.
+    pub fn set_listeners(&mut self, data: bool, half_close: bool) {
+        self.has_data_listener = data;
+        self.has_half_close_listener = half_close;
     }
 
-    /// Has [`Event::Ended`] reported from now on (R-once).
-    pub fn report_end(&mut self) {
+    /// Requests [`Event::Ended`] from now on (R-once).
+    pub fn request_end(&mut self) {
         self.reports_end = true;
     }
 
-    /// What the stream that takes the bytes does with them (R-streams).
-    pub fn take_in(&mut self, intake: Intake) {
+    /// What the stream does with received bytes from now on (R-streams).
+    pub fn set_intake(&mut self, intake: Intake) {
         self.intake = intake;
     }
 
     // --- outputs ---
 
-    /// The next event that is due, with the change of readyState that it tells of.
+    /// The next event that is due. readyState changes here as the event says. None: no event is due.
     ///
-    /// `unread`: the system still has bytes that came before a loss. While somebody is to get them the loss waits.
+    /// `unread`: true while the system holds bytes that arrived before a loss. The loss waits while a listener or resume()
+    /// is to get them.
     pub fn next(&mut self, unread: bool) -> Option<Event<E>> {
         if self.link == Link::Connected {
             self.link = Link::Up;
-            self.opened = true;
+            self.has_opened = true;
             if self.state == ReadyState::Connecting {
                 self.state = ReadyState::Open;
             }
             return Some(Event::Open);
         }
         if let Some(error) = self.take_fault(unread) {
-            self.close_due = self.opened;
+            self.close_due = self.has_opened;
             self.state = ReadyState::Closed;
             self.link = Link::Gone;
             return Some(Event::Error(error));
@@ -420,21 +412,21 @@ impl<E> Machine<E> {
         }
         if self.ledger.drain_ready() {
             self.ledger.drained();
-            if !self.relayed {
+            if !self.is_relayed() {
                 return Some(Event::Drain);
             }
         }
-        if self.finish == Finish::Due {
-            self.finish = Finish::Unheard;
+        if self.finish == FinishRequest::Due {
+            self.finish = FinishRequest::None;
             return Some(Event::Finish);
         }
         if std::mem::take(&mut self.closes_after_half_close) && self.state == ReadyState::Open {
-            self.end_ours();
+            self.begin_closing();
         }
-        if self.theirs == End::Due && (!self.is_suspended() || self.state == ReadyState::Closing) {
-            self.theirs = End::Done;
-            if self.state == ReadyState::Open && !self.relayed {
-                if self.tells_half_close() {
+        if self.incoming == DirectionState::Ending && (!self.is_suspended() || self.state == ReadyState::Closing) {
+            self.incoming = DirectionState::Ended;
+            if self.state == ReadyState::Open && !self.is_relayed() {
+                if self.decide_half_close() {
                     return Some(Event::HalfClose);
                 }
                 if self.reports_end {
@@ -442,8 +434,9 @@ impl<E> Machine<E> {
                 }
             }
         }
-        let is_passing = self.relayed && !self.end_passed && self.state == ReadyState::Open;
-        if self.theirs == End::Done && self.ours == End::Done && !is_passing {
+        // An open relayed socket stays until its peer's FIN has gone out to the other socket's peer.
+        let is_forwarding = self.relay == RelayState::Forwarding && self.state == ReadyState::Open;
+        if self.incoming == DirectionState::Ended && self.outgoing == DirectionState::Ended && !is_forwarding {
             self.state = ReadyState::Closed;
             self.link = Link::Gone;
             return Some(Event::Close);
@@ -451,29 +444,31 @@ impl<E> Machine<E> {
         None
     }
 
-    /// R-tcp-fin: whether `halfclose` fires; if not, closing begins.
-    fn tells_half_close(&mut self) -> bool {
-        let stays_open = self.allow_half_open.unwrap_or(self.half_close_listener);
-        if stays_open || self.half_close_listener {
+    /// The peer has ended. Returns whether [`Event::HalfClose`] is to be emitted; if not, closing begins (R-tcp-fin).
+    fn decide_half_close(&mut self) -> bool {
+        let stays_open = self.allow_half_open.unwrap_or(self.has_half_close_listener);
+        if stays_open || self.has_half_close_listener {
             self.closes_after_half_close = !stays_open;
             return true;
         }
-        self.end_ours();
+        self.begin_closing();
         false
     }
 
-    fn end_ours(&mut self) {
+    /// "closing": FIN is to follow our last byte.
+    fn begin_closing(&mut self) {
         self.state = ReadyState::Closing;
-        self.ours = End::Due;
+        self.outgoing = DirectionState::Ending;
     }
 
-    /// A loss overtakes unread bytes, but not those that a listener, or resume(), is to get (R-tcp-lost, R-tcp-suspend).
+    /// Takes the loss if it is to be emitted now. It overtakes `unread` bytes, but not those that a listener or resume() is to
+    /// get (R-tcp-lost, R-tcp-suspend).
     fn take_fault(&mut self, unread: bool) -> Option<E> {
-        let held = unread
-            && self.opened
+        let waits = unread
+            && self.has_opened
             && matches!(self.state, ReadyState::Open | ReadyState::HalfClosed)
-            && (self.suspended || self.data_listener)
-            && !self.relayed;
-        if held { None } else { self.fault.take() }
+            && (self.suspended || self.has_data_listener)
+            && !self.is_relayed();
+        if waits { None } else { self.fault.take() }
     }
 }

@@ -1,15 +1,11 @@
-//! The readyState machine at random: one under any sequence of calls and reports, and two against each other over a
-//! wire in memory. Every failure names its seed.
+//! The readyState machine under random operations: one machine under any sequence of calls and reports, and two machines over a
+//! wire in memory. Each failure names its seed.
 
 use std::collections::VecDeque;
 
+use super::machine_tests::{HIGH_WATER_MARK, LIMIT, Tcp};
 use super::random::Random;
 use super::{Event, Intake, Ledger, Machine, ReadyState, Sent};
-
-type Tcp = Machine<&'static str>;
-
-const HIGH_WATER_MARK: u32 = 100;
-const LIMIT: u32 = 1000;
 
 fn machine(random: &mut Random, accepted: bool) -> Tcp {
     let ledger = Ledger::new(HIGH_WATER_MARK, LIMIT);
@@ -17,26 +13,34 @@ fn machine(random: &mut Random, accepted: bool) -> Tcp {
     if accepted { Machine::accepted(ledger, allow_half_open) } else { Machine::connecting(ledger, allow_half_open) }
 }
 
-/// Watches one machine from outside and knows what must never happen.
+/// Drives one machine and checks, after each operation, what must never happen.
 struct Watch {
     machine: Tcp,
+    /// The seed of the random operations, for failure messages.
     seed: u64,
-    told: Vec<Event<&'static str>>,
-    /// `open` has been told, or never will be (accepted).
+    /// All events so far, in order.
+    events: Vec<Event<&'static str>>,
+    /// True once `open` was emitted, and for an accepted machine.
     opened: bool,
-    /// A send() returned false since the last `drain`: another is owed unless the connection is lost.
+    /// True between a send() that returned false and the next `drain`.
     refused: bool,
+    /// Bytes that send() has accepted.
     accepted: u64,
+    /// Bytes that were written.
     written: u64,
-    /// What waits to be written, in order; the flag says that it is a Blob's.
+    /// Sends that wait to be written, in order: how many bytes are left, and whether they are a Blob's.
     queue: VecDeque<(u64, bool)>,
+    /// The state at the last check.
     was: ReadyState,
     half_close_called: bool,
     was_reset: bool,
     was_aborted: bool,
+    /// The last intake that was set.
     intake: Intake,
-    finish_asked: bool,
-    reports_end: bool,
+    /// True while `Finish` was requested and not emitted.
+    finish_requested: bool,
+    /// True once `Ended` was requested.
+    end_requested: bool,
 }
 
 impl Watch {
@@ -46,7 +50,7 @@ impl Watch {
         Self {
             machine,
             seed,
-            told: Vec::new(),
+            events: Vec::new(),
             opened,
             refused: false,
             accepted: 0,
@@ -57,20 +61,20 @@ impl Watch {
             was_reset: false,
             was_aborted: false,
             intake: Intake::Flowing,
-            finish_asked: false,
-            reports_end: false,
+            finish_requested: false,
+            end_requested: false,
         }
     }
 
     fn count(&self, wanted: impl Fn(&Event<&'static str>) -> bool) -> usize {
-        self.told.iter().filter(|event| wanted(event)).count()
+        self.events.iter().filter(|event| wanted(event)).count()
     }
 
-    fn has_told(&self, event: &Event<&'static str>) -> bool {
-        self.told.contains(event)
+    fn has_emitted(&self, event: &Event<&'static str>) -> bool {
+        self.events.contains(event)
     }
 
-    /// What holds after each operation, whatever it was.
+    /// Checks what must hold after every operation.
     fn check(&mut self) {
         let Self { machine, seed, .. } = self;
         let (seed, state) = (*seed, machine.state());
@@ -96,13 +100,13 @@ impl Watch {
         assert!(machine.ledger.buffered() >= machine.ledger.unwritten(), "seed {seed}");
     }
 
-    /// An operation that may change readyState: a call or `next`.
+    /// Runs a call from above, which may change readyState.
     fn call(&mut self, call: impl FnOnce(&mut Tcp)) {
         call(&mut self.machine);
         self.check();
     }
 
-    /// A report from below: it may not (R-task).
+    /// Runs a report from below, which must not change readyState (R-task).
     fn report(&mut self, report: impl FnOnce(&mut Tcp)) {
         let before = self.machine.state();
         report(&mut self.machine);
@@ -115,7 +119,7 @@ impl Watch {
         let faulty = self.machine.is_faulty();
         let sent = if blob { self.machine.send_blob(bytes) } else { self.machine.send(bytes, |_| "full") };
         match sent {
-            Sent::Taken(go_on) => {
+            Sent::Accepted(go_on) => {
                 self.accepted += bytes;
                 self.queue.push_back((bytes, blob));
                 self.refused |= !go_on;
@@ -139,10 +143,10 @@ impl Watch {
         }
         let (mut written, mut from_blobs) = (0, 0);
         while let Some((left, blob)) = self.queue.front_mut() {
-            let taken = (*left).min(bytes - written);
-            *left -= taken;
-            written += taken;
-            from_blobs += if *blob { taken } else { 0 };
+            let count = (*left).min(bytes - written);
+            *left -= count;
+            written += count;
+            from_blobs += if *blob { count } else { 0 };
             if *left > 0 {
                 break;
             }
@@ -153,7 +157,7 @@ impl Watch {
         written
     }
 
-    /// Asks for the next event. `unread`: bytes lie before a loss.
+    /// Asks for the next event and checks it. `unread`: unread bytes are before a loss. Returns whether there was an event.
     fn next(&mut self, unread: bool) -> bool {
         let was_over = self.machine.is_over();
         let Some(event) = self.machine.next(unread) else {
@@ -170,9 +174,9 @@ impl Watch {
                 self.opened = true;
             }
             Event::Ended => {
-                assert!(self.opened && state == ReadyState::Closing && self.reports_end, "seed {seed}");
+                assert!(self.opened && state == ReadyState::Closing && self.end_requested, "seed {seed}");
                 assert!(!self.machine.is_suspended() && !self.half_close_called, "seed {seed}");
-                assert!(!self.has_told(&Event::HalfClose), "seed {seed}");
+                assert!(!self.has_emitted(&Event::HalfClose), "seed {seed}");
             }
             Event::HalfClose => {
                 assert!(self.opened && state == ReadyState::Open && !self.machine.is_suspended(), "seed {seed}");
@@ -184,9 +188,9 @@ impl Watch {
                 self.refused = false;
             }
             Event::Finish => {
-                assert!(self.finish_asked, "seed {seed}: finish without a question");
+                assert!(self.finish_requested, "seed {seed}: finish without a request");
                 assert_eq!((self.written, state == ReadyState::Closed), (self.accepted, false), "seed {seed}");
-                self.finish_asked = false;
+                self.finish_requested = false;
             }
             Event::Error(_) => assert_eq!(state, ReadyState::Closed, "seed {seed}"),
             Event::Close => {
@@ -195,33 +199,33 @@ impl Watch {
                 assert!(self.machine.is_over(), "seed {seed}: more after close");
             }
         }
-        self.told.push(event);
+        self.events.push(event);
         for (name, count) in [
             ("open", self.count(|event| *event == Event::Open)),
             ("halfclose", self.count(|event| *event == Event::HalfClose)),
             ("error", self.count(|event| matches!(event, Event::Error(_)))),
             ("close", self.count(|event| *event == Event::Close)),
         ] {
-            assert!(count <= 1, "seed {seed}: {name} {count} times in {:?}", self.told);
+            assert!(count <= 1, "seed {seed}: {name} {count} times in {:?}", self.events);
         }
         self.check();
         true
     }
 
-    /// The order of all that was told.
-    fn check_story(&self) {
-        let (seed, told) = (self.seed, &self.told);
-        let error = told.iter().position(|event| matches!(event, Event::Error(_)));
-        let close = told.iter().position(|event| *event == Event::Close);
+    /// Checks the order of all events.
+    fn check_order(&self) {
+        let (seed, events) = (self.seed, &self.events);
+        let error = events.iter().position(|event| matches!(event, Event::Error(_)));
+        let close = events.iter().position(|event| *event == Event::Close);
         if let Some(error) = error {
             let expected = if self.opened { Some(error + 1) } else { None };
-            assert_eq!(close, expected, "seed {seed}: {told:?}");
+            assert_eq!(close, expected, "seed {seed}: {events:?}");
         }
         if let Some(close) = close {
-            assert_eq!(close, told.len() - 1, "seed {seed}: {told:?}");
+            assert_eq!(close, events.len() - 1, "seed {seed}: {events:?}");
         }
-        if let Some(open) = told.iter().position(|event| *event == Event::Open) {
-            assert_eq!(open, 0, "seed {seed}: {told:?}");
+        if let Some(open) = events.iter().position(|event| *event == Event::Open) {
+            assert_eq!(open, 0, "seed {seed}: {events:?}");
         }
     }
 }
@@ -238,8 +242,8 @@ fn is_allowed(from: ReadyState, to: ReadyState) -> bool {
     }
 }
 
-/// Any sequence of calls and reports: closed is terminal, one `open`, one `error`, one `close`, in their order, `drain`
-/// only after a false and at 0, no data while suspended or after close().
+/// After any sequence of calls and reports: "closed" is final; `open`, `error` and `close` are emitted at most once, in this order;
+/// `drain` only after a false and at 0; no data is wanted while suspended or after close().
 #[test]
 fn random_operations_break_no_invariant() {
     for seed in 1..=8000 {
@@ -269,22 +273,22 @@ fn random_operations_break_no_invariant() {
                 54..=60 => watch.call(Tcp::resume),
                 61..=65 => {
                     let (data, half_close) = (random.chance(70), random.chance(50));
-                    watch.call(|machine| machine.listen(data, half_close));
+                    watch.call(|machine| machine.set_listeners(data, half_close));
                     if random.chance(50) {
-                        watch.reports_end = true;
-                        watch.call(Tcp::report_end);
+                        watch.end_requested = true;
+                        watch.call(Tcp::request_end);
                     }
                 }
                 66 => {
                     watch.intake = [Intake::Flowing, Intake::Held, Intake::Dropped][random.below(3) as usize];
                     let intake = watch.intake;
-                    watch.call(|machine| machine.take_in(intake));
+                    watch.call(|machine| machine.set_intake(intake));
                 }
                 67 => {
                     watch.half_close_called = true;
-                    watch.finish_asked = watch.machine.state() != ReadyState::Closed;
+                    watch.finish_requested = watch.machine.state() != ReadyState::Closed;
                     watch.call(Tcp::half_close);
-                    watch.call(Tcp::tell_finish);
+                    watch.call(Tcp::request_finish);
                 }
                 68 if random.chance(20) => {
                     watch.was_aborted |= watch.machine.state() != ReadyState::Closed;
@@ -295,7 +299,7 @@ fn random_operations_break_no_invariant() {
                 }
                 77..=82 => watch.report(|machine| machine.ledger.settle()),
                 _ => {
-                    // Nothing is unread once the peer's end has been seen.
+                    // There are no unread bytes once the peer's end was reported.
                     let unread = watch.machine.peer_may_send() && random.chance(30);
                     watch.next(unread);
                 }
@@ -305,7 +309,7 @@ fn random_operations_break_no_invariant() {
     }
 }
 
-/// After close() a machine ends once the peer has ended and all is flushed; one that was closed already tells the rest.
+/// Closes the machine, flushes it and ends its peer; then it must end. If it was closed before, it emits the rest of its events.
 fn end_and_check(watch: &mut Watch) {
     watch.call(|machine| machine.close(|| "abandoned"));
     watch.write(u64::MAX);
@@ -320,18 +324,18 @@ fn end_and_check(watch: &mut Watch) {
         watch.next(false);
     }
     let seed = watch.seed;
-    assert!(watch.machine.is_over(), "seed {seed}: it hangs as {:?} after {:?}", watch.machine.state(), watch.told);
-    watch.check_story();
+    assert!(watch.machine.is_over(), "seed {seed}: it hangs as {:?} after {:?}", watch.machine.state(), watch.events);
+    watch.check_order();
     let error = watch.count(|event| matches!(event, Event::Error(_))) > 0;
-    let close = watch.has_told(&Event::Close);
-    assert_eq!(close, watch.opened, "seed {seed}: {:?}", watch.told);
-    assert!(error || close, "seed {seed}: {:?}", watch.told);
+    let close = watch.has_emitted(&Event::Close);
+    assert_eq!(close, watch.opened, "seed {seed}: {:?}", watch.events);
+    assert!(error || close, "seed {seed}: {:?}", watch.events);
     if !error && !watch.was_reset {
         assert_eq!(watch.written, watch.accepted, "seed {seed}: not all was flushed");
-        assert!(!watch.refused, "seed {seed}: a drain is missing in {:?}", watch.told);
-        assert!(!watch.finish_asked, "seed {seed}: finish is missing in {:?}", watch.told);
+        assert!(!watch.refused, "seed {seed}: a drain is missing in {:?}", watch.events);
+        assert!(!watch.finish_requested, "seed {seed}: finish is missing in {:?}", watch.events);
     }
-    assert!(!watch.was_aborted || error, "seed {seed}: {:?}", watch.told);
+    assert!(!watch.was_aborted || error, "seed {seed}: {:?}", watch.events);
 }
 
 // --- two machines over a wire ---
@@ -339,13 +343,17 @@ fn end_and_check(watch: &mut Watch) {
 /// One end of a connection in memory.
 struct Side {
     watch: Watch,
-    /// What is on its way here, and whether a FIN follows it.
+    /// Bytes on their way to this end.
     incoming: u64,
+    /// True once the other end has sent FIN behind those bytes.
     fin: bool,
+    /// True once that FIN was reported to the machine.
     fin_reported: bool,
-    /// Bytes told as messages, and bytes read and dropped after close().
+    /// Bytes delivered as messages.
     messages: u64,
+    /// Bytes read and dropped after close().
     dropped: u64,
+    /// Bytes written to the other end.
     wrote: u64,
 }
 
@@ -354,17 +362,17 @@ impl Side {
         Self { watch, incoming: 0, fin: false, fin_reported: false, messages: 0, dropped: 0, wrote: 0 }
     }
 
-    /// What its driver does when it looks at the wire.
+    /// What a driver does when bytes or FIN are on the wire: it reads at most `most` bytes.
     fn look(&mut self, most: u64) {
         let machine = &self.watch.machine;
         let (wants, drops) = (machine.wants_data(), machine.drops_data());
         if self.incoming > 0 {
-            let taken = if wants || drops { self.incoming.min(most) } else { 0 };
-            self.incoming -= taken;
+            let count = if wants || drops { self.incoming.min(most) } else { 0 };
+            self.incoming -= count;
             if wants {
-                self.messages += taken;
+                self.messages += count;
             } else {
-                self.dropped += taken;
+                self.dropped += count;
             }
         } else if self.fin && !self.fin_reported && machine.peer_may_send() {
             self.fin_reported = true;
@@ -372,7 +380,7 @@ impl Side {
         }
     }
 
-    /// Writes to the other end, and ends it where FIN is due.
+    /// Writes at most `most` bytes to the other end, and sends FIN if it is due.
     fn flush(&mut self, other: &mut Side, most: u64) {
         let written = self.watch.write(most);
         self.wrote += written;
@@ -385,6 +393,7 @@ impl Side {
     }
 }
 
+/// One random operation on one of the two ends. `calm`: only what a driver does, no calls.
 fn step(sides: &mut [Side; 2], random: &mut Random, calm: bool) {
     let which = random.below(2) as usize;
     let (left, right) = sides.split_at_mut(1);
@@ -395,7 +404,7 @@ fn step(sides: &mut [Side; 2], random: &mut Random, calm: bool) {
         40..=59 => {
             side.watch.next(false);
         }
-        // A well-behaved sender stops at false, so the buffer is never full.
+        // This sender stops after a false, so the buffer is never full.
         60..=84 if side.watch.machine.ledger.buffered() <= u64::from(HIGH_WATER_MARK) => {
             side.watch.send(random.below(150), false);
         }
@@ -403,7 +412,7 @@ fn step(sides: &mut [Side; 2], random: &mut Random, calm: bool) {
         90..=94 => side.watch.call(Tcp::resume),
         95..=97 => {
             let (data, half_close) = (random.chance(80), random.chance(50));
-            side.watch.call(|machine| machine.listen(data, half_close));
+            side.watch.call(|machine| machine.set_listeners(data, half_close));
         }
         98 if random.chance(20) => {
             side.watch.half_close_called = true;
@@ -414,7 +423,7 @@ fn step(sides: &mut [Side; 2], random: &mut Random, calm: bool) {
     }
 }
 
-/// Two machines, a client and what its server accepted: nothing is lost or invented, and both end cleanly, whoever
+/// A client and the socket that its server accepted exchange bytes: none is lost, none is added, and both end cleanly, whichever
 /// closes first.
 #[test]
 fn two_machines_over_a_wire_exchange_everything_and_end() {
@@ -427,10 +436,10 @@ fn two_machines_over_a_wire_exchange_everything_and_end() {
         for _ in 0..400 {
             step(&mut sides, &mut random, false);
         }
-        // Whoever is still there listens again and closes at some time.
+        // Both ends listen again, and both close at some time.
         for side in &mut sides {
             side.watch.call(Tcp::resume);
-            side.watch.call(|machine| machine.listen(true, true));
+            side.watch.call(|machine| machine.set_listeners(true, true));
         }
         let closer = random.below(2) as usize;
         for (turn, which) in [closer, 1 - closer].into_iter().enumerate() {
@@ -452,10 +461,10 @@ fn two_machines_over_a_wire_exchange_everything_and_end() {
 fn check_exchange(sides: &[Side; 2], seed: u64) {
     for (side, other) in [(&sides[0], &sides[1]), (&sides[1], &sides[0])] {
         let watch = &side.watch;
-        assert!(watch.machine.is_over(), "seed {seed}: {:?} after {:?}", watch.machine.state(), watch.told);
-        assert!(watch.has_told(&Event::Close), "seed {seed}: {:?}", watch.told);
-        assert_eq!(watch.count(|event| matches!(event, Event::Error(_))), 0, "seed {seed}: {:?}", watch.told);
-        assert!(!watch.refused, "seed {seed}: a drain is missing in {:?}", watch.told);
+        assert!(watch.machine.is_over(), "seed {seed}: {:?} after {:?}", watch.machine.state(), watch.events);
+        assert!(watch.has_emitted(&Event::Close), "seed {seed}: {:?}", watch.events);
+        assert_eq!(watch.count(|event| matches!(event, Event::Error(_))), 0, "seed {seed}: {:?}", watch.events);
+        assert!(!watch.refused, "seed {seed}: a drain is missing in {:?}", watch.events);
         assert_eq!(side.wrote, watch.accepted, "seed {seed}: not all was flushed");
         assert_eq!(watch.machine.ledger.buffered(), 0, "seed {seed}");
         assert_eq!(other.messages + other.dropped + other.incoming, side.wrote, "seed {seed}");

@@ -1,8 +1,9 @@
-//! The rules, pure: what a TCP socket's readyState may do, what bufferedAmount counts, what an address is.
+//! The rules: what a TCP socket's readyState may do, what bufferedAmount counts, what an address is.
 //!
-//! Nothing here does I/O, reads a clock or knows Node-API: a test steps these types by hand.
+//! Nothing here does I/O, reads a clock or knows Node-API. Tests drive these types with plain calls.
 
 mod address;
+mod event;
 mod ledger;
 mod machine;
 mod ready_state;
@@ -21,6 +22,7 @@ mod machine_tests;
 mod random;
 
 pub use address::{AddressError, Literal, needs_zone};
+pub use event::{Event, Intake, Sent};
 pub use ledger::Ledger;
-pub use machine::{Event, Intake, Machine, Sent};
+pub use machine::Machine;
 pub use ready_state::ReadyState;

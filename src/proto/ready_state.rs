@@ -1,4 +1,4 @@
-/// The draft's `ReadyState`. The numbers cross to JavaScript (docs/binding.md).
+/// The draft's `ReadyState`. JavaScript gets it as these numbers (docs/binding.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ReadyState {
@@ -6,10 +6,10 @@ pub enum ReadyState {
     Connecting = 0,
     /// Data can be sent and received.
     Open = 1,
-    /// Going through the closing handshake.
+    /// The closing handshake is under way.
     Closing = 2,
-    /// Closed, or never opened.
+    /// The connection has ended, or was never established.
     Closed = 3,
-    /// Our end has been closed: nothing more can be sent, data still comes.
+    /// We have ended our direction: nothing more can be sent, but data can be received.
     HalfClosed = 4,
 }

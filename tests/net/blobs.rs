@@ -55,7 +55,7 @@ fn nothing_overtakes_a_blob() {
             send(&mut world.net, client, &bytes);
             expected.extend_from_slice(&bytes);
             let bytes = vec![100 + n as u8; blob];
-            assert!(matches!(send_blob(&mut world.net, client, blob), Sent::Taken(_)));
+            assert!(matches!(send_blob(&mut world.net, client, blob), Sent::Accepted(_)));
             expected.extend_from_slice(&bytes);
             blobs.0.push(bytes);
         }
@@ -94,9 +94,9 @@ fn a_blob_counts_in_buffered_amount_and_not_against_the_limit() {
     let mut options = stream_options();
     options.max_buffered_amount = 1000;
     let (client, peer) = world.pair_with(options);
-    assert_eq!(send_blob(&mut world.net, client, 3_000_000), Sent::Taken(false));
+    assert_eq!(send_blob(&mut world.net, client, 3_000_000), Sent::Accepted(false));
     assert_eq!(world.net.buffered_amount(client), 3_000_000);
-    assert_eq!(send_blob(&mut world.net, client, 0), Sent::Taken(true));
+    assert_eq!(send_blob(&mut world.net, client, 0), Sent::Accepted(true));
     assert!(!send(&mut world.net, client, &[1; 1000]));
     let mut left = 3_000_000;
     world.until(
@@ -125,7 +125,7 @@ fn a_blob_written_in_this_turn_does_not_count_against_the_limit() {
     blob_piece(&mut world.net, client, &vec![0; PIECE]);
     for _ in 0..10 {
         let sent = world.net.tcp(client, |tcp, context| tcp.send(b"0123456789", client, context)).unwrap().unwrap();
-        assert_eq!(sent, Sent::Taken(false));
+        assert_eq!(sent, Sent::Accepted(false));
     }
 }
 

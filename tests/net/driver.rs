@@ -418,7 +418,7 @@ pub fn udp_options() -> UdpOptions {
 /// send() on an open TCP socket. Returns what it returns.
 pub fn send(net: &mut Net, id: Id, bytes: &[u8]) -> bool {
     match net.tcp(id, |tcp, context| tcp.send(bytes, id, context)) {
-        Some(Ok(Sent::Taken(go_on))) => go_on,
+        Some(Ok(Sent::Accepted(go_on))) => go_on,
         other => panic!("send() on {id:?}: {other:?}"),
     }
 }
@@ -435,7 +435,7 @@ pub fn reset(net: &mut Net, id: Id) {
 pub fn send_to(net: &mut Net, id: Id, bytes: &[u8], to: SocketAddr) -> bool {
     let text = to.ip().to_string();
     match net.udp(id, |udp, context| udp.send(bytes, Destination::To(&text, to.port()), id, context)) {
-        Some(Ok(UdpSent::Taken(go_on))) => go_on,
+        Some(Ok(UdpSent::Accepted(go_on))) => go_on,
         Some(Ok(UdpSent::Ended)) => false,
         Some(Ok(UdpSent::NotOpen)) | None => panic!("send() on {id:?}, which is closed"),
         Some(Err(error)) => panic!("send() to {to}: {}", error.reason()),

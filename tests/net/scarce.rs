@@ -64,7 +64,7 @@ fn a_datagram_that_cannot_be_kept_moves_no_destination() {
     });
     assert_eq!(failed, Some(true));
     let sent = world.net.udp(id, |udp, context| udp.send(b"second", Destination::Same, id, context));
-    assert!(matches!(sent, Some(Ok(UdpSent::Taken(_)))));
+    assert!(matches!(sent, Some(Ok(UdpSent::Accepted(_)))));
     world.rest();
     let mut buffer = [0; 100];
     for expected in [b"first".as_slice(), b"second"] {

@@ -384,7 +384,7 @@ fn a_sender_that_ignores_false_is_closed_when_the_buffer_is_full() {
     let block = vec![1; 300_000];
     let last = loop {
         match world.net.tcp(client, |tcp, context| tcp.send(&block, client, context)).unwrap().unwrap() {
-            Sent::Taken(_) => {}
+            Sent::Accepted(_) => {}
             other => break other,
         }
     };

@@ -238,7 +238,7 @@ fn a_loss_that_send_meets_first_is_told_once() {
         reset_by(peer);
         // Not told yet: the socket is open.
         let sent = world.net.tcp(client, |tcp, context| tcp.send(&vec![1; len], client, context)).unwrap().unwrap();
-        assert!(matches!(sent, Sent::Taken(_)));
+        assert!(matches!(sent, Sent::Accepted(_)));
         world.until(&mut ignore, |world| world.has_closed(client));
         assert_eq!(world.received_by(client), b"before", "R-tcp-lost: first");
         assert!(matches!(world.story(client)[..], [Told::Error(_), Told::Close(_)]), "{:?}", world.story(client));

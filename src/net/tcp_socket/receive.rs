@@ -111,7 +111,8 @@ impl TcpSocket {
         self.receiving.blocks_filled += 1;
         let message = EventKind::Message(Payload::Block { number: block.number(), len });
         let reads_on = self.transport.is_readable() && self.receiving.is_bulk;
-        let goes_on = self.receiving.has_held() || reads_on && context.blocks.leave_some(self.receiving.blocks_filled);
+        let goes_on =
+            self.receiving.has_held() || reads_on && context.blocks.may_fill_more(self.receiving.blocks_filled);
         Some(if goes_on { Step::Event(message) } else { Step::Read(message) })
     }
 

@@ -89,11 +89,11 @@ impl TcpSocket {
                 self.schedule(id, context);
             }
             RelaySignal::Ended => {
-                self.machine.pass_end();
+                self.machine.forward_end();
                 self.mark_dirty(id, context);
             }
             RelaySignal::EndPassed => {
-                self.machine.end_passed();
+                self.machine.end_forwarded();
                 self.schedule(id, context);
             }
             RelaySignal::Closed => self.close(id, context),
@@ -183,9 +183,9 @@ impl TcpSocket {
             RelayOutcome::Ended => {
                 relay.end_passed = true;
                 self.machine.peer_ended();
-                self.machine.pass_end();
+                self.machine.forward_end();
                 self.machine.fin_sent();
-                self.machine.end_passed();
+                self.machine.end_forwarded();
             }
             RelayOutcome::Lost(error) => self.machine.lost(error),
             // Also where close() was called meanwhile: there is no connection any more.

@@ -1,6 +1,6 @@
 //! The sending half of a TCP socket: what send() takes, when it is written, and the FIN behind it.
 
-use super::{BlobRequest, TcpSocket};
+use super::TcpSocket;
 use crate::net::context::Context;
 use crate::net::deadline::DeadlineKind;
 use crate::net::memory::NoMemory;
@@ -51,7 +51,7 @@ impl TcpSocket {
             limit: ledger.limit(),
         });
         match sent {
-            Sent::Taken(_) if !data.is_empty() => {
+            Sent::Accepted(_) if !data.is_empty() => {
                 keep(self, context);
                 if self.machine.ledger.unwritten() >= EARLY_FLUSH && self.queue.is_ready() {
                     self.write(&[], usize::MAX, id, context);
@@ -114,7 +114,7 @@ impl TcpSocket {
     pub fn send_blob(&mut self, size: u64, id: Id, context: &mut Context) -> Result<Sent, Unkept> {
         self.sending().room_for_blob().map_err(|_| Unkept)?;
         let sent = self.machine.send_blob(size);
-        if matches!(sent, Sent::Taken(_)) && size > 0 {
+        if matches!(sent, Sent::Accepted(_)) && size > 0 {
             self.sending().push_blob(size);
             self.mark_dirty(id, context);
         }
@@ -123,7 +123,7 @@ impl TcpSocket {
 
     /// The next piece of the first Blob.
     pub fn blob_piece(&mut self, bytes: &[u8], id: Id, context: &mut Context) {
-        self.blob = BlobRequest::None;
+        self.blob_request.answer();
         match self.queue.fill_blob(bytes) {
             Ok(taken) if taken == bytes.len() => self.mark_dirty(id, context),
             Ok(_) => self.blob_failed("it has other bytes than its size said".to_owned(), id, context),
@@ -151,13 +151,13 @@ impl TcpSocket {
         if !self.queue.is_empty() || self.transport.keeps_bytes() {
             self.limit_flush(id, context);
         }
-        if self.queue.waits_for_blob() && self.blob == BlobRequest::None && self.machine.can_write() {
-            self.blob = BlobRequest::Due;
+        if self.queue.waits_for_blob() && self.machine.can_write() {
+            self.blob_request.make_due();
         }
         if self.queue.is_ready() && self.transport.is_writable() && self.machine.can_write() {
             self.mark_dirty(id, context);
         }
-        if self.blob == BlobRequest::Due
+        if self.blob_request.is_due()
             || self.machine.ledger.drain_ready()
             || self.machine.is_faulty()
             || (self.queue.is_empty() && self.machine.wants_fin())

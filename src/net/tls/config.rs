@@ -1,5 +1,5 @@
-//! From options to what handshakes are made with. Equal options share one: keys are parsed once, sessions are resumed only
-//! under the same options (R-tls-verify).
+//! Makes rustls configurations from options. Equal options share one configuration. So keys are parsed once, and a session is resumed
+//! only under the options that it was made with (R-tls-verify). No handshake happens here.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -21,33 +21,38 @@ use super::options::SecureOptions;
 use super::pem::{self, Material};
 use super::roots::{self, Roots, Trusted};
 use super::verify::Verifier;
-use super::x509;
+use super::{requested_name, x509};
 use crate::net::{memory, quoted};
 
-/// Different options that are kept ready; beyond that the least recently used one is made anew.
-const KEPT: usize = 64;
-/// Addresses whose sessions one set of options remembers.
-const ADDRESSES: usize = 256;
-/// Sessions remembered for one address: different names there.
-const SESSIONS: usize = 8;
+/// The most setups that are kept, for clients and for servers each. Beyond that the least recently used one is dropped.
+const MAX_SETUPS: usize = 64;
+/// The most addresses for which one client setup keeps sessions.
+const MAX_ADDRESSES: usize = 256;
+/// The most sessions that are kept for one address. They differ in the name that was verified.
+const SESSIONS_PER_ADDRESS: usize = 8;
 
-/// What client handshakes with one set of options have in common.
+/// What client handshakes with the same options share.
 #[derive(Debug)]
 pub struct ClientSetup {
+    /// The configuration without a store of sessions.
     base: ClientConfig,
+    /// Verifies servers' certificates.
     pub verifier: Arc<Verifier>,
-    /// By address, most recently used last: what one server gave is not offered to another.
+    /// The configuration for each address, most recently used last. Each has its own sessions, so that a session of one server is not
+    /// offered to another.
     by_address: Mutex<Vec<(SocketAddr, Arc<ClientConfig>)>>,
 }
 
-/// What server handshakes with one set of options have in common.
+/// What server handshakes with the same options share.
 #[derive(Debug)]
 pub struct ServerSetup {
+    /// The configuration.
     pub config: Arc<ServerConfig>,
-    /// `None` where clients are asked for no certificate.
+    /// Verifies clients' certificates. None: clients are not asked for a certificate.
     pub verifier: Option<Arc<Verifier>>,
 }
 
+/// rustls's cryptography, with the suites in our order.
 fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
     Arc::clone(PROVIDER.get_or_init(|| {
@@ -57,8 +62,8 @@ fn provider() -> Arc<CryptoProvider> {
     }))
 }
 
-/// Puts the suites in the order of preference, the newer protocol first: AES-128-GCM, which is as good as any, is the cheapest where
-/// the processor knows AES; ChaCha20 is where it does not.
+/// Puts the suites in the order of preference. The newer protocol comes first. Within a protocol the cheapest suite comes first, as all
+/// are strong enough: AES-128-GCM if the processor has instructions for AES, else ChaCha20.
 fn order_suites(suites: &mut [SupportedCipherSuite], has_aes: bool) {
     let rank = |suite: &SupportedCipherSuite| match suite.suite() {
         CipherSuite::TLS13_AES_128_GCM_SHA256
@@ -78,38 +83,41 @@ fn order_suites(suites: &mut [SupportedCipherSuite], has_aes: bool) {
     suites.sort_by_key(|suite| (suite.tls13().is_none(), rank(suite)));
 }
 
+/// Whether the processor has instructions for AES-GCM.
 #[cfg(target_arch = "x86_64")]
 fn has_aes() -> bool {
     std::arch::is_x86_feature_detected!("aes") && std::arch::is_x86_feature_detected!("pclmulqdq")
 }
 
+/// Whether the processor has instructions for AES-GCM.
 #[cfg(target_arch = "aarch64")]
 fn has_aes() -> bool {
     std::arch::is_aarch64_feature_detected!("aes") && std::arch::is_aarch64_feature_detected!("pmull")
 }
 
+/// It is not known whether the processor has instructions for AES-GCM.
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 fn has_aes() -> bool {
     false
 }
 
-/// The setup of clients with these options.
+/// The setup for clients with these options.
 pub fn client(options: &SecureOptions) -> Result<Arc<ClientSetup>, TlsError> {
-    static KNOWN: Mutex<Vec<(Digest, Arc<ClientSetup>)>> = Mutex::new(Vec::new());
-    known(&KNOWN, digest(options), || check_memory(options).and_then(|()| make_client(options)))
+    static CLIENTS: Mutex<Vec<(Digest, Arc<ClientSetup>)>> = Mutex::new(Vec::new());
+    find_or_make(&CLIENTS, digest(options), || check_memory(options).and_then(|()| make_client(options)))
 }
 
-/// The setup of servers with these options.
+/// The setup for servers with these options.
 pub fn server(options: &SecureOptions) -> Result<Arc<ServerSetup>, TlsError> {
-    static KNOWN: Mutex<Vec<(Digest, Arc<ServerSetup>)>> = Mutex::new(Vec::new());
-    known(&KNOWN, digest(options), || check_memory(options).and_then(|()| make_server(options)))
+    static SERVERS: Mutex<Vec<(Digest, Arc<ServerSetup>)>> = Mutex::new(Vec::new());
+    find_or_make(&SERVERS, digest(options), || check_memory(options).and_then(|()| make_server(options)))
 }
 
-/// The name to verify and to ask for: `sni`, else `default` (a host name or an address).
+/// The name that a client asks for and verifies: the option `sni`, or else `default` (a host name or an address).
 pub fn server_name(options: &SecureOptions, default: &str) -> Result<ServerName<'static>, TlsError> {
     let text = options.sni.as_deref().unwrap_or(default);
     check_copies(text.len())?;
-    // A zone is this host's affair alone, and the root's dot no part of a certificate's name.
+    // A zone has a meaning on this host only, and a certificate has its names without the final dot.
     let bare = text.split_once('%').filter(|(address, _)| address.contains(':')).map_or(text, |(address, _)| address);
     let bare = bare.strip_suffix('.').unwrap_or(bare);
     ServerName::try_from(bare.to_owned()).map_err(|_| {
@@ -126,7 +134,7 @@ pub fn server_name(options: &SecureOptions, default: &str) -> Result<ServerName<
 }
 
 impl ClientSetup {
-    /// What connections to `address` are made with.
+    /// The configuration for connections to `address`.
     pub fn config(&self, address: SocketAddr) -> Arc<ClientConfig> {
         let mut known = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(at) = known.iter().position(|(of, _)| *of == address) {
@@ -136,9 +144,9 @@ impl ClientSetup {
             return config;
         }
         let mut config = self.base.clone();
-        config.resumption = Resumption::store(Arc::new(ClientSessionMemoryCache::new(SESSIONS)));
+        config.resumption = Resumption::store(Arc::new(ClientSessionMemoryCache::new(SESSIONS_PER_ADDRESS)));
         let config = Arc::new(config);
-        if known.len() >= ADDRESSES {
+        if known.len() >= MAX_ADDRESSES {
             known.remove(0);
         }
         known.push((address, Arc::clone(&config)));
@@ -146,30 +154,31 @@ impl ClientSetup {
     }
 }
 
+/// SHA-256 of a set of options.
 type Digest = [u8; 32];
 
-/// Finds what was made of equal options, or makes it.
-fn known<T>(
-    known: &Mutex<Vec<(Digest, Arc<T>)>>,
+/// Finds the setup that was made of options with this digest, or makes it.
+fn find_or_make<T>(
+    setups: &Mutex<Vec<(Digest, Arc<T>)>>,
     digest: Digest,
     make: impl FnOnce() -> Result<T, TlsError>,
 ) -> Result<Arc<T>, TlsError> {
-    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(at) = known.iter().position(|(of, _)| *of == digest) {
-        let found = known.remove(at);
+    let mut setups = setups.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(at) = setups.iter().position(|(of, _)| *of == digest) {
+        let found = setups.remove(at);
         let setup = Arc::clone(&found.1);
-        known.push(found);
+        setups.push(found);
         return Ok(setup);
     }
     let made = Arc::new(make()?);
-    if known.len() >= KEPT {
-        known.remove(0);
+    if setups.len() >= MAX_SETUPS {
+        setups.remove(0);
     }
-    known.push((digest, Arc::clone(&made)));
+    setups.push((digest, Arc::clone(&made)));
     Ok(made)
 }
 
-/// Parsing makes copies of what was given, in places that cannot tell of a want of memory: so it is looked for before.
+/// Checks that there is memory to parse the options. Parsing copies them in code that cannot report a lack of memory.
 fn check_memory(options: &SecureOptions) -> Result<(), TlsError> {
     let named = options.server_certificates.iter().flat_map(|named| named.cert.iter().chain([&named.key]));
     let given = [&options.ca, &options.cert].into_iter().flatten().flatten().chain(&options.key).chain(named);
@@ -177,13 +186,14 @@ fn check_memory(options: &SecureOptions) -> Result<(), TlsError> {
     check_copies(given.map(|material| material.as_bytes().len()).chain(texts).sum())
 }
 
+/// Checks that there is memory for all copies of so many bytes.
 fn check_copies(bytes: usize) -> Result<(), TlsError> {
-    /// As text and decoded, while a vector grows, and in what errors quote.
+    /// An upper limit of the copies: as text, decoded, in a vector that grows, and in error messages.
     const COPIES: usize = 8;
     memory::check(bytes.saturating_mul(COPIES)).map_err(|_| TlsError::no_memory(bytes))
 }
 
-/// Of everything but `sni`, which is each connection's own, and of the environment that matters.
+/// The digest of all options but `sni`, which may differ for each connection, and of the environment variables that matter.
 fn digest(options: &SecureOptions) -> Digest {
     let mut context = ring::digest::Context::new(&ring::digest::SHA256);
     let mut field = |tag: u8, bytes: &[u8]| {
@@ -197,8 +207,8 @@ fn digest(options: &SecureOptions) -> Digest {
     match &options.ca {
         Some(ca) => ca.iter().for_each(|material| field(2, material.as_bytes())),
         None => {
-            for place in roots::places() {
-                field(3, place.unwrap_or_default().as_encoded_bytes());
+            for path in roots::root_paths() {
+                field(3, path.unwrap_or_default().as_encoded_bytes());
             }
         }
     }
@@ -225,13 +235,14 @@ fn digest(options: &SecureOptions) -> Digest {
     digest
 }
 
+/// The protocol versions that the options allow.
 fn versions(options: &SecureOptions) -> &'static [&'static SupportedProtocolVersion] {
     static NEWEST: [&SupportedProtocolVersion; 1] = [&TLS13];
     static BOTH: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
     if options.only_tls13 { &NEWEST } else { &BOTH }
 }
 
-/// What rustls refuses of options that were checked: nothing that is known.
+/// The error if rustls rejects options that were checked. No such case is known.
 fn refused(error: impl std::fmt::Display) -> TlsError {
     TlsError::option(
         "ERR_TLS_BAD_OPTION",
@@ -239,6 +250,7 @@ fn refused(error: impl std::fmt::Display) -> TlsError {
     )
 }
 
+/// Makes a client's setup.
 fn make_client(options: &SecureOptions) -> Result<ClientSetup, TlsError> {
     let verifier = Arc::new(verifier(options)?);
     let builder = ClientConfig::builder_with_provider(provider())
@@ -257,6 +269,7 @@ fn make_client(options: &SecureOptions) -> Result<ClientSetup, TlsError> {
     Ok(ClientSetup { base, verifier, by_address: Mutex::new(Vec::new()) })
 }
 
+/// Makes a server's setup.
 fn make_server(options: &SecureOptions) -> Result<ServerSetup, TlsError> {
     let default = own_certificate(options)?;
     let mut by_name = HashMap::new();
@@ -294,7 +307,7 @@ fn make_server(options: &SecureOptions) -> Result<ServerSetup, TlsError> {
             "pinnedCertificates on a server are clients' certificates, which are asked for only with requestCert: true",
         ));
     }
-    // Checked also where it goes unused, so that no mistake waits for the day that requestCert is set.
+    // It is made even if it is not used, so that a mistake in the options is an error before requestCert is set.
     let verifier = Arc::new(verifier(options)?);
     let builder =
         ServerConfig::builder_with_provider(provider()).with_protocol_versions(versions(options)).map_err(refused)?;
@@ -313,6 +326,7 @@ fn make_server(options: &SecureOptions) -> Result<ServerSetup, TlsError> {
     Ok(ServerSetup { config: Arc::new(config), verifier: options.request_cert.then_some(verifier) })
 }
 
+/// Makes the verifier for the peer's certificates.
 fn verifier(options: &SecureOptions) -> Result<Verifier, TlsError> {
     let roots = match &options.ca {
         Some(materials) if materials.is_empty() => {
@@ -331,12 +345,12 @@ fn verifier(options: &SecureOptions) -> Result<Verifier, TlsError> {
             }
             Roots::Given(Arc::new(trusted))
         }
-        None => Roots::System(roots::places()),
+        None => Roots::System(roots::root_paths()),
     };
     Ok(Verifier::new(roots, pins(options)?, options.reject_unauthorized, provider()))
 }
 
-/// `cert` and `key`, where they are given: both or none.
+/// The certificate of the options `cert` and `key`. None: neither is given. It is an error if only one is.
 fn own_certificate(options: &SecureOptions) -> Result<Option<CertifiedKey>, TlsError> {
     match (&options.cert, &options.key) {
         (Some(cert), Some(key)) => certified("secureTransport", cert, key).map(Some),
@@ -346,11 +360,12 @@ fn own_certificate(options: &SecureOptions) -> Result<Option<CertifiedKey>, TlsE
     }
 }
 
+/// A certificate chain with its key. `what` names the option in errors.
 fn certified(what: &str, cert: &[Material], key: &Material) -> Result<CertifiedKey, TlsError> {
     let chain = pem::certificates(&format!("{what}.cert"), cert)?;
     let key = pem::private_key(&format!("{what}.key"), key)?;
     let key = provider().key_provider.load_private_key(key).map_err(|error| own_key(&error, what))?;
-    // rustls's own comparison reads the certificate as webpki does, which knows none before X.509 v3.
+    // rustls has a comparison of its own, but it reads certificates with webpki, which accepts none older than X.509 v3.
     let of_certificate = chain.first().and_then(|leaf| x509::Certificate::read(leaf)).map(|leaf| leaf.key.to_vec());
     if let (Some(one), Some(other)) = (key.public_key(), of_certificate)
         && one.as_ref() != other
@@ -360,6 +375,7 @@ fn certified(what: &str, cert: &[Material], key: &Material) -> Result<CertifiedK
     Ok(CertifiedKey::new(chain, key))
 }
 
+/// The application protocols, checked.
 fn alpn(options: &SecureOptions) -> Result<Vec<Vec<u8>>, TlsError> {
     let bad = |why: &str| {
         TlsError::option("ERR_TLS_BAD_OPTION", format!("alpn {why}; \"h2\" and \"http/1.1\" are names of protocols"))
@@ -371,17 +387,19 @@ fn alpn(options: &SecureOptions) -> Result<Vec<Vec<u8>>, TlsError> {
             _ => return Err(bad("has a name of more than 255 bytes")),
         }
     }
-    // Each with its length, all of them in one list of at most 65,535 bytes.
+    // TLS sends them in one list of at most 65,535 bytes: two for its length, and one for the length of each name.
     if options.alpn.iter().map(|protocol| protocol.len() + 1).sum::<usize>() > 65_535 - 2 {
         return Err(bad("has more names than TLS can carry (65,535 bytes)"));
     }
     Ok(options.alpn.iter().map(|protocol| protocol.clone().into_bytes()).collect())
 }
 
+/// The digests of the option `pinnedCertificates`.
 fn pins(options: &SecureOptions) -> Result<Vec<[u8; 32]>, TlsError> {
     options.pins.iter().map(|text| pin(text)).collect()
 }
 
+/// Reads a SHA-256 digest in hexadecimal. Upper case and colons are allowed.
 fn pin(text: &str) -> Result<[u8; 32], TlsError> {
     let digits: Vec<u32> =
         text.chars().filter(|&character| character != ':').filter_map(|digit| digit.to_digit(16)).collect();
@@ -402,15 +420,17 @@ fn pin(text: &str) -> Result<[u8; 32], TlsError> {
     Ok(bytes)
 }
 
-/// A server's certificates by the name that the client asks for (R-srv-secure).
+/// Chooses a server's certificate by the name that the client asks for (R-srv-secure).
 #[derive(Debug)]
 struct Certificates {
+    /// By host name, in lower case; "*.example" is for any single label before "example".
     by_name: HashMap<String, Arc<CertifiedKey>>,
+    /// For all other clients. None: they get no certificate, and the handshake fails.
     default: Option<Arc<CertifiedKey>>,
 }
 
 impl Certificates {
-    /// An exact name wins over a wildcard, which stands for one label.
+    /// The certificate for a name. An exact name is preferred to a wildcard. None: there is none.
     fn find(&self, name: &str) -> Option<&Arc<CertifiedKey>> {
         let name = name.to_ascii_lowercase();
         self.by_name.get(&name).or_else(|| {
@@ -422,7 +442,7 @@ impl Certificates {
 
 impl ResolvesServerCert for Certificates {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        super::connection::note_name(hello.server_name());
+        requested_name::set(hello.server_name());
         let named = hello.server_name().and_then(|name| self.find(name));
         named.or(self.default.as_ref()).cloned()
     }

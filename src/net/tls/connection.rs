@@ -1,6 +1,6 @@
-//! rustls's unbuffered connections, either side, behind one name: records in, records out, no buffer kept between.
+//! rustls's unbuffered connections, client or server, behind one type. It takes records and plain bytes and returns them in the other
+//! form. It does no I/O and keeps no received bytes.
 
-use std::cell::RefCell;
 use std::sync::Arc;
 
 use rustls::client::UnbufferedClientConnection;
@@ -13,76 +13,70 @@ use rustls::{CommonState, Error, HandshakeKind, ProtocolVersion};
 
 use super::config::{ClientSetup, ServerSetup};
 use super::error::TlsError;
+use super::requested_name;
 use super::verify::{self, Verdict, Verifier};
 use crate::net::hooks;
 use crate::net::memory::{self, NoMemory};
 
-/// What records may be longer than what is in them: header, nonce, tag and type.
+/// The most bytes by which a record is longer than its contents: header, nonce, tag and type.
 pub const OVERHEAD: usize = 64;
-/// The longest fragment that a record carries.
+/// The most contents of one record, in bytes.
 pub const FRAGMENT: usize = 16 * 1024;
 
-thread_local! {
-    /// The name that the client whose hello is being processed asks for.
-    static NAME: RefCell<Option<String>> = const { RefCell::new(None) };
-}
-
-/// After a panic: what was noted of the connection that was being processed is not the next one's.
-pub fn forget_notes() {
-    NAME.set(None);
+/// Discards what the verifier and the choice of certificate have reported on this thread. It is called after a panic, since the reports
+/// of that connection must not reach the next one.
+pub fn discard_reports() {
+    requested_name::take();
     verify::take_verdict();
 }
 
-/// rustls asks for a certificate by this name, while it processes a connection's records.
-pub fn note_name(name: Option<&str>) {
-    NAME.set(name.map(str::to_owned));
-}
-
-/// `SecureTransportInfo`.
+/// `SecureTransportInfo`: what a handshake has agreed on.
 #[derive(Clone, Debug)]
 pub struct Info {
-    /// "TLSv1.3".
+    /// "TLSv1.3" or "TLSv1.2".
     pub protocol: &'static str,
-    /// The standard's name of the cipher suite.
+    /// The cipher suite's name in the standard.
     pub cipher: String,
-    /// The application protocol agreed on.
+    /// The application protocol. None: none was agreed on.
     pub alpn: Option<String>,
-    /// The name that the client asked for.
+    /// The name that the client has asked for. None: it asked for none.
     pub sni: Option<String>,
-    /// DER, leaf first.
+    /// The peer's certificates in DER, leaf first. Empty: it sent none.
     pub peer_certificates: Vec<Vec<u8>>,
-    /// Whether the peer's certificate is good.
+    /// True if the peer's certificate is valid.
     pub authorized: bool,
-    /// Why it is not.
+    /// The code of the reason why it is not. None: it is valid, or none was asked for.
     pub authorization_error: Option<&'static str>,
-    /// A session of before goes on.
+    /// True if the handshake has resumed an earlier session.
     pub resumed: bool,
 }
 
-/// Bytes to be written; its memory is used again and never cleared.
+/// Records to be written. Its memory is used again, and is not cleared in between.
 #[derive(Default)]
 pub struct Output {
+    /// The memory. Bytes from `used` on have no meaning.
     bytes: Vec<u8>,
+    /// How many bytes are to be written.
     used: usize,
 }
 
 impl Output {
-    /// What is to be written.
+    /// The bytes to be written.
     pub fn as_slice(&self) -> &[u8] {
         &self.bytes[..self.used]
     }
 
-    /// Nothing is to be written any more.
+    /// Drops the bytes to be written, and keeps the memory.
     pub fn clear(&mut self) {
         self.used = 0;
     }
 
-    /// Memory for `length` bytes more.
+    /// Reserves memory for `length` bytes more.
     pub fn reserve(&mut self, length: usize) -> Result<(), NoMemory> {
         memory::reserve(&mut self.bytes, self.used + length)
     }
 
-    /// Room for `length` bytes.
+    /// The memory behind the bytes to be written: at least `length` bytes.
     fn room(&mut self, length: usize) -> &mut [u8] {
         if self.bytes.len() < self.used + length {
             self.bytes.resize(self.used + length, 0);
@@ -91,34 +85,43 @@ impl Output {
     }
 }
 
+/// A connection of rustls.
 enum Side {
+    /// A client's.
     Client(UnbufferedClientConnection),
+    /// A server's.
     Server(UnbufferedServerConnection),
 }
 
 /// One TLS connection's state.
 pub struct Connection {
+    /// rustls's state.
     side: Side,
+    /// Verifies the peer's certificate. None: a server that asks for none.
     verifier: Option<Arc<Verifier>>,
-    /// Client: what is verified. Server: what was asked for.
+    /// The name that a client verifies. None: a server's connection.
     name: Option<ServerName<'static>>,
-    asked: Option<String>,
+    /// The name that the client asks for. None: it asks for none, or a server's connection has not processed a hello yet.
+    requested_name: Option<String>,
+    /// What the verifier has found. None: it was not called, as for a resumed session.
     verdict: Option<Verdict>,
-    /// close_notify has come: nothing more will.
+    /// True once the peer's close_notify has arrived: no more bytes follow.
     pub has_peer_closed: bool,
 }
 
-/// What one state of rustls's asks for.
-enum Next {
-    Again,
+/// What to do after handling one of rustls's states.
+enum Progress {
+    /// Ask rustls for the next state.
+    Continue,
+    /// Stop: rustls needs more received bytes, or is ready to send.
     Stop,
 }
 
 impl Connection {
-    /// A client's, about to say hello.
+    /// A client's connection to `remote`. Its hello is to be sent.
     pub fn client(setup: &ClientSetup, name: ServerName<'static>, remote: std::net::SocketAddr) -> Result<Self, Error> {
         let side = Side::Client(UnbufferedClientConnection::new(setup.config(remote), name.clone())?);
-        let asked = match &name {
+        let requested_name = match &name {
             ServerName::DnsName(name) => Some(name.as_ref().to_owned()),
             _ => None,
         };
@@ -126,19 +129,20 @@ impl Connection {
             side,
             verifier: Some(Arc::clone(&setup.verifier)),
             name: Some(name),
-            asked,
+            requested_name,
             verdict: None,
             has_peer_closed: false,
         })
     }
 
-    /// A server's, waiting for a hello.
+    /// A server's connection, which waits for a hello.
     pub fn server(setup: &ServerSetup) -> Result<Self, Error> {
         let side = Side::Server(UnbufferedServerConnection::new(Arc::clone(&setup.config))?);
         let verifier = setup.verifier.clone();
-        Ok(Self { side, verifier, name: None, asked: None, verdict: None, has_peer_closed: false })
+        Ok(Self { side, verifier, name: None, requested_name: None, verdict: None, has_peer_closed: false })
     }
 
+    /// What both sides have in common.
     fn common(&self) -> &CommonState {
         match &self.side {
             Side::Client(connection) => connection,
@@ -151,8 +155,8 @@ impl Connection {
         self.common().is_handshaking()
     }
 
-    /// Processes the records in `incoming`; what they carry goes to `plain`, what is to be answered to `out`. Returns
-    /// how many bytes are done with: the rest is to come again, with what follows it.
+    /// Processes the records in `incoming`. Calls `plain` with the bytes that they carry, and appends the records to be sent to `out`.
+    /// Returns how many bytes of `incoming` are done with. The caller passes the others again, with the bytes that follow them.
     pub fn process(
         &mut self,
         incoming: &mut [u8],
@@ -173,23 +177,24 @@ impl Connection {
             done += discard;
             hooks::pass("tls notes");
             match next {
-                Ok(Next::Again) => {}
-                Ok(Next::Stop) => {
-                    self.note();
+                Ok(Progress::Continue) => {}
+                Ok(Progress::Stop) => {
+                    self.take_reports();
                     return (done, Ok(()));
                 }
                 Err(error) => {
-                    self.note();
-                    return (done, Err(self.told(&error)));
+                    self.take_reports();
+                    return (done, Err(self.tls_error(&error)));
                 }
             }
         }
     }
 
-    /// After [`Connection::process`] has failed: what rustls still has to send, the alert that tells the peer why at its end.
+    /// For use after [`Connection::process`] has failed: appends to `out` what rustls still has to send. Its last record is the alert,
+    /// which gives the peer the reason.
     pub fn encode_rest(&mut self, out: &mut Output) {
-        // rustls gives what it has to send before it looks at what came in. It must not look: the bytes that made it fail would be
-        // processed a second time, and those before them, which it remembers by their places, are gone.
+        // rustls returns what it has to send before it processes received bytes. So it gets none here: it would process the bytes that
+        // made it fail a second time, and it remembers earlier bytes by their position in a buffer that is gone.
         while self.common().wants_write() {
             let encoded = match &mut self.side {
                 Side::Client(connection) => {
@@ -199,31 +204,32 @@ impl Connection {
                     step(connection.process_tls_records(&mut []), out, &mut |_| {}, &mut self.has_peer_closed)
                 }
             };
-            if !matches!(encoded.1, Ok(Next::Again)) {
+            if !matches!(encoded.1, Ok(Progress::Continue)) {
                 return;
             }
         }
     }
 
-    /// Keeps what the verifier and the choice of certificate said of this connection.
-    fn note(&mut self) {
+    /// Takes over what the verifier and the choice of certificate have reported of this connection.
+    fn take_reports(&mut self) {
         if let Some(verdict) = verify::take_verdict() {
             self.verdict = Some(verdict);
         }
-        if let Some(name) = NAME.take() {
-            self.asked = Some(name);
+        if let Some(name) = requested_name::take() {
+            self.requested_name = Some(name);
         }
     }
 
-    fn told(&self, error: &Error) -> TlsError {
+    /// The error for the application.
+    fn tls_error(&self, error: &Error) -> TlsError {
         match (error, &self.verdict) {
-            // It knows more than rustls was told.
-            (Error::InvalidCertificate(_), Some(Verdict::Fatal(told))) => told.clone(),
+            // The verifier's own error says more than the one that it returned to rustls.
+            (Error::InvalidCertificate(_), Some(Verdict::Fatal(fatal))) => fatal.clone(),
             _ => TlsError::from_rustls(error),
         }
     }
 
-    /// Encrypts `data` into `out`. `partial` is what [`Connection::process`] left.
+    /// Appends `data`, encrypted, to `out`. `partial` is the received bytes that [`Connection::process`] has left.
     pub fn encrypt(&mut self, partial: &mut [u8], data: &[u8], out: &mut Output) -> Result<(), TlsError> {
         if data.is_empty() {
             return Ok(());
@@ -231,11 +237,13 @@ impl Connection {
         self.write(partial, out, data.len() + (data.len() / FRAGMENT + 2) * OVERHEAD, Some(data))
     }
 
-    /// Encrypts close_notify into `out`.
+    /// Appends close_notify to `out`.
     pub fn close_notify(&mut self, partial: &mut [u8], out: &mut Output) -> Result<(), TlsError> {
         self.write(partial, out, 4 * OVERHEAD, None)
     }
 
+    /// Appends records to `out`: those with `data`, or close_notify where `data` is None. `size` is the room in bytes that they are
+    /// expected to need.
     fn write(
         &mut self,
         partial: &mut [u8],
@@ -251,14 +259,14 @@ impl Connection {
             };
             match written {
                 Written::Done => return Ok(()),
-                Written::Again => {}
-                Written::Larger(required) => size = required,
+                Written::Continue => {}
+                Written::NeedsRoom(required) => size = required,
                 Written::Failed(error) => return Err(TlsError::new("ERR_TLS_PROTOCOL", error)),
             }
         }
     }
 
-    /// What there is to tell once the handshake is done; an error where a resumed session's certificate is good no longer.
+    /// What the handshake has agreed on. It is an error if a resumed session's certificate is not valid any more.
     pub fn info(&mut self) -> Result<Info, TlsError> {
         let common = self.common();
         let resumed = common.handshake_kind() == Some(HandshakeKind::Resumed);
@@ -288,7 +296,7 @@ impl Connection {
             protocol,
             cipher,
             alpn,
-            sni: self.asked.clone(),
+            sni: self.requested_name.clone(),
             peer_certificates: chain.into_iter().map(|certificate| certificate.to_vec()).collect(),
             authorized,
             authorization_error,
@@ -297,13 +305,14 @@ impl Connection {
     }
 }
 
-/// Handles one state while reading.
+/// Handles one of rustls's states while receiving. Returns how many received bytes are done with. `closed` becomes true if the peer has
+/// sent close_notify.
 fn step<Data>(
     status: UnbufferedStatus<'_, '_, Data>,
     out: &mut Output,
     plain: &mut dyn FnMut(&[u8]),
     closed: &mut bool,
-) -> (usize, Result<Next, Error>) {
+) -> (usize, Result<Progress, Error>) {
     let mut discard = status.discard;
     let next = match status.state {
         Err(error) => Err(error),
@@ -314,29 +323,29 @@ fn step<Data>(
                     plain(record.payload);
                 }
                 Some(Err(error)) => break Err(error),
-                None => break Ok(Next::Again),
+                None => break Ok(Progress::Continue),
             }
         },
         Ok(ConnectionState::EncodeTlsData(data)) => {
             encode(data, out);
-            Ok(Next::Again)
+            Ok(Progress::Continue)
         }
-        // `out` is written before anything else leaves.
+        // The caller writes `out` before it sends anything else.
         Ok(ConnectionState::TransmitTlsData(data)) => {
             data.done();
-            Ok(Next::Again)
+            Ok(Progress::Continue)
         }
         Ok(ConnectionState::PeerClosed) => {
             *closed = true;
-            Ok(Next::Again)
+            Ok(Progress::Continue)
         }
-        // Early data is never offered nor accepted.
-        Ok(_) => Ok(Next::Stop),
+        // The states of early data do not occur: it is neither offered nor accepted.
+        Ok(_) => Ok(Progress::Stop),
     };
     (discard, next)
 }
 
-/// A record that rustls has made itself.
+/// Appends to `out` a record that rustls has made itself.
 fn encode<Data>(mut record: EncodeTlsData<'_, Data>, out: &mut Output) {
     let mut size = FRAGMENT;
     loop {
@@ -351,14 +360,19 @@ fn encode<Data>(mut record: EncodeTlsData<'_, Data>, out: &mut Output) {
     }
 }
 
+/// The result of handling one of rustls's states while sending.
 enum Written {
+    /// All records are in the output.
     Done,
-    Again,
-    Larger(usize),
+    /// Ask rustls for the next state.
+    Continue,
+    /// Nothing was written: the records need so many bytes of room.
+    NeedsRoom(usize),
+    /// The records cannot be made, for this reason.
     Failed(String),
 }
 
-/// Handles one state while writing.
+/// Handles one of rustls's states while sending `data`, or close_notify where `data` is None.
 fn write<Data>(status: UnbufferedStatus<'_, '_, Data>, out: &mut Output, size: usize, data: Option<&[u8]>) -> Written {
     match status.state {
         Ok(ConnectionState::WriteTraffic(mut traffic)) => {
@@ -374,20 +388,20 @@ fn write<Data>(status: UnbufferedStatus<'_, '_, Data>, out: &mut Output, size: u
                 Err(EncryptError::InsufficientSize(InsufficientSizeError { required_size }))
                     if required_size > size =>
                 {
-                    Written::Larger(required_size)
+                    Written::NeedsRoom(required_size)
                 }
                 Err(error) => Written::Failed(error.to_string()),
             }
         }
         Ok(ConnectionState::EncodeTlsData(chunk)) => {
             encode(chunk, out);
-            Written::Again
+            Written::Continue
         }
         Ok(ConnectionState::TransmitTlsData(chunk)) => {
             chunk.done();
-            Written::Again
+            Written::Continue
         }
-        // close_notify twice, or nothing that can be sent any more.
+        // close_notify was sent before, or nothing can be sent any more.
         Ok(ConnectionState::Closed) => Written::Done,
         Ok(state) => Written::Failed(format!("nothing can be sent in the state {state:?}")),
         Err(error) => Written::Failed(error.to_string()),

@@ -20,7 +20,7 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::connection::{Connection, Info, Output, forget_notes};
+use super::connection::{Connection, Info, Output, discard_reports};
 use super::fault::Fault;
 use super::session::{INBOUND, PLAIN_CHUNK, SharedSession, Written, notify, shut_down};
 use crate::net::deadline::TimeLimit;
@@ -217,7 +217,7 @@ impl Driver {
         SCRATCH.with_borrow_mut(|scratch| {
             catch_unwind(AssertUnwindSafe(|| work(self, scratch))).unwrap_or_else(|panic| {
                 *scratch = Scratch::new();
-                forget_notes();
+                discard_reports();
                 resume_unwind(panic)
             })
         })

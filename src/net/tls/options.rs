@@ -1,29 +1,29 @@
 use super::pem::Material;
 
-/// `SecureTransportOptions`, converted and not yet checked.
+/// `SecureTransportOptions`, converted to Rust types. Their values are checked when a configuration is made of them.
 #[derive(Clone, Debug)]
 pub struct SecureOptions {
-    /// Client: the name to ask for and to verify.
+    /// Client: the name to ask for and to verify. None: the host name or the address of the connection.
     pub sni: Option<String>,
-    /// Application protocols, preferred first.
+    /// The application protocols, preferred first. Empty: no ALPN.
     pub alpn: Vec<String>,
-    /// Trust these roots and no others.
+    /// The root certificates to trust, and no others. None: the system's.
     pub ca: Option<Vec<Material>>,
-    /// Own chain, leaf first.
+    /// Our own certificate chain, leaf first. None: no certificate.
     pub cert: Option<Vec<Material>>,
-    /// Its key.
+    /// The private key of `cert`.
     pub key: Option<Material>,
-    /// Server: by name.
+    /// Server: certificates for single host names.
     pub server_certificates: Vec<NamedCertificate>,
-    /// Verify the peer.
+    /// True: the peer's certificate must be valid, or the handshake fails.
     pub reject_unauthorized: bool,
-    /// Server: ask clients for a certificate.
+    /// Server: true asks clients for a certificate.
     pub request_cert: bool,
-    /// SHA-256 of certificates, hexadecimal.
+    /// The SHA-256 digests of the certificates that a peer may have, in hexadecimal. Empty: any.
     pub pins: Vec<String>,
-    /// Nothing older than TLS 1.3.
+    /// True: TLS 1.3 is the oldest version that is accepted. False: TLS 1.2 is.
     pub only_tls13: bool,
-    /// Honour SSLKEYLOGFILE.
+    /// True: write session keys to the file that SSLKEYLOGFILE names.
     pub key_log: bool,
 }
 
@@ -45,13 +45,13 @@ impl Default for SecureOptions {
     }
 }
 
-/// `ServerCertificate`, and the name that it is for.
+/// A `ServerCertificate` with the host name that it is for.
 #[derive(Clone, Debug)]
 pub struct NamedCertificate {
-    /// "a.example" or "*.example".
+    /// The host name: "a.example", or "*.example" for any single label.
     pub name: String,
-    /// Chain, leaf first.
+    /// The certificate chain, leaf first.
     pub cert: Vec<Material>,
-    /// Its key.
+    /// The private key of `cert`.
     pub key: Material,
 }

@@ -1,5 +1,5 @@
-//! Certificates and keys as users give them: PEM or DER, in a string or in bytes. What is wrong with them is told with what
-//! was found and what would be right.
+//! Reads certificates and keys as users give them: PEM or DER, in a string or in bytes. An error says what was found and what would be
+//! right. It does not verify certificates.
 
 use rustls::pki_types::pem::{PemObject, SectionKind};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -8,10 +8,10 @@ use super::error::TlsError;
 use super::x509;
 use crate::net::quoted;
 
-/// Labels of one PEM that a message tells of.
-const LABELS: usize = 4;
+/// The most labels of a PEM file that an error message lists.
+const MAX_LABELS: usize = 4;
 
-/// `PEMOrDER`, copied at the call.
+/// A `PEMOrDER`, copied when the application passed it.
 #[derive(Clone)]
 pub enum Material {
     /// A string: PEM.
@@ -21,7 +21,7 @@ pub enum Material {
 }
 
 impl Material {
-    /// What was given.
+    /// The bytes as they were given.
     pub fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Text(text) => text.as_bytes(),
@@ -30,7 +30,7 @@ impl Material {
     }
 }
 
-/// Without the contents: they may be a private key.
+/// Shows the length only: the contents may be a private key.
 impl std::fmt::Debug for Material {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -40,20 +40,30 @@ impl std::fmt::Debug for Material {
     }
 }
 
-/// One "-----BEGIN …-----" with what it holds.
+/// One section of a PEM file, from "-----BEGIN …-----" to "-----END …-----".
 struct Section {
+    /// The text between "BEGIN " and the dashes.
     label: String,
+    /// The decoded contents. Empty if `encrypted`.
     der: Vec<u8>,
-    /// It has an RFC 1421 header that says so ("Proc-Type: 4,ENCRYPTED").
+    /// True if an RFC 1421 header says that it is encrypted ("Proc-Type: 4,ENCRYPTED").
     encrypted: bool,
 }
 
-/// The certificates in all of `materials`, in order; at least one in each.
+/// What a [`Material`] turned out to be.
+enum Encoding<'a> {
+    /// PEM, with at least one section.
+    Pem(Vec<Section>),
+    /// Anything else, which is treated as DER.
+    Der(&'a [u8]),
+}
+
+/// The certificates in all `materials`, in order. It is an error if one of them has none. `what` names the option in errors.
 pub fn certificates(what: &str, materials: &[Material]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let mut certificates = Vec::new();
     for material in materials {
-        match pem_of(what, material, "CERTIFICATE")? {
-            Ok(sections) => {
+        match encoding_of(what, material, "CERTIFICATE")? {
+            Encoding::Pem(sections) => {
                 let before = certificates.len();
                 for section in &sections {
                     let is_trusted = section.label == "TRUSTED CERTIFICATE";
@@ -69,7 +79,7 @@ pub fn certificates(what: &str, materials: &[Material]) -> Result<Vec<Certificat
                     ));
                 }
             }
-            Err(der) => certificates.push(certificate(what, der.to_vec(), false)?),
+            Encoding::Der(der) => certificates.push(certificate(what, der.to_vec(), false)?),
         }
     }
     if certificates.is_empty() {
@@ -81,7 +91,7 @@ pub fn certificates(what: &str, materials: &[Material]) -> Result<Vec<Certificat
     Ok(certificates)
 }
 
-/// `is_trusted`: in OpenSSL's own form, where something stands behind the certificate.
+/// One certificate from DER. `is_trusted`: it is in OpenSSL's own form, which has more data behind the certificate.
 fn certificate(what: &str, mut der: Vec<u8>, is_trusted: bool) -> Result<CertificateDer<'static>, TlsError> {
     if is_trusted && let Some(length) = x509::first_element(&der) {
         der.truncate(length);
@@ -105,10 +115,10 @@ fn certificate(what: &str, mut der: Vec<u8>, is_trusted: bool) -> Result<Certifi
     ))
 }
 
-/// The private key in `material`.
+/// The private key in `material`. `what` names the option in errors.
 pub fn private_key(what: &str, material: &Material) -> Result<PrivateKeyDer<'static>, TlsError> {
-    let der = match pem_of(what, material, "PRIVATE KEY")? {
-        Ok(sections) => {
+    let der = match encoding_of(what, material, "PRIVATE KEY")? {
+        Encoding::Pem(sections) => {
             let is_key = |section: &&Section| section.label.ends_with("PRIVATE KEY");
             let Some(section) = sections.iter().find(is_key) else {
                 let found = labels(&sections);
@@ -133,7 +143,7 @@ pub fn private_key(what: &str, material: &Material) -> Result<PrivateKeyDer<'sta
             }
             section.der.clone()
         }
-        Err(der) => der.to_vec(),
+        Encoding::Der(der) => der.to_vec(),
     };
     if x509::is_encrypted_key(&der) {
         return Err(encrypted(what));
@@ -151,6 +161,7 @@ pub fn private_key(what: &str, material: &Material) -> Result<PrivateKeyDer<'sta
     })
 }
 
+/// The error for an encrypted private key.
 fn encrypted(what: &str) -> TlsError {
     TlsError::option(
         "ERR_TLS_ENCRYPTED_KEY",
@@ -158,6 +169,7 @@ fn encrypted(what: &str) -> TlsError {
     )
 }
 
+/// The error for a PKCS#12 file.
 fn pkcs12(what: &str) -> TlsError {
     TlsError::option(
         "ERR_TLS_PKCS12",
@@ -167,32 +179,39 @@ fn pkcs12(what: &str) -> TlsError {
     )
 }
 
-/// The sections of PEM, or else the bytes, which are taken for DER.
-fn pem_of<'a>(what: &str, material: &'a Material, wanted: &str) -> Result<Result<Vec<Section>, &'a [u8]>, TlsError> {
+/// Finds out whether `material` is PEM, and reads its sections if it is. A string is always PEM. `wanted` is the label that errors name.
+fn encoding_of<'a>(what: &str, material: &'a Material, wanted: &str) -> Result<Encoding<'a>, TlsError> {
     match material {
-        Material::Text(text) => sections(what, text.as_bytes(), wanted).map(Ok),
-        Material::Bytes(bytes) if find(bytes, b"-----BEGIN ").is_some() => sections(what, bytes, wanted).map(Ok),
-        // "-BE" in either byte order.
+        Material::Text(text) => sections(what, text.as_bytes(), wanted).map(Encoding::Pem),
+        Material::Bytes(bytes) if find(bytes, b"-----BEGIN ").is_some() => {
+            sections(what, bytes, wanted).map(Encoding::Pem)
+        }
+        // "-BE" in UTF-16, in either byte order.
         Material::Bytes(bytes) if find(bytes, b"-\0B\0E\0").or_else(|| find(bytes, b"\0-\0B\0E")).is_some() => {
             let reason = format!("{what} is PEM in UTF-16: save it as UTF-8 or ASCII");
             Err(TlsError::option("ERR_TLS_BAD_PEM", reason))
         }
-        Material::Bytes(bytes) => Ok(Err(bytes)),
+        Material::Bytes(bytes) => Ok(Encoding::Der(bytes)),
     }
 }
 
+/// The labels of some sections, for an error message: at most [`MAX_LABELS`] of them, and how many more there are.
 fn labels(sections: &[Section]) -> String {
-    let shown =
-        sections.iter().take(LABELS).map(|section| format!("\"-----BEGIN {}-----\"", quoted::plain(&section.label)));
-    let more = sections.len().checked_sub(LABELS).filter(|more| *more > 0);
+    let shown = sections
+        .iter()
+        .take(MAX_LABELS)
+        .map(|section| format!("\"-----BEGIN {}-----\"", quoted::plain(&section.label)));
+    let more = sections.len().checked_sub(MAX_LABELS).filter(|more| *more > 0);
     let labels: Vec<String> = shown.chain(more.map(|more| format!("{more} more"))).collect();
     labels.join(", ")
 }
 
+/// The index of the first place where `bytes` contain `wanted`. None: there is none.
 fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
     bytes.windows(wanted.len()).position(|window| window == wanted)
 }
 
+/// Reads all sections of a PEM file; at least one.
 fn sections(what: &str, bytes: &[u8], wanted: &str) -> Result<Vec<Section>, TlsError> {
     let bad = |why: String| TlsError::option("ERR_TLS_BAD_PEM", format!("{what} is no PEM: {why}"));
     let text = String::from_utf8_lossy(bytes);
@@ -210,7 +229,7 @@ fn sections(what: &str, bytes: &[u8], wanted: &str) -> Result<Vec<Section>, TlsE
                 "\"-----BEGIN {shown}-----\" is there, but not its \"-----END {shown}-----\": it was cut short"
             )));
         };
-        // RFC 1421 headers (of keys in OpenSSL's old form) end with an empty line.
+        // RFC 1421 headers, which keys in OpenSSL's old form have.
         let encrypted = body.contains("Proc-Type:") && body.contains("ENCRYPTED");
         let mut der = Vec::new();
         if !encrypted {
@@ -240,10 +259,10 @@ fn sections(what: &str, bytes: &[u8], wanted: &str) -> Result<Vec<Section>, TlsE
     Ok(sections)
 }
 
-/// The base64 between the lines that begin and end a section, RFC 1421 headers aside; `None` where it is damaged, or none. A key's
-/// bytes are decoded without branching on them.
+/// Decodes the base64 of a section, without its RFC 1421 headers. None: it is damaged, or empty. rustls decodes it, in a way that does
+/// not branch on the bytes of a key.
 fn decode(body: &str, is_secret: bool) -> Option<Vec<u8>> {
-    // Another section's bounds in it: something was cut out.
+    // Another section begins or ends in this one: a part of the file is missing.
     if body.contains("-----") {
         return None;
     }
@@ -278,9 +297,9 @@ mod tests {
         }
     }
 
-    /// OpenSSL's own form has more behind the certificate: what it is trusted for.
+    /// OpenSSL's own form has more data behind the certificate, which says what it is trusted for.
     #[test]
-    fn what_stands_behind_a_trusted_certificate_is_left_out() {
+    fn data_behind_a_trusted_certificate_is_ignored() {
         let made = rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();
         let mut der = made.cert.der().to_vec();
         let plain = der.clone();
@@ -294,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pem_is_told_with_what_was_found() {
+    fn errors_about_pem_say_what_was_found() {
         for (bad, found) in [
             ("", "it is empty"),
             ("/etc/ssl/key.pem", "not the name, of a file"),
@@ -312,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_are_told_cut_and_not_all_of_them() {
+    fn errors_show_few_labels_and_shorten_long_ones() {
         let section = |label: &str| format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n");
         let many = section("PUBLIC KEY").repeat(10_000) + &section(&"x".repeat(10_000_000));
         let error = certificates("ca", &[text(&many)]).unwrap_err();
@@ -322,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn encrypted_keys_and_pkcs12_are_told_apart_with_the_command_that_helps() {
+    fn errors_about_encrypted_keys_and_pkcs12_name_the_command_that_helps() {
         let pem = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
         let error = private_key("key", &text(pem)).unwrap_err();
         assert_eq!(error.code, "ERR_TLS_ENCRYPTED_KEY");

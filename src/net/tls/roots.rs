@@ -1,4 +1,5 @@
-//! The system's root certificates: loaded once, by the first handshake that needs them, on the thread that runs it.
+//! The certificates that chains may end in. The system's are loaded once, by the first handshake that needs them, on the thread that
+//! runs it. This file verifies nothing.
 
 use std::ffi::OsString;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,54 +12,67 @@ use super::pem::{self, Material};
 use super::x509::Certificate;
 use crate::net::quoted;
 
-/// The variables that say where the roots are.
+/// The environment variables that say where the root certificates are.
 const VARIABLES: [&str; 3] = ["SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"];
 
-type Places = [Option<OsString>; VARIABLES.len()];
+/// The value of each of [`VARIABLES`]. None: it is not set.
+type RootPaths = [Option<OsString>; VARIABLES.len()];
 
-/// What the environment variables say now. Read on the JavaScript thread, which is the one that sets them.
-pub fn places() -> Places {
+/// The values of the environment variables now. It is called on the JavaScript thread, since that thread sets them.
+pub fn root_paths() -> RootPaths {
     VARIABLES.map(std::env::var_os)
 }
 
 /// Certificates that chains may end in.
 #[derive(Debug)]
 pub enum Roots {
-    /// `ca`.
+    /// Those of the option `ca`.
     Given(Arc<Trusted>),
-    /// The system's, as the variables say.
-    System(Places),
+    /// The system's, at the time when the variables had these values.
+    System(RootPaths),
 }
 
 impl Roots {
-    /// What is trusted: the system's are loaded late.
+    /// The trusted certificates. The system's are loaded now, if they are not yet.
     pub fn load(&self) -> Result<Arc<Trusted>, TlsError> {
         match self {
             Self::Given(trusted) => Ok(Arc::clone(trusted)),
-            Self::System(places) => system(places),
+            Self::System(root_paths) => system(root_paths),
         }
     }
 }
 
-/// Authorities, and certificates that are trusted as they are (R-tls-verify).
+/// Authorities, and certificates that are trusted as leaves too (R-tls-verify).
 #[derive(Debug, Default)]
 pub struct Trusted {
+    /// The authorities, in the order in which they were added.
     authorities: Vec<Authority>,
+    /// Certificates that are also trusted as leaves.
     exact: Vec<CertificateDer<'static>>,
-    /// The store that was used last, and which authorities it holds.
-    valid: Mutex<Option<(Vec<bool>, Arc<RootCertStore>)>>,
+    /// The store that was used last. None: no store was needed yet.
+    last_store: Mutex<Option<ValidStore>>,
+}
+
+/// A store of the authorities that were valid at some time.
+#[derive(Debug)]
+struct ValidStore {
+    /// For each of `Trusted::authorities`, whether the store has it.
+    has: Vec<bool>,
+    /// The store.
+    store: Arc<RootCertStore>,
 }
 
 /// One authority.
 #[derive(Debug)]
 pub struct Authority {
+    /// Its name and its key, as webpki needs them.
     anchor: TrustAnchor<'static>,
-    /// Valid from, until. `None`: its dates cannot be read, and nothing is held against it.
+    /// The first and the last second in which it is valid. None: its dates cannot be read, and it counts as valid.
     dates: Option<(UnixTime, UnixTime)>,
 }
 
 impl Trusted {
-    /// Trusts an authority. `exact`: also as a leaf, byte for byte.
+    /// Adds an authority. `exact`: a leaf that has the same bytes is trusted too.
     pub fn add(&mut self, certificate: &CertificateDer<'_>, exact: bool) -> Result<(), rustls::Error> {
         let mut store = RootCertStore::empty();
         store.add(certificate.clone())?;
@@ -70,45 +84,46 @@ impl Trusted {
         Ok(())
     }
 
-    /// Whether a leaf is trusted as it is.
+    /// Whether a leaf is trusted without a chain.
     pub fn is_exact(&self, leaf: &CertificateDer<'_>) -> bool {
         self.exact.iter().any(|certificate| certificate.as_ref() == leaf.as_ref())
     }
 
-    /// The names of the authorities, as a server asks for certificates of theirs.
+    /// The names of the authorities. A server sends them when it asks for a client's certificate.
     pub fn subjects(&self) -> Vec<DistinguishedName> {
         RootCertStore { roots: self.authorities.iter().map(|one| one.anchor.clone()).collect() }.subjects()
     }
 
-    /// The authorities that are valid now, and the others.
+    /// A store of the authorities that are valid `now`, and the other authorities.
     pub fn valid_at(&self, now: UnixTime) -> (Arc<RootCertStore>, Vec<&Authority>) {
-        let mask: Vec<bool> = self.authorities.iter().map(|authority| authority.is_valid_at(now)).collect();
-        let with = |wanted: bool| self.authorities.iter().zip(&mask).filter(move |(_, is)| **is == wanted);
+        let has: Vec<bool> = self.authorities.iter().map(|authority| authority.is_valid_at(now)).collect();
+        let with = |wanted: bool| self.authorities.iter().zip(&has).filter(move |(_, is)| **is == wanted);
         let others = with(false).map(|(authority, _)| authority).collect();
-        let mut valid = self.valid.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((known, store)) = &*valid
-            && *known == mask
+        let mut last = self.last_store.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = &*last
+            && last.has == has
         {
-            return (Arc::clone(store), others);
+            return (Arc::clone(&last.store), others);
         }
         let roots = with(true).map(|(authority, _)| authority.anchor.clone()).collect();
         let store = Arc::new(RootCertStore { roots });
-        *valid = Some((mask.clone(), Arc::clone(&store)));
+        *last = Some(ValidStore { has, store: Arc::clone(&store) });
         (store, others)
     }
 }
 
 impl Authority {
+    /// Whether its dates include `now`.
     fn is_valid_at(&self, now: UnixTime) -> bool {
         self.dates.is_none_or(|(from, until)| from <= now && now <= until)
     }
 
-    /// A store with it alone.
+    /// A store with only this authority.
     pub fn store(&self) -> Arc<RootCertStore> {
         Arc::new(RootCertStore { roots: vec![self.anchor.clone()] })
     }
 
-    /// Why it does not count now.
+    /// Why it is not valid `now`: the error for rustls, and ours.
     pub fn complaint(&self, now: UnixTime) -> (CertificateError, TlsError) {
         match self.dates {
             Some((from, _)) if now < from => (CertificateError::NotValidYet, error::authority_not_yet_valid(now, from)),
@@ -118,21 +133,22 @@ impl Authority {
     }
 }
 
-fn system(places: &Places) -> Result<Arc<Trusted>, TlsError> {
-    static LOADED: Mutex<Vec<(Places, Arc<Trusted>)>> = Mutex::new(Vec::new());
+/// The system's root certificates for these values of the variables. They are loaded once for each value.
+fn system(root_paths: &RootPaths) -> Result<Arc<Trusted>, TlsError> {
+    static LOADED: Mutex<Vec<(RootPaths, Arc<Trusted>)>> = Mutex::new(Vec::new());
     let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((_, trusted)) = loaded.iter().find(|(of, _)| of == places) {
+    if let Some((_, trusted)) = loaded.iter().find(|(of, _)| of == root_paths) {
         return Ok(Arc::clone(trusted));
     }
     let mut trusted = Trusted::default();
-    // SSL_CERT_FILE and SSL_CERT_DIR are rustls-native-certs's own affair.
+    // rustls-native-certs reads SSL_CERT_FILE and SSL_CERT_DIR itself.
     let found = rustls_native_certs::load_native_certs();
     for certificate in &found.certs {
-        // A system's store may hold what webpki cannot read.
+        // A system's store may hold certificates that webpki cannot read.
         let _ = trusted.add(certificate, false);
     }
     let mut faults: Vec<String> = found.errors.iter().map(ToString::to_string).collect();
-    for (variable, path) in VARIABLES.iter().zip(places).filter(|(variable, _)| **variable != "SSL_CERT_DIR") {
+    for (variable, path) in VARIABLES.iter().zip(root_paths).filter(|(variable, _)| **variable != "SSL_CERT_DIR") {
         let Some(path) = path else { continue };
         let named = std::fs::read(path)
             .map_err(|error| error.to_string())
@@ -143,7 +159,7 @@ fn system(places: &Places) -> Result<Arc<Trusted>, TlsError> {
                     let _ = trusted.add(certificate, true);
                 }
             }
-            // As Node does: without them.
+            // As in Node, the certificates of this variable are left out.
             Err(reason) => faults.push(format!("{variable}: {reason}")),
         }
     }
@@ -158,6 +174,6 @@ fn system(places: &Places) -> Result<Arc<Trusted>, TlsError> {
         ));
     }
     let trusted = Arc::new(trusted);
-    loaded.push((places.clone(), Arc::clone(&trusted)));
+    loaded.push((root_paths.clone(), Arc::clone(&trusted)));
     Ok(trusted)
 }

@@ -1,70 +1,91 @@
-//! What has to be known of a certificate beyond what webpki tells: its version, its dates, its key, and whether it names hosts
-//! at all. Verifies nothing.
+//! Reads from a certificate what webpki does not return: its version, its dates, its public key, and whether it has a subject
+//! alternative name. It verifies nothing.
 
 use std::time::Duration;
 
 use rustls::pki_types::UnixTime;
 
-/// Tags of DER.
+// Tags of DER.
+
+/// INTEGER.
 const INTEGER: u8 = 0x02;
+/// BIT STRING.
 const BIT_STRING: u8 = 0x03;
+/// OCTET STRING.
 const OCTET_STRING: u8 = 0x04;
+/// OBJECT IDENTIFIER.
 const OID: u8 = 0x06;
+/// SEQUENCE.
 const SEQUENCE: u8 = 0x30;
+/// UTCTime, whose years have two digits.
 const UTC_TIME: u8 = 0x17;
+/// GeneralizedTime, whose years have four digits.
 const GENERALIZED_TIME: u8 = 0x18;
+/// The field `version` of a certificate.
 const VERSION: u8 = 0xa0;
+/// The field `extensions` of a certificate.
 const EXTENSIONS: u8 = 0xa3;
 
-/// Kinds of keys: rsaEncryption, id-RSASSA-PSS, id-ecPublicKey and its curves, Ed25519, Ed448.
+// Object identifiers, encoded.
+
+/// rsaEncryption.
 const RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+/// id-RSASSA-PSS.
 const RSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a];
+/// id-ecPublicKey.
 const EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
+/// The curve P-256.
 const P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+/// The curve P-384.
 const P384: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x22];
+/// The curve P-521.
 const P521: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x23];
+/// Ed25519.
 const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
+/// Ed448.
 const ED448: &[u8] = &[0x2b, 0x65, 0x71];
 /// id-ce-subjectAltName.
 const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
-/// pkcs7-data, the outermost type of what PKCS#12 holds.
+/// The beginning of all types of PKCS#7, of which pkcs7-data is the outermost one of a PKCS#12 file.
 const PKCS7: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07];
-/// PKCS#5 and PKCS#12: how a private key was encrypted.
+/// The beginning of all algorithms of PKCS#5 that encrypt a private key.
 const PKCS5: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05];
+/// The beginning of all algorithms of PKCS#12 that encrypt a private key.
 const PKCS12_PBE: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x0c];
 
 /// The parts of a certificate.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Certificate<'a> {
-    /// It is older than X.509 v3, and so has no extensions.
+    /// True if it is older than X.509 v3: then it has no extensions.
     pub is_old: bool,
-    /// Its key: a whole SubjectPublicKeyInfo.
+    /// Its public key: the whole SubjectPublicKeyInfo.
     pub key: &'a [u8],
-    /// Valid from.
+    /// The first second in which it is valid.
     pub not_before: UnixTime,
-    /// Valid until, that second included.
+    /// The last second in which it is valid.
     pub not_after: UnixTime,
     /// Whether it has a subject alternative name.
     pub has_san: bool,
 }
 
 impl<'a> Certificate<'a> {
-    /// Reads one; `None` where that is no certificate.
+    /// Reads a certificate from DER. None: it is not one.
     pub fn read(der: &'a [u8]) -> Option<Self> {
         let mut outer = Reader(Reader(der).take(SEQUENCE)?);
         let mut fields = Reader(outer.take(SEQUENCE)?);
-        // Absent, 0: v1; 1: v2; 2: v3.
+        // The numbers are 0 for v1 (which may also be left out), 1 for v2, 2 for v3.
         let is_old = match fields.tag() {
             Some(VERSION) => Reader(fields.take(VERSION)?).take(INTEGER)? != [2],
             _ => true,
         };
+        // Skips the serial number.
         fields.take(INTEGER)?;
-        // The signature's algorithm, the issuer.
+        // Skips the signature's algorithm and the issuer.
         fields.take(SEQUENCE)?;
         fields.take(SEQUENCE)?;
         let mut validity = Reader(fields.take(SEQUENCE)?);
         let (not_before, not_after) = (validity.time()?, validity.time()?);
-        // The subject, its key.
+        // Skips the subject; its key follows.
         fields.take(SEQUENCE)?;
         let key = fields.take_whole(SEQUENCE)?;
         let mut has_san = false;
@@ -91,18 +112,18 @@ pub struct PublicKey<'a> {
 }
 
 impl<'a> PublicKey<'a> {
-    /// Reads one; `None` where that is none.
+    /// Reads a public key from DER. None: it is not one.
     pub fn read(der: &'a [u8]) -> Option<Self> {
         let mut fields = Reader(Reader(der).take(SEQUENCE)?);
         let algorithm = fields.take(SEQUENCE)?;
-        // No bits are unused.
+        // The first byte counts unused bits, of which a key has none.
         let (0, bits) = fields.take(BIT_STRING)?.split_first().map(|(unused, bits)| (*unused, bits))? else {
             return None;
         };
         Some(Self { algorithm, bits })
     }
 
-    /// The size of an RSA key in bits; `None` where it is no RSA key.
+    /// The size of an RSA key in bits. None: it is not an RSA key.
     pub fn rsa_size(&self) -> Option<usize> {
         if Reader(self.algorithm).take(OID)? != RSA_ENCRYPTION {
             return None;
@@ -112,7 +133,7 @@ impl<'a> PublicKey<'a> {
         Some((modulus.len() - first) * 8 - modulus[first].leading_zeros() as usize)
     }
 
-    /// What kind of key it is, for people.
+    /// What kind of key it is, for an error message.
     pub fn kind(&self) -> String {
         if let Some(size) = self.rsa_size() {
             return format!("an RSA key of {size} bits");
@@ -153,25 +174,27 @@ pub fn is_encrypted_key(der: &[u8]) -> bool {
     read().unwrap_or(false)
 }
 
-/// The length of the sequence that bytes begin with.
+/// The length in bytes of the sequence at the beginning, with its header. None: the bytes do not begin with a whole sequence.
 pub fn first_element(der: &[u8]) -> Option<usize> {
     Reader(der).take_whole(SEQUENCE).map(<[u8]>::len)
 }
 
-/// Whether bytes are one DER sequence and nothing behind it: what a certificate or key is at least.
+/// Whether bytes are exactly one DER sequence, as every certificate and every key is.
 pub fn is_sequence(der: &[u8]) -> bool {
     let mut reader = Reader(der);
     reader.take(SEQUENCE).is_some() && reader.0.is_empty()
 }
 
-/// Reads tag, length and value.
+/// Reads one DER element after the other. Holds the bytes that are not read yet.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
+    /// The tag of the next element. None: there is no more element.
     fn tag(&self) -> Option<u8> {
         self.0.first().copied()
     }
 
+    /// The length of the next element's header, and that of its value. None: the element has another tag, or its header is not DER.
     fn header(&self, tag: u8) -> Option<(usize, usize)> {
         let (&[found, first], rest) = self.0.split_first_chunk::<2>()?;
         if found != tag {
@@ -188,7 +211,7 @@ impl<'a> Reader<'a> {
         Some((2 + count, length))
     }
 
-    /// The value of the next element, which must have this tag.
+    /// Reads the value of the next element, which must have this tag.
     fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
         let (start, length) = self.header(tag)?;
         let value = self.0.get(start..start.checked_add(length)?)?;
@@ -196,7 +219,7 @@ impl<'a> Reader<'a> {
         Some(value)
     }
 
-    /// The next element with its header, which must have this tag.
+    /// Reads the next element with its header. It must have this tag.
     fn take_whole(&mut self, tag: u8) -> Option<&'a [u8]> {
         let all = self.0;
         let (start, length) = self.header(tag)?;
@@ -204,7 +227,7 @@ impl<'a> Reader<'a> {
         all.get(..start + length)
     }
 
-    /// [`Reader::take`], of an element whose end may be missing or written in BER's indefinite form.
+    /// The value of the next element, as far as it is there: it may be cut short, or in BER's indefinite form. It is not skipped.
     fn take_beginning(&mut self, tag: u8) -> Option<&'a [u8]> {
         if self.0.first() == Some(&tag) && self.0.get(1) == Some(&0x80) {
             return Some(&self.0[2..]);
@@ -214,11 +237,12 @@ impl<'a> Reader<'a> {
         Some(&self.0[start..end])
     }
 
+    /// Reads a UTCTime or a GeneralizedTime.
     fn time(&mut self) -> Option<UnixTime> {
         let tag = self.tag()?;
         let text = std::str::from_utf8(self.take(tag)?).ok()?;
         let (year, rest) = match tag {
-            // Two digits: 50 and above are the last century's.
+            // Years of two digits: from 50 on they are in the 20th century.
             UTC_TIME => {
                 let short: u64 = text.get(..2)?.parse().ok()?;
                 (short + if short >= 50 { 1900 } else { 2000 }, text.get(2..)?)
@@ -231,10 +255,10 @@ impl<'a> Reader<'a> {
         if !(1..=12).contains(&month) || !(1..=31).contains(&day) || year < 1900 {
             return None;
         }
-        // Howard Hinnant's days_from_civil.
+        // The algorithm is Howard Hinnant's days_from_civil.
         let (y, m) = if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
         let days = y * 365 + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1;
-        // Before 1970 it has long begun, or long ended.
+        // Times before 1970 become 1970: whether they are past does not change.
         let seconds = days.saturating_sub(719_468) * 86_400 + hour * 3600 + minute * 60 + second;
         Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
     }
@@ -260,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn rubbish_is_no_certificate_and_does_no_harm() {
+    fn random_bytes_are_not_a_certificate_and_do_not_panic() {
         let mut state = 7u32;
         for length in 0..200 {
             let mut bytes: Vec<u8> = Vec::new();

@@ -11,7 +11,7 @@ use socket2::SockRef;
 use super::upgrade::Upgrade;
 use super::{Attempt, Discarded, Failure, Finish, Readiness, WriteReport};
 use crate::net::Id;
-use crate::net::blocks::{Block, LENT};
+use crate::net::blocks::{Block, MAX_FREE_BLOCKS};
 use crate::net::context::Context;
 use crate::net::send_queue::SendQueue;
 use crate::net::unacknowledged::unacknowledged;
@@ -235,7 +235,7 @@ fn is_loss(error: &io::Error) -> bool {
 
 /// Runs `read` on the memory of blocks, and tells it how many bytes that is.
 pub fn with_slices<T>(blocks: &mut [Block], read: impl FnOnce(&mut [IoSliceMut<'_>], usize) -> T) -> T {
-    let mut slices: [IoSliceMut<'_>; LENT] = std::array::from_fn(|_| IoSliceMut::new(&mut []));
+    let mut slices: [IoSliceMut<'_>; MAX_FREE_BLOCKS] = std::array::from_fn(|_| IoSliceMut::new(&mut []));
     let (mut room, count) = (0, blocks.len());
     for (slice, block) in slices.iter_mut().zip(blocks) {
         *slice = IoSliceMut::new(block.as_mut_slice());

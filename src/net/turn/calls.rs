@@ -47,7 +47,7 @@ impl Net {
     pub fn listen(&mut self, id: Id, data: bool, half_close: bool) {
         self.with(id, |socket, id, context| {
             match socket {
-                AnySocket::Tcp(tcp) => tcp.machine.listen(data, half_close),
+                AnySocket::Tcp(tcp) => tcp.machine.set_listeners(data, half_close),
                 AnySocket::Udp(udp) => udp.listening = data,
                 AnySocket::Server(server) => server.listening = data,
                 AnySocket::Operation(_) | AnySocket::Broken(_) => {}
@@ -76,7 +76,7 @@ impl Net {
 
     /// From now on a TCP socket reports the peer's end also where no `halfclose` fires (R-once).
     pub fn report_end(&mut self, id: Id) {
-        self.tcp(id, |tcp, _| tcp.machine.report_end());
+        self.tcp(id, |tcp, _| tcp.machine.request_end());
     }
 
     /// What a stream does with a TCP socket's bytes (R-streams).

@@ -1,0 +1,46 @@
+//! What the machine takes and returns: its events, the result of a send(), and what a stream does with received bytes.
+
+/// What a TCP socket reports to its listeners; [`super::Machine::next`] returns events in the order in which they are emitted. `E` is
+/// the error type.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Event<E> {
+    /// The connection is established.
+    Open,
+    /// The peer sends no more; we can go on sending.
+    HalfClose,
+    /// The peer sends no more, and closing begins. Emitted only if it was requested ([`super::Machine::request_end`]).
+    Ended,
+    /// bufferedAmount is back at 0 after a send() that returned false.
+    Drain,
+    /// The attempt failed (before [`Event::Open`]), or the connection was lost (then [`Event::Close`] follows).
+    Error(E),
+    /// The system has our last byte, and FIN follows it. Emitted once after each request ([`super::Machine::request_finish`]).
+    Finish,
+    /// The connection has ended.
+    Close,
+}
+
+/// The result of a send().
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// The bytes are accepted and counted: queue or write them. The flag is what send() returns.
+    Accepted(bool),
+    /// The connection is lost, and the error is not emitted yet: send() returns false and counts nothing.
+    Ignored,
+    /// The buffer is full. The machine has closed itself; reset the connection (R-tcp-full).
+    Full,
+    /// readyState is not "open": send() throws an InvalidStateError.
+    NotOpen,
+}
+
+/// What a stream does with the bytes that the socket receives (R-streams).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Intake {
+    /// They are delivered.
+    #[default]
+    Flowing,
+    /// The stream holds its high-water mark. The bytes wait in the system, where no loss overtakes them.
+    Held,
+    /// The stream was cancelled: the bytes are read and dropped.
+    Dropped,
+}
