@@ -1,6 +1,6 @@
 /**
- * `import "tcp-udp-sockets/globals"` puts the three interfaces on globalThis, as in the draft, where code finds
- * them without an import. Nothing else does that (R-trust).
+ * `import "tcp-udp-sockets/globals"` adds the three interfaces to globalThis, as in the draft, so that code can use
+ * them without an import. No other module of the package does that (R-trust).
  *
  * @packageDocumentation
  */
