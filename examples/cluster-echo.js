@@ -1,11 +1,11 @@
-// An echo server on every core: each worker thread has a server of its own, and all share one port (reusePort). The
-// system deals the connections out. All threads' sockets share one native runtime.
+// An echo server on every core. Each worker thread has its own server, and all servers share one port (reusePort). The
+// system distributes the connections. The sockets of all threads share one native runtime.
 //
 //   node cluster-echo.js PORT [WORKERS]
 
 "use strict";
 
-const { once } = require("node:events"); // For the workers: a socket's is the package's own.
+const { once } = require("node:events"); // For the workers. Sockets have the package's own once().
 const os = require("node:os");
 const process = require("node:process");
 const { Worker, isMainThread, parentPort, threadId, workerData } = require("node:worker_threads");
@@ -16,7 +16,7 @@ function serve(localPort) {
   server.onconnect = ({ connectedSocket: client }) => {
     console.log(`worker ${threadId} serves port ${client.remotePort}`);
     client.onmessage = ({ data }) => client.send(data);
-    client.onerror = () => {}; // Its client has gone.
+    client.onerror = () => {}; // Its client has left.
   };
   return server.localPort;
 }
@@ -28,7 +28,7 @@ async function main() {
     const worker = new Worker(__filename, { workerData: localPort });
     const [answer] = await once(worker, "message");
     if (answer.problem !== undefined) throw new Error(answer.problem);
-    // With 0 the first picks the port for all.
+    // With 0 the first worker's port is the port of all.
     ({ localPort } = answer);
   }
   console.log(`${workers} workers listen on port ${localPort}`);
@@ -37,7 +37,7 @@ async function main() {
 if (isMainThread) {
   main().catch((error) => {
     console.error(error.message);
-    process.exit(1); // With it the workers end.
+    process.exit(1); // The workers end with this process.
   });
 } else {
   try {

@@ -1,5 +1,5 @@
-// A TCP client that connects by host name, as a browser does: every address of the host has its chance, none keeps the
-// others waiting. It asks a web server for its front page over plain HTTP and prints how the answer begins.
+// A TCP client that connects by host name, as a browser does. It tries every address of the host, and no address delays
+// the others. It requests the front page of a web server over plain HTTP, and prints the beginning of the answer.
 //
 //   node connect.js [HOST [PORT]]
 
@@ -13,9 +13,9 @@ const port = process.argv[3] || 80;
 async function main() {
   const socket = await connect(host, port, {
     connectTimeout: 10_000,
-    // For all of it: a server that says nothing is not waited for.
+    // The limit for everything: the client does not wait for a silent server.
     signal: AbortSignal.timeout(20_000),
-    // Asked right before each attempt: prints what is tried. Return false for what must not be connected to.
+    // Called right before each attempt. It prints the address. Return false to forbid an address.
     allowAddress(address) {
       console.log(`trying ${address}`);
       return true;
@@ -24,7 +24,7 @@ async function main() {
   console.log(`connected to ${socket.remoteAddress} port ${socket.remotePort}`);
   socket.send(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
 
-  // The loop ends with the server's FIN, and throws where the connection is lost.
+  // The loop ends with the server's FIN, and throws if the connection is lost.
   let answer = "";
   for await (const text of socket.readable.pipeThrough(new TextDecoderStream())) {
     answer += text;
@@ -39,7 +39,7 @@ async function main() {
 }
 
 main().catch((error) => {
-  // connect() rejects with one error for all addresses; its cause has them one by one.
+  // connect() rejects with one error for all addresses. Its cause has one error for each.
   console.error(error.message);
   for (const one of error.cause?.errors ?? []) {
     console.error(`  ${one.address}: ${one.code}`);

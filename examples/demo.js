@@ -1,4 +1,4 @@
-// A small show of what the package does, over real sockets of this host: a TCP echo server and its client, back-pressure, a
+// A small show of the package, over real sockets of this machine: a TCP echo server and its client, back-pressure, a
 // refused connection, and SSDP discovery over multicast. Each line is a call or an event. It needs no network but the
 // loopback interface, and ends by itself.
 //
@@ -8,7 +8,7 @@
 
 const { TCPServerSocket, TCPSocket, UDPSocket, once } = require("tcp-udp-sockets");
 
-/** How long an act may wait for what is to happen next, in milliseconds. */
+/** How long an act may wait for its next event, in milliseconds. */
 const PATIENCE = 5000;
 
 const text = (buffer) => new TextDecoder().decode(buffer);
@@ -48,7 +48,7 @@ async function echo() {
   return server.localPort;
 }
 
-/** A sender that heeds what send() returns, and half-closes when it is done. */
+/** A sender that waits for drain when send() returns false, and half-closes at the end. */
 async function backPressure() {
   title("TCP: 16 MiB with back-pressure, then half-close");
 
@@ -105,7 +105,7 @@ async function backPressure() {
   server.close();
 }
 
-/** What an error looks like: nobody listens on the port any more. */
+/** An error: no server listens on the port any more. */
 async function refused(port) {
   title("TCP: a connection that is refused");
 
@@ -115,7 +115,7 @@ async function refused(port) {
   line("client", "error", { event: true, detail: `${error.name}, ${error.code}: ${client.readyState}` });
 }
 
-/** The draft's SSDP M-SEARCH, with a device of our own to be found. */
+/** The draft's SSDP M-SEARCH. It finds a device of our own. */
 async function discovery() {
   title("UDP: SSDP discovery over multicast");
 
@@ -123,7 +123,7 @@ async function discovery() {
   const service = "urn:schemas-upnp-org:device:DemoLamp:1";
   const usn = `uuid:tcp-udp-sockets-demo-${process.pid}`;
 
-  // addressReuse is true by default: a discovery service of this host may have the port as well.
+  // addressReuse is true by default: a discovery service of this machine may use the port as well.
   const device = bindToSSDP();
   device.joinMulticastGroup(group, { interfaceAddress: "127.0.0.1" });
   line("device", "new", { detail: `port ${device.localPort}, joined ${group}` });
@@ -138,7 +138,7 @@ async function discovery() {
     line("device", "send()", { bytes: answer.length, detail: `to ${remoteAddress}, port ${remotePort}` });
   };
 
-  // loopback: the device is on this host.
+  // loopback: the device is on this machine.
   const searcher = new UDPSocket({ localAddress: "127.0.0.1", loopback: true });
   line("searcher", "new", { detail: `port ${searcher.localPort}` });
   const search =
@@ -161,7 +161,7 @@ function bindToSSDP() {
   try {
     return new UDPSocket({ localPort: 1900 });
   } catch (error) {
-    // Somebody has it and does not share: any other port shows the same.
+    // Another program has the port and does not share it. Any other port shows the same.
     if (error.code !== "EADDRINUSE" && error.code !== "EACCES") throw error;
     return new UDPSocket();
   }
@@ -169,7 +169,7 @@ function bindToSSDP() {
 
 // --- waiting -------------------------------------------------------------------------------------------------
 
-/** The next event of a type. An `error` that comes instead rejects, and so does waiting in vain. */
+/** The next event of a type. Rejects if `error` fires instead, and if no event comes in time. */
 async function next(name, socket, type) {
   try {
     return await once(socket, type, { signal: AbortSignal.timeout(PATIENCE) });

@@ -1,5 +1,5 @@
-// A TCP load balancer: each connection goes to the target with the fewest, and where that is down to the next. The
-// bytes never enter JavaScript.
+// A TCP load balancer. Each connection goes to the target with the fewest connections, or to the next one if that target
+// is down. The bytes never enter JavaScript.
 //
 //   node load-balancer.js LOCAL_PORT HOST:PORT HOST:PORT …
 
@@ -18,11 +18,11 @@ server.onconnect = async ({ connectedSocket: client }) => {
     target.busy++;
     try {
       const socket = await connect(target.host, target.port, { connectTimeout: 2000 });
-      if (client.readyState !== "open") return socket.reset(); // The client has not waited.
+      if (client.readyState !== "open") return socket.reset(); // The client has left meanwhile.
       return await relay(client, socket);
     } catch (error) {
       console.error(error.message);
-      if (client.readyState === "closed") return; // It was relayed, and the connection is lost.
+      if (client.readyState === "closed") return; // The relay had begun, and a connection was lost.
     } finally {
       target.busy--;
     }
@@ -36,7 +36,7 @@ function start() {
     if (all.length === 0) throw new Error("usage: node load-balancer.js LOCAL_PORT HOST:PORT HOST:PORT …");
     return { server: new TCPServerSocket({ localPort, maxConnections: 10_000 }), targets: all };
   } catch (error) {
-    console.error(error.message); // The port is taken, for example.
+    console.error(error.message); // The port is in use, for example.
     return process.exit(1);
   }
 }

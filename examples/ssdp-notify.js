@@ -1,9 +1,9 @@
-// The draft's second example (section UDPSocket): receives UPnP-SSDP NOTIFY multicast messages, with which devices of the
-// local network tell that they are there. Stop it with Ctrl+C.
+// The draft's second example (section UDPSocket). It receives UPnP-SSDP NOTIFY multicast messages, by which devices announce
+// themselves in the local network. Stop it with Ctrl+C.
 //
 //   node ssdp-notify.js
 //
-// Changed against the draft: it says that it listens, and catches what can fail.
+// Differences from the draft: it prints that it listens, and catches errors.
 
 "use strict";
 
@@ -17,7 +17,7 @@ var SSDPMulticastAddress = "239.255.255.250";
 var SSDPMulticastPort = 1900;
 
 try {
-  // Create a UDP socket and bind it to the SSDP local port. Others of this host may have it too: addressReuse is true
+  // Create a UDP socket and bind it to the SSDP local port. Other programs of this machine may use it too: addressReuse is true
   var mySocket = new UDPSocket({ "localPort": SSDPMulticastPort });
 
   // Join multicast group

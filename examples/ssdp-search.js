@@ -1,11 +1,11 @@
 // The draft's first example (section UDPSocket): UPnP-SSDP M-SEARCH discovery with a multicast UDPSocket. It lists the
-// devices of the local network that answer: televisions, routers, printers, loudspeakers.
+// devices of the local network that answer, such as televisions, routers, printers and loudspeakers.
 //
 //   node ssdp-search.js [SERVICE TYPE [SECONDS]]
 //
-// Changed against the draft: ServiceType has a value, a failure to make the socket or to join the group is caught too, and the
-// socket is closed when the time to answer (MX, in seconds) is over. Until it is closed it keeps the program running. It says
-// so, and ends with 1, where nobody has answered.
+// Differences from the draft: ServiceType has a value. The program also catches errors of making the socket and of joining the
+// group. It closes the socket when the time to answer (MX, in seconds) is over. Until then the socket keeps the program running.
+// If no device has answered, the program says so, and exits with code 1.
 
 "use strict";
 
@@ -51,7 +51,7 @@ try {
                 " Received data:\n" + data);
   };
 
-  // Handle errors: the network cannot be reached, for example
+  // Handle errors, such as an unreachable network
   mySocket.onerror = function (errorEvent) {
     console.error("Error: " + errorEvent.error.message);
     process.exitCode = 1;

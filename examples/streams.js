@@ -1,6 +1,6 @@
 "use strict";
 
-// Promises, streams, loops and a signal: a server that speaks lines, and a client of it.
+// Promises, streams, loops and a signal: a server that answers lines of text, and its client.
 //
 //   node examples/streams.js
 
@@ -21,7 +21,7 @@ function lines() {
   });
 }
 
-/** Answers each line, until the client ends. What it is slow to take holds us back, and we hold it back. */
+/** Answers each line, until the client ends. A slow client makes this loop wait, and this loop makes a fast client wait. */
 async function serve(socket) {
   const writer = socket.writable.getWriter();
   for await (const line of socket.readable.pipeThrough(new TextDecoderStream()).pipeThrough(lines())) {
@@ -34,13 +34,13 @@ async function main() {
   const stop = new AbortController();
   const server = new TCPServerSocket({ localAddress: "127.0.0.1", signal: stop.signal });
   const serving = (async () => {
-    // One connection for each turn of the loop; the others wait.
+    // One connection for each iteration of the loop. The others wait.
     for await (const socket of server) {
       serve(socket).catch((error) => console.error(error.message));
     }
   })();
 
-  // A limit for all of it: it would end the connection in the middle, too. For connecting alone there is connectTimeout.
+  // A limit for everything. It also ends a healthy connection. To limit only connecting, use connectTimeout.
   const socket = new TCPSocket("127.0.0.1", server.localPort, { signal: AbortSignal.timeout(5000) });
   const { readable, writable, remoteAddress, remotePort } = await socket.opened;
   console.log(`connected to ${remoteAddress}, port ${remotePort}`);

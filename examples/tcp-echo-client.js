@@ -1,10 +1,10 @@
-// The draft's example of a TCP client (section TCPSocket): it sends "Hello World" to the server on port 6789 and logs what
-// comes back. Start tcp-echo-server.js first.
+// The draft's example of a TCP client (section TCPSocket). It sends "Hello World" to the server on port 6789, and logs the
+// answer. Start tcp-echo-server.js first.
 //
 //   node tcp-echo-client.js [ADDRESS [PORT]]
 //
-// Changed against the draft: `error` is read from the event, where it is; the answer may come in pieces; and what goes wrong ends
-// with 1, also where the server ends without an answer.
+// Differences from the draft: it reads `error` from the event. The answer may come in pieces. After an error, and if the server
+// ends without an answer, the program exits with code 1.
 
 "use strict";
 
@@ -37,7 +37,7 @@ try {
         if (answer === message) {
           process.exitCode = 0;
         } else if (message.startsWith(answer)) {
-          return; // The rest is still to come.
+          return; // The rest has not arrived yet.
         } else {
           console.error("That is not what was sent: the server is no echo server");
         }

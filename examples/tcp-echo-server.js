@@ -1,9 +1,9 @@
-// The draft's example of a TCP server (section TCPServerSocket): it listens on port 6789 and sends back whatever comes.
+// The draft's example of a TCP server (section TCPServerSocket). It listens on port 6789, and sends received data back.
 //
 //   node tcp-echo-server.js [PORT]
 //
-// Changed against the draft: it heeds what send() returns, so that a client that only sends cannot fill the memory, and it
-// says where it listens.
+// Differences from the draft: it waits for drain when send() returns false, so that a client that only sends cannot fill the
+// memory. And it prints where it listens.
 
 "use strict";
 
@@ -26,7 +26,7 @@ try {
         var moreBufferingOK = connectedSocket.send(data);
         console.log("Response sent to client!");
         if (!moreBufferingOK) {
-          // The client does not read as fast as it sends: read no more until the buffer is empty
+          // The client reads more slowly than it sends: stop reading until the buffer is empty
           connectedSocket.suspend();
         }
       } catch (err) {

@@ -1,5 +1,5 @@
-// Passes each connection on to another address, with back-pressure both ways: a side that does not keep up makes the
-// other wait, and a connection never holds more than about its high-water mark in memory.
+// Passes each connection on to another address, with back-pressure in both directions. A slow side makes the other side
+// wait. A connection never holds much more than its high-water mark in memory.
 //
 //   node tcp-proxy.mjs LOCAL_PORT REMOTE_ADDRESS REMOTE_PORT
 
@@ -13,7 +13,7 @@ try {
   console.log(`listens on port ${server.localPort}`);
   server.onerror = ({ error }) => console.error(error.message);
   server.onconnect = ({ connectedSocket: client }) => {
-    client.suspend(); // What it sends waits until there is somewhere to send it.
+    client.suspend(); // Its data waits until the other connection is open.
     const target = dial();
     if (target === undefined) return client.reset();
     target.onopen = () => client.resume();
@@ -21,7 +21,7 @@ try {
     pass(target, client);
   };
 } catch (error) {
-  console.error(error.message); // The port is taken, for example.
+  console.error(error.message); // The port is in use, for example.
   process.exitCode = 1;
 }
 
@@ -36,9 +36,9 @@ function dial() {
 
 function pass(from, to) {
   from.onmessage = ({ data }) => {
-    if (!to.send(data)) from.suspend(); // Above the high-water mark: read no more …
+    if (!to.send(data)) from.suspend(); // Above the high-water mark: stop reading …
   };
-  to.ondrain = () => from.resume(); // … until everything is out.
+  to.ondrain = () => from.resume(); // … until nothing is buffered.
   from.onhalfclose = () => to.halfclose();
   from.onclose = () => to.close();
   from.onerror = ({ error }) => {

@@ -1,5 +1,5 @@
-// A server whose certificate is replaced while it runs: when the files change (a renewal by ACME, say), handshakes from then on
-// get the new one. Nobody is disconnected, and a bad file changes nothing.
+// A server that replaces its certificate while it runs. When the files change (after a renewal by ACME, for example), later
+// handshakes use the new certificate. Open connections stay open, and a bad file changes nothing.
 //
 //   node tls-certificate-rotation.js cert.pem key.pem [PORT]
 
@@ -23,17 +23,17 @@ try {
   };
   server.onerror = ({ error }) => console.error(error.message);
 
-  // Certificate and key are two files, and change one after the other: until they fit, the old ones stay.
+  // Certificate and key are two files, and change one after the other. Until they match, the old ones stay.
   watchFile(certPath, { interval: 1000 }, () => replace(server));
   watchFile(keyPath, { interval: 1000 }, () => replace(server));
 } catch (error) {
-  console.error(error.message); // The port is taken, or a file is not what it should be.
+  console.error(error.message); // The port is in use, or a file is bad, for example.
   process.exitCode = 1;
 }
 
 function replace(server) {
   try {
-    // It replaces all of the options, not only these two.
+    // It replaces all TLS options, not only these two.
     server.setSecureContext(options());
     console.log(`From now on with ${describe()}`);
   } catch (error) {

@@ -1,9 +1,9 @@
-// Sends a line over TLS and prints what comes back.
+// Sends a line over TLS, and prints the answer.
 //
 //   node tls-echo-client.js cert.pem [ADDRESS] [PORT] [NAME]
 //
-// cert.pem is whom to trust: an authority's certificate, or the server's own self-signed one. NAME is the name that the
-// server's certificate must be for, where that is not the address.
+// cert.pem is the certificate to trust: an authority's, or the server's own self-signed one. NAME is the name that the
+// server's certificate must have, if it is not the address.
 
 "use strict";
 
@@ -16,13 +16,13 @@ const LINE = "Hello, in private\n";
 async function main() {
   if (trusted === undefined) throw new Error("usage: node tls-echo-client.js cert.pem [ADDRESS] [PORT] [NAME]");
   const socket = new TCPSocket(address, port, { connectTimeout: 10_000, secureTransport: { ca: readFileSync(trusted), sni } });
-  // "open" comes when the handshake is done and the certificate verified: before it nothing leaves, and there is no plain text.
+  // "open" fires when the handshake is done and the certificate is verified. No data leaves before it, and none in plain text.
   await once(socket, "open");
   console.log(`Connected over ${socket.secureTransportInfo.protocol}`);
   socket.send(LINE);
   let answer = "";
   while (answer.length < LINE.length) {
-    // It rejects where the server ends, or the connection is lost, before the line is whole; and after ten seconds of silence.
+    // It rejects if the server ends or the connection is lost before the line is complete, and after ten seconds of silence.
     const { data } = await once(socket, "message", { signal: AbortSignal.timeout(10_000) });
     answer += new TextDecoder().decode(data);
   }

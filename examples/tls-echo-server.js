@@ -1,10 +1,10 @@
-// An echo server over TLS: it sends back whatever comes, and says who it was and what the handshake agreed on.
+// An echo server over TLS. It sends received data back, and prints the client's address and the result of the handshake.
 //
 //   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 \
 //     -keyout key.pem -out cert.pem -subj /CN=localhost -addext "subjectAltName=DNS:localhost,IP:127.0.0.1"
 //   node tls-echo-server.js cert.pem key.pem [PORT]
 //
-// tls-echo-client.js talks to it; so does: openssl s_client -connect 127.0.0.1:6790
+// Its clients: tls-echo-client.js, or openssl s_client -connect 127.0.0.1:6790
 
 "use strict";
 
@@ -18,10 +18,10 @@ try {
   const server = new TCPServerSocket({ localPort, secureTransport: { cert: readFileSync(cert), key: readFileSync(key) } });
   console.log(`Listening on port ${server.localPort}`);
   server.onconnect = ({ connectedSocket }) => serve(connectedSocket);
-  // A handshake that failed: one client's matter, and the server goes on.
+  // A handshake has failed. This affects one client only, and the server goes on.
   server.onerror = ({ error }) => console.error(`${error.address}: ${error.message}`);
 } catch (error) {
-  console.error(error.message); // The port is taken, or a file is not what it should be.
+  console.error(error.message); // The port is in use, or a file is bad, for example.
   process.exitCode = 1;
 }
 

@@ -1,5 +1,5 @@
-// Both ends show a certificate: the server only serves clients whose certificate its authority has issued, and tells them by
-// their name. Server and client in one file, to be read side by side.
+// Both ends present a certificate. The server accepts only clients with a certificate of its authority, and identifies them by
+// the name in it. Server and client are in one file, so that you can compare them.
 //
 //   node tls-mutual.js ca.pem server.pem server.key client.pem client.key
 //
@@ -11,11 +11,11 @@ const { X509Certificate } = require("node:crypto");
 const { readFileSync } = require("node:fs");
 const { TCPServerSocket, TCPSocket, once } = require("tcp-udp-sockets");
 
-/** Serves who shows a certificate of this authority. */
+/** Serves clients that present a certificate of this authority. */
 function serve(ca, cert, key) {
   const server = new TCPServerSocket({
     localAddress: "127.0.0.1",
-    // requestCert asks for a certificate; ca is what it must lead to. Without one, the handshake fails.
+    // requestCert asks for a certificate. Its chain must lead to ca. Without such a certificate the handshake fails.
     secureTransport: { cert, key, requestCert: true, ca },
   });
   server.onconnect = ({ connectedSocket: socket }) => {
@@ -29,11 +29,11 @@ function serve(ca, cert, key) {
   return server;
 }
 
-/** What a client with these options is told. It rejects where it is not served. */
+/** The server's answer to a client with these options. Rejects if the server does not accept it. */
 async function visit(port, secureTransport) {
-  // A limit for the whole visit, not only for connecting.
+  // A limit for the whole connection, not only for connecting.
   const socket = new TCPSocket("127.0.0.1", port, { secureTransport, signal: AbortSignal.timeout(10_000) });
-  // The stream ends where the server does, and fails where the connection is lost.
+  // The stream ends when the server ends, and fails if the connection is lost.
   let told = "";
   for await (const text of socket.readable.pipeThrough(new TextDecoderStream())) told += text;
   socket.close();
@@ -48,7 +48,7 @@ async function show() {
   const server = serve(ca, serverCert, serverKey);
   try {
     process.stdout.write(`with a certificate: ${await visit(server.localPort, { ca, cert, key })}`);
-    // Both ends tell of it.
+    // Both ends report it.
     const ends = [visit(server.localPort, { ca }), once(server, "error", { signal: AbortSignal.timeout(10_000) })];
     const [visited] = await Promise.allSettled(ends);
     if (visited.status === "fulfilled") throw new Error("a client without a certificate was served");

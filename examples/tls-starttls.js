@@ -1,8 +1,8 @@
-// Plain text first, then TLS on the same connection: asks a mail server over SMTP what it can do, before STARTTLS and after.
+// Plain text first, then TLS on the same connection. It asks a mail server over SMTP for its features, before and after STARTTLS.
 //
 //   node tls-starttls.js ADDRESS PORT NAME [ca.pem]
 //
-// NAME is the server's host name: its certificate must be for it. Without ca.pem the system's authorities are trusted.
+// NAME is the server's host name, which must be in its certificate. Without ca.pem the system's authorities are trusted.
 
 "use strict";
 
@@ -11,12 +11,12 @@ const { TCPSocket, once } = require("tcp-udp-sockets");
 
 const [address, port, sni, trusted] = process.argv.slice(2);
 
-/** Longer than any answer that this example asks for, in characters. */
+/** More than the length of any answer in this example, in characters. */
 const LONGEST_ANSWER = 16_384;
 
 /**
- * Sends a command, if there is one, and gives the whole answer: its last line has a blank behind the number. It rejects where the
- * server ends or the connection is lost before, where a minute passes, and where the number is another than the expected one.
+ * Sends a command, if there is one, and returns the whole answer. The last line of an answer has a blank after the number. It
+ * rejects if the server ends or the connection is lost before that, after a minute, and if the number is not the expected one.
  */
 async function ask(socket, expected, command) {
   const what = command ?? "the greeting";
@@ -46,10 +46,10 @@ async function show() {
   const before = await ask(socket, "250", "EHLO client.example");
   if (!/^250[ -]STARTTLS\r$/im.test(before)) throw new Error("the server offers no STARTTLS: nothing is sent in the clear");
   await ask(socket, "220", "STARTTLS");
-  // From here on everything is TLS's. What anybody slipped in before is no message: it makes the handshake fail.
+  // From here on all data is encrypted. Plain text that an attacker inserted before is no message: it makes the handshake fail.
   const info = await socket.startTls({ sni, ca });
   console.log(`${info.protocol}, ${info.cipher}`);
-  // What the server said before may have been anybody's: ask again.
+  // An attacker may have written the earlier answer: ask again.
   console.log(await ask(socket, "250", "EHLO client.example"));
   await ask(socket, "221", "QUIT");
   socket.close();
