@@ -1,18 +1,18 @@
-// The bar chart of a run: each peer's cost, the package's being 1.
+// The bar chart of a run: each peer's cost. The package's cost is 1.
 
 import { circumstances, linesOf } from "./report.mjs";
 
-/** What the longest label leaves for the bars. */
+/** The width that the longest label leaves for the bars. */
 const BARS = 450;
-/** A character of a label, about. */
+/** The approximate width of a label's character. */
 const LETTER = 6.3;
 const RIGHT = 70;
 const BAR = 11;
 const GAP = 12;
 const TOP = 84;
-/** Longer bars are cut off, and say by their label how long they would be. */
+/** The limit of a bar's length. Longer bars are cut off; their label gives the real length. */
 const MOST = 4;
-/** In the order of the run's peers, the subject apart; they differ in brightness too. */
+/** Colours, in the order of the run's peers without the subject. They also differ in brightness. */
 const COLOURS = ["#d1495b", "#6c757d", "#edae49", "#5c80bc", "#8d6a9f", "#4f9d69"];
 const OWN = "#00798c";
 
@@ -41,7 +41,7 @@ export function chart(run) {
     const bars = cells.filter(({ peer, ratio }) => peer !== run.subject && ratio !== undefined);
     if (bars.length === 0) continue;
     const height = bars.length * BAR;
-    // The line of the package's own cost, behind the bars' labels.
+    // The line of the package's own cost, drawn behind the bars' labels.
     parts.push(`<line x1="${one}" y1="${y - GAP / 2}" x2="${one}" y2="${y + height + GAP / 2}" stroke="${OWN}" stroke-width="2"/>`);
     text(left - 10, y + height / 2 + 4, label, 'text-anchor="end"');
     bars.forEach(({ peer, ratio }, index) => {

@@ -1,4 +1,4 @@
-// Who is compared: an API (a file in servers/, or the raw servers of the load generator) under a runtime.
+// The peers that are compared: an API (a file in servers/, or the raw servers of the load generator) under a runtime.
 
 import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, readdirSync } from "node:fs";
@@ -12,12 +12,12 @@ export const loadgen = path.join(here, "loadgen", "target", "release", "loadgen"
  * @typedef {object} Peer
  * @property {string} name
  * @property {"package" | "node" | "bun" | "deno" | "raw"} api
- * @property {string[]} command what starts a server; its kind and size follow
+ * @property {string[]} command the command that starts a server; its kind and size follow
  * @property {NodeJS.ProcessEnv} [environment]
- * @property {string} runtime with its version
+ * @property {string} runtime the runtime and its version
  */
 
-/** How a runtime is told to run a file. */
+/** The command by which a runtime runs a file. */
 const runtimes = {
   node: { options: [], version: () => `Node ${process.versions.node}` },
   bun: { options: ["run"], version: (/** @type {string} */ said) => `Bun ${said}` },
@@ -27,7 +27,7 @@ const runtimes = {
   },
 };
 
-/** Every name that --peers and --subject take: the API, the runtime, what is set for it. */
+/** Every name that --peers and --subject take: the API, the runtime, and its environment. */
 const known = {
   package: ["package", "node"],
   "package-tokio": ["package", "node", { TCP_UDP_SOCKETS_WAKE: "tokio" }],
@@ -46,15 +46,15 @@ const known = {
 
 export const peerNames = Object.keys(known);
 
-/** Where npm leaves a runtime's program in node_modules: in the platform's package, or where its install script moved it. */
+/** Where npm puts a runtime's program in node_modules: in the platform's package, or where its install script has moved it. */
 const places = {
   bun: { scope: "@oven", inside: "bin/bun", moved: "bun/bin/bun.exe" },
   deno: { scope: "@deno", inside: "deno", moved: "deno/deno" },
 };
 
 /**
- * A runtime's program and version: from bench/node_modules, else from PATH. Never a script around it, for its process is
- * the one that is measured.
+ * A runtime's program and version: from bench/node_modules, else from PATH. It is never a script around the program, because
+ * the program's process is the one that is measured.
  *
  * @param {"bun" | "deno"} runtime
  */
@@ -63,7 +63,7 @@ function find(runtime) {
   const modules = path.join(here, "node_modules");
   const packages = existsSync(path.join(modules, scope)) ? readdirSync(path.join(modules, scope)) : [];
   const installed = [...packages.map((name) => path.join(modules, scope, name, inside)), path.join(modules, moved)];
-  // Without install scripts nobody has made it a program.
+  // If npm ran no install scripts, the file is not executable yet.
   for (const program of installed.filter(existsSync)) chmodSync(program, 0o755);
   const onPath = (process.env.PATH ?? "").split(path.delimiter).map((folder) => path.join(folder, runtime));
   for (const program of [...installed, ...onPath].filter(existsSync)) {
@@ -77,7 +77,7 @@ function find(runtime) {
 const found = new Map([["node", { program: process.execPath, said: process.versions.node }]]);
 
 /**
- * The peer of that name, or undefined where its runtime is not installed.
+ * The peer of that name, or undefined if its runtime is not installed.
  *
  * @param {string} name
  * @returns {Peer | undefined}

@@ -1,4 +1,4 @@
-// Starts servers and loads, each on a core of its own where that can be had.
+// Starts servers and loads, each on a core of its own if that is possible.
 
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -11,7 +11,7 @@ import { loadgen } from "./peers.mjs";
 
 const { selfSigned } = createRequire(import.meta.url)("../__test__/helpers/certificates.js");
 
-/** How long a server may take to start, and a load beyond its own time, in milliseconds. */
+/** How long a server may take to start, and how much longer than its own time a load may take, in milliseconds. */
 const PATIENCE = 30_000;
 
 export const pinned = os.availableParallelism() >= 2 && spawnSync("taskset", ["--version"]).status === 0;
@@ -21,7 +21,7 @@ function onCore(core) {
   return pinned && core !== null ? ["taskset", "--cpu-list", String(core)] : [];
 }
 
-/** Everything that runs: a benchmark that is broken off leaves nothing behind. @type {Set<import("node:child_process").ChildProcess>} */
+/** All processes that run: an interrupted benchmark leaves none behind. @type {Set<import("node:child_process").ChildProcess>} */
 const running = new Set();
 process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(1));
@@ -42,11 +42,11 @@ function start([program, ...words], environment) {
   return { child, ended };
 }
 
-/** What every TLS server identifies itself with: ECDSA on P-256. */
+/** The certificate and key of every TLS server: ECDSA on P-256. */
 const { cert, key } = selfSigned({ kind: "ec" });
 
 /**
- * A server of a peer, listening.
+ * Starts a server of a peer, and waits until it listens.
  *
  * @param {import("./peers.mjs").Peer} peer
  * @param {string} kind
@@ -64,14 +64,14 @@ export async function startServer({ name, api, command, environment }, kind, { s
     throw new Error(`${name}: no ${kind} server: ${(await ended).complaints}`);
   }
   return {
-    // taskset becomes the server: same process.
+    // taskset becomes the server: it is the same process.
     pid: /** @type {number} */ (child.pid),
     port: /** @type {number} */ (JSON.parse(first[0]).port),
     free,
-    /** Its event loop's delay is noted from now on. */
+    /** Records its event loop's delay from now on. */
     watchDelay: () => child.stdin.write('{"watch":true}\n'),
     /**
-     * The 99th percentile of it between two times, in nanoseconds.
+     * The delay's 99th percentile between two times, in nanoseconds.
      *
      * @param {number} from
      * @param {number} to
@@ -93,7 +93,7 @@ export async function startServer({ name, api, command, environment }, kind, { s
  * @param {string[]} load
  * @param {Awaited<ReturnType<typeof startServer>>} server
  * @param {{ warm: number, seconds: number }} times
- * @param {boolean} withDelay whether the delay of the server's event loop is measured too
+ * @param {boolean} withDelay true: also measures the delay of the server's event loop
  * @returns {Promise<Measurement>}
  */
 export async function runLoad(load, { pid, port, free, watchDelay, delay }, { warm, seconds }, withDelay) {
@@ -111,14 +111,14 @@ export async function runLoad(load, { pid, port, free, watchDelay, delay }, { wa
 }
 
 /**
- * What a load measured. CPU times (`script`: the main thread's alone) and lengths in seconds, latencies and delays in
- * nanoseconds, memory in bytes a unit.
+ * The result of a load. CPU times (`script`: of the main thread alone) and durations are in seconds, latencies and delays in
+ * nanoseconds, memory in bytes for each unit.
  *
  * @typedef {{ units: number, seconds: number, cpu: number, script: number, busy: number,
  *   p50?: number, p99?: number, memory?: number, delay?: number }} Measurement
  */
 
-/** Builds the load generator. Cargo knows whether there is anything to do. */
+/** Builds the load generator. Cargo does nothing if it is up to date. */
 export function build() {
   const manifest = path.join(import.meta.dirname, "loadgen", "Cargo.toml");
   const words = ["build", "--release", "--quiet", "--locked", "--manifest-path", manifest];

@@ -9,7 +9,7 @@ import { scenarios } from "./scenarios.mjs";
  * A whole run, as --json writes it.
  *
  * @typedef {object} Run
- * @property {{ cpu: string, cores: number, kernel: string, pinned: boolean, load: number }} machine `load`: others', before the run
+ * @property {{ cpu: string, cores: number, kernel: string, pinned: boolean, load: number }} machine `load`: of other programs, before the run
  * @property {string} date
  * @property {{ rounds: number, seconds: number }} options
  * @property {string} subject
@@ -35,7 +35,7 @@ function figure({ of, scale }, measurements) {
 }
 
 /**
- * One line of the table for each metric of each scenario that was run.
+ * One line of the table for each metric of each scenario in the run.
  *
  * @param {Run} run
  */
@@ -101,7 +101,7 @@ export function table(run) {
 }
 
 /**
- * What a reader has to know of the run, as a sentence.
+ * The conditions of the run, as a sentence.
  *
  * @param {Run} run
  */

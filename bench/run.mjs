@@ -1,12 +1,12 @@
-// The benchmark: the package against its peers in one run, interleaved, with the server's CPU time beside every rate.
+// The benchmark. It compares the package with its peers in one interleaved run, and shows the server's CPU time beside every rate.
 //
 //   node bench/run.mjs [SCENARIO…] [options]       a SCENARIO is a name of scenarios.mjs, or the beginning of one
 //
-//   --peers A,B      who takes part (default: node, raw, and bun and deno where installed)
-//   --subject NAME   whom they are compared with (default: package; bun-package, deno-package, package-tokio)
+//   --peers A,B      the peers (default: node, raw, and bun and deno if installed)
+//   --subject NAME   what they are compared with (default: package; bun-package, deno-package, package-tokio)
 //   --rounds N       default 3
 //   --seconds S      of each measurement, default 1
-//   --quick          one round of 0.3 s: to see that it works, not to believe it
+//   --quick          one round of 0.3 s: shows that it works; do not trust its figures
 //   --json FILE      writes the measurements
 //   --svg [FILE]     draws them (default docs/img/bench.svg)
 //   --from FILE      measures nothing: prints, and draws, what --json wrote
@@ -83,7 +83,7 @@ function choosePeers(subject, asked) {
 }
 
 /**
- * One scenario: every peer's server stands by, and gets its turn in every round.
+ * Runs one scenario. Every peer's server stays ready, and has its turn in every round.
  *
  * @param {import("./scenarios.mjs").Scenario} scenario
  * @param {import("./peers.mjs").Peer[]} peers
@@ -139,7 +139,7 @@ async function runAll({ subject, peers: asked, rounds, seconds, wanted }) {
   for (const [index, scenario] of chosen.entries()) {
     if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${index + 1}/${chosen.length} ${scenario.title} …`);
     const taking = peers.filter(({ api }) => scenario.apis === undefined || scenario.apis.includes(api));
-    // Another way of one API's is worth a line only where that API takes part.
+    // A second way of one API needs a line only if that API takes part.
     if (scenario.special !== undefined && !taking.some(({ api }) => api in scenario.special)) continue;
     run.results.push(...(await measure(scenario, taking, { rounds, seconds })));
   }

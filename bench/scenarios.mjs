@@ -1,11 +1,11 @@
-// What is measured. A scenario is a server of some kind (servers/, loadgen serve) and the load on it (loadgen LOAD).
+// The scenarios. Each is a kind of server (servers/, loadgen serve) and the load on it (loadgen LOAD).
 
 /**
  * @typedef {object} Metric
- * @property {"cpu" | "script" | "p50" | "memory" | "delay"} of a figure of each measurement
- * @property {string} label what the table calls it
+ * @property {"cpu" | "script" | "p50" | "memory" | "delay"} of the figure of each measurement
+ * @property {string} label its name in the table
  * @property {string} unit
- * @property {number} scale from the measurement's own unit to that one
+ * @property {number} scale factor from the measurement's own unit to `unit`
  */
 
 /**
@@ -13,14 +13,14 @@
  * @property {string} name
  * @property {string} title
  * @property {string} server the kind of server
- * @property {number} [size] what the server is told to send
+ * @property {number} [size] how many bytes the server sends at a time
  * @property {Record<string, string>} [special] the kind of server for an API that has more than one way
- * @property {string[]} [apis] the APIs that take part; without it all
+ * @property {string[]} [apis] the APIs that take part; absent: all
  * @property {string[]} load
- * @property {string} counted what a unit of the load is
- * @property {boolean} [bulk] rates are bytes
- * @property {boolean} [fresh] every round gets a server of its own
- * @property {boolean} [free] server and load run on any core
+ * @property {string} counted the unit of the load
+ * @property {boolean} [bulk] true: rates are in bytes
+ * @property {boolean} [fresh] true: every round starts a new server
+ * @property {boolean} [free] true: server and load may run on any core
  * @property {Metric[]} metrics
  */
 
@@ -101,7 +101,7 @@ const udp = (size) => {
   ];
 };
 
-/** Where nothing is as bare as epoll. */
+/** The APIs of scenarios without a raw server. */
 const engines = ["package", "node", "bun", "deno"];
 
 /** @type {(connections: number) => Scenario} */
@@ -146,7 +146,7 @@ const tls = [
     metrics: [cpuPer("handshake"), scriptPer("handshake")],
   },
   {
-    // How much room is left for the application: so nothing is tied to a core.
+    // It shows how much time is left for the application, so no process is tied to a core.
     name: "tls-delay",
     title: "TLS receive, bulk, 8 connections, any core",
     server: "tls-discard",
@@ -192,7 +192,7 @@ export const scenarios = [
     bulk: true,
     metrics: [cpuPerMegabyte],
   },
-  // The same three with web streams, to be compared with those above.
+  // The same three with web streams, for comparison with those above.
   {
     name: "streams-receive",
     title: "TCP receive, bulk, 1 connection, web streams (for await)",

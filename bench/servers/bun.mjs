@@ -1,4 +1,4 @@
-// The servers, written with Bun's own sockets. Under Bun only.
+// The servers, written with Bun's own sockets. They run only under Bun.
 
 /* global Bun */
 
@@ -12,11 +12,11 @@ function listen(socket) {
 }
 
 /**
- * Bun's write() tells how much was taken; what is left is the caller's to keep until drain.
+ * Bun's write() returns how much it took. The caller has to keep the rest until drain.
  *
  * @param {any} socket
  * @param {Uint8Array} bytes
- * @returns {boolean} whether all of it was taken
+ * @returns {boolean} whether it took all bytes
  */
 function write(socket, bytes) {
   const written = socket.write(bytes);
@@ -33,7 +33,7 @@ function open(socket) {
 
 /**
  * @param {any} socket
- * @returns {boolean} whether nothing is left
+ * @returns {boolean} whether no bytes are left
  */
 function flush(socket) {
   const { rest } = socket.data;
@@ -42,7 +42,7 @@ function flush(socket) {
   return write(socket, rest);
 }
 
-/** @param {(socket: any, state: { isSending: boolean, address: string, port: number }) => void} burst sends for one turn */
+/** @param {(socket: any, state: { isSending: boolean, address: string, port: number }) => void} burst sends the datagrams of one turn */
 async function sender(burst) {
   const state = { isSending: false, address: "", port: 0 };
   const socket = await Bun.udpSocket({
@@ -124,7 +124,7 @@ await start({
       setImmediate(burst, socket, state);
     }),
 
-  // Each of a sendMany()'s datagrams needs memory of its own, or all of them would have the last one's number.
+  // Each datagram of a sendMany() needs memory of its own. Otherwise all of them would have the last one's number.
   "udp-send-many": () =>
     sender(function burst(socket, state) {
       if (!state.isSending) return;

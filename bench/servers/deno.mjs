@@ -1,11 +1,11 @@
-// The servers, written with Deno's own sockets. Under Deno only (--unstable-net for the datagrams).
+// The servers, written with Deno's own sockets. They run only under Deno (--unstable-net for the datagrams).
 
 /* global Deno */
 
 import { BEGIN, DATAGRAMS_PER_TICK, SENDS_PER_TICK, numbered, payload, secure, start } from "./shared.mjs";
 
 const hostname = "127.0.0.1";
-/** As much as the other APIs read at once. */
+/** Bytes of one read, as in the other APIs. */
 const READ = 64 * 1024;
 
 /** @param {(connection: any) => Promise<void>} serve */
@@ -13,9 +13,9 @@ function listen(serve) {
   const listener = secure ? Deno.listenTls({ hostname, port: 0, ...secure }) : Deno.listen({ hostname, port: 0 });
   (async () => {
     for await (const connection of listener) {
-      // TLS connections have no such method; their TCP has Nagle's algorithm off from the start.
+      // TLS connections have no such method. Nagle's algorithm is off for them from the start.
       connection.setNoDelay?.(true);
-      // The load generator just goes when it is done.
+      // The load generator ends without closing its connections.
       serve(connection).catch(() => {});
     }
   })();

@@ -1,4 +1,4 @@
-// The servers, written with node:net, node:tls and node:dgram. Under Node, Bun and Deno.
+// The servers, written with node:net, node:tls and node:dgram. They run under Node, Bun and Deno.
 
 import dgram from "node:dgram";
 import { once } from "node:events";
@@ -12,7 +12,7 @@ const host = "127.0.0.1";
 /** @param {(socket: net.Socket) => void} serve */
 async function listen(serve) {
   const connected = (/** @type {net.Socket} */ socket) => {
-    // The load generator just goes when it is done.
+    // The load generator ends without closing its connections.
     socket.on("error", () => {});
     serve(socket);
   };
@@ -46,7 +46,7 @@ function small(before, after) {
   });
 }
 
-/** @param {string} kind of what it passes on to */
+/** @param {string} kind of the server that it passes bytes on to */
 async function pipeTo(kind) {
   const port = await backend(kind);
   return listen((socket) => {

@@ -1,4 +1,4 @@
-// The servers, written with this package. Under Node, Bun and Deno.
+// The servers, written with this package. They run under Node, Bun and Deno.
 
 import { TCPServerSocket, UDPSocket, connect, relay } from "../../index.mjs";
 import { BEGIN, DATAGRAMS_PER_TICK, SENDS_PER_TICK, backend, endless, numbered, payload, secure, start } from "./shared.mjs";
@@ -9,18 +9,18 @@ const localAddress = "127.0.0.1";
 function listen(serve) {
   const server = new TCPServerSocket({ localAddress, secureTransport: secure ?? "off" });
   server.onconnect = ({ connectedSocket }) => {
-    // The load generator just goes when it is done.
+    // The load generator ends without closing its connections.
     connectedSocket.onerror = () => {};
     serve(connectedSocket);
   };
   return server.localPort;
 }
 
-/** @param {string} kind of what it passes on to */
+/** @param {string} kind of the server that it passes bytes on to */
 async function relayTo(kind) {
   const port = await backend(kind);
   return listen(async (socket) => {
-    // The load generator just goes when it is done: that is a loss.
+    // The load generator ends without closing its connections: that is a loss.
     await relay(socket, await connect(localAddress, port)).catch(() => {});
   });
 }

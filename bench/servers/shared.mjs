@@ -1,5 +1,5 @@
-// What the small servers have in common: how they are started and ended, and the figures of the sending ones, which are
-// the same for every API. Runs under Node, Bun and Deno.
+// The common part of the servers: how they start and end, and the figures of those that send, which are
+// the same for every API. It runs under Node, Bun and Deno.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -7,22 +7,22 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-/** The scenario, and the size of what is sent. */
+/** The kind of server, and the size of what it sends. */
 export const [kind, size] = [process.argv[2], Number(process.argv[3] ?? 0)];
 
 const { BENCH_CERTIFICATE: cert, BENCH_KEY: key } = process.env;
-/** For the kinds of server that begin with "tls-", which are otherwise those that begin with "tcp-". */
+/** For kinds of server that begin with "tls-". Otherwise they do the same as those that begin with "tcp-". */
 export const secure = kind?.startsWith("tls-") ? { cert, key } : null;
 
-/** Small messages sent in one turn of the event loop, then its next turn (or drain) is waited for. */
+/** How many small messages are sent in one turn of the event loop. Then the server waits for the next turn (or drain). */
 export const SENDS_PER_TICK = 1000;
-/** Datagrams sent in one turn: fewer, for a system that is given more than it holds drops them. */
+/** How many datagrams are sent in one turn: fewer, because the system drops those that it has no room for. */
 export const DATAGRAMS_PER_TICK = 128;
 
-/** What a sender of datagrams is told by its first byte: whoever says "b" gets them, until "s". */
+/** Commands for a sender of datagrams, by the first byte: the sender of "b" gets datagrams, until "s". */
 export const BEGIN = "b".charCodeAt(0);
 
-/** What is sent. */
+/** The bytes that are sent. */
 export const payload = new Uint8Array(size).fill("x".charCodeAt(0));
 const header = size >= 4 ? new DataView(payload.buffer) : null;
 let number = 0;
@@ -32,14 +32,14 @@ export function endless() {
   return new ReadableStream({ pull: (controller) => controller.enqueue(payload) }, { highWaterMark: 1 });
 }
 
-/** The payload with the next number in it: by it the receiver knows how many were sent, received or not. */
+/** The payload with the next number in it. By the number the receiver knows how many were sent, received or not. */
 export function numbered() {
   header.setUint32(0, (number = (number + 1) >>> 0));
   return payload;
 }
 
 /**
- * Starts the server of the scenario, tells its port, and ends when standard input does: with whoever started it.
+ * Starts the server of the scenario, and prints its port. It ends when standard input ends, that is with the process that started it.
  *
  * @param {Record<string, () => number | Promise<number>>} servers each returns its port
  */
@@ -54,10 +54,10 @@ export async function start(servers) {
   createInterface(process.stdin).on("line", (line) => answer(JSON.parse(line))).on("close", () => process.exit());
 }
 
-/** Timers of one millisecond, one after the other: when each came, and how long it took. @type {{ at: number, took: number }[]} */
+/** Timers of one millisecond, one after the other: when each fired, and how long it took. @type {{ at: number, took: number }[]} */
 const ticks = [];
 
-/** What `monitorEventLoopDelay()` does in Node; what Bun and Deno have under that name counts something else. */
+/** Does what `monitorEventLoopDelay()` does in Node. The functions of that name in Bun and Deno count something else. */
 function watchDelay() {
   let last = Date.now();
   let lastExact = performance.now();
@@ -74,19 +74,19 @@ function watchDelay() {
 function answer({ watch, from, to }) {
   if (watch) return watchDelay();
   const late = ticks.filter(({ at, took }) => at + took >= from && at < to).map(({ took }) => Math.max(0, took - 1));
-  // A time in which no timer came at all is one long delay, and is noted with the first that comes behind it.
+  // A time without any timer is one long delay. It is recorded with the first timer after it.
   const sorted = late.sort((a, b) => a - b);
   console.log(JSON.stringify({ delay: sorted[Math.floor(sorted.length * 0.99)] * 1e6 }));
 }
 
 /**
- * What a relay passes its bytes on to: a raw server of the load generator, in a process of its own, on the load's core.
+ * The server that a relay passes its bytes on to: a raw server of the load generator, in a process of its own, on the load's core.
  *
  * @param {string} ofKind
  */
 export async function backend(ofKind) {
   const loadgen = fileURLToPath(new URL("../loadgen/target/release/loadgen", import.meta.url));
-  // Where there is no taskset, nothing is pinned.
+  // Without taskset no process is pinned.
   const command = 'if command -v taskset >/dev/null && taskset --cpu-list 1 true 2>/dev/null; then exec taskset --cpu-list 1 "$@"; else exec "$@"; fi';
   const child = spawn("sh", ["-c", command, "sh", loadgen, "serve", ofKind], { stdio: ["pipe", "pipe", "inherit"] });
   const [line] = await once(createInterface(child.stdout), "line");

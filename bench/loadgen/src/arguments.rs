@@ -6,22 +6,22 @@ use std::time::Duration;
 pub struct Arguments {
     /// The server's port on 127.0.0.1.
     pub port: u16,
-    /// The server's process, whose CPU time is measured; this process itself where none is given.
+    /// The server's process, whose CPU time is measured; absent: this process itself.
     pub pid: i32,
-    /// Load before the measurement starts: engines compile, buffers grow.
+    /// Seconds of load before the measurement starts: engines compile, buffers grow.
     pub warm: Duration,
-    /// The measurement.
+    /// Seconds of the measurement.
     pub length: Duration,
     /// Connections at the same time.
     pub connections: usize,
     /// Bytes of a message.
     pub size: usize,
-    /// Messages on their way at the same time.
+    /// Messages under way at the same time.
     pub depth: usize,
 }
 
 impl Arguments {
-    /// Reads the words behind the subcommand.
+    /// Parses the words after the subcommand.
     pub fn parse(mut words: impl Iterator<Item = String>) -> io::Result<Self> {
         let mut arguments = Self {
             port: 0,
@@ -49,7 +49,7 @@ impl Arguments {
         Ok(arguments)
     }
 
-    /// Where the server is.
+    /// The server's address.
     pub fn address(&self) -> SocketAddrV4 {
         SocketAddrV4::new(Ipv4Addr::LOCALHOST, self.port)
     }

@@ -1,4 +1,4 @@
-//! recvmmsg and sendmmsg, with memory that is used again and again.
+//! recvmmsg and sendmmsg, with memory that is reused.
 
 use std::io;
 use std::mem::zeroed;
@@ -17,7 +17,7 @@ pub struct Batch {
 impl Batch {
     /// Room for `count` datagrams; each is `size` bytes when it is sent.
     pub fn new(count: usize, size: usize) -> Self {
-        // SAFETY: all three are plain C structures, of which zeros are a valid value.
+        // SAFETY: all three are plain C structures, and zeros are a valid value of them.
         let (name, piece, header) = unsafe { (zeroed(), zeroed(), zeroed()) };
         let mut batch = Self {
             size,
@@ -26,7 +26,7 @@ impl Batch {
             pieces: vec![piece; count],
             headers: vec![header; count],
         };
-        // The vectors never grow, so what points into them stays right wherever the batch itself is moved.
+        // The vectors never grow, so pointers into them stay valid when the batch itself moves.
         for (index, (piece, header)) in batch.pieces.iter_mut().zip(&mut batch.headers).enumerate() {
             piece.iov_base = batch.bytes[index * size..].as_mut_ptr().cast();
             header.msg_hdr.msg_iov = piece;
@@ -35,7 +35,7 @@ impl Batch {
         batch
     }
 
-    /// The datagram at `index`, to be filled.
+    /// The memory of the datagram at `index`, to fill it.
     pub fn datagram_mut(&mut self, index: usize) -> &mut [u8] {
         &mut self.bytes[index * self.size..][..self.size]
     }
@@ -45,7 +45,7 @@ impl Batch {
         &self.bytes[index * self.size..][..self.headers[index].msg_len as usize]
     }
 
-    /// Waits for the first datagram, then takes what else is there. With `named` it remembers who sent each.
+    /// Waits for the first datagram, then takes all others that are there. With `named` it keeps each one's sender.
     pub fn receive(&mut self, socket: &UdpSocket, named: bool) -> io::Result<usize> {
         for index in 0..self.headers.len() {
             self.pieces[index].iov_len = self.size;
@@ -58,7 +58,7 @@ impl Batch {
         usize::try_from(count).map_err(|_| io::Error::last_os_error())
     }
 
-    /// Sends `count` datagrams of the full size, to where the socket is connected or to an address.
+    /// Sends `count` datagrams of the full size, to the connected peer or to an address.
     pub fn send(&mut self, socket: &UdpSocket, count: usize, to: Option<SocketAddrV4>) -> io::Result<usize> {
         for index in 0..count {
             self.pieces[index].iov_len = self.size;
@@ -73,7 +73,7 @@ impl Batch {
         self.send_prepared(socket, 0, count)
     }
 
-    /// Sends the last `count` received datagrams back. What the system does not take is dropped, as UDP may.
+    /// Sends the last `count` received datagrams back. Datagrams that the system does not take are dropped, as UDP allows.
     pub fn send_back(&mut self, socket: &UdpSocket, count: usize) -> io::Result<()> {
         for index in 0..count {
             self.pieces[index].iov_len = self.headers[index].msg_len as usize;
@@ -94,7 +94,8 @@ impl Batch {
 
     fn send_prepared(&mut self, socket: &UdpSocket, first: usize, count: usize) -> io::Result<usize> {
         let headers = self.headers[first..first + count].as_mut_ptr();
-        // SAFETY: as in receive(); sending changes only the headers' lengths.
+        // SAFETY: every header points to its name and to a piece of `size` bytes, all owned by the batch; sending changes only the
+        // headers' lengths.
         let sent = unsafe { libc::sendmmsg(socket.as_raw_fd(), headers, count as libc::c_uint, 0) };
         usize::try_from(sent).map_err(|_| io::Error::last_os_error())
     }

@@ -6,12 +6,12 @@ use crate::arguments::Arguments;
 use crate::measure::{Measure, PATIENCE, Report};
 use crate::system::{EPOLLIN, Epoll, resident};
 
-/// Connections opened together by [`idle`]: fewer than any server's backlog, so that none waits for a second SYN.
+/// How many connections [`idle`] opens together: fewer than any server's backlog, so that none needs a second SYN.
 const OPENED_TOGETHER: usize = 64;
-/// What a server gets to come to rest before its memory is read.
+/// How long a server may take to come to rest before its memory is read.
 const SETTLING: Duration = Duration::from_millis(500);
 
-/// Connects, which on the loopback is done at once, and sends one byte.
+/// Connects, which succeeds at once on loopback, and sends one byte.
 fn open(arguments: &Arguments, epoll: &Epoll, token: usize) -> io::Result<TcpStream> {
     let mut stream = TcpStream::connect(arguments.address())?;
     stream.write_all(b"x")?;
@@ -20,8 +20,8 @@ fn open(arguments: &Arguments, epoll: &Epoll, token: usize) -> io::Result<TcpStr
     Ok(stream)
 }
 
-/// `connections` clients at a time: each connects, sends a byte, gets one and the end, ends too, and is followed by the next.
-/// The server ends first, so that no client's port is left waiting.
+/// `connections` clients at a time. Each connects, sends a byte, receives one and the end, and ends too. Then the next one follows.
+/// The server ends first, so that no client's port stays in TIME_WAIT.
 pub fn connect(arguments: &Arguments) -> io::Result<Report> {
     let mut epoll = Epoll::new()?;
     let mut clients =
@@ -49,12 +49,12 @@ pub fn connect(arguments: &Arguments) -> io::Result<Report> {
     }
 }
 
-/// Opens `connections` to an echo server, uses each once, and holds them all: what each costs the server in memory.
+/// Opens `connections` to an echo server, uses each once, and keeps all open. It measures the server's memory for each.
 pub fn idle(arguments: &Arguments) -> io::Result<Report> {
     let epoll = Epoll::new()?;
     let before = resident(arguments.pid)?;
     let mut held = Vec::with_capacity(arguments.connections);
-    // It opens at once, and closes when it is asked.
+    // The measured part opens at once, and closes when it is asked.
     let mut measure = Measure::begin(&Arguments { warm: Duration::ZERO, length: Duration::ZERO, ..*arguments });
     measure.tick(0)?;
     while held.len() < arguments.connections {

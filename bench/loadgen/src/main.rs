@@ -3,7 +3,7 @@
 //! `loadgen LOAD --port P --pid PID …` drives the server on 127.0.0.1:P, whose process is PID, and prints one JSON line.
 //! `loadgen serve KIND …` is a raw server: it prints `{"port":P}` and ends when its standard input does.
 //!
-//! It does not judge: what the figures mean is for `bench/run.mjs`.
+//! It only measures. `bench/run.mjs` interprets the figures.
 
 mod arguments;
 mod batch;
@@ -98,7 +98,7 @@ fn serve(kind: &str, arguments: &Arguments) -> std::io::Result<()> {
     }
 }
 
-/// A server whose starter is gone is to go too.
+/// Ends the server when the process that started it has ended.
 fn end_with_input() {
     std::thread::spawn(|| {
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
@@ -106,7 +106,7 @@ fn end_with_input() {
     });
 }
 
-/// Tells the starter where the server listens.
+/// Reports the server's port to the process that started it.
 pub fn announce(port: u16) {
     println!("{{\"port\":{port}}}");
 }

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 use crate::arguments::Arguments;
 use crate::system::{cpu_time, main_thread_time};
 
-/// How long a load may wait for its server before it looks at the clock again.
+/// How long a load may wait for its server before it checks the clock again.
 pub const PATIENCE: Option<Duration> = Some(Duration::from_millis(20));
 
-/// The measured part of a load: it opens when the warm-up is over, and closes by itself.
+/// The measured part of a load. It begins when the warm-up is over, and ends by itself.
 pub struct Measure {
     pid: i32,
     opens: Instant,
@@ -24,7 +24,7 @@ struct Window {
 }
 
 impl Measure {
-    /// The warm-up begins now.
+    /// Starts the warm-up.
     pub fn begin(arguments: &Arguments) -> Self {
         let Arguments { pid, warm, length, .. } = *arguments;
         Self { pid, opens: Instant::now() + warm, length, window: None }
@@ -35,7 +35,7 @@ impl Measure {
         self.window.is_some()
     }
 
-    /// To be called again and again with the units done so far. The report comes when the time is over.
+    /// Call it repeatedly with the number of units so far. It returns the report when the time is over.
     pub fn tick(&mut self, units: u64) -> io::Result<Option<Report>> {
         let now = Instant::now();
         let Some(window) = &self.window else {
@@ -61,21 +61,21 @@ impl Measure {
     }
 }
 
-/// What one measurement gave.
+/// The result of one measurement.
 pub struct Report {
     /// Messages, datagrams, connections or bytes.
     pub units: u64,
-    /// How long it took.
+    /// The duration in seconds.
     pub seconds: f64,
     /// The server's CPU time, in seconds.
     pub cpu: f64,
-    /// Of that, the share of its main thread, which is where its JavaScript runs.
+    /// The part of `cpu` that its main thread used, where its JavaScript runs.
     pub script: f64,
-    /// The load generator's share of its core: near 1, the server may have had less to do than it could.
+    /// The load generator's share of its core. Near 1, the server may have had spare time.
     pub busy: f64,
     /// Median and 99th percentile, in nanoseconds.
     pub latencies: Option<(u32, u32)>,
-    /// Resident bytes that a unit costs the server.
+    /// The server's resident bytes for each unit.
     pub memory: Option<f64>,
 }
 
@@ -88,7 +88,7 @@ impl Report {
         self
     }
 
-    /// One line.
+    /// The report as one line of JSON.
     pub fn to_json(&self) -> String {
         let Self { units, seconds, cpu, script, busy, .. } = self;
         let mut line = format!("{{\"units\":{units},\"seconds\":{seconds:.6},\"cpu\":{cpu:.9}");

@@ -1,4 +1,4 @@
-//! The raw servers over TCP: one thread, one epoll set, nothing else. What a runtime adds to their cost is its own.
+//! The raw servers over TCP: one thread, one epoll set, nothing else. All cost above theirs is a runtime's own.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -8,16 +8,16 @@ use crate::system::{EPOLLIN, EPOLLOUT, Epoll};
 
 /// The token of the listening socket; connections have their index.
 const LISTENER: usize = usize::MAX;
-/// One read takes at most this much.
+/// The most bytes of one read.
 const READ: usize = 256 * 1024;
 
-/// A connection, and what the system has not taken of its answer.
+/// A connection, and the part of its answer that the system has not taken yet.
 struct Peer {
     stream: TcpStream,
     unsent: Vec<u8>,
 }
 
-/// What a connection is to become after a step.
+/// The state of a connection after a step.
 enum Next {
     Stay,
     End,
@@ -49,7 +49,7 @@ fn serve(interest: i32, mut step: impl FnMut(&mut Peer, usize, i32, &Epoll) -> i
                     peers[token] = Some(Peer { stream, unsent: Vec::new() });
                 }
             } else if let Some(peer) = &mut peers[token]
-                // A connection that failed is over, as one that ended.
+                // A connection that failed is closed like one that ended.
                 && let Next::End = step(peer, token, readiness, &epoll).unwrap_or(Next::End)
             {
                 peers[token] = None;
@@ -59,7 +59,7 @@ fn serve(interest: i32, mut step: impl FnMut(&mut Peer, usize, i32, &Epoll) -> i
     }
 }
 
-/// Reads once; `None` where there is nothing.
+/// Reads once; `None` if there is nothing to read.
 fn read<'a>(stream: &mut TcpStream, buffer: &'a mut [u8]) -> io::Result<Option<&'a [u8]>> {
     match stream.read(buffer) {
         Ok(count) => Ok(Some(&buffer[..count])),
@@ -68,7 +68,7 @@ fn read<'a>(stream: &mut TcpStream, buffer: &'a mut [u8]) -> io::Result<Option<&
     }
 }
 
-/// Writes once. Returns how much the system took.
+/// Writes once. Returns how many bytes the system took.
 fn write(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
     match stream.write(bytes) {
         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),
@@ -76,7 +76,7 @@ fn write(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
     }
 }
 
-/// Sends back what comes. While an answer is stuck it reads no more of that connection.
+/// Sends received bytes back. While an answer waits for room it reads no more from that connection.
 pub fn echo() -> io::Result<()> {
     let mut buffer = vec![0; READ];
     serve(EPOLLIN, |peer, token, readiness, epoll| {
@@ -105,7 +105,7 @@ pub fn echo() -> io::Result<()> {
     })
 }
 
-/// Reads and forgets.
+/// Reads and discards.
 pub fn discard() -> io::Result<()> {
     let mut buffer = vec![0; READ];
     serve(EPOLLIN, |peer, _, _, _| match read(&mut peer.stream, &mut buffer)? {
@@ -114,7 +114,7 @@ pub fn discard() -> io::Result<()> {
     })
 }
 
-/// Writes `size` bytes at a time, as fast as the peer takes them.
+/// Writes `size` bytes at a time, as fast as the peer reads them.
 pub fn send(size: usize) -> io::Result<()> {
     let chunk = vec![b'x'; size];
     serve(EPOLLOUT, |peer, _, _, _| {
@@ -123,7 +123,7 @@ pub fn send(size: usize) -> io::Result<()> {
     })
 }
 
-/// One byte in, one byte out, and the end.
+/// Receives one byte, sends one byte, and ends.
 pub fn once() -> io::Result<()> {
     serve(EPOLLIN, |peer, _, _, _| {
         let mut byte = [0];

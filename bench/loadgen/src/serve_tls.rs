@@ -1,4 +1,4 @@
-//! The raw servers over TLS: one thread, one epoll set, rustls fed with whole records. What encryption itself costs.
+//! The raw servers over TLS: one thread, one epoll set, rustls with whole records as input. They show the cost of encryption itself.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -16,13 +16,13 @@ use crate::system::{EPOLLIN, EPOLLOUT, Epoll};
 
 /// The token of the listening socket; connections have their index.
 const LISTENER: usize = usize::MAX;
-/// One read takes at most this much; so much may wait to be written.
+/// The most bytes of one read, and the most bytes that may wait to be written.
 const PIECE: usize = 256 * 1024;
-/// What a record adds to what is in it, at most, and what is in it at most.
+/// The most bytes that a record adds to its contents, and the most bytes of its contents.
 const RECORD: usize = 16 * 1024;
 const OVERHEAD: usize = 64;
 
-/// What a server does with what comes, and when it may write.
+/// How a server handles received bytes, and what it does when it can write.
 pub enum Kind {
     Echo,
     Discard,
@@ -30,7 +30,7 @@ pub enum Kind {
     Send(usize),
 }
 
-/// A connection. `incoming` is what came and is not yet decrypted: less than a record, between two steps.
+/// A connection. `incoming` holds received bytes that are not yet decrypted: between two steps less than a record.
 struct Peer {
     stream: TcpStream,
     session: UnbufferedServerConnection,
@@ -40,7 +40,7 @@ struct Peer {
     is_over: bool,
 }
 
-/// The certificate and key that the benchmark hands over.
+/// The certificate and key that the benchmark passes.
 fn configuration() -> io::Result<Arc<ServerConfig>> {
     let variable = |name| std::env::var(name).map_err(|_| io::Error::other(format!("{name} is not set")));
     let (cert, key) = (variable("BENCH_CERTIFICATE")?, variable("BENCH_KEY")?);
@@ -54,7 +54,7 @@ fn configuration() -> io::Result<Arc<ServerConfig>> {
         .with_no_client_auth()
         .with_single_cert(chain.map_err(io::Error::other)?, key)
         .map_err(io::Error::other)?;
-    // As the package's server: the cheapest, whatever the client likes best.
+    // The cheapest cipher first, as in the package's server, whatever the client prefers.
     config.ignore_client_order = true;
     Ok(Arc::new(config))
 }
@@ -90,7 +90,7 @@ pub fn serve(kind: &Kind) -> io::Result<()> {
                     peers[token] = Some(peer);
                 }
             } else if let Some(peer) = &mut peers[token]
-                // A connection that failed is over, as one that ended.
+                // A connection that failed is closed like one that ended.
                 && !peer.step(kind, &mut buffer, &epoll, token).unwrap_or(false)
             {
                 peers[token] = None;
@@ -101,10 +101,10 @@ pub fn serve(kind: &Kind) -> io::Result<()> {
 }
 
 impl Peer {
-    /// Reads once, decrypts all of it, answers, writes. Whether the connection goes on.
+    /// Reads once, decrypts all of it, answers, writes. Returns whether the connection goes on.
     fn step(&mut self, kind: &Kind, buffer: &mut [u8], epoll: &Epoll, token: usize) -> io::Result<bool> {
         if self.outgoing.len() < PIECE {
-            // The piece of a record that is left from before, then what comes, in one run.
+            // The rest of a record from the last step, then the new bytes, in one run.
             let kept = self.incoming.len();
             buffer[..kept].copy_from_slice(&self.incoming);
             let count = match self.stream.read(&mut buffer[kept..]) {
@@ -132,7 +132,7 @@ impl Peer {
         Ok(!(self.is_over && self.outgoing.is_empty()))
     }
 
-    /// Runs the session until it wants more to read. Returns how much of `input` is done with.
+    /// Runs the session until it needs more input. Returns how many bytes of `input` it has consumed.
     fn advance(&mut self, kind: &Kind, input: &mut [u8]) -> io::Result<usize> {
         let mut used = 0;
         let mut answer = Vec::new();

@@ -7,10 +7,10 @@ use crate::announce;
 use crate::batch::Batch;
 use crate::udp::{BEGIN, STOP};
 
-/// Datagrams in one system call, as the package has it.
+/// Datagrams in one system call, as in the package.
 const RECEIVED: usize = 32;
 const SENT: usize = 64;
-/// No datagram of the benchmark is longer.
+/// The length of the benchmark's longest datagram.
 const LONGEST: usize = 2048;
 
 fn open() -> io::Result<UdpSocket> {
@@ -19,7 +19,7 @@ fn open() -> io::Result<UdpSocket> {
     Ok(socket)
 }
 
-/// Sends every datagram back to where it came from.
+/// Sends every datagram back to its sender.
 pub fn echo() -> io::Result<()> {
     let (socket, mut batch) = (open()?, Batch::new(RECEIVED, LONGEST));
     loop {
@@ -28,7 +28,7 @@ pub fn echo() -> io::Result<()> {
     }
 }
 
-/// Receives and forgets.
+/// Receives and discards.
 pub fn discard() -> io::Result<()> {
     let (socket, mut batch) = (open()?, Batch::new(RECEIVED, LONGEST));
     loop {
@@ -36,7 +36,7 @@ pub fn discard() -> io::Result<()> {
     }
 }
 
-/// Sends numbered datagrams to whoever said BEGIN, until STOP.
+/// Sends numbered datagrams to the peer that sent BEGIN, until STOP.
 pub fn send(size: usize) -> io::Result<()> {
     let (socket, mut batch) = (open()?, Batch::new(SENT, size));
     let mut number = 0_u32;

@@ -37,18 +37,18 @@ impl Epoll {
         self.control(libc::EPOLL_CTL_ADD, member, interest, token)
     }
 
-    /// Watches it for something else.
+    /// Changes what the descriptor is watched for.
     pub fn change(&self, member: &impl AsFd, interest: i32, token: usize) -> io::Result<()> {
         self.control(libc::EPOLL_CTL_MOD, member, interest, token)
     }
 
-    /// Waits at most `limit` (for good without one), then gives each ready member's token and what it is ready for.
+    /// Waits at most `limit` (`None`: without limit), then passes each ready member's token and readiness.
     pub fn wait(&mut self, limit: Option<Duration>) -> io::Result<impl Iterator<Item = (usize, i32)>> {
         let limit = limit.map_or(-1, |limit| limit.as_millis() as i32);
         let (set, first, room) = (self.set.as_raw_fd(), self.events.as_mut_ptr(), self.events.capacity());
-        // SAFETY: room for as many events as it is told; it says how many of them it has written.
+        // SAFETY: the vector has room for as many events as the call is given; the call returns how many it has written.
         match check(unsafe { libc::epoll_wait(set, first, room as i32, limit) }) {
-            // SAFETY: as above.
+            // SAFETY: epoll_wait has just written this many events.
             Ok(count) => unsafe { self.events.set_len(count as usize) },
             Err(error) if error.kind() == io::ErrorKind::Interrupted => self.events.clear(),
             Err(error) => return Err(error),
@@ -57,23 +57,23 @@ impl Epoll {
     }
 }
 
-/// A process's CPU time so far, user and system, all threads, also those that have ended: what utime + stime of
-/// /proc/PID/stat count, in nanoseconds instead of ticks of 10 ms.
+/// A process's CPU time so far, user and system, of all threads, also those that have ended. It is utime + stime of
+/// /proc/PID/stat, but in nanoseconds instead of ticks of 10 ms.
 pub fn cpu_time(pid: i32) -> io::Result<Duration> {
     let mut clock = 0;
-    // SAFETY: `clock` is written; the call answers with an error number.
+    // SAFETY: the call writes `clock`, and returns an error number.
     let error = unsafe { libc::clock_getcpuclockid(pid, &raw mut clock) };
     if error != 0 {
         return Err(io::Error::from_raw_os_error(error));
     }
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `time` is written.
+    // SAFETY: the call writes `time`.
     check(unsafe { libc::clock_gettime(clock, &raw mut time) })?;
     Ok(Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
 }
 
-/// A process's main thread's CPU time so far. Other processes' threads have no clock that can be asked, but the scheduler
-/// tells its account, in nanoseconds; where it does not, there are only utime and stime, in ticks.
+/// The CPU time so far of a process's main thread. No clock shows other processes' threads, but the scheduler
+/// reports their time in nanoseconds. Without that report only utime and stime are left, in ticks.
 pub fn main_thread_time(pid: i32) -> io::Result<Duration> {
     if let Ok(text) = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/schedstat"))
         && let Some(nanoseconds) = text.split(' ').next().and_then(|word| word.parse().ok())
@@ -81,7 +81,7 @@ pub fn main_thread_time(pid: i32) -> io::Result<Duration> {
         return Ok(Duration::from_nanos(nanoseconds));
     }
     let text = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/stat"))?;
-    // Behind the name, which may have blanks and brackets in it: the fields from the third on.
+    // The fields from the third on, after the name, which may contain blanks and brackets.
     let fields = text.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
     let ticks: u64 = fields.filter_map(|word| word.parse::<u64>().ok()).sum();
     // SAFETY: a plain query.
@@ -109,10 +109,10 @@ pub fn dropped(port: u16) -> io::Result<u64> {
     drops.ok_or_else(|| io::Error::other(format!("no UDP socket has port {port}")))
 }
 
-/// Asks for receive and send buffers of this size, past the system's limit where that is permitted.
+/// Requests receive and send buffers of this size, beyond the system's limit if that is permitted.
 pub fn enlarge_buffers(socket: &UdpSocket, bytes: i32) {
     for option in [libc::SO_RCVBUF, libc::SO_RCVBUFFORCE, libc::SO_SNDBUF, libc::SO_SNDBUFFORCE] {
-        // SAFETY: the option's value is an int. Refused: the buffer stays smaller, and the report's figures tell.
+        // SAFETY: the option's value is an int. If the call fails, the buffer stays smaller, and the report's figures show it.
         unsafe {
             libc::setsockopt(
                 socket.as_raw_fd(),
@@ -125,8 +125,8 @@ pub fn enlarge_buffers(socket: &UdpSocket, bytes: i32) {
     }
 }
 
-/// Sleeps end when they should, not up to 50 us later.
+/// Makes sleeps end on time, not up to 50 us later.
 pub fn sleep_exactly() {
-    // SAFETY: sets the calling thread's timer slack, in nanoseconds.
+    // SAFETY: the call sets the calling thread's timer slack, in nanoseconds.
     unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1_u64) };
 }

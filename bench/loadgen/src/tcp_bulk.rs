@@ -5,7 +5,7 @@ use crate::arguments::Arguments;
 use crate::measure::{Measure, PATIENCE, Report};
 use crate::system::{EPOLLIN, EPOLLOUT, Epoll};
 
-/// What is written or read at once: larger calls gain nothing, smaller ones would make the load generator the slower end.
+/// Bytes of one read or write. Larger calls gain nothing. Smaller ones would make the load generator the slower end.
 const PIECE: usize = 256 * 1024;
 
 fn open(arguments: &Arguments, epoll: &Epoll, interest: i32) -> io::Result<Vec<TcpStream>> {
@@ -19,13 +19,13 @@ fn open(arguments: &Arguments, epoll: &Epoll, interest: i32) -> io::Result<Vec<T
         .collect()
 }
 
-/// Writes on every connection, as fast as the server takes it.
+/// Writes on every connection, as fast as the server reads.
 pub fn upload(arguments: &Arguments) -> io::Result<Report> {
     let pattern = vec![b'x'; PIECE];
     pump(arguments, EPOLLOUT, |mut stream| stream.write(&pattern))
 }
 
-/// Reads on every connection, as fast as the server gives it.
+/// Reads on every connection, as fast as the server writes.
 pub fn download(arguments: &Arguments) -> io::Result<Report> {
     let mut buffer = vec![0; PIECE];
     pump(arguments, EPOLLIN, |mut stream| stream.read(&mut buffer))

@@ -5,7 +5,7 @@ use crate::arguments::Arguments;
 use crate::measure::{Measure, PATIENCE, Report};
 use crate::system::{EPOLLIN, EPOLLOUT, Epoll};
 
-/// One connection: what it still has to send, and how much of the message that is coming back it has.
+/// One connection: how much it still has to send, and how much of the returning message it has received.
 pub struct Echoing {
     stream: TcpStream,
     unsent: usize,
@@ -22,7 +22,7 @@ impl Echoing {
         Ok(Self { stream, unsent: 0, received: 0, watches_writes: false })
     }
 
-    /// Sends what it can, and watches for room where something is left.
+    /// Sends as much as it can, and watches for room if bytes are left.
     fn write(&mut self, pattern: &[u8], epoll: &Epoll, token: usize) -> io::Result<()> {
         while self.unsent > 0 {
             match (&self.stream).write(&pattern[..self.unsent.min(pattern.len())]) {
@@ -55,7 +55,7 @@ impl Echoing {
     }
 }
 
-/// Each connection has `depth` messages on their way: one that came back is followed by the next.
+/// Each connection keeps `depth` messages under way: when one returns, it sends the next.
 pub fn echo(arguments: &Arguments) -> io::Result<Report> {
     let Arguments { size, depth, .. } = *arguments;
     let mut epoll = Epoll::new()?;

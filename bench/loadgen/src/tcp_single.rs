@@ -6,7 +6,7 @@ use crate::arguments::Arguments;
 use crate::measure::{Measure, Report};
 use crate::system::sleep_exactly;
 
-/// Messages a second of [`sparse`].
+/// How many messages [`sparse`] sends in a second.
 const SPARSE_RATE: u32 = 1000;
 
 fn open(arguments: &Arguments) -> io::Result<TcpStream> {
@@ -16,7 +16,7 @@ fn open(arguments: &Arguments) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Sends one message and spins until all of it is back: what the server takes, without this process's waking up.
+/// Sends one message and spins until all of it has returned. So the time of this process's wake-up does not count.
 fn exchange(mut stream: &TcpStream, message: &[u8], buffer: &mut [u8]) -> io::Result<Duration> {
     let start = Instant::now();
     stream.write_all(message)?;
@@ -32,12 +32,12 @@ fn exchange(mut stream: &TcpStream, message: &[u8], buffer: &mut [u8]) -> io::Re
     Ok(start.elapsed())
 }
 
-/// One message at a time, the next as soon as the last is back.
+/// One message at a time, the next as soon as the last has returned.
 pub fn round_trip(arguments: &Arguments) -> io::Result<Report> {
     run(arguments, |_| {})
 }
 
-/// A message a millisecond, whatever the last one took.
+/// One message in each millisecond, however long the last one took.
 pub fn sparse(arguments: &Arguments) -> io::Result<Report> {
     sleep_exactly();
     let start = Instant::now();

@@ -1,4 +1,4 @@
-//! The loads over TLS: the same as the plain ones, with rustls at this end.
+//! The loads over TLS. They do the same as the plain ones, with rustls at this end.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -14,10 +14,10 @@ use crate::arguments::Arguments;
 use crate::measure::{Measure, PATIENCE, Report};
 use crate::system::{EPOLLIN, EPOLLOUT, Epoll};
 
-/// What is read at once, and what is handed over to be encrypted at once.
+/// Bytes of one read, and bytes that are encrypted at once.
 const PIECE: usize = 256 * 1024;
 
-/// Checks signatures, as every client must, but not who has made the certificate: each server under test has its own.
+/// Checks signatures, as every client must, but not the issuer of the certificate, because each server has its own.
 #[derive(Debug)]
 struct AnyCertificate(Arc<CryptoProvider>);
 
@@ -56,7 +56,7 @@ impl ServerCertVerifier for AnyCertificate {
     }
 }
 
-/// Every handshake is a full one.
+/// A configuration without resumption: every handshake is a full one.
 fn configuration() -> Arc<ClientConfig> {
     let provider = Arc::new(ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider.clone())
@@ -69,7 +69,7 @@ fn configuration() -> Arc<ClientConfig> {
     Arc::new(config)
 }
 
-/// A connection, its handshake under way.
+/// A connection whose handshake is under way.
 struct Secure {
     stream: TcpStream,
     session: ClientConnection,
@@ -85,7 +85,7 @@ impl Secure {
         Ok(Self { stream, session })
     }
 
-    /// One whose handshake is done, watched in the set.
+    /// A connection whose handshake is done, watched in the set.
     fn open(
         arguments: &Arguments,
         config: &Arc<ClientConfig>,
@@ -102,7 +102,7 @@ impl Secure {
         Ok(secure)
     }
 
-    /// Reads once, and decrypts all of it. Gives the bytes that came, or None at the end.
+    /// Reads once, and decrypts all of it. Returns the number of bytes, or None at the end.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         let count = match self.stream.read(buffer) {
             Ok(0) => return Ok(None),
@@ -132,7 +132,7 @@ impl Secure {
         Ok(Some(bytes))
     }
 
-    /// Writes what is encrypted. Whether nothing is left.
+    /// Writes encrypted bytes. Returns whether none are left.
     fn flush(&mut self) -> io::Result<bool> {
         while self.session.wants_write() {
             match self.session.write_tls(&mut self.stream) {
@@ -154,7 +154,7 @@ fn open_all(arguments: &Arguments, epoll: &Epoll, interest: i32) -> io::Result<V
     (0..arguments.connections).map(|token| Secure::open(arguments, &config, epoll, interest, token)).collect()
 }
 
-/// Writes on every connection, as fast as the server takes it.
+/// Writes on every connection, as fast as the server reads.
 pub fn upload(arguments: &Arguments) -> io::Result<Report> {
     let pattern = vec![b'x'; PIECE];
     pump(arguments, EPOLLOUT, |secure| {
@@ -167,7 +167,7 @@ pub fn upload(arguments: &Arguments) -> io::Result<Report> {
     })
 }
 
-/// Reads on every connection, as fast as the server gives it.
+/// Reads on every connection, as fast as the server writes.
 pub fn download(arguments: &Arguments) -> io::Result<Report> {
     let mut buffer = vec![0; PIECE];
     pump(arguments, EPOLLIN, |secure| secure.read(&mut buffer)?.ok_or_else(has_ended))
@@ -192,7 +192,7 @@ fn pump(
     }
 }
 
-/// Each connection has `depth` messages on their way: one that came back is followed by the next.
+/// Each connection keeps `depth` messages under way: when one returns, it sends the next.
 pub fn echo(arguments: &Arguments) -> io::Result<Report> {
     let Arguments { size, depth, .. } = *arguments;
     let mut epoll = Epoll::new()?;
@@ -220,7 +220,7 @@ pub fn echo(arguments: &Arguments) -> io::Result<Report> {
                 secure.session.writer().write_all(&pattern[..messages * size])?;
             }
             let interest = if secure.flush()? { EPOLLIN } else { EPOLLIN | EPOLLOUT };
-            // What a connection waits for changes only where its buffers are full.
+            // The awaited readiness changes only if the connection's buffers are full.
             if interest & EPOLLOUT != 0 || readiness & EPOLLOUT != 0 {
                 epoll.change(&secure.stream, interest, token)?;
             }
@@ -231,8 +231,8 @@ pub fn echo(arguments: &Arguments) -> io::Result<Report> {
     }
 }
 
-/// `connections` clients at a time: each connects, shakes hands in full, sends a byte, gets one and the end, ends too, and is
-/// followed by the next.
+/// `connections` clients at a time. Each connects, makes a full handshake, sends a byte, receives one and the end, and ends too. Then
+/// the next one follows.
 pub fn handshakes(arguments: &Arguments) -> io::Result<Report> {
     let config = configuration();
     let mut epoll = Epoll::new()?;
@@ -240,7 +240,7 @@ pub fn handshakes(arguments: &Arguments) -> io::Result<Report> {
         let mut secure = Secure::connect(arguments, &config)?;
         secure.stream.set_nonblocking(true)?;
         epoll.add(&secure.stream, EPOLLIN, token)?;
-        // It is kept until the handshake is done.
+        // The byte is kept until the handshake is done.
         secure.session.writer().write_all(b"x")?;
         secure.flush()?;
         Ok::<_, io::Error>(secure)

@@ -9,14 +9,14 @@ use crate::system::{dropped, enlarge_buffers, sleep_exactly};
 
 /// Datagrams in one system call.
 const BATCH: usize = 64;
-/// Socket buffers: as much as a server sends while this process is not on its core.
+/// Bytes of a socket buffer: as much as a server sends while this process does not run.
 const BUFFERS: i32 = 8 << 20;
 
-/// How long [`sink`] looks away, and how long it puts up with silence.
+/// How long [`sink`] sleeps between two reads, and how long it waits for silence.
 const NAP: Duration = Duration::from_micros(200);
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// What a server of the kind udp-send is told: begin to send to whoever says so, and stop.
+/// The two commands for a server of the kind udp-send: begin to send to the sender of the command, and stop.
 pub const BEGIN: u8 = b'b';
 pub const STOP: u8 = b's';
 
@@ -28,7 +28,7 @@ fn open(arguments: &Arguments) -> io::Result<UdpSocket> {
     Ok(socket)
 }
 
-/// Keeps `depth` datagrams on their way to an echo server and back.
+/// Keeps `depth` datagrams under way to an echo server and back.
 pub fn echo(arguments: &Arguments) -> io::Result<Report> {
     let socket = open(arguments)?;
     let mut batch = Batch::new(arguments.depth, arguments.size);
@@ -41,21 +41,21 @@ pub fn echo(arguments: &Arguments) -> io::Result<Report> {
                 done += count as u64;
                 batch.send(&socket, count, None)?;
             }
-            // Lost: all of them are on no way any more.
+            // All of them are lost: none is under way any more.
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 batch.send(&socket, arguments.depth, None)?;
             }
             Err(error) => return Err(error),
         }
         if let Some(report) = measure.tick(done)? {
-            // What is still on its way is waited for, or the server would hear that nobody is here.
+            // Wait for datagrams under way. Otherwise the server would get an error, because this port is closed.
             while batch.receive(&socket, false).is_ok() {}
             return Ok(report);
         }
     }
 }
 
-/// Sends without a pause. A unit is a datagram that the server has taken: one that its socket's buffer could hold.
+/// Sends without a pause. A unit is a datagram that the server has received, because its socket's buffer had room.
 pub fn flood(arguments: &Arguments) -> io::Result<Report> {
     let socket = open(arguments)?;
     let mut batch = Batch::new(BATCH, arguments.size);
@@ -73,8 +73,8 @@ pub fn flood(arguments: &Arguments) -> io::Result<Report> {
     }
 }
 
-/// Receives what a server of the kind udp-send sends. Each datagram begins with its number, so a unit is one that was
-/// sent, received or not. It naps instead of waiting on the socket: waking it up would be at the sender's expense.
+/// Receives from a server of the kind udp-send. Each datagram begins with its number, so a unit is one that was
+/// sent, received or not. This load sleeps instead of waiting on the socket, because waking it would cost the sender time.
 pub fn sink(arguments: &Arguments) -> io::Result<Report> {
     let socket = open(arguments)?;
     let mut batch = Batch::new(BATCH, arguments.size);
@@ -100,7 +100,7 @@ pub fn sink(arguments: &Arguments) -> io::Result<Report> {
         }
     };
     socket.set_nonblocking(false)?;
-    // Until it is quiet: the next server's turn is not to be disturbed.
+    // Wait for silence, so that late datagrams do not disturb the next server.
     socket.send(&[STOP])?;
     while batch.receive(&socket, false).is_ok() {}
     Ok(report)
