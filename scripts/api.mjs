@@ -1,7 +1,7 @@
 // Writes docs/api.md, the whole API on one page, from index.d.ts and its comments, so that it cannot drift.
 //
 //   node scripts/api.mjs            writes it
-//   node scripts/api.mjs --check    fails where it is not what index.d.ts makes of it
+//   node scripts/api.mjs --check    fails if the page differs from index.d.ts
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -11,17 +11,17 @@ import { root } from "./build.mjs";
 const SOURCE = "index.d.ts";
 const PAGE = "docs/api.md";
 
-/** What a class has from EventTarget is not listed for each. */
+/** Members from EventTarget, which are not listed for each class. */
 const INHERITED = new Set(["addEventListener", "removeEventListener"]);
 
 /** @typedef {{ name: string, kind: string, extendsWhat: string, signature: string, comment: Comment, members: Member[], section: string }} Declaration */
 /** @typedef {{ name: string, signature: string, comment: Comment, type: string, isMethod: boolean }} Member */
 /** @typedef {{ text: string[], tags: { tag: string, text: string[] }[], run: string }} Comment */
 
-/** What CI does with signatures (scripts/docs/blocks.mjs). */
+/** The beginning of a signature's block: CI's step compiles it (scripts/docs/blocks.mjs). */
 const SIGNATURE = '<!-- run: by .ci/run\'s step "types" -->\n```ts\n';
 
-/** A comment's lines, without its stars, as text and tags. @param {string[]} lines @param {string} run how its example runs @returns {Comment} */
+/** Splits a comment's lines, without its stars, into text and tags. @param {string[]} lines @param {string} run how its example runs @returns {Comment} */
 function readComment(lines, run) {
   const bare = lines
     .join("\n")
@@ -43,18 +43,18 @@ function readComment(lines, run) {
   return comment;
 }
 
-/** Lines as one piece of text. @param {string[]} lines */
+/** Joins lines to one piece of text. @param {string[]} lines */
 const joined = (lines) => lines.map((line) => line.trim()).filter((line) => line !== "").join(" ");
 
 /** @param {string} text */
 const linked = (text) => text.replaceAll(/\{@link (\w+)\}/g, "`$1`");
 
-/** Prose as Markdown: what stands on lines of its own, stays so. @param {string[]} lines */
+/** Prose as Markdown. Line breaks stay. @param {string[]} lines */
 function prose(lines) {
   return linked(lines.join("\n").trim());
 }
 
-/** Text for one cell of a table. @param {string[]} lines */
+/** Joins lines to the text of one table cell. @param {string[]} lines */
 const cell = (lines) => linked(joined(lines)).replaceAll("|", "\\|");
 
 /** A declaration's own lines end where its brackets are closed and a `;` or `{` stands. @param {string[]} lines @param {number} start */
@@ -73,7 +73,7 @@ function declarationEnd(lines, start) {
 /** @param {string} signature */
 const flat = (signature) => signature.replaceAll(/\s+/g, " ").replaceAll("( ", "(").replaceAll(/,? \)/g, ")").trim();
 
-/** What a line of its own above a comment says about running the example in it; else nothing. @param {string} line */
+/** Reads a line above a comment that says how to run the comment's example; empty if it is another line. @param {string} line */
 const runOf = (line) => /^\/\/ (run: .*)$/.exec(line)?.[1] ?? "";
 
 /** @param {string[]} lines @param {number} offset @returns {Member[]} */
@@ -108,7 +108,7 @@ function readMembers(lines, offset) {
   return members;
 }
 
-/** What the `on…` attributes say already. @param {string} name */
+/** Whether the `on…` attributes document this already. @param {string} name */
 const isEventMap = (name) => name.endsWith("EventMap");
 
 /** @param {string} source */
@@ -195,7 +195,7 @@ function table(heading, members, label) {
 /** @param {Member} member */
 const typed = ({ name, type }) => `\`${name}\`: \`${type.replace(/ \| undefined$/, "").replaceAll("|", "\\|")}\``;
 
-/** An on… attribute as the event that it is for. @param {Member} member @returns {Member} */
+/** Turns an on… attribute into its event. @param {Member} member @returns {Member} */
 function eventOf(member) {
   const type = member.name.slice("on".length);
   const text = joined(member.comment.text).replace(`\`${type}\`: `, "");
@@ -225,7 +225,7 @@ function classPage({ name, comment, members }) {
 
 /** @param {Declaration} declaration @param {number} index @param {Declaration[]} all */
 function otherPage({ name, kind, extendsWhat, signature, comment, members }, index, all) {
-  // Overloads stand under one heading.
+  // Overloads share one heading.
   const heading = all[index - 1]?.name === name ? "" : `## ${name}()`;
   if (kind === "function") return [heading, `${SIGNATURE}${signature}\n\`\`\``, ...described(comment)];
   if (kind === "type") return [`### ${name}`, ...described(comment), `${SIGNATURE}${signature}\n\`\`\``];
@@ -257,7 +257,7 @@ function page(source) {
 
 const declared = readFileSync(path.join(root, SOURCE), "utf8");
 const made = page(declared);
-// CI runs the page's examples: none may be lost on the way.
+// CI runs the page's examples, so none may be missing.
 const lost = declared.split(/^\s*\* @example\b/m).length - made.split(/^```ts\n(?!(?:type|function) )/m).length;
 if (lost !== 0) throw new Error(`${SOURCE}: ${lost} examples are where ${PAGE} shows none`);
 const file = path.join(root, PAGE);

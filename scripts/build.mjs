@@ -1,12 +1,12 @@
-// Builds the native half with cargo and puts it where lib/native.js looks first: tcp-udp-sockets.<platform>.node in the
+// Builds the native half with cargo, and puts it where lib/native.js looks first: tcp-udp-sockets.<platform>.node in the
 // repository's root.
 //
 //   node scripts/build.mjs                    release
 //   node scripts/build.mjs --debug            unoptimised, with assertions
-//   node scripts/build.mjs --to FILE          elsewhere: NAPI_RS_NATIVE_LIBRARY_PATH then names it
-//   node scripts/build.mjs --test-hooks       for tests alone: unoptimised, and it can be made to panic; to target/test-hooks.node
+//   node scripts/build.mjs --to FILE          puts it elsewhere; NAPI_RS_NATIVE_LIBRARY_PATH can name it
+//   node scripts/build.mjs --test-hooks       only for tests: unoptimised, with hooks that panic; to target/test-hooks.node
 //   node scripts/build.mjs --target TRIPLE    for another system
-//   node scripts/build.mjs --zig …            linked by zig (cargo-zigbuild), which has every Linux C library
+//   node scripts/build.mjs --zig …            links with zig (cargo-zigbuild), which has every Linux C library
 //   node scripts/build.mjs … -- ARGUMENTS     further arguments for cargo
 
 import { copyFileSync, mkdirSync, readdirSync, realpathSync, renameSync, statSync } from "node:fs";
@@ -19,13 +19,13 @@ import { requireTools } from "./tools.mjs";
 /** The repository's root. */
 export const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 
-/** Where the build for tests goes: nothing but a test's own variable leads there. */
+/** Where the build for tests goes. Only a test's own variable names it. */
 const TEST_HOOKS = path.join(root, "target", "test-hooks.node");
 
-/** What the Rust half is made of. */
+/** The sources of the Rust half. */
 const SOURCES = ["Cargo.toml", "Cargo.lock", "build.rs", ".cargo", "src"];
 
-/** Rust's names for the systems that npm/ has a package for. */
+/** Rust's names for the platforms that npm/ has a package for. */
 export const TRIPLES = {
   "darwin-arm64": "aarch64-apple-darwin",
   "darwin-x64": "x86_64-apple-darwin",
@@ -38,7 +38,7 @@ export const TRIPLES = {
 };
 
 /**
- * Builds, and throws where that fails.
+ * Builds. Throws if that fails.
  *
  * @param {string[]} args as on the command line
  */
@@ -55,7 +55,7 @@ export async function build(args) {
   if (hooks) cargoArgs.push("--features", "test-hooks");
   const made = await cargo(root, [...cargoArgs, ...forCargo], { optimised: !debug });
   const file = option(own, "--to") ?? (hooks ? TEST_HOOKS : binary(triple ? platformOf(triple) : undefined));
-  // A process that has the old file mapped must not see it change: the new one takes its name.
+  // A process may have mapped the old file, which must not change: the new file replaces it by name.
   const fresh = `${file}.${process.pid}.new`;
   mkdirSync(path.dirname(file), { recursive: true });
   copyFileSync(made, fresh);
@@ -63,12 +63,12 @@ export async function build(args) {
   console.log(`${path.relative(process.cwd(), file)}: ${statSync(file).size} bytes`);
 }
 
-/** The word behind this one. */
+/** The argument after this one. */
 function option(words, name) {
   return words.includes(name) ? words[words.indexOf(name) + 1] : undefined;
 }
 
-/** Whether this machine's binary is there and newer than what it is made of. */
+/** Whether this machine's binary exists and is newer than its sources. */
 export function isBuilt() {
   const built = modified(binary());
   return SOURCES.every((source) => newest(path.join(root, source)) <= built);
@@ -87,7 +87,7 @@ function thisPlatform() {
   return `linux-${arch}-${isMusl() ? "musl" : "gnu"}`;
 }
 
-/** Whether Node itself runs on musl: only glibc tells its version. */
+/** Whether Node itself runs on musl: only glibc reports its version. */
 function isMusl() {
   process.report.excludeNetwork = true; // its look-ups can take minutes
   return !process.report.getReport().header.glibcVersionRuntime;
@@ -101,12 +101,12 @@ function platformOf(triple) {
   return found[0];
 }
 
-/** When a file was last changed; 0 where there is none. */
+/** When a file was last changed; 0 if it does not exist. */
 function modified(file) {
   return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
-/** When anything at or below a path was last changed. */
+/** When a file at or below a path was last changed. */
 function newest(file) {
   if (!statSync(file, { throwIfNoEntry: false })?.isDirectory()) return modified(file);
   return Math.max(0, ...readdirSync(file).map((name) => newest(path.join(file, name))));

@@ -1,4 +1,4 @@
-// Bundles the package, as it is published, in each of the ways that docs/runtimes.md describes, and runs what comes out.
+// Bundles the package, as it is published, in each way that docs/runtimes.md describes, and runs the result.
 //
 //   npm run dist && node scripts/bundlers.mjs [NAME…]     names: esbuild rollup webpack vite sea bun
 //
@@ -15,7 +15,7 @@ const cache = process.env.TCP_UDP_SOCKETS_CI_CACHE ?? path.join(os.homedir(), ".
 const native = path.basename(binary());
 const [, target] = native.split(".");
 
-/** The program that is bundled: an echo, to see that the binary is not only found. */
+/** The program that is bundled: an echo, which shows that the binary also works. */
 const ECHO = `
 const { TCPServerSocket, TCPSocket } = sockets;
 const server = new TCPServerSocket({ localAddress: "127.0.0.1" });
@@ -31,9 +31,9 @@ socket.onmessage = ({ data }) => {
 };
 `;
 
-/** How each is done. A way gets its folder, with the package installed, and returns the command that runs the result. */
+/** The ways. Each gets a folder with the package installed, and returns the command that runs the result. */
 const WAYS = {
-  /** CommonJS, the platform's package left where it is. */
+  /** CommonJS; the platform's package stays where it is. */
   esbuild: { tools: ["esbuild@^0.28"], ways: [esbuildExternal, esbuildCopied] },
   rollup: { tools: ["rollup@^4", "@rollup/plugin-commonjs@^29", "@rollup/plugin-node-resolve@^16"], ways: [rollupExternal] },
   webpack: { tools: ["webpack@^5", "webpack-cli@^6"], ways: [webpackExternal] },
@@ -77,20 +77,20 @@ function viteServer(folder, tool) {
   return [process.execPath, [path.join("out", made)]];
 }
 
-/** A single executable whose binary is an asset of it. */
+/** A single executable with the binary as an asset. */
 function seaAsset(folder, tool) {
   makeExecutable(folder, tool, { [native]: path.join("node_modules", "@tcp-udp-sockets", target, native) });
   return [path.join(folder, "program"), []];
 }
 
-/** One whose binary lies beside it. */
+/** A single executable with the binary beside it. */
 function seaBeside(folder, tool) {
   makeExecutable(folder, tool, {});
   copyFileSync(binary(), path.join(folder, native));
   return [path.join(folder, "program"), []];
 }
 
-/** One that is told where the binary is. */
+/** A single executable that finds the binary by an environment variable. */
 function seaForced(folder, tool) {
   makeExecutable(folder, tool, {});
   copyFileSync(binary(), path.join(folder, "elsewhere.node"));
@@ -127,7 +127,7 @@ function run(program, args, cwd, env = {}) {
   return result.stdout;
 }
 
-/** Installs a way's tools once. Returns what finds a program of theirs. */
+/** Installs a way's tools once. Returns a function that finds their programs. */
 function toolsOf(name, packages) {
   const folder = path.join(cache, `bundler-${name}`);
   if (packages.length > 0 && !existsSync(path.join(folder, "node_modules"))) {
@@ -138,7 +138,7 @@ function toolsOf(name, packages) {
   return (program) => path.join(folder, "node_modules", ".bin", program);
 }
 
-/** A folder with the program and the package installed as npm would, from dist/. */
+/** Makes a folder with the program and the package, installed from dist/ as npm would. */
 function project() {
   const folder = mkdtempSync(path.join(os.tmpdir(), "bundled-"));
   const modules = path.join(folder, "node_modules");

@@ -1,5 +1,5 @@
-// Runs a build of cargo's and says meanwhile how far it is: cargo itself says when a crate begins, and nothing more for as long as the
-// largest take.
+// Runs a cargo build, and prints meanwhile how far it is. cargo itself only prints when a crate begins, and the largest crates take
+// long.
 
 import { spawn } from "node:child_process";
 import os from "node:os";
@@ -10,29 +10,29 @@ import { stripVTControlCharacters } from "node:util";
 import { about, startProgress } from "./progress.mjs";
 
 /**
- * Seconds of processor time that the larger crates took in an optimised build where it was measured, with their build scripts: by
- * RUSTC_WRAPPER and the shell's `times`. All together took 81 s.
+ * Seconds of processor time that the larger crates took in a measured, optimised build, with their build scripts. The measurement used
+ * RUSTC_WRAPPER and the shell's `times`. All crates together took 81 s.
  */
 const COST = {
   rustls: 16, "tcp-udp-sockets": 14, napi: 10, ring: 10, tokio: 7, syn: 4, "futures-util": 3, "rustls-webpki": 2.5, "napi-derive-backend": 2,
 };
-/** And what each of the others took on average. */
+/** The average of each other crate, in seconds. */
 const COST_OF_OTHERS = 0.3;
 
-/** The crate that is compiled last: nothing else can be done meanwhile. */
+/** The crate that is compiled last, alone. */
 const LAST = "tcp-udp-sockets";
 
-/** Crates wait for one another: more processors than this do not make it faster. */
+/** Crates wait for each other: more processors than this do not help. */
 const PARALLEL = Math.min(os.availableParallelism(), 3);
 
-/** What cargo does, as opposed to what the compiler says: a verb in the first twelve columns. */
+/** A message of cargo, not of the compiler: a verb in the first twelve columns. */
 const STATUS = /^ *([A-Z][a-z]+)(?<=^.{12}) (.*)$/;
 
 /**
  * @param {string} root where Cargo.toml is
- * @param {string[]} args cargo's
- * @param {{ optimised: boolean }} how `optimised: false`: how long it takes is not known
- * @returns {Promise<string>} the dynamic library that it has made
+ * @param {string[]} args the arguments for cargo
+ * @param {{ optimised: boolean }} how `optimised: false`: its duration is not known
+ * @returns {Promise<string>} the path of the dynamic library
  */
 export async function cargo(root, args, { optimised }) {
   const build = new Build(optimised);
@@ -72,25 +72,25 @@ export async function cargo(root, args, { optimised }) {
   }
 }
 
-/** How far a build is, from what cargo says of it. */
+/** How far a build is, by cargo's messages. */
 class Build {
-  /** The dynamic library, once it is made. @type {string | undefined} */
+  /** The dynamic library's path, once it exists. @type {string | undefined} */
   library;
   /** Whether anything has to be compiled. */
   begun = false;
 
-  /** Names and versions, `ring@0.17.14`, of crates that are compiled, and of those that have begun and are not. */
+  /** Names and versions (`ring@0.17.14`) of compiled crates, and of crates that have begun and are not finished. */
   #done = new Set();
   #compiling = new Set();
-  /** Those that an earlier build has left. */
+  /** Crates that an earlier build has compiled. */
   #fresh = new Set();
-  /** All that the addon is made of; undefined until cargo has listed them. @type {string[] | undefined} */
+  /** All crates of the addon; undefined until cargo has listed them. @type {string[] | undefined} */
   #all;
-  /** How many had to be fetched. */
+  /** How many crates were downloaded. */
   #downloaded = 0;
-  /** What cargo did last. */
+  /** cargo's last action. */
   #verb = "";
-  /** When the last crate was done, in seconds since the start. */
+  /** When the last crate was finished, in seconds since the start. */
   #doneAt = 0;
   #optimised;
 
@@ -99,31 +99,31 @@ class Build {
     this.#optimised = optimised;
   }
 
-  /** The line with which compiling begins. */
+  /** The first line of a compilation. */
   begin() {
     this.begun = true;
     return this.#optimised ? "compiling the native half" : "compiling the native half, unoptimised";
   }
 
-  /** @param {string[] | undefined} crates all that there are */
+  /** @param {string[] | undefined} crates all crates of the addon */
   expect(crates) {
     this.#all = crates;
   }
 
-  /** A word of cargo's: `Compiling`, `ring v0.17.14`. */
+  /** Handles a message of cargo: `Compiling`, `ring v0.17.14`. */
   status(verb, rest) {
     this.#verb = verb;
     if (verb === "Downloaded") this.#downloaded += 1;
     if (verb !== "Compiling") return;
     const crate = rest.replace(/ v(\S+).*/, "@$1");
-    // The two pipes keep no order: a small crate may be told to be done before it is told to begin. And the last is told to begin with its
-    // build script, long before the others are done.
+    // The two pipes keep no order: the end of a small crate may be reported before its beginning. And the beginning of the last crate is
+    // reported with its build script, long before the others are finished.
     if (!this.#done.has(crate) && nameOf(crate) !== LAST) this.#compiling.add(crate);
   }
 
-  /** One of cargo's JSON messages. @param {number} seconds since the start */
+  /** Handles a JSON message of cargo. @param {number} seconds since the start */
   message({ reason, package_id: id, target, fresh, filenames }, seconds) {
-    // A build script is made on the way to its crate.
+    // A build script is only a step towards its crate.
     if (reason !== "compiler-artifact" || target.kind.includes("custom-build")) return;
     if (target.crate_types.includes("cdylib")) this.library = filenames.find((file) => /\.(so|dylib|dll)$/.test(file));
     const crate = crateOf(id);
@@ -132,7 +132,7 @@ class Build {
     this.#doneAt = seconds;
   }
 
-  /** What is being done, and about how long it takes yet. @param {number} seconds since the start */
+  /** The current action, and about how long the rest takes. @param {number} seconds since the start */
   describe(seconds) {
     const time = `${Math.round(seconds)} s`;
     if (this.#verb === "Blocking") return `waiting for another cargo, which builds here too, ${time}`;
@@ -145,25 +145,25 @@ class Build {
   }
 
   /**
-   * What is left: from how long this machine has taken for what is done, and what the rest cost where it was measured. Undefined as
-   * long as that says nothing.
+   * The remaining seconds, from this machine's time for the finished crates and the measured cost of the rest. Undefined while
+   * there is too little to estimate from.
    *
    * @param {number} seconds since the start
    */
   #left(seconds) {
     if (!this.#optimised || this.#all === undefined) return undefined;
     const all = this.#cost(this.#all.filter((crate) => !this.#fresh.has(crate)));
-    // Of those that are under way, half.
+    // Crates under way count half.
     const done = this.#cost(this.#done) + this.#cost(this.#compiling) / 2;
-    // A tenth says nothing yet of how fast this machine is.
+    // A tenth is too little to estimate this machine's speed.
     if (done <= all / 10) return undefined;
     const rest = (this.#doneAt * all) / done - seconds;
-    // Nothing that has not begun is done in no time, however long the one before it takes.
+    // A crate that has not begun takes at least its own time, however long the one before it takes.
     const left = Math.max(rest, (this.#cost(this.#waiting()) * seconds) / done);
     return left > 0 ? `${about(left)} left` : "longer than expected";
   }
 
-  /** As long as this machine has shown nothing: what this build took elsewhere. */
+  /** The estimate before any measurement on this machine: the time of this build elsewhere. */
   #measured() {
     if (!this.#optimised || this.#all === undefined) return undefined;
     const names = this.#all.filter((crate) => !this.#fresh.has(crate)).map(nameOf);
@@ -176,15 +176,15 @@ class Build {
     return [...crates].reduce((sum, crate) => sum + costOf(crate), 0);
   }
 
-  /** Those that have not begun. */
+  /** Crates that have not begun. */
   #waiting() {
     const waiting = this.#all.filter((crate) => ![this.#done, this.#fresh, this.#compiling].some((some) => some.has(crate)));
-    // Where only the last is left, it has begun.
+    // If only the last crate is left, it has begun.
     return this.#compiling.size === 0 ? waiting.filter((crate) => nameOf(crate) !== LAST) : waiting;
   }
 }
 
-/** Seconds that a crate costs of a machine like the one that was measured. @param {string} crate its name and version */
+/** The seconds of a crate on a machine like the measured one. @param {string} crate its name and version */
 function costOf(crate) {
   const name = nameOf(crate);
   return (COST[name] ?? COST_OF_OTHERS) / (name === LAST ? 1 : PARALLEL);
@@ -206,7 +206,7 @@ function crateOf(id) {
 }
 
 /**
- * What the addon is made of, itself included, as names and versions; undefined where cargo cannot say.
+ * All crates of the addon, itself included, as names and versions; undefined if cargo cannot list them.
  *
  * @param {string} root
  * @returns {Promise<string[] | undefined>}

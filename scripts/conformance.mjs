@@ -1,7 +1,7 @@
-// Checks docs/conformance.md against the repository, so that it cannot rot:
+// Checks docs/conformance.md against the repository, so that the page stays right:
 //
-// - every file that it links to exists, and holds the names in backticks that follow the link in the same cell;
-// - every ruling of its tables of what is built is cited by the title of a test in a file that its row links to;
+// - every file that it links to exists, and contains the names in backticks that follow the link in the same cell;
+// - for every ruling that is built, the title of a test cites it, in a file that the ruling's row links to;
 // - every ruling that the sources or the tests' titles cite is in a table, and no ruling is in two.
 //
 //   node scripts/conformance.mjs
@@ -12,9 +12,9 @@ import process from "node:process";
 import { root } from "./build.mjs";
 
 const DOCUMENT = "docs/conformance.md";
-/** Under this heading are rulings that no test can show yet. */
+/** The heading of the rulings that no test can show yet. */
 const NOT_BUILT = "## Not built yet";
-/** Where rulings are cited. */
+/** The files and folders that cite rulings. */
 const SOURCES = ["lib", "src", "__test__", "index.d.ts", "README.md"];
 const RULING = /\bR-[a-z]+(?:-[a-z]+)*\b/g;
 
@@ -36,7 +36,7 @@ function readRows() {
 }
 
 /**
- * The files that a cell links to, each checked for being there and for the names that follow its link.
+ * Returns the files that a cell links to. Checks that each exists and contains the names that follow its link.
  *
  * @param {string} cell
  * @param {number} line
@@ -64,7 +64,7 @@ function contents(file) {
 }
 
 /**
- * The titles of a test file: what test(), it(), describe() and their .each() are given first.
+ * The titles of a test file: the first arguments of test(), it(), describe() and their .each().
  *
  * @param {string} file
  */
@@ -73,7 +73,7 @@ function titles(file) {
   return [...contents(file).matchAll(calls)].map(([, title]) => title);
 }
 
-/** @param {string} where a file, or a folder to be searched */
+/** @param {string} where a file, or a folder to search */
 function filesOf(where) {
   if (!existsSync(path.join(root, where))) return [];
   if (/\.\w+$/.test(where)) return [where];

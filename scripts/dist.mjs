@@ -1,10 +1,10 @@
 // Lays out in dist/ what is published: the package itself, with the platform packages as its optional dependencies and
-// without anything that only a clone needs, and a folder for each platform whose binary is in the repository's root.
-// The repository's own package.json does not name the platform packages: `npm ci` fails on what is not published yet.
+// without files that only a clone needs, and a folder for each platform whose binary is in the repository's root.
+// The repository's own package.json does not list the platform packages: `npm ci` fails on packages that are not published yet.
 //
-//   node scripts/dist.mjs               what there is
-//   node scripts/dist.mjs --complete    fails where a platform's binary is missing: for a release
-//   node scripts/dist.mjs --refuse      says how to publish, and fails (npm runs it before a publish from here)
+//   node scripts/dist.mjs               lays out the platforms that have a binary
+//   node scripts/dist.mjs --complete    fails if a platform's binary is missing: for a release
+//   node scripts/dist.mjs --refuse      prints how to publish, and fails (npm runs it before a publish from this folder)
 
 import { cpSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -15,7 +15,7 @@ import { NOTICES, notices } from "./notices.mjs";
 const dist = path.join(root, "dist");
 const here = readJson(path.join(root, "package.json"));
 
-/** Members of package.json that speak of the clone. */
+/** Members of package.json that concern only the clone. */
 const FOR_CLONES = ["devDependencies", "napi", "scripts"];
 
 function layOut() {
@@ -39,7 +39,7 @@ function layOut() {
 /** @param {Record<string, string>} optionalDependencies */
 function layOutPackage(optionalDependencies) {
   const to = folder(here.name);
-  // A clone's own binary is for those who install from git; here the platform packages bring it.
+  // A clone's own binary is for installations from git. Here the platform packages contain it.
   const files = here.files.filter((file) => !file.endsWith(".node"));
   for (const file of [...files, "LICENSE", "README.md"]) {
     cpSync(path.join(root, file), path.join(to, file), { recursive: true });

@@ -1,13 +1,13 @@
-// Runs every code block of the documentation: README.md, CONTRIBUTING.md, docs/*.md, and so the examples of index.d.ts,
-// which docs/api.md holds. A block runs in a process of its own, against peers on this machine, and what it prints is compared
-// with what its page shows. How a page says what a block needs: scripts/docs/blocks.mjs.
+// Runs every code block of the documentation: README.md, CONTRIBUTING.md and docs/*.md. docs/api.md contains the examples of
+// index.d.ts. A block runs in a process of its own, against peers on this machine. Its output is compared with the output that
+// its page shows. scripts/docs/blocks.mjs documents how a page says what a block needs.
 //
 //   node scripts/docs.mjs [PAGE…]      all pages, or these
 //
-//   --limit MS  how long a block may take; default 20,000, and none needs a tenth of it on an idle machine
+//   --limit MS  how long a block may take; default 20,000. On an idle machine each needs less than a tenth of it
 //   --json    prints a line of JSON for each block: { name, outcome, detail }
-//   --plan    runs nothing: only says which blocks would run
-//   --all     a block that is skipped for want of something on this machine fails
+//   --plan    runs nothing: only prints which blocks would run
+//   --all     fails if a block is skipped because this machine lacks something
 
 import { spawn, spawnSync } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";
@@ -23,7 +23,7 @@ import { peers } from "./docs/peers.mjs";
 import { concurrency, makePlace, obstacle } from "./docs/place.mjs";
 import { checkTypes } from "./docs/types.mjs";
 
-/** How many blocks may be marked as running nowhere. */
+/** How many blocks may be marked as not runnable. */
 const NOT_HERE = 5;
 
 const SCENE = fileURLToPath(new URL("docs/scene.mjs", import.meta.url));
@@ -39,7 +39,7 @@ function defaultPages() {
   return ["README.md", "CONTRIBUTING.md", ...docs.map((name) => path.posix.join("docs", name))];
 }
 
-/** Blocks that run together, in the order of the page. @param {Block[]} blocks */
+/** Groups of blocks that run together, in the order of the page. @param {Block[]} blocks */
 function scenesOf(blocks) {
   /** @type {Block[][]} */
   const scenes = [];
@@ -53,13 +53,13 @@ function scenesOf(blocks) {
   return scenes;
 }
 
-/** The names of .ci/run's steps, loops over several written out as they are there. */
+/** The names of .ci/run's steps. A step in a loop has the name that is written there. */
 const steps = [...readFileSync(path.join(root, ".ci", "run"), "utf8").matchAll(/\bstep "([^"]+)"/g)].map(([, name]) => name);
 
-/** A line as only programs and commands have it. */
+/** Matches a line that only programs and commands have. */
 const PROGRAM = /^ *(?:import|const|let|await|node|npm|npx) \S/m;
 
-/** What can be told without running it. @param {Block} block */
+/** Checks a block without running it. @param {Block} block */
 function check({ language, code, run, problems }) {
   for (const { kind } of run.peers) if (!Object.hasOwn(peers, kind)) problems.push(`there is no peer "${kind}": see scripts/docs/peers.mjs`);
   for (const { kind } of run.clients) if (!Object.hasOwn(clients, kind)) problems.push(`there is no client "${kind}": see scripts/docs/clients.mjs`);
@@ -75,7 +75,7 @@ function check({ language, code, run, problems }) {
   }
 }
 
-/** What becomes of a block before anything is run; undefined: it is to run. @param {Block} block @param {Block[]} scene @returns {Omit<Result, "name"> | undefined} */
+/** The outcome of a block that does not run; undefined: it has to run. @param {Block} block @param {Block[]} scene @returns {Omit<Result, "name"> | undefined} */
 function decided(block, scene) {
   if (block.problems.length > 0) return { outcome: "failed", detail: block.problems.join("\n") };
   if (block.run.not !== undefined) return { outcome: "not here", detail: block.run.not };
@@ -92,7 +92,7 @@ function play(scene, place, limit) {
   let output = "";
   child.stdout.setEncoding("utf8").on("data", (text) => (output += text));
   child.stdin.on("error", () => {});
-  // It stays open: the scene ends, with all that it has started, when this process does.
+  // Standard input stays open: when this process ends, the scene ends too, with all processes that it has started.
   child.stdin.write(`${JSON.stringify(scene)}\n`);
   return new Promise((resolve, reject) => {
     child.once("error", reject);

@@ -1,4 +1,4 @@
-// The notices of what is compiled into a binary: each crate's licence, as its own files have it. `npm run dist` puts them into
+// The notices of the crates in a binary: each crate's licence, from its own files. `npm run dist` puts them into
 // the platform packages.
 //
 //   node scripts/notices.mjs TRIPLE     prints them
@@ -10,7 +10,7 @@ import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { root } from "./build.mjs";
 
-/** The file's name in a platform package. */
+/** The name of the notices' file in a platform package. */
 export const NOTICES = "THIRD-PARTY-NOTICES.txt";
 
 const RULE = "=".repeat(80);
@@ -22,7 +22,7 @@ const RULE = "=".repeat(80);
 export function notices(triple) {
   const crates = compiledIn(triple).map((crate) => ({ title: `${crate.name} ${crate.version}`, ...licenceOf(crate) }));
   const std = { title: "The Rust standard library", terms: "MIT OR Apache-2.0", texts: [mit("The Rust Project Contributors")] };
-  // Many crates have the very same text: it is printed once.
+  // Many crates have exactly the same text. It is printed once.
   const byText = new Map();
   for (const { title, terms, texts } of [std, ...crates]) {
     const text = texts.map((one) => one.trim()).join("\n\n");
@@ -34,7 +34,7 @@ export function notices(triple) {
   return `This binary contains the following software.\n\n${parts.join("\n")}`;
 }
 
-/** The crates that are linked into the library: no build scripts' and no macros', which only run at compile time. */
+/** The crates that are linked into the library, without those of build scripts and macros, which only run at compile time. */
 function compiledIn(triple) {
   const { packages, resolve } = metadata(triple);
   const byId = new Map(packages.map((crate) => [crate.id, crate]));
@@ -60,7 +60,7 @@ function metadata(triple) {
   return JSON.parse(stdout);
 }
 
-/** Under which terms a crate is used: where it gives a choice, MIT or ISC, whose texts are short. */
+/** The terms under which a crate is used. If it offers a choice: MIT or ISC, whose texts are short. */
 function licenceOf({ name, license, authors, manifest_path: manifest }) {
   const folder = path.dirname(manifest);
   const files = readdirSync(folder).filter((file) => /^(licen[cs]e|copying|notice|copyright)/i.test(file)).sort();

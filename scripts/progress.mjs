@@ -1,4 +1,4 @@
-// What a long step says while it runs: a line at least every five seconds, none longer than a terminal is wide.
+// The progress lines of a long step: one at least every five seconds, and none wider than a terminal.
 
 import { clearInterval, setInterval } from "node:timers";
 
@@ -12,7 +12,7 @@ const INTERVAL = 4000;
  * Prints what `describe()` returns every few seconds, until `stop()`.
  *
  * @param {string} name in front of each line
- * @param {(seconds: number) => string} describe what is being done, and how long it may take; given the seconds so far
+ * @param {(seconds: number) => string} describe returns the current action and its estimated time; it gets the seconds so far
  */
 export function startProgress(name, describe) {
   const start = Date.now();
@@ -22,13 +22,13 @@ export function startProgress(name, describe) {
   return { line, seconds, stop: () => clearInterval(timer) };
 }
 
-/** The text, cut where it is longer than a line. */
+/** The text, cut to the length of a line. */
 function fit(text) {
   return text.length <= WIDTH ? text : `${text.slice(0, WIDTH - 1)}…`;
 }
 
 /**
- * A time that is no more than an estimate: in steps of five seconds, from two minutes on in minutes.
+ * Formats an estimated time: in steps of five seconds, from two minutes on in minutes.
  *
  * @param {number} seconds
  */

@@ -1,8 +1,8 @@
-// Gets a clone ready: installs the development dependencies where they are missing or not those of the lock file, builds
-// the native half where it is missing or older than its sources. Plain Node, so that it runs before any `npm install`.
+// Prepares a clone. It installs the development dependencies if they are missing or differ from the lock file, and builds
+// the native half if it is missing or older than its sources. It uses plain Node, so that it runs before any `npm install`.
 //
 //   node scripts/setup.mjs            both
-//   node scripts/setup.mjs --native   the native half only, which needs no package: for the demo, the benchmark and npm's `prepare`
+//   node scripts/setup.mjs --native   only the native half, which needs no package: for the demo, the benchmark and npm's `prepare`
 
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync, realpathSync } from "node:fs";
@@ -14,7 +14,7 @@ import { about, startProgress } from "./progress.mjs";
 import { requireTools } from "./tools.mjs";
 
 /**
- * Makes ready what a command needs. Throws, before anything is downloaded, where this machine cannot build.
+ * Prepares what a command needs. If this machine cannot build, it throws before it downloads anything.
  *
  * @param {{ packages: boolean, native: boolean }} what
  */
@@ -25,20 +25,20 @@ export async function prepare({ packages, native }) {
   if (mustBuild) await build([]);
 }
 
-/** Installs what package-lock.json says, unless it is installed. */
+/** Installs the packages of package-lock.json, unless they are installed. */
 async function install() {
   if (isInstalled()) return;
   const wanted = Object.keys(packagesOf(path.join(root, "package-lock.json"))).filter((where) => where !== "");
   const unpacked = () => wanted.filter((where) => existsSync(path.join(root, where, "package.json"))).length;
   const progress = startProgress("setup", (seconds) => {
     const count = unpacked();
-    // A tenth of them is enough to tell by how long the rest takes.
+    // A tenth of them is enough to estimate the time of the rest.
     const left = count > wanted.length / 10 ? `; ${about((seconds / count) * (wanted.length - count))} left` : "";
     return `${count} of ${wanted.length} packages, ${Math.round(seconds)} s${left}`;
   });
   try {
     progress.line(`installing ${wanted.length} packages for development (npm ci)`);
-    // The build follows on its own, so that it is told apart. npm's own progress would be drawn over the lines.
+    // The build follows as a separate step, so that its progress is visible. npm's own progress would overwrite the lines.
     const child = spawn("npm", ["ci", "--ignore-scripts", "--no-progress"], {
       cwd: root,
       shell: process.platform === "win32",
@@ -54,12 +54,12 @@ async function install() {
   }
 }
 
-/** Whether node_modules holds each package that package-lock.json names, in its version. */
+/** Whether node_modules contains each package of package-lock.json in its version. */
 function isInstalled() {
   const installed = packagesOf(path.join(root, "node_modules", ".package-lock.json"));
   if (!installed) return false;
   return Object.entries(packagesOf(path.join(root, "package-lock.json"))).every(([where, wanted]) => {
-    // Another system's packages are optional, and rightly missing.
+    // Packages of other platforms are optional, and may be missing.
     if (where === "" || (wanted.optional && !installed[where])) return true;
     return installed[where]?.version === wanted.version;
   });

@@ -1,4 +1,4 @@
-// Gets the clone ready, then runs the jest suite once under each wake source of this platform, or only under that which
+// Prepares the clone. Then it runs the jest suite once under each wake source of this platform, or only under the one that
 // TCP_UDP_SOCKETS_WAKE names. Arguments go to jest.
 //
 //   node scripts/test.mjs [--soak] [JEST'S ARGUMENTS]
@@ -9,7 +9,7 @@ import process from "node:process";
 import { root } from "./build.mjs";
 import { prepare } from "./setup.mjs";
 
-/** libuv is where Node runs on Unix, the one-shot watch of the tokio source on Linux, a thread anywhere. */
+/** The wake sources: uv works in Node on Unix, tokio (its one-shot watch) on Linux, thread everywhere. */
 const WAKE_SOURCES = { linux: ["uv", "tokio", "thread"], win32: ["thread"] }[process.platform] ?? ["uv", "thread"];
 
 const args = process.argv.slice(2).filter((arg) => arg !== "--soak");

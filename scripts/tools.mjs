@@ -1,5 +1,5 @@
-// Whether this machine has what the native half is built with: cargo, and a C compiler that can link. Found out in some tens of
-// milliseconds, before anything is downloaded; where one is missing, the error says what to do.
+// Checks that this machine has the tools to build the native half: cargo, and a C compiler that can link. The check comes before
+// any download. If a tool is missing, the error says what to do.
 
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -7,10 +7,10 @@ import os from "node:os";
 import path from "node:path";
 import process from "node:process";
 
-/** The least program: that it links proves a compiler, a linker and the C library's headers. */
+/** The smallest program. If it links, there are a compiler, a linker and the C library's headers. */
 const C_PROGRAM = "#include <stdio.h>\nint main(void) { return puts(\"\") < 0; }\n";
 
-/** How systems that have no C compiler get one. */
+/** How to install a C compiler, by system. */
 const C_COMPILER = {
   linux: [
     "  Debian, Ubuntu:  sudo apt-get install build-essential",
@@ -22,10 +22,10 @@ const C_COMPILER = {
 }[process.platform] ?? ["  install gcc or clang with this system's package manager"];
 
 /**
- * Throws where cargo or a linker is missing or too old.
+ * Throws if cargo or a linker is missing or too old.
  *
  * @param {string} root the folder with Cargo.toml
- * @param {{ linker?: boolean }} [what] `linker: false`: it is brought along (cargo-zigbuild)
+ * @param {{ linker?: boolean }} [what] `linker: false`: the build brings its own linker (cargo-zigbuild)
  */
 export function requireTools(root, { linker = true } = {}) {
   requireCargo(readFileSync(path.join(root, "Cargo.toml"), "utf8").match(/^rust-version = "([\d.]+)"/m)[1]);
@@ -34,7 +34,7 @@ export function requireTools(root, { linker = true } = {}) {
   else requireC();
 }
 
-/** @param {string} least the oldest version that compiles this */
+/** @param {string} least the oldest version that compiles this package */
 function requireCargo(least) {
   const { error, status, stdout, stderr } = spawnSync("cargo", ["--version"], { encoding: "utf8" });
   if (error?.code === "ENOENT") {
@@ -45,7 +45,7 @@ function requireCargo(least) {
     throw new Error(["cargo was not found, and the native half is written in Rust.", ...cure].join("\n"));
   }
   if (error) throw error;
-  // rustup without a toolchain says so itself.
+  // rustup without a toolchain reports that itself.
   if (status !== 0) throw new Error(`cargo does not run:\n${stderr.trim()}`);
   const [, version] = stdout.match(/^cargo (\d+\.\d+\.\d+)/) ?? [];
   if (version !== undefined && isOlder(version, least)) {
@@ -60,9 +60,9 @@ function isOlder(version, least) {
   return major < leastMajor || (major === leastMajor && minor < leastMinor);
 }
 
-/** A crate (ring) is partly written in C, and rustc links by `cc` unless it is told otherwise. */
+/** One crate (ring) is partly written in C, and rustc links with `cc` by default. */
 function requireC() {
-  // One of another target links nothing here.
+  // A linker for another target cannot link here.
   const machine = { arm64: "AARCH64", x64: "X86_64" }[process.arch] ?? "\\w+";
   const here = new RegExp(`^CARGO_TARGET_${machine}_\\w+_LINKER$`);
   const [, linker = "cc"] = Object.entries(process.env).find(([name]) => here.test(name)) ?? [];
@@ -84,7 +84,7 @@ function requireC() {
   }
 }
 
-/** rustc finds Microsoft's linker where the registry says it is: only rustc can tell whether there is one. */
+/** rustc finds Microsoft's linker by the registry, so only rustc knows whether there is one. */
 function requireMsvc() {
   const folder = mkdtempSync(path.join(os.tmpdir(), "tcp-udp-sockets-cc-"));
   const source = path.join(folder, "program.rs");

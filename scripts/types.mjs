@@ -1,5 +1,5 @@
-// Checks types: index.d.ts under each tsconfig of __test__/types (ways in which users compile), then lib/ itself. Then has
-// docs/api.md say what index.d.ts says; in CI it only looks whether it does.
+// Checks types: index.d.ts under each tsconfig of __test__/types (ways in which users compile), then lib/ itself. Then it writes
+// docs/api.md from index.d.ts. In CI it only checks that the page is up to date.
 
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";

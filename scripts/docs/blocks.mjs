@@ -1,43 +1,43 @@
-// The code blocks of a page, and what the comment above each says about running it:
+// The code blocks of a page, and the comment above each that says how to run it:
 //
 //   <!-- run: peer echo 127.0.0.1:6789; needs openssl -->
 //   ```js
 //
-// Clauses, apart by semicolons. A block with none of them runs alone and has to end by itself:
+// Semicolons separate the clauses. A block without clauses runs alone, and has to end by itself:
 //
-//   peer KIND HOST:PORT             who answers there meanwhile (peers.mjs); it has to be talked to
-//   client KIND PORT                who comes to the block, which serves there (clients.mjs); the block is stopped then
+//   peer KIND HOST:PORT             a server that answers there meanwhile (peers.mjs); the block has to use it
+//   client KIND PORT                a client of the block, which serves there (clients.mjs); then the block is stopped
 //   serves PORT to the next block   the block runs on beside the next one, and is stopped after it
 //   before the next block           the next block runs afterwards, in the same folder
-//   makes FILE                      the block has to leave this file, not empty
-//   needs PROGRAM, needs node 26    where it is missing, the block is skipped, and counted
-//   by .ci/run's step "NAME"        not run here: that step does (several: steps "A", "B")
+//   makes FILE                      the block has to write this file, not empty
+//   needs PROGRAM, needs node 26    if it is missing, the block is skipped, and counted
+//   by .ci/run's step "NAME"        not run here: that step runs it (several: steps "A", "B")
 //   not here: REASON                not run anywhere; at most five of all blocks
 
-/** Languages of blocks. Those without a way to run are drawings and lists. */
+/** Languages of blocks. Drawings and lists have no way to run. */
 const LANGUAGES = new Set(["js", "ts", "sh", "json", "text"]);
 
 /**
- * @typedef {object} Run what a block's comment says
+ * @typedef {object} Run a block's comment
  * @property {{ kind: string, host: string, port: number }[]} peers
  * @property {{ kind: string, port: number }[]} clients
- * @property {number | undefined} serves the port at which the next block finds this one
+ * @property {number | undefined} serves the port where this block serves the next one
  * @property {boolean} before whether the next block runs after this one in the same folder
  * @property {string[]} makes
- * @property {string[]} needs programs, as `openssl` or `node 26`
+ * @property {string[]} needs programs, such as `openssl` or `node 26`
  * @property {string[]} steps of .ci/run that run it instead
- * @property {string | undefined} not why nothing runs it
+ * @property {string | undefined} not why it cannot run
  *
  * @typedef {object} Block
- * @property {string} name page and line, as an editor opens it
+ * @property {string} name page and line, in a form that an editor opens
  * @property {string} language
- * @property {string} code as the page has it
- * @property {string} [program] the same without its types, where that differs
+ * @property {string} code its text in the page
+ * @property {string} [program] the same without its types, if that differs
  * @property {Run} run
- * @property {string[]} problems what is wrong with the block before it has run
+ * @property {string[]} problems faults of the block that are known before it runs
  */
 
-/** Each clause: its form, and what it adds. @type {[RegExp, (run: Run, found: string[]) => void][]} */
+/** The clauses: the form of each, and what it adds. @type {[RegExp, (run: Run, found: string[]) => void][]} */
 const CLAUSES = [
   [/^peer ([\w-]+) ([\w.-]+):(\d+)$/, (run, [, kind, host, port]) => run.peers.push({ kind, host, port: Number(port) })],
   [/^client ([\w-]+) (\d+)$/, (run, [, kind, port]) => run.clients.push({ kind, port: Number(port) })],
@@ -49,7 +49,7 @@ const CLAUSES = [
   [/^not here: (.*\w.*)$/, (run, [, reason]) => (run.not = reason)],
 ];
 
-/** @param {string | undefined} text what stands behind `run:` @param {string[]} problems */
+/** @param {string | undefined} text the text after `run:` @param {string[]} problems */
 function readRun(text, problems) {
   /** @type {Run} */
   const run = { peers: [], clients: [], serves: undefined, before: false, makes: [], needs: [], steps: [], not: undefined };
@@ -98,12 +98,12 @@ function isEnd(line, fence) {
   return text.length >= fence.length && [...text].every((sign) => sign === fence[0]);
 }
 
-/** The words of a program that print for the reader, whose output a page may show. */
+/** The functions of a program that print. A page may show their output. */
 const PRINTS = /console\.log\(|process\.stdout\.write\(/;
 
 /**
- * The lines that a program prints as its page shows them: behind a line's console.log(), and in the comment lines that
- * directly follow it. `…` stands for any text. No lines: the page shows none.
+ * The lines that a program prints, as its page shows them: after a line's console.log(), and in the comment lines that
+ * directly follow it. `…` stands for any text. No lines: the page shows no output.
  *
  * @param {string} code
  */
@@ -125,7 +125,7 @@ export function shownOutput(code) {
 }
 
 /**
- * What is wrong with what a program has printed; undefined: nothing.
+ * The fault of a program's output; undefined: it is right.
  *
  * @param {string} code
  * @param {string} stdout

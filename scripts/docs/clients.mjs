@@ -1,4 +1,4 @@
-// Who comes to a block that serves: each throws where it is not served as the block's page says.
+// The clients of blocks that serve. Each throws if the block does not serve it as the page says.
 
 import { X509Certificate } from "node:crypto";
 import dgram from "node:dgram";
@@ -10,11 +10,11 @@ import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import tls from "node:tls";
 
-/** How often is tried again what another process makes possible, in ms. */
+/** Milliseconds between two attempts, while the client waits for another process. */
 const AGAIN = 25;
 const TEXT = "Hello World";
 
-/** @typedef {{ port: number, file: (name: string) => Buffer, folder: string, pid: number }} Server the block and what it has at hand */
+/** @typedef {{ port: number, file: (name: string) => Buffer, folder: string, pid: number }} Server the block, its files and its process */
 
 /** Kinds of client. @type {Record<string, (server: Server) => Promise<void>>} */
 export const clients = {
@@ -25,7 +25,7 @@ export const clients = {
   async "udp-echo"({ port }) {
     const socket = dgram.createSocket("udp4");
     const answered = once(socket, "message");
-    // Until the block listens nobody answers.
+    // The block may not listen yet.
     const again = setInterval(() => socket.send(TEXT, port, "127.0.0.1"), AGAIN);
     socket.send(TEXT, port, "127.0.0.1");
     const [data] = await answered;
@@ -38,7 +38,7 @@ export const clients = {
     await echoed(await secure(port, { ca: file("cert.pem") }));
   },
 
-  /** Is told something. */
+  /** Receives a line of text. */
   async "tls-listener"({ port, file }) {
     const socket = await secure(port, { ca: file("cert.pem") });
     const [greeting] = await once(socket, "data");
@@ -46,7 +46,7 @@ export const clients = {
     if (!/^Hello.*\n$/.test(greeting)) throw new Error(`no greeting: ${greeting}`);
   },
 
-  /** Asks for names that have certificates of their own. */
+  /** Asks for the names that have their own certificates. */
   async "tls-names"({ port, file }) {
     for (const [servername, pem] of [["example.com", "example.com.pem"], ["www.example.com", "wildcard.pem"]]) {
       const socket = await secure(port, { ca: file("ca.pem"), servername, ALPNProtocols: ["http/1.1"] });
@@ -57,13 +57,13 @@ export const clients = {
     }
   },
 
-  /** Sees the certificate change when its files have, and SIGHUP says so. */
+  /** Checks that the certificate changes after its files have changed and SIGHUP was sent. */
   async "tls-renewal"({ port, file, folder, pid }) {
     await leave(await secure(port, { ca: file("cert.pem") }));
     copyFileSync(path.join(folder, "renewed.pem"), path.join(folder, "cert.pem"));
     copyFileSync(path.join(folder, "renewed.key"), path.join(folder, "key.pem"));
     process.kill(pid, "SIGHUP");
-    // A signal takes its time. A client that refuses the old certificate would be the server's error.
+    // A signal takes some time. A client that refused the old certificate would cause an error at the server.
     for (let isRenewed = false; !isRenewed; await sleep(AGAIN)) {
       const socket = await secure(port, { rejectUnauthorized: false });
       isRenewed = shows(socket, file("renewed.pem"));
@@ -72,7 +72,7 @@ export const clients = {
   },
 };
 
-/** Whether a server has shown this certificate. @param {tls.TLSSocket} socket @param {Buffer} pem */
+/** Whether a server has presented this certificate. @param {tls.TLSSocket} socket @param {Buffer} pem */
 const shows = (socket, pem) => socket.getPeerCertificate().raw.equals(new X509Certificate(pem).raw);
 
 /** A connection to the block, as soon as it listens. @param {number} port @returns {Promise<net.Socket>} */
@@ -96,7 +96,7 @@ async function secure(port, options) {
   return socket.on("error", () => {});
 }
 
-/** Ends in good order: what is cut short in the middle of a handshake is an error at the server. @param {net.Socket} socket */
+/** Ends in good order: a handshake that is cut short causes an error at the server. @param {net.Socket} socket */
 async function leave(socket) {
   socket.end();
   socket.resume();

@@ -1,5 +1,5 @@
-// Who answers the blocks: servers of Node's own, each at the address that the page names. `used` says whether anybody came,
-// and `problem()` what was wrong with it.
+// The peers that answer the blocks: servers of Node's own, each at the address that the page names. `used` is true once a client
+// has come. `problem()` returns the client's fault, if there was one.
 
 import dgram from "node:dgram";
 import { once } from "node:events";
@@ -10,10 +10,10 @@ import net from "node:net";
 import path from "node:path";
 import tls from "node:tls";
 
-/** How long a peer waits for more before it ends a connection that nobody ends, in ms. */
+/** How long a peer waits for more data before it ends a connection that the client does not end, in ms. */
 const IDLE = 500;
 
-/** The addresses behind the names that pages use. Nothing listens at the IPv6 one, and nothing leads there. */
+/** The addresses of the names in the pages. No server listens at the IPv6 one, and no route leads there. */
 export const HOSTS = {
   localhost: ["127.0.0.1", "::1"],
   "example.com": ["2001:db8::10", "192.0.2.10"],
@@ -38,7 +38,7 @@ export const peers = {
   https: (where, file) =>
     listening(https.createServer({ cert: file("example.com.pem"), key: file("example.com.key"), keepAliveTimeout: IDLE }, answer), where, "secureConnection"),
 
-  /** Takes a file, which has to be movie.mkv. */
+  /** Receives a file, which has to be movie.mkv. */
   async taker(where, file) {
     const chunks = [];
     const peer = await listening(net.createServer((socket) => socket.on("data", (chunk) => chunks.push(chunk)).on("error", () => {})), where);
@@ -46,7 +46,7 @@ export const peers = {
     return peer;
   },
 
-  /** A mail server that offers STARTTLS, and says after it only who it is. */
+  /** A mail server that offers STARTTLS, and after it sends only its name. */
   async smtp(where, file) {
     let secured = false;
     const peer = await listening(net.createServer((socket) => speakSMTP(socket, file, () => (secured = true))), where);
@@ -65,7 +65,7 @@ export const peers = {
     });
     socket.bind(port, host);
     await once(socket, "listening");
-    // The interface is the namespace's only one.
+    // It is the only interface of the namespace.
     socket.addMembership(host, "127.0.0.1");
     return peer;
   },
@@ -86,7 +86,7 @@ function answer(request, response) {
 /**
  * @param {net.Server} server
  * @param {{ host: string, port: number }} where
- * @param {string} [type] the event that tells of a client
+ * @param {string} [type] the event that reports a client
  */
 async function listening(server, { host, port }, type = "connection") {
   /** @type {Peer} */
@@ -94,7 +94,7 @@ async function listening(server, { host, port }, type = "connection") {
   server.on(type, (socket) => {
     peer.used = true;
     socket.on("error", () => {});
-    // Servers end what is idle. (A time-out of the socket's own would be http's to handle, by destroying it.)
+    // Servers end idle connections. (http would handle a time-out of the socket itself by destroying it.)
     setTimeout(() => socket.end(), IDLE).unref();
   });
   server.listen(port, addressOf(host));

@@ -1,5 +1,5 @@
-// Where blocks run: a folder in which the package is installed as npm would, one for each scene with the files that the
-// pages name, and, where the system lets us, a network of the scene's own in which every address, port and name is free.
+// The place where blocks run: a folder with the package, installed as npm would. Each scene gets a folder with the files that the
+// pages name. If the system permits it, each scene gets a network of its own, where every address, port and name is free.
 
 import { spawnSync } from "node:child_process";
 import { copyFileSync, cpSync, linkSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -14,26 +14,26 @@ const require = createRequire(import.meta.url);
 /** @type {typeof import("../../__test__/helpers/certificates.js")} */
 const { authority, selfSigned } = require("../../__test__/helpers/certificates.js");
 
-/** Bytes of movie.mkv: several times what a socket and the system buffer. */
+/** Bytes of movie.mkv: several times as much as a socket and the system buffer. */
 const MOVIE = 8 << 20;
 
-/** An echo server that each runtime takes, whatever it makes of a .js file. */
+/** An echo server that runs in each runtime, whether a .js file is CommonJS or an ES module there. */
 const SERVER = `
 new TCPServerSocket({ localPort: 6789 }).onconnect = ({ connectedSocket }) => {
   connectedSocket.onmessage = ({ data }) => connectedSocket.send(data);
 };
 `;
 
-/** A TLS client that has its secrets logged. */
+/** A TLS client that logs its secrets. */
 const APP = `const { TCPSocket } = require("tcp-udp-sockets");
 const socket = new TCPSocket("192.0.2.10", 443, { secureTransport: { sni: "example.com", keyLog: true } });
 socket.onopen = () => socket.close();
 `;
 
-/** The addresses that are loopback's without our doing. */
+/** The addresses that the loopback interface has by itself. */
 const isLoopback = (/** @type {string} */ host) => host === "127.0.0.1" || host === "localhost";
 
-/** Shell lines that set a namespace up; all of it vanishes with its last process. `$1` is the file with the names. */
+/** Shell lines that set a namespace up. It vanishes with its last process. `$1` is the file with the names. */
 const SETUP = `
 ip link set lo up
 for address in ${Object.values(HOSTS).flat().filter((address) => address.startsWith("192.")).join(" ")}; do ip addr add $address/32 dev lo; done
@@ -42,7 +42,7 @@ mount --bind "$1" /etc/hosts
 shift
 exec "$@"`;
 
-/** unshare's options for it; undefined where this system, or this user, can make none. */
+/** The options of unshare for it; undefined if this system, or this user, cannot make one. */
 const unshare = findUnshare();
 
 function findUnshare() {
@@ -53,7 +53,7 @@ function findUnshare() {
 
 /** @typedef {import("./blocks.mjs").Block} Block */
 
-/** Why these blocks cannot run on this machine; undefined where they can. @param {Block[]} blocks */
+/** Why these blocks cannot run on this machine; undefined if they can. @param {Block[]} blocks */
 export function obstacle(blocks) {
   if (process.platform === "win32" && blocks.some(({ language }) => language === "sh")) return "needs a POSIX shell";
   for (const program of blocks.flatMap(({ run }) => run.needs)) {
@@ -73,7 +73,7 @@ export function obstacle(blocks) {
 /** How many scenes may run at once: without namespaces they share the ports. */
 export const concurrency = unshare === undefined ? 1 : 3;
 
-/** The place for one run of the checker; close() removes it. */
+/** Makes the place for one run of the checker. close() removes it. */
 export function makePlace() {
   const folder = mkdtempSync(path.join(os.tmpdir(), "docs-"));
   installPackage(path.join(folder, "node_modules"));
@@ -87,7 +87,7 @@ export function makePlace() {
   let scenes = 0;
   return {
     folder,
-    /** A folder for a scene, with files of its own. */
+    /** Makes a folder for a scene, with its own files. */
     scene() {
       const its = path.join(folder, `scene-${++scenes}`);
       cpSync(shared, its, { recursive: true });
@@ -96,14 +96,14 @@ export function makePlace() {
       symlinkSync(path.join(root, "examples"), path.join(its, "examples"), "junction");
       return its;
     },
-    /** A command, so that it runs in a network of its own where there can be one. @param {string[]} command */
+    /** Changes a command so that it runs in a network of its own, if that is possible. @param {string[]} command */
     command: (command) =>
       unshare === undefined ? command : ["unshare", ...unshare, "sh", "-e", "-c", SETUP, "sh", path.join(folder, "hosts"), ...command],
     close: () => rmSync(folder, { recursive: true, force: true }),
   };
 }
 
-/** The package and this platform's own, as they are published. @param {string} modules */
+/** Installs the package and this platform's package, as they are published. @param {string} modules */
 function installPackage(modules) {
   const own = path.join(modules, "tcp-udp-sockets");
   mkdirSync(own, { recursive: true });
@@ -118,7 +118,7 @@ function installPackage(modules) {
   }
 }
 
-/** The files that pages name, beside what their commands make. @returns {Record<string, string>} */
+/** The files that pages name, except those that their commands make. @returns {Record<string, string>} */
 function files() {
   const { ca, server, issue } = authority();
   const pairs = {

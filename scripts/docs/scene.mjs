@@ -1,9 +1,9 @@
-// Runs blocks that belong together, with their peers and clients around them. A process of its own, since it may be in a
-// network of its own; it ends, and all that it has started, when its standard input does.
+// Runs blocks that belong together, with their peers and clients. It is a process of its own, because it may be in a
+// network of its own. It ends when its standard input ends, with all processes that it has started.
 //
 //   node scripts/docs/scene.mjs FOLDER LIMIT      with the blocks as JSON on a line of standard input
 //
-// Prints a line for each block: JSON, null or what went wrong.
+// Prints a line for each block: JSON, null or the block's fault.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -17,7 +17,7 @@ import { outputProblem } from "./blocks.mjs";
 import { clients, reach } from "./clients.mjs";
 import { peers, reader } from "./peers.mjs";
 
-/** How long a block that was stopped may take to end, in ms. */
+/** How long a stopped block may take to end, in ms. */
 const STOPPING = 3000;
 
 const folder = process.argv[2];
@@ -49,13 +49,13 @@ function start({ name, language, code, program = code }) {
 function environment() {
   return {
     ...process.env,
-    // undefined: not there.
+    // undefined removes the variable.
     FORCE_COLOR: undefined,
     NODE_OPTIONS: undefined,
     NO_COLOR: "1",
-    // What a page starts by name is this Node, and what the development dependencies bring.
+    // Commands of a page find this Node, and the programs of the development dependencies.
     PATH: [path.dirname(process.execPath), path.join(root, "node_modules", ".bin"), process.env.PATH].join(path.delimiter),
-    // The authority behind the names of the pages, as if it were one of the system's.
+    // The authority of the pages' names, as if it were one of the system's.
     SSL_CERT_FILE: path.join(folder, "ca.pem"),
     HOME: folder,
   };
@@ -66,17 +66,17 @@ function signalGroup(child, signal) {
   try {
     if (child.pid !== undefined) process.kill(process.platform === "win32" ? child.pid : -child.pid, signal);
   } catch {
-    // It has ended meanwhile.
+    // The process has ended meanwhile.
   }
 }
 
-/** Waits until a block has printed what it is to print, or for so long that it never will. @param {ReturnType<typeof start>} program @param {() => boolean} isAll */
+/** Waits until a block has printed all that the page shows, or until the limit. @param {ReturnType<typeof start>} program @param {() => boolean} isAll */
 async function printed({ child }, isAll) {
   const late = AbortSignal.timeout(STOPPING);
   while (!isAll() && !late.aborted) await once(child.stdout, "data", { signal: late }).catch(() => {});
 }
 
-/** Ends a block that would run on. @param {ReturnType<typeof start>} program */
+/** Ends a block that does not end by itself. @param {ReturnType<typeof start>} program */
 async function stop({ child, ended }) {
   signalGroup(child, "SIGTERM");
   const status = await within(STOPPING, ended, () => "after SIGTERM it ran on");
@@ -96,10 +96,10 @@ async function within(ms, promise, problem) {
 }
 
 /**
- * Plays blocks one after the other, or beside the one that serves them.
+ * Runs blocks one after the other, or beside the block that serves them.
  *
  * @param {Block[]} blocks
- * @returns {Promise<(string | null)[]>} what is wrong with each
+ * @returns {Promise<(string | null)[]>} the fault of each; null: none
  */
 async function play([block, ...others]) {
   if (block === undefined) return [];
@@ -114,8 +114,8 @@ async function play([block, ...others]) {
  * Runs one block with its peers and clients.
  *
  * @param {Block} block
- * @param {() => Promise<unknown>} playOthers what happens while a block serves others
- * @returns {Promise<string | null>} what is wrong
+ * @param {() => Promise<unknown>} playOthers runs the blocks that this one serves
+ * @returns {Promise<string | null>} its fault; null: none
  */
 async function perform(block, playOthers) {
   const { run, language, code } = block;
@@ -146,14 +146,14 @@ async function perform(block, playOthers) {
   }
 }
 
-/** Its clients come; at the port for others somebody listens. @param {Block} block @param {number} pid */
+/** Runs the block's clients, and waits until it listens at the port for other blocks. @param {Block} block @param {number} pid */
 async function serve({ run }, pid) {
   for (const { kind, port } of run.clients) await clients[kind]({ port, file, folder, pid });
   if (run.serves !== undefined) (await reach(run.serves)).destroy();
 }
 
 /**
- * What is wrong with how a block has ended in good order.
+ * The fault of a block that has ended in good order.
  *
  * @param {Block} block
  * @param {{ stdout: string, stderr: string }} output
@@ -161,7 +161,7 @@ async function serve({ run }, pid) {
  */
 function outcome({ run, language, code }, output, guests) {
   if (language !== "sh") {
-    // Commands of others may say there what they like; our programs have nothing to warn of.
+    // Other programs may print anything there. Our own programs must not warn.
     if (output.stderr !== "") return "it wrote to standard error";
     const problem = outputProblem(code, output.stdout);
     if (problem !== undefined) return problem;
@@ -181,7 +181,7 @@ lines.once("line", async (text) => {
   process.stdout.write(`${problems.map((problem) => JSON.stringify(problem)).join("\n")}\n`, end);
 });
 
-/** Ends, and all that is still running. */
+/** Ends this process and all processes that still run. */
 function end() {
   for (const child of running) signalGroup(child, "SIGKILL");
   process.exit();

@@ -1,6 +1,6 @@
-// Checks the types of the pages' programs against the installed package, as their readers' editors do: TypeScript under
-// `strict`; JavaScript too, but that parameters of its own functions need no types. Where one has a syntax error, the compiler
-// looks at no other.
+// Checks the types of the pages' programs against the installed package, as an editor does. TypeScript is checked under
+// `strict`. JavaScript is too, but parameters of its own functions need no types. If one program has a syntax error, the compiler
+// checks no other.
 
 import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -10,8 +10,8 @@ import { root } from "../build.mjs";
 
 /**
  * @param {import("./blocks.mjs").Block[]} blocks
- * @param {string} folder where the package is installed
- * @returns {Map<string, string>} what is wrong, by the block's name
+ * @param {string} folder the folder with the installed package
+ * @returns {Map<string, string>} the errors, by the block's name
  */
 export function checkTypes(blocks, folder) {
   const problems = new Map();
