@@ -15,7 +15,7 @@ function detached(View) {
   return value;
 }
 
-/** `[name, value]` rows for `test.each`: what send() must refuse with InvalidAccessError (R-types). */
+/** `[name, value]` rows for `test.each`: values that send() must refuse with InvalidAccessError (R-types). */
 const badData = [
   ["undefined", undefined],
   ["null", null],
@@ -37,7 +37,7 @@ const badData = [
   ["a foreign realm's plain object", foreign("({})")],
 ];
 
-/** `[name, make]`: detached data, made anew for each test, refused with InvalidAccessError too. */
+/** `[name, make]`: detached data, made for each test, which send() must refuse with InvalidAccessError too. */
 const detachedData = [
   ["a detached ArrayBuffer", () => detached()],
   ["a Uint8Array on a detached buffer", () => detached(Uint8Array)],
@@ -115,7 +115,7 @@ const unconvertibleAddresses = [
   ["an object without a prototype", Object.create(null)],
 ];
 
-/** `[name, value]`: what no dictionary argument may be: TypeError (R-shape). undefined and null are empty ones. */
+/** `[name, value]`: values that are no dictionary: TypeError (R-shape). undefined and null are empty dictionaries. */
 const badDictionaries = [
   ["true", true],
   ["a number", 7],

@@ -6,10 +6,10 @@ const { once } = require("./events");
 const { listen } = require("./peers");
 const { TCPServerSocket } = require("./sockets");
 
-/** Why a full backlog is no black hole here; undefined where it is: Linux drops what no longer fits. */
+/** Why a full backlog is no black hole here; undefined if it is one. Linux drops connections that no longer fit. */
 const noBlackHole = process.platform === "linux" ? undefined : "needs Linux";
 
-/** `test`, skipped visibly where there are no black holes. */
+/** `test`, or a visibly skipped test if there are no black holes here. */
 function blackHoleTest(name, body, timeout) {
   if (noBlackHole) {
     test.skip(`${name} (${noBlackHole})`, body);
@@ -19,8 +19,8 @@ function blackHoleTest(name, body, timeout) {
 }
 
 /**
- * An address that answers nobody: a server of which nobody takes connections, and whose backlog is full. After
- * `answer()` it takes them: the system's next SYN, a second or so after the first, is answered.
+ * An address that does not answer: a server that accepts no connections, and whose backlog is full. After
+ * `answer()` it accepts. Then the system's next SYN, about a second after the first, is answered.
  *
  * @param {string} address
  * @param {number} port
@@ -29,7 +29,7 @@ async function blackHole(address, port) {
   const server = new TCPServerSocket({ localAddress: address, localPort: port, backlog: 1 });
   defer(() => server.close());
   const fillers = new Set();
-  // Linux takes one more than the backlog says.
+  // Linux takes one connection more than the backlog.
   for (let count = 0; count < 2; count++) {
     const socket = net.connect({ host: address, port: server.localPort });
     socket.on("error", () => {});
@@ -41,7 +41,7 @@ async function blackHole(address, port) {
   return {
     server,
     port: server.localPort,
-    /** Accepted connections but the fillers'. */
+    /** Accepted connections, without those that fill the backlog. */
     connections,
     answer() {
       server.onconnect = ({ connectedSocket }) => {
@@ -71,7 +71,7 @@ async function places(roles) {
       }
       return { ...made, port };
     } catch (error) {
-      // Somebody else has that port at the next address.
+      // Another socket has that port at the next address.
       if (error.code !== "EADDRINUSE" || tries === 20) {
         throw error;
       }
@@ -79,7 +79,7 @@ async function places(roles) {
   }
 }
 
-/** A port that refuses connections on every address: nobody listens, and the system gives it to nobody while it is bound. */
+/** A port that refuses connections on every address. No socket listens, and no other socket gets the port while it is bound. */
 async function refusingPort() {
   const server = net.createServer().listen(0, "127.0.0.9");
   await once(server, "listening");

@@ -4,7 +4,7 @@ const fs = require("node:fs");
 const os = require("node:os");
 const path = require("node:path");
 
-/** A Blob of `size` bytes that says so, and whose bytes cannot be read any more. */
+/** A Blob that reports `size` bytes, and whose bytes can no longer be read. */
 async function unreadableBlob(size) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tcp-blob-"));
   const file = path.join(folder, "short-lived");

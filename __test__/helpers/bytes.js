@@ -3,11 +3,11 @@
 const { createHash } = require("node:crypto");
 const { deadline } = require("./events");
 
-// Taken out of the loop below: in jest's vm context each look-up of a global costs a call.
+// Looked up once, outside the loop below: in jest's vm context each look-up of a global costs a call.
 const { imul } = Math;
 
 /**
- * `length` bytes that do not repeat at any power of two, so that a lost, doubled or moved block shows.
+ * `length` bytes that do not repeat at any power of two, so that a test sees a lost, doubled or moved block.
  *
  * @param {number} length
  * @param {number} [seed]
@@ -38,7 +38,7 @@ function text(data) {
 
 /**
  * Everything that arrives at a TCPSocket (its `message` events) or a node:net socket (its 'data' events).
- * It listens from now on; a paused node:net socket is resumed.
+ * It listens from now on, and resumes a paused node:net socket.
  *
  *   const inbox = collect(peer);
  *   await inbox.until(5);
@@ -74,7 +74,7 @@ function collect(socket) {
     },
     text: () => bytes().toString(),
     sha256: () => sha256(chunks),
-    /** Resolves when at least `count` bytes have come. */
+    /** Resolves when at least `count` bytes have arrived. */
     until(count, ms) {
       const promise = new Promise((resolve) => {
         function check() {
@@ -88,7 +88,7 @@ function collect(socket) {
       });
       return deadline(promise, () => `${count} bytes, have ${length}`, ms);
     },
-    /** node:net only: resolves when the other end's FIN has come. */
+    /** node:net only: resolves when the other end's FIN has arrived. */
     end(ms) {
       return deadline(ended, "the peer's FIN", ms);
     },

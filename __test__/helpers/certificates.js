@@ -1,6 +1,6 @@
 "use strict";
 
-// A certificate authority made at run time: no program, no file, no expiry date to wait for.
+// A certificate authority made at run time. It needs no program and no file, and it never expires.
 //
 //   const { authority } = require("../helpers/certificates");
 //   const { ca, server } = authority();
@@ -59,7 +59,7 @@ function addressBytes(address) {
   return Buffer.concat(groups.map((group) => Buffer.from(group.padStart(4, "0"), "hex")));
 }
 
-/** What is signed and stated in both: SHA-1 of the public key's bits is what everybody takes for it. */
+/** A key identifier. A certificate states its own and its issuer's. By custom it is the SHA-1 of the public key. */
 function keyIdentifier(publicKey) {
   return createHash("sha1").update(publicKey.export({ type: "spki", format: "der" })).digest();
 }
@@ -71,30 +71,30 @@ function keyIdentifier(publicKey) {
  * @property {string} name its common name
  * @property {string} cert PEM
  * @property {Buffer} der
- * @property {string} chain PEM: this one and those of its issuers but the root
+ * @property {string} chain PEM: this certificate and those of its issuers, without the root
  * @property {string} key PEM, PKCS#8
  * @property {import("node:crypto").KeyObject} privateKey
  * @property {import("node:crypto").KeyObject} publicKey
  * @property {KeyKind} kind
  * @property {string} fingerprint hex SHA-256 of the DER
- * @property {Certificate | null} issuer null where it signed itself
+ * @property {Certificate | null} issuer null if it signed itself
  */
 
 /**
  * @param {object} how
  * @param {string} how.name the common name
- * @param {Certificate} [how.issuer] who signs it; it signs itself without
- * @param {{ kind: KeyKind } & import("node:crypto").KeyPairKeyObjectResult} [how.pair] its key; a new one without
+ * @param {Certificate} [how.issuer] the issuer that signs it; absent: it signs itself
+ * @param {{ kind: KeyKind } & import("node:crypto").KeyPairKeyObjectResult} [how.pair] its key; absent: a new one
  * @param {KeyKind} [how.kind] of the new key
  * @param {boolean} [how.isCA]
  * @param {string[]} [how.dns] subject alternative names
  * @param {string[]} [how.ip]
  * @param {(keyof typeof usages)[]} [how.usage] extended key usages
- * @param {boolean} [how.keyUsage] it says that it is for signing: certificates, or data
+ * @param {boolean} [how.keyUsage] true: its key usage is signing certificates, or data
  * @param {Date} [how.from]
  * @param {Date} [how.to]
- * @param {boolean} [how.broken] the signature is of something else
- * @param {boolean} [how.old] X.509 v1: no extensions
+ * @param {boolean} [how.broken] true: the signature is of other data
+ * @param {boolean} [how.old] true: X.509 v1, without extensions
  * @param {Buffer[]} [how.extra] further extensions: `extension()`
  * @returns {Certificate}
  */
@@ -135,7 +135,7 @@ function certificate({ name, issuer, kind, pair, isCA = false, dns = [], ip = []
     name,
     cert,
     der,
-    // A root is not sent.
+    // The root is not sent.
     chain: cert + (issuer?.issuer ? issuer.chain : ""),
     key: privateKey.export({ type: "pkcs8", format: "pem" }),
     privateKey,
@@ -146,19 +146,19 @@ function certificate({ name, issuer, kind, pair, isCA = false, dns = [], ip = []
   };
 }
 
-/** What everybody makes first: `openssl req -x509 -newkey … -nodes -subj /CN=localhost`, which makes it a CA of itself. */
+/** The usual first certificate: `openssl req -x509 -newkey … -nodes -subj /CN=localhost`, which is its own authority. */
 function selfSigned({ name = "localhost", dns = ["localhost"], ip = ["127.0.0.1", "::1"], ...rest } = {}) {
   return certificate({ name, dns, ip, isCA: true, keyUsage: false, ...rest });
 }
 
-/** The names that the usual server certificate is for. */
+/** The names in the usual server certificate. */
 const LOCAL = { dns: ["localhost"], ip: ["127.0.0.1", "::1"] };
 
 /**
- * A root, an intermediate and what they have signed, each made when it is first asked for.
+ * A root, an intermediate and the certificates that they have signed. Each is made when it is first read.
  *
- * - `ca`, `intermediate`; `stranger`: a root that nobody trusts
- * - `server`: for localhost, 127.0.0.1 and ::1, signed by the root; `deep`: the same by the intermediate (`chain`)
+ * - `ca`, `intermediate`; `stranger`: a root that is not trusted
+ * - `server`: for localhost, 127.0.0.1 and ::1, signed by the root; `deep`: the same, signed by the intermediate (`chain`)
  * - `client`, `otherClient`: client certificates
  */
 function authority() {
@@ -189,7 +189,7 @@ function authority() {
   return all;
 }
 
-/** A key in the forms in which keys come. PKCS#1 is RSA's, SEC1 is EC's. */
+/** A key in all its formats. PKCS#1 is for RSA, SEC1 for EC. */
 const keyForms = {
   pkcs8: (key) => key.export({ type: "pkcs8", format: "pem" }),
   pkcs1: (key) => key.export({ type: "pkcs1", format: "pem" }),
@@ -199,12 +199,12 @@ const keyForms = {
   "sec1 der": (key) => key.export({ type: "sec1", format: "der" }),
   "encrypted pkcs8": (key) => key.export({ type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase: "secret" }),
   "encrypted pkcs8 der": (key) => key.export({ type: "pkcs8", format: "der", cipher: "aes-256-cbc", passphrase: "secret" }),
-  // openssl's own old way: Proc-Type and DEK-Info headers.
+  // openssl's own old format: Proc-Type and DEK-Info headers.
   "encrypted pkcs1": (key) => key.export({ type: "pkcs1", format: "pem", cipher: "aes-256-cbc", passphrase: "secret" }),
   "encrypted sec1": (key) => key.export({ type: "sec1", format: "pem", cipher: "aes-256-cbc", passphrase: "secret" }),
 };
 
-/** What a .p12 or .pfx file begins with: PFX { version 3, authSafe { data, … } }. */
+/** The beginning of a .p12 or .pfx file: PFX { version 3, authSafe { data, … } }. */
 function pkcs12() {
   const authSafe = sequence(oid("1.2.840.113549.1.7.1"), explicit(0, octets(sequence())));
   return sequence(integer(3), authSafe);

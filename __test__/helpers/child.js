@@ -10,7 +10,7 @@ const { showPanics } = require("./panics");
 const ROOT = path.join(__dirname, "..", "..");
 const FIXTURES = path.join(__dirname, "..", "fixtures");
 
-/** What a script given as source text may use without requiring it. */
+/** The names that a script given as source text may use without requiring them. */
 const PRELUDE = `"use strict";
 const { UDPSocket, TCPSocket, TCPServerSocket, connect } = require(${JSON.stringify(ROOT)});
 const net = require("node:net");
@@ -19,18 +19,18 @@ const { report } = require(${JSON.stringify(path.join(__dirname, "report"))});
 `;
 
 /**
- * Start a script in a node of its own, in the same wake mode (the environment is inherited). What a script finds out it gives by
- * report(), which next(), `reports` and runJSON() receive; stdout and stderr are what it prints for people.
+ * Starts a script in a Node process of its own, with the same wake source (the environment is inherited). The script returns its results by
+ * report(); next(), `reports` and runJSON() receive them. stdout and stderr are for people.
  *
  * @param {string} script source text (with UDPSocket, TCPSocket, TCPServerSocket, net, once() and report() at hand), or
  *   the name of a file in __test__/fixtures ("emfile.js")
  * @param {object} [how]
- * @param {boolean} [how.bare] true: the source text runs as it is, with nothing required before it
+ * @param {boolean} [how.bare] true: the source text runs as it is, without requiring anything before
  * @param {string[]} [how.nodeArgs] such as ["--expose-gc"]
  * @param {string[]} [how.args] the script's own
  * @param {object} [how.env] added to this process's
  * @param {number} [how.openFiles] the limit on open files (ulimit -n)
- * @param {number} [how.timeout] ms after which it is killed and `timedOut` is true; 8 s unless said
+ * @param {number} [how.timeout] ms after which it is killed and `timedOut` is true; default 8 s
  * @returns {{ process: import("node:child_process").ChildProcess, line: (text: string) => Promise<void>,
  *   next: () => Promise<any>, output: { stdout: string, stderr: string },
  *   done: Promise<{ code: number | null, signal: string | null, stdout: string, stderr: string, reports: any[], timedOut: boolean }> }}
@@ -60,7 +60,7 @@ function start(script, { nodeArgs = [], args = [], env = {}, openFiles, bare = f
   let reported = "";
   child.stdio[3].setEncoding("utf8");
   child.stdio[3].on("data", (chunk) => {
-    // What follows the last line break is the beginning of a value, or what a process that was killed has left of one.
+    // The text after the last line break is the beginning of a value, or the rest of one from a killed process.
     const lines = (reported + chunk).split("\n");
     reported = lines.pop();
     result.reports.push(...lines.map((json) => JSON.parse(json)));
@@ -87,7 +87,7 @@ function start(script, { nodeArgs = [], args = [], env = {}, openFiles, bare = f
     child.kill("SIGKILL");
     await done;
   });
-  /** Resolves with what `find` gives, once that is not undefined; rejects with all the child's output when it ends before. */
+  /** Resolves with the result of `find`, once that is not undefined. Rejects with all the child's output if it ends before. */
   function until(find, what) {
     return new Promise((resolve, reject) => {
       function watch() {
@@ -111,7 +111,7 @@ function start(script, { nodeArgs = [], args = [], env = {}, openFiles, bare = f
     output: result,
     /** Resolves when the child has printed this text. */
     line: (text) => until(() => (result.stdout.includes(text) ? true : undefined), `printed ${JSON.stringify(text)}`),
-    /** The first value that it reports and next() has not given yet. */
+    /** The first reported value that next() has not returned yet. */
     async next() {
       const index = taken++;
       await until(() => (index < result.reports.length ? true : undefined), `reported a value number ${index + 1}`);
@@ -120,12 +120,12 @@ function start(script, { nodeArgs = [], args = [], env = {}, openFiles, bare = f
   };
 }
 
-/** start(), and wait for the end. */
+/** Does start(), and waits for the end. */
 function run(script, how) {
   return start(script, how).done;
 }
 
-/** run(), which must exit with 0 within its time and report() one value: gives that. */
+/** Does run(). The script must exit with 0 within its time and report() one value, which this returns. */
 async function runJSON(script, how) {
   const { code, signal, stdout, stderr, reports, timedOut } = await run(script, how);
   if (timedOut || code !== 0 || reports.length !== 1) {

@@ -1,10 +1,10 @@
 "use strict";
 
-/** What the current test opened: functions that close it, newest last. */
+/** Functions that close what the current test opened, newest last. */
 const closers = [];
 
 /**
- * Run `close` (sync or async) after the current test.
+ * Runs `close` (sync or async) after the current test.
  *
  * @param {() => unknown} close
  */
@@ -12,7 +12,7 @@ function defer(close) {
   closers.push(close);
 }
 
-/** Close everything that the current test opened, the newest first. Errors are shown only once all is closed. */
+/** Closes everything that the current test opened, the newest first. Throws errors only once all is closed. */
 async function closeAll() {
   const errors = [];
   while (closers.length > 0) {
@@ -27,7 +27,7 @@ async function closeAll() {
   }
 }
 
-// With jest. (Some helpers serve scripts and benchmarks too.)
+// Only under jest. (Scripts and benchmarks use some helpers too.)
 if (typeof afterEach === "function") {
   afterEach(closeAll);
 }

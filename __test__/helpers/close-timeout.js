@@ -4,12 +4,12 @@ const { pattern } = require("./bytes");
 const { record } = require("./events");
 
 /**
- * Closes a socket whose peer takes nothing, with this many bytes left: it is lost when closeTimeout is over, with `error`, then `close`.
+ * Closes a socket whose peer takes nothing, with `size` bytes left. The connection must be lost when closeTimeout is over: `error`, then `close`.
  *
  * @param {EventTarget} socket
- * @param {number} size more than the system takes
- * @param {number} closeTimeout ms, as the message names it
- * @param {number} patience ms
+ * @param {number} size how many bytes to send: more than the system takes
+ * @param {number} closeTimeout ms, which the message must contain
+ * @param {number} patience ms to wait for each event
  */
 async function expectLostInClosing(socket, size, closeTimeout, patience) {
   const log = record(socket, ["error", "close"]);

@@ -5,12 +5,12 @@ const path = require("node:path");
 const { start } = require("./child");
 const { preload } = require("./preload");
 
-/** What fixtures/counting.c counts, in its order. */
+/** The counters of fixtures/counting.c, in its order. */
 const KINDS = ["reads", "writes", "polls", "controls", "ends", "allocations"];
 
 const { folder, library, obstacle } = preload("counting");
 
-/** `test` where calls can be counted, else a skipped test whose name tells why. */
+/** `test` if calls can be counted here, else a skipped test whose name says why. */
 function countingTest(name, body, timeout) {
   if (obstacle) {
     test.skip(`${name} (${obstacle})`, body);
@@ -22,7 +22,7 @@ function countingTest(name, body, timeout) {
 let files = 0;
 
 /**
- * A script in a process of its own whose system calls and allocations are counted. It reports its port first.
+ * Starts a script in a process of its own, and counts its system calls and allocations. The script reports its port first.
  *
  * @param {string} script as `start()` takes it
  */
@@ -38,10 +38,10 @@ async function counted(script) {
   return {
     port,
     child,
-    /** Until resume() it does nothing, so that what is sent meanwhile is there all at once. */
+    /** Stops the process until resume(), so that it finds all data that arrives meanwhile at once. */
     pause: () => child.process.kill("SIGSTOP"),
     resume: () => child.process.kill("SIGCONT"),
-    /** What `work` costs it, divided by `units`. */
+    /** The counts of `work`, divided by `units`. */
     async cost(units, work) {
       const before = read();
       await work();

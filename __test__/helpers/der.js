@@ -1,6 +1,6 @@
 "use strict";
 
-// DER, as far as certificates need it: each function gives the bytes of one value.
+// DER, as far as certificates need it. Each function returns the bytes of one value.
 
 /** @param {number} length */
 function lengthBytes(length) {
@@ -15,7 +15,7 @@ function lengthBytes(length) {
 }
 
 /**
- * A value with this tag, whose contents are the parts one after the other.
+ * A value with this tag. Its contents are the parts, one after the other.
  *
  * @param {number} tag
  * @param {...Uint8Array} parts

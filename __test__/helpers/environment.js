@@ -1,11 +1,11 @@
 "use strict";
 
-/** What asks a program for colours or against them. Node warns where two of them disagree. */
+/** The variables that turn a program's colours on or off. Node warns if two of them disagree. */
 const COLOURS = ["FORCE_COLOR", "NO_COLOR", "NODE_DISABLE_COLORS", "CLICOLOR", "CLICOLOR_FORCE"];
 
 /**
- * The environment for a child whose output a test reads: this process's, without any word on colours. jest sets FORCE_COLOR for
- * its workers where it is run on a terminal; the child's output is a pipe, on which Node of itself prints none.
+ * The environment for a child whose output a test reads: this process's, without variables for colours. On a terminal jest sets
+ * FORCE_COLOR for its workers. The child's output is a pipe, where Node by itself prints no colours.
  *
  * @param {Record<string, string>} [added]
  */

@@ -6,7 +6,7 @@ const { setTimeout, clearTimeout, setImmediate } = require("node:timers");
 const PATIENCE = 4000;
 
 /**
- * The promise, or a rejection that says what was awaited when it takes too long.
+ * Settles as the promise does. If that takes too long, rejects with a message that says what was awaited.
  *
  * @template T
  * @param {Promise<T>} promise
@@ -33,7 +33,7 @@ function describe(target) {
 
 /**
  * The next event of a type: the Event of an EventTarget, the first argument of an EventEmitter's.
- * It adds a `{ once: true }` listener, so awaiting "message", "connect" or "halfclose" counts as listening.
+ * It adds a `{ once: true }` listener, so waiting for "message", "connect" or "halfclose" counts as listening.
  *
  * @param {EventTarget | import("node:events").EventEmitter} target
  * @param {string} type
@@ -51,7 +51,7 @@ function once(target, type, ms) {
 }
 
 /**
- * Note every event of the given types as it comes. Naming "message", "connect" or "halfclose" counts as listening.
+ * Records every event of the given types. Naming "message", "connect" or "halfclose" counts as listening.
  *
  *   const log = record(socket, ["open", "error", "close"]);
  *   await log.until("close");
@@ -74,7 +74,7 @@ function record(target, types) {
   for (const type of types) {
     target.addEventListener(type, note);
   }
-  /** Resolves with the first defined value that `find` gives, looking again after each event. */
+  /** Resolves with the first defined value that `find` returns. Calls `find` again after each event. */
   function wait(find, what, ms) {
     const promise = new Promise((resolve) => {
       function check() {
@@ -96,7 +96,7 @@ function record(target, types) {
     get types() {
       return entries.map((entry) => entry.type);
     },
-    /** How many events of this type came so far. */
+    /** How many events of this type have fired so far. */
     count(type) {
       return entries.filter((entry) => entry.type === type).length;
     },
@@ -104,12 +104,12 @@ function record(target, types) {
     until(type, ms) {
       return wait(() => entries.find((entry) => entry.type === type), `"${type}"`, ms);
     },
-    /** All entries, once there are at least `count` (of `type`, where given). */
+    /** All entries, once there are at least `count` (of `type`, if given). */
     atLeast(count, type, ms) {
       const of = () => entries.filter((entry) => type === undefined || entry.type === type);
       return wait(() => (of().length >= count ? of() : undefined), `${count} ${type ?? "events"}`, ms);
     },
-    /** Stop listening. */
+    /** Stops listening. */
     stop() {
       for (const type of types) {
         target.removeEventListener(type, note);
@@ -132,8 +132,8 @@ function sleep(ms) {
 }
 
 /**
- * Long enough for anything that is going to happen on loopback to have happened: many turns, with pauses in which
- * the process sleeps and other threads run. Only for what must NOT happen; what must is awaited by its event.
+ * Waits long enough for everything on loopback to happen: many turns, with pauses in which the process sleeps and other
+ * threads run. Use it only for events that must NOT fire. For events that must fire, wait for the event.
  */
 async function settle(ms = 40) {
   const end = Date.now() + ms;
@@ -143,7 +143,7 @@ async function settle(ms = 40) {
   } while (Date.now() < end);
 }
 
-/** Poll until `condition()` is truthy, for what no event tells (such as bufferedAmount after a drain that must not fire). */
+/** Polls until `condition()` is truthy. Use it only if no event reports the change (such as bufferedAmount after a drain that must not fire). */
 async function eventually(condition, what = "a condition", ms = PATIENCE) {
   const end = Date.now() + ms;
   while (!(await condition())) {

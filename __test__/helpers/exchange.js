@@ -3,7 +3,7 @@
 const { createHash } = require("node:crypto");
 const { once } = require("./events");
 
-// Taken once: in a jest realm each look-up of a global is slow, and these are called for each byte.
+// Looked up once: in a jest realm each look-up of a global is slow, and these are called for each byte.
 const { floor, imul } = Math;
 
 /** A generator of repeatable random numbers in [0, 1) (mulberry32). */
@@ -53,7 +53,7 @@ async function sendTheirs(peer, chunks) {
   peer.end();
 }
 
-/** What a TCPSocket receives until it is closed. */
+/** All bytes that a TCPSocket receives until it is closed. */
 function receiveOurs(socket) {
   const hash = createHash("sha256");
   let length = 0;
@@ -61,12 +61,12 @@ function receiveOurs(socket) {
     length += data.byteLength;
     hash.update(new Uint8Array(data));
   });
-  // A halfclose listener, so that our direction goes on when theirs has ended (R-tcp-fin).
+  // With a halfclose listener our direction stays open when theirs has ended (R-tcp-fin).
   socket.addEventListener("halfclose", () => {});
   return once(socket, "close", 25_000).then(() => ({ length, digest: hash.digest("hex") }));
 }
 
-/** What a node:net socket receives until the other end's FIN. */
+/** All bytes that a node:net socket receives until the other end's FIN. */
 function receiveTheirs(peer) {
   const hash = createHash("sha256");
   let length = 0;
@@ -77,7 +77,7 @@ function receiveTheirs(peer) {
   return once(peer, "end", 25_000).then(() => ({ length, digest: hash.digest("hex") }));
 }
 
-/** Both ends send at once, all of it, and end; each got what the other sent. */
+/** Both ends send all their chunks at the same time, and end. Checks that each received what the other sent. */
 async function exchange(socket, peer, seed, { count = 150, most = 200_000 } = {}) {
   const [ours, theirs] = [randomChunks(seed, count, most), randomChunks(seed + 1, count, most)];
   const results = Promise.all([receiveOurs(socket), receiveTheirs(peer)]);

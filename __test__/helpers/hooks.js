@@ -1,7 +1,7 @@
 "use strict";
 
-// Children whose native half can be made to panic at a named point (src/net/hooks.rs): a build of its own, which cargo makes when it
-// is first asked for, and again when its sources have changed.
+// Children whose native half can panic at a named point (src/net/hooks.rs). It is a separate build. cargo makes it when it is first
+// needed, and again when its sources have changed.
 
 const { spawnSync } = require("node:child_process");
 const path = require("node:path");
@@ -10,13 +10,13 @@ const { start } = require("./child");
 const ROOT = path.join(__dirname, "..", "..");
 const BINARY = path.join(ROOT, "target", "test-hooks.node");
 
-/** Why there can be no such build here; undefined where there can. */
+/** Why such a build is not possible here; undefined if it is. */
 const obstacle = spawnSync("cargo", ["--version"]).status === 0 ? undefined : "needs cargo";
 
-/** ms; a first build compiles every dependency. */
+/** Milliseconds that a build may take; the first one compiles every dependency. */
 const BUILD_LIMIT = 600_000;
 
-/** `describe` where there is such a build, else a skipped one whose name tells why. */
+/** `describe` if such a build is possible, else a skipped one whose name says why. */
 function describeWithHooks(name, body) {
   if (obstacle) {
     describe.skip(`${name} (${obstacle})`, body);
@@ -34,11 +34,11 @@ function describeWithHooks(name, body) {
   });
 }
 
-/** What scripts have at hand beyond those of child.js. */
+/** The names that scripts may use, in addition to those of child.js. */
 const PRELUDE = `
 const { panicAt } = require("./lib/native.js").binding;
 const { authority } = require("./__test__/helpers/certificates");
-/** All that a socket tells, as text. */
+/** Records all events of a socket, as text. */
 const log = [];
 const told = (name, socket) => {
   for (const type of ["open", "message", "close", "connect"]) {
@@ -50,7 +50,7 @@ const told = (name, socket) => {
 const until = async (done) => {
   while (!done()) await new Promise((resolve) => setImmediate(resolve));
 };
-/** Sends to itself and hears it: the others go on. */
+/** Makes a socket that sends to itself and receives: it shows that other sockets go on. */
 const otherWorks = async () => {
   const other = new UDPSocket({ localAddress: "127.0.0.1" });
   const heard = once(other, "message");
@@ -84,7 +84,7 @@ const main = async (act) => {
 `;
 
 /**
- * What a script, as an async function's body, returns (or, where it returns nothing, its log), and what it printed for people.
+ * Runs a script as an async function's body. Returns the script's result (its log, if it returns nothing) and its printed output.
  *
  * @param {string} script
  */

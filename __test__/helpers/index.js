@@ -1,21 +1,21 @@
 "use strict";
 
 /**
- * What the test files share. Whatever socket, server and child process is made through it is closed after the test (cleanup.js).
+ * The common helpers of the test files. They close each socket, server and child process that they make after the test (cleanup.js).
  *
  *   const { tcpPair, once, record } = require("../helpers");
  *
  * sockets.js  the package itself, and tracked sockets of it
  * peers.js    the other end: node:net and node:dgram on port 0
- * events.js   waiting for events, recording them, and proving that none came
- * bytes.js    test data, and collecting what arrives
- * throws.js   what a call threw, by name and code
- * bad.js      values that no argument should survive
- * child.js    scripts in a process of their own, with a time limit; report.js is how they give results
+ * events.js   waiting for events, recording them, and proving that none fired
+ * bytes.js    test data, and collecting received data
+ * throws.js   the exception of a call, by name and code
+ * bad.js      values that every argument must refuse
+ * child.js    scripts in a process of their own, with a time limit; they return results by report.js
  *
- * jest-environment.js is that of every test file: a warning of the process fails the test that it comes in.
+ * jest-environment.js is the environment of every test file: a warning of the process fails the current test.
  *
- * By themselves, for those who need them: udp.js, exchange.js, netns.js, tls.js (both ends of a secure connection), certificates.js
+ * Test files require these directly: udp.js, exchange.js, netns.js, tls.js (both ends of a secure connection), certificates.js
  * (an authority made at run time), programs.js (openssl and curl as peers).
  */
 module.exports = {

@@ -1,14 +1,14 @@
 "use strict";
 
-// The environment of every test file: Node's, and a warning of the process fails the test that it comes in. A test that makes a socket
-// fail listens for its error, and what is to warn runs in a child whose output the test reads. (Nothing of this can be seen from
-// inside: jest gives tests a copy of `process`, on which "warning" is never emitted.)
+// The environment of every test file. It is Node's, but a warning of the process fails the current test. A test that expects a socket to
+// fail listens for its error. A test that expects a warning runs it in a child, and reads the child's output. (Tests cannot see warnings
+// themselves: jest gives them a copy of `process` that never emits "warning".)
 
 const { TestEnvironment } = require("jest-environment-node");
 const { setImmediate } = require("node:timers");
 
 class StrictEnvironment extends TestEnvironment {
-  /** Those that no test has been failed for yet. @type {Error[]} */
+  /** Warnings that have not failed a test yet. @type {Error[]} */
   #warnings = [];
 
   #note = (warning) => this.#warnings.push(warning);
@@ -16,7 +16,7 @@ class StrictEnvironment extends TestEnvironment {
   async setup() {
     await super.setup();
     process.on("warning", this.#note);
-    // Another build of the native half. Not by NAPI_RS_NATIVE_LIBRARY_PATH from outside: jest's module resolver reads that, too.
+    // Selects another build of the native half. NAPI_RS_NATIVE_LIBRARY_PATH cannot do it from outside: jest's module resolver reads it too.
     const { TCP_UDP_SOCKETS_BINARY: binary } = process.env;
     if (binary) this.global.process.env.NAPI_RS_NATIVE_LIBRARY_PATH = binary;
   }
@@ -26,10 +26,10 @@ class StrictEnvironment extends TestEnvironment {
     await super.teardown();
   }
 
-  /** jest-circus's events, in order; each waits until this has run. */
+  /** Gets jest-circus's events in order. Each waits until this has run. */
   async handleTestEvent({ name, test }, state) {
     if (name !== "test_done" && name !== "run_finish") return;
-    // A warning is emitted in the tick after what it is about.
+    // A warning is emitted in the tick after its cause.
     await new Promise((resolve) => {
       setImmediate(resolve);
     });

@@ -9,7 +9,7 @@ const { showPanics } = require("./panics");
 
 const ROOT = path.join(__dirname, "..", "..");
 
-/** Why a test that needs a network namespace of its own cannot run here; undefined where it can. */
+/** Why a test cannot have its own network namespace here; undefined if it can. */
 const obstacle = (() => {
   if (process.platform !== "linux") {
     return "needs Linux";
@@ -18,7 +18,7 @@ const obstacle = (() => {
   return probe.status === 0 ? undefined : "needs root, unshare and ip";
 })();
 
-/** `test` where namespaces can be made, else a skipped test whose name tells why. */
+/** `test` if namespaces are possible here, else a skipped test whose name says why. */
 function namespaceTest(name, body, timeout) {
   if (obstacle) {
     test.skip(`${name} (${obstacle})`, body);
@@ -27,15 +27,15 @@ function namespaceTest(name, body, timeout) {
   }
 }
 
-/** The two ends of a link and their addresses; NEIGHBOUR is never there unless a setup gives it a MAC address. */
+/** The two ends of a link and their addresses. NEIGHBOUR does not exist unless a setup gives it a MAC address. */
 const HERE = "198.51.100.1";
 const NEIGHBOUR = "198.51.100.2";
 
-/** Shell lines that set a namespace up. All of it vanishes with the process. */
+/** Shell lines that set a namespace up. It vanishes with its process. */
 const setups = {
-  /** Nothing but a loopback interface: every other address is unreachable. */
+  /** Only a loopback interface: every other address is unreachable. */
   loopback: "ip link set lo up",
-  /** A link "v0" with HERE on it, and nobody at its other end "v1", which is in the same namespace. */
+  /** A link "v0" with HERE on it. Its other end "v1" is in the same namespace, and has no address. */
   link: `
     ip link set lo up
     ip link add v0 type veth peer name v1
@@ -43,7 +43,7 @@ const setups = {
     ip link set v1 arp off
     ip link set v0 up
     ip link set v1 up`,
-  /** `link`, and another, "w0" and "w1": each with its other end in the same namespace, so that what arrives is seen once. */
+  /** `link`, and a second link, "w0" and "w1". Both ends of each are in the same namespace, so that data arrives once. */
   get links() {
     return `${setups.link}
     ip link add w0 type veth peer name w1
@@ -57,13 +57,13 @@ const setups = {
     ip -6 addr add 2001:db8:1::1/64 dev w0 nodad`;
   },
   /**
-   * After `link`: whatever is sent to NEIGHBOUR waits in the kernel, and counts against the sender's buffer, until
-   * somebody says who that is: see `release()` in scripts.
+   * After `link`: data for NEIGHBOUR waits in the kernel, and counts against the sender's buffer, until the kernel
+   * gets NEIGHBOUR's MAC address: see `release()` in scripts.
    */
   silent: `
     echo 100000000 > /proc/sys/net/ipv4/neigh/v0/unres_qlen_bytes
     echo 3600 > /proc/sys/net/ipv4/neigh/v0/mcast_solicit`,
-  /** After `silent`: NEIGHBOUR is the only name server, so that look-ups of what is not in /etc/hosts take for ever. */
+  /** After `silent`: NEIGHBOUR is the only name server, so look-ups of names outside /etc/hosts never end. */
   deaf: `
     t=$(mktemp -d)
     printf 'nameserver ${NEIGHBOUR}\noptions timeout:30 attempts:5\n' > $t/resolv.conf
@@ -74,7 +74,7 @@ const setups = {
 };
 
 /**
- * A setup line that makes this the whole of /etc/hosts.
+ * A setup line that replaces /etc/hosts with these names.
  *
  * @param {Record<string, string[]>} names
  */
@@ -87,7 +87,7 @@ function hosts(names) {
     rm $h`;
 }
 
-/** What scripts may use without requiring it. */
+/** The names that scripts may use without requiring them. */
 const PRELUDE = `"use strict";
 const { UDPSocket, TCPSocket, TCPServerSocket, connect } = require(${JSON.stringify(ROOT)});
 const net = require("node:net");
@@ -96,11 +96,11 @@ const { execFileSync } = require("node:child_process");
 const { once, record, turn, sleep, settle, eventually } = require(${JSON.stringify(path.join(__dirname, "events"))});
 const HERE = "${HERE}";
 const NEIGHBOUR = "${NEIGHBOUR}";
-/** Tell the kernel NEIGHBOUR's MAC address: what waited for it leaves. */
+/** Gives the kernel NEIGHBOUR's MAC address: data that waited for it leaves. */
 function release() {
   execFileSync("ip", ["neigh", "replace", NEIGHBOUR, "lladdr", "02:00:00:00:00:02", "dev", "v0", "nud", "permanent"]);
 }
-/** The error, as JSON can carry it. */
+/** The error as plain data for JSON. */
 function plain(error) {
   const { name, code, syscall, address, port, message } = error;
   return { name, code, syscall, address, port, message, isDOMException: error instanceof DOMException };
@@ -109,7 +109,7 @@ const { report } = require(${JSON.stringify(path.join(__dirname, "report"))});
 `;
 
 /**
- * Run a script in a network namespace of its own. It must exit with 0 within its time; what it report()s is returned.
+ * Runs a script in its own network namespace. It must exit with 0 within its time. Returns the value that it report()s.
  *
  * @param {string} script source text; it may await
  * @param {object} [how]
@@ -118,7 +118,7 @@ const { report } = require(${JSON.stringify(path.join(__dirname, "report"))});
  */
 function inNamespace(script, { setup = setups.loopback, timeout = 8000 } = {}) {
   const source = `${PRELUDE}(async () => {${script}\n})().catch((error) => { console.error(error); process.exit(70); });`;
-  // Mounts of its own, too: a setup may put another file over one of /etc.
+  // It also has its own mounts, because a setup may replace a file of /etc.
   const child = spawn("unshare", ["-n", "-m", "sh", "-e", "-c", `${setup}\nexec "$@"`, "sh", process.execPath, "-e", source], {
     cwd: ROOT,
     env: environment(),

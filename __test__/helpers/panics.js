@@ -1,8 +1,8 @@
 "use strict";
 
 /**
- * Prints what a child has said of a panic of the native half: one is caught and told as an error, and a test of errors may take it
- * for the right one. Only where TCP_UDP_SOCKETS_SHOW_PANICS asks for it, as `.ci/run` does for the build with assertions.
+ * Prints a child's message about a panic of the native half. A panic is caught and reported as an error, and a test of errors may take
+ * it for the expected one. It prints only if TCP_UDP_SOCKETS_SHOW_PANICS is set, as in `.ci/run` for the build with assertions.
  *
  * @param {string} stderr
  */

@@ -6,7 +6,7 @@ const os = require("node:os");
 const { defer } = require("./cleanup");
 const { deadline, once } = require("./events");
 
-/** True where this host has an IPv6 loopback: `(hasIPv6 ? test : test.skip)(...)`. */
+/** True if this machine has an IPv6 loopback address: `(hasIPv6 ? test : test.skip)(...)`. */
 const hasIPv6 = Object.values(os.networkInterfaces())
   .flat()
   .some((address) => address?.address === "::1");
@@ -21,7 +21,7 @@ function keep(socket) {
 }
 
 /**
- * A listening node:net server on port 0. `next()` gives the connections one by one, in order.
+ * A listening node:net server on port 0. `next()` returns the connections one by one, in order.
  *
  * @param {import("node:net").ServerOpts & { host?: string, backlog?: number, port?: number }} [options]
  */
@@ -48,17 +48,17 @@ async function listen({ host = "127.0.0.1", port = 0, backlog, ...options } = {}
     server,
     host,
     port: server.address().port,
-    /** The next accepted node:net socket, already there or still to come. */
+    /** The next accepted node:net socket, now or later. */
     next(ms) {
       const there = accepted.shift();
       const promise = there ? Promise.resolve(there) : new Promise((resolve) => asked.push(resolve));
       return deadline(promise, "a connection to the node:net server", ms);
     },
-    /** Accepted and not yet taken by next(). */
+    /** Connections that are accepted and that next() has not returned. */
     get waiting() {
       return accepted.length;
     },
-    /** Stop listening, so that the port refuses. */
+    /** Stops listening, so that the port refuses connections. */
     close() {
       return new Promise((resolve) => server.close(resolve));
     },
@@ -78,7 +78,7 @@ async function dial(port, options = {}) {
 }
 
 /**
- * A node:net client that has not connected yet; its "connect", "error" and "close" are the caller's to await.
+ * A node:net client that has not connected yet. The caller waits for its "connect", "error" or "close".
  *
  * @param {number} port
  * @param {import("node:net").NetConnectOpts} [options]
@@ -88,8 +88,8 @@ function dialLater(port, options = {}) {
 }
 
 /**
- * A port of 127.0.0.1 that refuses connections for as long as the test runs: the local end of a connection.
- * Nobody else can be given it meanwhile, unlike a port that was just closed.
+ * A port of 127.0.0.1 that refuses connections as long as the test runs: the local end of a connection.
+ * Unlike a port that was just closed, no other socket can get it meanwhile.
  */
 async function refusedPort() {
   const server = await listen();
@@ -98,8 +98,8 @@ async function refusedPort() {
 }
 
 /**
- * A TCP port of 127.0.0.1 that can be bound. It is none of those that systems hand out for port 0 or for connect(),
- * so that no TIME_WAIT of an earlier test and no other process is in the way.
+ * A TCP port of 127.0.0.1 that can be bound. It is none of those that systems choose for port 0 or for connect().
+ * So no TIME_WAIT of an earlier test and no other process uses it.
  */
 async function freePort() {
   for (;;) {
@@ -117,7 +117,7 @@ async function freePort() {
 }
 
 /**
- * A bound node:dgram socket on port 0. `next()` gives what arrives, one datagram at a time, as `{ data, rinfo }`.
+ * A bound node:dgram socket on port 0. `next()` returns one received datagram at a time, as `{ data, rinfo }`.
  *
  * @param {{ type?: "udp4" | "udp6", host?: string, port?: number } & object} [options]
  */
@@ -145,17 +145,17 @@ async function datagrams({ type = "udp4", host = type === "udp6" ? "::1" : "127.
     socket,
     host,
     port: socket.address().port,
-    /** The next datagram, already there or still to come. */
+    /** The next datagram, now or later. */
     next(ms) {
       const there = arrived.shift();
       const promise = there ? Promise.resolve(there) : new Promise((resolve) => asked.push(resolve));
       return deadline(promise, "a datagram at the node:dgram socket", ms);
     },
-    /** Arrived and not yet taken by next(). */
+    /** Datagrams that have arrived and that next() has not returned. */
     get waiting() {
       return arrived.length;
     },
-    /** Send a datagram; resolves when the system has it. */
+    /** Sends a datagram. Resolves when the system has it. */
     send(data, toPort, toAddress = host) {
       return new Promise((resolve, reject) => {
         socket.send(data, toPort, toAddress, (error) => (error ? reject(error) : resolve()));

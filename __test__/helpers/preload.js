@@ -7,10 +7,10 @@ const path = require("node:path");
 const process = require("node:process");
 
 /**
- * Builds fixtures/NAME.c as a library to preload (LD_PRELOAD), in a folder of its own that vanishes with this process.
+ * Builds fixtures/NAME.c as a library to preload (LD_PRELOAD), in its own folder, which is removed with this process.
  *
  * @param {string} name
- * @returns {{ folder: string, library: string, obstacle: string | undefined }} obstacle: why it cannot be had here
+ * @returns {{ folder: string, library: string, obstacle: string | undefined }} obstacle: why it is not possible here
  */
 function preload(name) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), `${name}-`));

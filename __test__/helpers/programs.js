@@ -1,6 +1,6 @@
 "use strict";
 
-// Other people's programs as peers: openssl, curl. Where one is not installed, its tests are skipped and say so.
+// Other programs as peers: openssl, curl. If one is not installed, its tests are skipped and say so.
 
 const { spawn, spawnSync } = require("node:child_process");
 const { defer } = require("./cleanup");
@@ -8,7 +8,7 @@ const { environment } = require("./environment");
 const { deadline } = require("./events");
 const { showPanics } = require("./panics");
 
-/** @type {Map<string, string | undefined>} what a program says of itself */
+/** @type {Map<string, string | undefined>} the version text of each program; undefined: not installed */
 const found = new Map();
 
 /** @param {string} program */
@@ -21,7 +21,7 @@ function versionOf(program) {
 }
 
 /**
- * `test` where the program is installed, else a skipped test whose name tells why.
+ * `test` if the program is installed, else a skipped test whose name says why.
  *
  * @param {string} program
  */
@@ -69,11 +69,11 @@ function launch(program, args) {
   return {
     child,
     output,
-    /** Everything that it has said so far. */
+    /** All its output so far. */
     get said() {
       return everything();
     },
-    /** Resolves when it has said something that matches. */
+    /** Resolves when its output matches. */
     says(pattern, ms) {
       const promise = new Promise((resolve) => {
         function watch() {

@@ -6,10 +6,10 @@ const fs = require("node:fs");
 const CHANNEL = 3;
 
 /**
- * Gives the test that started this process a value. It goes over a descriptor of its own, as JSON: what is printed for people, and
- * how it is coloured, has no part in it. When this returns the value is written, so process.exit() may follow.
+ * Sends a value to the test that started this process, as JSON over a descriptor of its own. Printed output and its colours do not
+ * affect it. When this returns, the value is written, so process.exit() may follow.
  *
- * @param {unknown} value what JSON can carry
+ * @param {unknown} value a value that JSON can represent
  */
 function report(value) {
   fs.writeFileSync(CHANNEL, `${JSON.stringify(value)}\n`);

@@ -1,7 +1,7 @@
 "use strict";
 
-// Few threads: children under a user of their own, whose number of threads prlimit(1) sets while they run. Root itself is bound by
-// no such limit, and one that is low from the start keeps Node from starting.
+// Few threads: children under a user of their own. prlimit(1) limits the user's number of threads while they run. The limit does not
+// apply to root, and Node does not start if the limit is low from the start.
 
 const { spawn, spawnSync } = require("node:child_process");
 const { readFileSync, readdirSync } = require("node:fs");
@@ -12,19 +12,19 @@ const { FIXTURES } = require("./child");
 
 const ROOT = path.join(__dirname, "..", "..");
 
-/** Users that are tried, from this one on: above all that systems and containers give out by themselves. */
+/** The first user ID that is tried: above all that systems and containers assign by themselves. */
 const FIRST_USER = 611_000;
 
 let lastUser = FIRST_USER;
 
-/** A user that no process runs under. */
+/** A user without any process. */
 function freeUser() {
   const taken = new Set();
   for (const id of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
     try {
       taken.add(Number(/^Uid:\s+(\d+)/m.exec(readFileSync(`/proc/${id}/status`, "utf8"))[1]));
     } catch {
-      // It has ended meanwhile.
+      // The process has ended meanwhile.
     }
   }
   do {
@@ -33,7 +33,7 @@ function freeUser() {
   return lastUser;
 }
 
-/** Why threads cannot be made scarce here; undefined where they can. */
+/** Why threads cannot be limited here; undefined if they can. */
 const obstacle = (() => {
   if (process.platform !== "linux") {
     return "needs Linux";
@@ -47,7 +47,7 @@ const obstacle = (() => {
   return probe.status === 0 ? undefined : "needs a Node and a clone that other users can read";
 })();
 
-/** `test` where threads can be made scarce, else a skipped test whose name tells why. */
+/** `test` if threads can be limited here, else a skipped test whose name says why. */
 function scarceTest(name, body, timeout) {
   if (obstacle) {
     test.skip(`${name} (${obstacle})`, body);
@@ -57,7 +57,7 @@ function scarceTest(name, body, timeout) {
 }
 
 /**
- * A Node under a user of its own that runs a fixture, which answers each message of ours with one of its own.
+ * A Node process under its own user. It runs a fixture that answers each message with one message.
  *
  * @param {string} fixture
  * @param {number} limit ms that an answer may take
@@ -79,11 +79,11 @@ function startScarce(fixture, limit) {
     child.kill("SIGKILL");
     await ended;
   });
-  /** Lets it have so many threads more than it has; Infinity: as many as it had before. */
+  /** Allows it so many more threads than it has; Infinity: restores the first limit. */
   const allow = (more) => {
     const [, hard] = /^Max processes +\S+ +(\S+)/m.exec(readFileSync(`/proc/${child.pid}/limits`, "utf8"));
     const most = more === Infinity ? hard : String(readdirSync(`/proc/${child.pid}/task`).length + more);
-    // Under its user, who may do that even where root is not almighty (in a container).
+    // It runs as the child's user, which may do that even if root has few rights (in a container).
     const { status, stderr: said } = spawnSync("prlimit", ["--pid", String(child.pid), `--nproc=${most}:`], {
       encoding: "utf8",
       uid: user,
@@ -93,7 +93,7 @@ function startScarce(fixture, limit) {
       throw new Error(`prlimit: ${said}`);
     }
   };
-  /** Sends a message, if any, and waits for the next answer. */
+  /** Sends a message, if one is given, and waits for the next answer. */
   const ask = (message) =>
     new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`no answer to ${message} after ${limit} ms\n${stderr}`)), limit);
@@ -112,7 +112,7 @@ function startScarce(fixture, limit) {
   return {
     allow,
     ask,
-    /** All that it printed for people. */
+    /** All its printed output. */
     get stderr() {
       return stderr;
     },

@@ -3,8 +3,8 @@
 const fs = require("node:fs");
 
 /**
- * Names the tests that were skipped below jest's summary, so that what is missing on a machine is seen. Those that know their reason
- * have it in their name, in brackets: "(needs openssl)". Where TCP_UDP_SOCKETS_SKIPPED names a file, each is added to it as a line.
+ * Lists skipped tests below jest's summary, so that people see what a machine lacks. A test that knows its reason has it in its
+ * name, in brackets: "(needs openssl)". If TCP_UDP_SOCKETS_SKIPPED names a file, each test is appended to it as a line.
  */
 class SkipReporter {
   #isFiltered;
@@ -16,7 +16,7 @@ class SkipReporter {
 
   onRunComplete(_, { testResults }) {
     const skipped = testResults.flatMap((file) => file.testResults.filter(({ status }) => status === "pending").map(({ fullName }) => fullName));
-    // Where only tests of some name were asked for, all others count as skipped.
+    // If jest runs only tests of some name, all others count as skipped.
     if (skipped.length === 0 || this.#isFiltered) return;
     const reasons = group(skipped);
     process.stderr.write(`\nSkipped here: ${skipped.length} tests\n`);
@@ -29,12 +29,12 @@ class SkipReporter {
 
 }
 
-/** What a skipped test says that it needs; empty where it does not say. */
+/** The need in a skipped test's name; empty if it has none. */
 function reasonOf(name) {
   return name.match(/\((needs [^()]*(?:\([^()]*\))?[^()]*)\)$/)?.[1] ?? "";
 }
 
-/** The names by their reasons. */
+/** Groups the names by reason. */
 function group(names) {
   const groups = new Map();
   for (const name of names) {

@@ -5,24 +5,24 @@ const { defer } = require("./cleanup");
 const { once } = require("./events");
 const { listen, dial } = require("./peers");
 
-/** The package's own folder: child processes and fixtures require this. */
+/** The package's own folder, which child processes and fixtures require. */
 const ROOT = path.join(__dirname, "..", "..");
 
 const { UDPSocket, TCPSocket, TCPServerSocket } = require(ROOT);
 
 function ignore() {}
 
-/** Close `socket` after the test, at once and whatever state it is in. */
+/** Closes `socket` after the test, at once and in any state. */
 function track(socket) {
   defer(() => {
-    // Broken off while it connects it fails: an error that is nobody else's.
+    // Closing it while it connects causes an error, which no test expects.
     socket.addEventListener("error", ignore);
     return typeof socket.reset === "function" ? socket.reset() : socket.close();
   });
   return socket;
 }
 
-/** track(), for a socket that the test lets fail without looking at the error: that is listened for, and ignored. */
+/** Does track(), for a socket that fails in the test. Listens for its error, and ignores it. */
 function expendable(socket) {
   socket.addEventListener("error", ignore);
   return track(socket);

@@ -2,10 +2,10 @@
 
 const { execFileSync, spawnSync } = require("node:child_process");
 
-/** Why the kernel's view of a socket cannot be asked for here; undefined where it can. */
+/** Why the kernel's data of a socket is not available here; undefined if it is. */
 const obstacle = process.platform === "linux" && spawnSync("ss", ["-V"]).status === 0 ? undefined : "needs Linux and ss (iproute2)";
 
-/** `test` where ss is there, else a skipped test whose name tells why. */
+/** `test` if ss is installed, else a skipped test whose name says why. */
 function ssTest(name, body) {
   if (obstacle) {
     test.skip(`${name} (${obstacle})`, body);
@@ -15,7 +15,7 @@ function ssTest(name, body) {
 }
 
 /**
- * What `ss` says of one established TCP socket, by its ports: its memory and its timer.
+ * The output of `ss` for one established TCP socket, given by its ports: its memory and its timer.
  *
  * @param {number} localPort
  * @param {number} remotePort

@@ -1,7 +1,7 @@
 "use strict";
 
 /**
- * What `call` throws. Fails when it throws nothing.
+ * Returns the exception that `call` throws. Fails if it throws nothing.
  *
  * @param {() => unknown} call
  */
@@ -16,7 +16,7 @@ function thrownBy(call) {
 }
 
 /**
- * `call` throws a DOMException of this name, and of this `code` where given. Returns it.
+ * Checks that `call` throws a DOMException of this name, and of this `code` if given. Returns it.
  *
  * @param {() => unknown} call
  * @param {string} name "InvalidAccessError", "InvalidStateError", "NetworkError", "NotSupportedError", …
@@ -28,10 +28,10 @@ function expectDOMException(call, name, code) {
   return error;
 }
 
-/** The `code` of an InvalidStateError, always (R-error). */
+/** The `code` of every InvalidStateError (R-error). */
 const INVALID_STATE_ERR = 11;
 
-/** The value is a DOMException of this name (and code): for `event.error`. */
+/** Checks that a value, such as `event.error`, is a DOMException of this name (and code). */
 function expectIsDOMException(error, name, code = name === "InvalidStateError" ? INVALID_STATE_ERR : undefined) {
   if (!(error instanceof DOMException)) {
     throw error instanceof Error ? error : new Error(`not a DOMException: ${String(error)}`);
@@ -43,7 +43,7 @@ function expectIsDOMException(error, name, code = name === "InvalidStateError" ?
   }
 }
 
-/** `call` throws a TypeError, of whatever realm. Returns it. */
+/** Checks that `call` throws a TypeError, of any realm. Returns it. */
 function expectTypeError(call) {
   const error = thrownBy(call);
   expect(error?.name).toBe("TypeError");

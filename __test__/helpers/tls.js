@@ -12,8 +12,8 @@ const { keep } = require("./peers");
 const { expendable, tcp, tcpServer, track } = require("./sockets");
 
 /**
- * A listening node:tls server on port 0 of 127.0.0.1. `next()` gives the connections whose handshake is done, one by one;
- * `failed()` the error of the next one that failed.
+ * A listening node:tls server on port 0 of 127.0.0.1. `next()` returns the connections whose handshake is done, one by one.
+ * `failed()` returns the error of the next handshake that failed.
  *
  * @param {import("node:tls").TlsOptions & { host?: string }} options
  */
@@ -45,7 +45,7 @@ async function listenTLS({ host = "127.0.0.1", ...options }) {
     port: server.address().port,
     next: next("secureConnection", "a connection to the node:tls server"),
     failed: next("tlsClientError", "a failed handshake at the node:tls server"),
-    /** Connections whose handshake is done and that next() has not given. */
+    /** Connections whose handshake is done and that next() has not returned. */
     get waiting() {
       return queues.secureConnection.length;
     },
@@ -53,7 +53,7 @@ async function listenTLS({ host = "127.0.0.1", ...options }) {
 }
 
 /**
- * A node:tls client that has not shaken hands yet. It verifies nothing unless options say so.
+ * A node:tls client before its handshake. It verifies nothing unless options say so.
  *
  * @param {number} port
  * @param {import("node:tls").ConnectionOptions} [options]
@@ -99,7 +99,7 @@ function secureServer(secureTransport, options = {}) {
 }
 
 /**
- * secureServer() that accepts: without a `connect` listener it would not (R-listen). Whom it accepts or refuses may fail.
+ * A secureServer() with a `connect` listener, without which it would not accept (R-listen). Its connections and handshakes may fail.
  *
  * @param {object} secureTransport
  * @param {object} [options] further TCPServerOptions
@@ -111,7 +111,7 @@ function acceptingServer(secureTransport, options) {
 }
 
 /**
- * Resolves when the socket is open; rejects with its error where that comes first.
+ * Resolves when the socket is open. Rejects with its error if that comes first.
  *
  * @param {EventTarget} socket
  */
@@ -126,7 +126,7 @@ function opened(socket, ms) {
 }
 
 /**
- * The `error.error` with which a connection attempt fails. Fails where it opens, or where a `close` follows.
+ * The `error.error` with which a connection attempt fails. Rejects if the socket opens, or if a `close` follows.
  *
  * @param {EventTarget} socket
  */
@@ -188,7 +188,7 @@ async function secureBoth({ server: serverTransport, client: clientTransport, se
 }
 
 /**
- * A folder for this test, with files in it; gone afterwards.
+ * Makes a folder for this test, with files in it. It is removed afterwards.
  *
  * @param {Record<string, string | Uint8Array>} [files]
  * @returns {(name: string) => string} the path of a file in it

@@ -9,7 +9,7 @@ const { text } = require("./bytes");
 /**
  * A UDPSocket on 127.0.0.1 whose default destination is a node:dgram peer.
  *
- * @param {object} peer what datagrams() gave
+ * @param {object} peer the result of datagrams()
  * @param {object} [options]
  */
 function udpTo(peer, options = {}) {
@@ -25,14 +25,14 @@ async function texts(peer, count) {
   return all;
 }
 
-/** The texts of the message events that record() noted. */
+/** The texts of the message events that record() has recorded. */
 function textsOf(log) {
   return log.entries.filter((entry) => entry.type === "message").map((entry) => text(entry.event.data));
 }
 
 /**
- * Resolves when whatever was sent to a UDPSocket of this environment before the call has had its chance: datagrams of
- * another UDPSocket, which shares the poll set, have gone round three times meanwhile. For what must not happen.
+ * Resolves when all datagrams sent to a UDPSocket of this environment before the call could have arrived. Meanwhile another
+ * UDPSocket, which shares the poll set, has sent datagrams to itself three times. Use it for events that must not fire.
  */
 async function fence() {
   const echo = udp();
@@ -59,7 +59,7 @@ async function freeUdpPort() {
 }
 
 /**
- * Whether node:dgram can bind this port without address reuse: nobody else has it.
+ * Whether node:dgram can bind this port without address reuse, that is whether no other socket has it.
  *
  * @returns {Promise<boolean>}
  */
@@ -80,7 +80,7 @@ function isFree(port, { type = "udp4", host = type === "udp6" ? "::1" : "127.0.0
   return deadline(promise, `bind to ${port}`);
 }
 
-/** record() of every event that a UDPSocket may ever fire, and of "close", which it never does. */
+/** A record() of every event that a UDPSocket may fire, and of "close", which it never fires. */
 function recordAll(socket) {
   return record(socket, ["message", "drain", "error", "close", "open"]);
 }
@@ -93,7 +93,7 @@ function freshGroup() {
   return `239.${200 + (process.pid % 50)}.${(process.pid >> 3) & 255}.${group}`;
 }
 
-/** A node:dgram socket that sends multicast on the loopback interface only. */
+/** A node:dgram socket that sends multicast only on the loopback interface. */
 async function multicastSender() {
   const socket = dgram.createSocket("udp4");
   socket.bind(0, "127.0.0.1");
