@@ -107,9 +107,9 @@ function play(scene, place, limit) {
 /**
  * @param {Block[][]} scenes
  * @param {string} limit
- * @param {(block: Block, result: Omit<Result, "name">) => void} tell
+ * @param {(block: Block, result: Omit<Result, "name">) => void} onResult
  */
-async function runAll(scenes, limit, tell) {
+async function runAll(scenes, limit, onResult) {
   const place = makePlace();
   try {
     const types = checkTypes(scenes.flat(), place.folder);
@@ -118,7 +118,7 @@ async function runAll(scenes, limit, tell) {
       for (let scene = waiting.shift(); scene !== undefined; scene = waiting.shift()) {
         const wrong = scene.map(({ name }) => types.get(name));
         const problems = wrong.some(Boolean) ? wrong.map((problem) => problem ?? "a block beside it has wrong types") : await play(scene, place, limit);
-        scene.forEach((block, at) => tell(block, { outcome: problems[at] == null ? "ran" : "failed", detail: problems[at] ?? "" }));
+        scene.forEach((block, at) => onResult(block, { outcome: problems[at] == null ? "ran" : "failed", detail: problems[at] ?? "" }));
       }
     };
     await Promise.all(Array.from({ length: concurrency }, work));
