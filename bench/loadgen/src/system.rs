@@ -84,7 +84,7 @@ pub fn main_thread_time(pid: i32) -> io::Result<Duration> {
     // The fields from the third on, after the name, which may contain blanks and brackets.
     let fields = text.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
     let ticks: u64 = fields.filter_map(|word| word.parse::<u64>().ok()).sum();
-    // SAFETY: a plain query.
+    // SAFETY: sysconf takes a number and no pointer.
     let each_second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) } as f64;
     Ok(Duration::from_secs_f64(ticks as f64 / each_second))
 }
@@ -93,7 +93,7 @@ pub fn main_thread_time(pid: i32) -> io::Result<Duration> {
 pub fn resident(pid: i32) -> io::Result<u64> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/statm"))?;
     let pages: u64 = text.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or(0);
-    // SAFETY: a plain query.
+    // SAFETY: sysconf takes a number and no pointer.
     Ok(pages * unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as u64)
 }
 
