@@ -1,9 +1,11 @@
+use std::borrow::Cow;
 use std::io;
 use std::net::SocketAddr;
 
+use super::errno::{self, Errno};
 use super::memory::NoMemory;
+use super::quoted;
 use super::tls::TlsError;
-use super::{errno, quoted};
 use crate::proto::AddressError;
 
 /// What can go wrong. Each variant names its DOMException and its code; JavaScript makes the exception from them.
@@ -254,25 +256,25 @@ impl SocketError {
     }
 
     /// The system's name of the error (R-error), where there is one.
-    pub fn code(&self) -> Option<String> {
+    pub fn code(&self) -> Option<Cow<'static, str>> {
         match self {
             Self::Local { source, .. }
             | Self::System { source, .. }
             | Self::Interface { source, .. }
             | Self::Option { source, .. }
-            | Self::TooManyGroups { source, .. } => Some(errno::name(source)),
-            Self::TooManyConnections { .. } => Some("ECONNREFUSED".to_owned()),
-            Self::Lookup { code, .. } => Some(code.clone()),
-            Self::Tls { error, .. } => Some(error.code.to_owned()),
-            Self::TimedOut { .. } | Self::CloseTimedOut { .. } => Some("ETIMEDOUT".to_owned()),
-            Self::Abandoned { .. } => Some("ECONNABORTED".to_owned()),
-            Self::Aborted { .. } => Some("ABORT_ERR".to_owned()),
-            Self::BufferFull { .. } | Self::NoMemory(_) => Some("ENOBUFS".to_owned()),
-            Self::TooLong { .. } => Some("EMSGSIZE".to_owned()),
-            Self::Blob { .. } => Some("EIO".to_owned()),
-            Self::NoGroupInterface { .. } => Some("ENODEV".to_owned()),
-            Self::NoSuchZone { .. } => Some(errno::name(&errno::no_interface())),
-            Self::NoThread { .. } => Some("EAGAIN".to_owned()),
+            | Self::TooManyGroups { source, .. } => Some(Errno::of(source).name()),
+            Self::TooManyConnections { .. } => Some(Errno::ECONNREFUSED.name()),
+            Self::Lookup { code, .. } => Some(code.clone().into()),
+            Self::Tls { error, .. } => Some(error.code.into()),
+            Self::TimedOut { .. } | Self::CloseTimedOut { .. } => Some(Errno::ETIMEDOUT.name()),
+            Self::Abandoned { .. } => Some(Errno::ECONNABORTED.name()),
+            Self::Aborted { .. } => Some("ABORT_ERR".into()),
+            Self::BufferFull { .. } | Self::NoMemory(_) => Some(Errno::ENOBUFS.name()),
+            Self::TooLong { .. } => Some(Errno::EMSGSIZE.name()),
+            Self::Blob { .. } => Some(Errno::EIO.name()),
+            Self::NoGroupInterface { .. } => Some(Errno::ENODEV.name()),
+            Self::NoSuchZone { .. } => Some(Errno::of(&errno::no_interface()).name()),
+            Self::NoThread { .. } => Some(Errno::EAGAIN.name()),
             _ => None,
         }
     }
@@ -338,10 +340,10 @@ impl SocketError {
                 format!("{what} {text:?} names no interface of this host that could be used: {}", errno::text(source))
             }
             Self::Option { name, source } if errno::is_lacking(source) => {
-                format!("this system has no {name} for this socket ({})", errno::name(source))
+                format!("this system has no {name} for this socket ({})", Errno::of(source))
             }
             Self::Option { name, source } => {
-                format!("the system refuses {name}: {} ({})", errno::text(source), errno::name(source))
+                format!("the system refuses {name}: {} ({})", errno::text(source), Errno::of(source))
             }
             Self::TooManyConnections { limit, .. } => {
                 format!("a client was refused: maxConnections is {limit}, and as many connections are open")

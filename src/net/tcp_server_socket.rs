@@ -7,13 +7,14 @@ use mio::net::{TcpListener, TcpStream};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::context::Context;
+use super::errno::Errno;
 use super::event::EventKind;
 use super::options::{ServerOptions, StreamOptions};
 use super::seats::Seats;
 use super::timers::{Deadline, Timers};
 use super::tls::{Reception, ServerContext, server_context};
 use super::turn::Step;
-use super::{Id, SocketError, endpoint, errno, socket_options};
+use super::{Id, SocketError, endpoint, socket_options};
 
 /// Connections accepted in one turn; the rest waits in the backlog for the next.
 const ACCEPTS: usize = 64;
@@ -242,20 +243,20 @@ impl TcpServerSocket {
 /// accept(2) hands on what has befallen a connection that waited.
 fn is_of_one_connection(error: &std::io::Error) -> bool {
     matches!(
-        errno::name(error).as_str(),
-        "EINTR"
-            | "ECONNABORTED"
-            | "ECONNRESET"
-            | "EPROTO"
-            | "EPERM"
-            | "ENOPROTOOPT"
-            | "EHOSTDOWN"
-            | "EHOSTUNREACH"
-            | "ENETDOWN"
-            | "ENETUNREACH"
-            | "EOPNOTSUPP"
-            | "ETIMEDOUT"
-            | "ENOTCONN"
+        Errno::of(error),
+        Errno::EINTR
+            | Errno::ECONNABORTED
+            | Errno::ECONNRESET
+            | Errno::EPROTO
+            | Errno::EPERM
+            | Errno::ENOPROTOOPT
+            | Errno::EHOSTDOWN
+            | Errno::EHOSTUNREACH
+            | Errno::ENETDOWN
+            | Errno::ENETUNREACH
+            | Errno::EOPNOTSUPP
+            | Errno::ETIMEDOUT
+            | Errno::ENOTCONN
     )
 }
 
@@ -264,7 +265,7 @@ fn open_wildcard(options: &ServerOptions, port: u16) -> Result<TcpListener, Sock
     match open(options, SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port)) {
         Err(SocketError::Local { source, .. })
             if options.ipv6_only != Some(true)
-                && matches!(errno::name(&source).as_str(), "EAFNOSUPPORT" | "EADDRNOTAVAIL") =>
+                && matches!(Errno::of(&source), Errno::EAFNOSUPPORT | Errno::EADDRNOTAVAIL) =>
         {
             open(options, SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port))
         }

@@ -7,6 +7,7 @@ use mio::Interest;
 use mio::net::UdpSocket as MioSocket;
 
 use super::context::{BATCH, Context};
+use super::errno::{self, Errno};
 use super::event::{EventKind, Place};
 #[cfg(target_os = "linux")]
 use super::mmsg;
@@ -17,7 +18,7 @@ use super::timers::{Deadline, Timers};
 use super::turn::Step;
 use super::udp_open::Opened;
 use super::udp_queue::UdpQueue;
-use super::{Id, SocketError, endpoint, errno, memory, udp_open};
+use super::{Id, SocketError, endpoint, memory, udp_open};
 use crate::proto::Ledger;
 
 /// send() hands datagrams over at the latest when this many, or this many bytes, wait (R-udp-full).
@@ -496,7 +497,7 @@ impl UdpSocket {
                 Err(error) if segment => {
                     // One by one, to see which it is. EIO and EINVAL: this route cannot cut messages up, for good.
                     segment = false;
-                    self.segments &= !matches!(errno::name(&error).as_str(), "EIO" | "EINVAL");
+                    self.segments &= !matches!(Errno::of(&error), Errno::EIO | Errno::EINVAL);
                 }
                 Err(error) => {
                     // This datagram's fault: it is lost, the next one may fare better (R-udp-neterr).

@@ -203,7 +203,7 @@ impl World {
     }
 
     fn hear(&mut self, id: Id, kind: EventKind) -> Told {
-        let code = |error: SocketError| error.code().unwrap_or_else(|| error.reason());
+        let code = |error: SocketError| error.code().map_or_else(|| error.reason(), Into::into);
         match kind {
             EventKind::End => Told::End,
             EventKind::Open(local) => Told::Open(local),
