@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use super::errno::{self, Errno};
 use super::memory::NoMemory;
 use super::quoted;
+use super::syscall::Syscall;
 use super::tls::TlsError;
 use crate::proto::AddressError;
 
@@ -37,7 +38,7 @@ pub enum SocketError {
     /// A local address or port that cannot be had.
     Local {
         /// "bind", "listen" …
-        syscall: &'static str,
+        syscall: Syscall,
         /// The address asked for.
         address: SocketAddr,
         /// The system's answer.
@@ -60,7 +61,7 @@ pub enum SocketError {
         /// What was given.
         text: String,
         /// "setsockopt", where that call refused it; None where no interface has the name.
-        syscall: Option<&'static str>,
+        syscall: Option<Syscall>,
         /// The system's answer.
         source: io::Error,
     },
@@ -74,7 +75,7 @@ pub enum SocketError {
     /// The system refused something at a distance or for want of resources.
     System {
         /// The system call.
-        syscall: &'static str,
+        syscall: Syscall,
         /// The address concerned.
         address: Option<SocketAddr>,
         /// The system's answer.
@@ -196,7 +197,7 @@ pub enum SocketError {
 
 impl SocketError {
     /// A system error that tells of no address.
-    pub fn system(syscall: &'static str, source: io::Error) -> Self {
+    pub fn system(syscall: Syscall, source: io::Error) -> Self {
         Self::System { syscall, address: None, source }
     }
 
@@ -206,13 +207,13 @@ impl SocketError {
     }
 
     /// A system error about `address`.
-    pub fn system_at(syscall: &'static str, address: SocketAddr, source: io::Error) -> Self {
+    pub fn system_at(syscall: Syscall, address: SocketAddr, source: io::Error) -> Self {
         Self::System { syscall, address: Some(address), source }
     }
 
     /// What opening a socket on `local` ran into: a local address that cannot be had, or a want of resources.
-    pub fn local(syscall: &'static str, local: SocketAddr, source: io::Error) -> Self {
-        let source = if syscall == "bind" { errno::of_bind(local.port(), source) } else { source };
+    pub fn local(syscall: Syscall, local: SocketAddr, source: io::Error) -> Self {
+        let source = if syscall == Syscall::Bind { errno::of_bind(local.port(), source) } else { source };
         if errno::is_resource_shortage(&source) {
             Self::system_at(syscall, local, source)
         } else {
@@ -280,11 +281,11 @@ impl SocketError {
     }
 
     /// The system call that failed, where there is one.
-    pub fn syscall(&self) -> Option<&'static str> {
+    pub fn syscall(&self) -> Option<Syscall> {
         match self {
-            Self::Local { syscall, .. } | Self::System { syscall, .. } => Some(syscall),
+            Self::Local { syscall, .. } | Self::System { syscall, .. } => Some(*syscall),
             Self::Interface { syscall, .. } => *syscall,
-            Self::Lookup { .. } => Some("getaddrinfo"),
+            Self::Lookup { .. } => Some(Syscall::LookUp),
             _ => None,
         }
     }
@@ -416,7 +417,7 @@ mod tests {
         let error = SocketError::NoGroupInterface { group, interface: None };
         assert_eq!((error.address(), error.port()), (Some(group), None));
         let local = SocketAddr::from(([198, 51, 100, 7], 0));
-        let error = SocketError::local("bind", local, io::Error::from(io::ErrorKind::AddrNotAvailable));
+        let error = SocketError::local(Syscall::Bind, local, io::Error::from(io::ErrorKind::AddrNotAvailable));
         assert_eq!((error.address(), error.port()), (Some(local), Some(0)));
     }
 }

@@ -13,6 +13,7 @@ pub use self::request::GroupRequest;
 use self::request::{Interface, Membership, no_interface};
 use self::system::Device;
 use super::errno::{self, Errno};
+use super::syscall::Syscall;
 use super::{SocketError, quoted};
 
 /// The groups that one socket has joined.
@@ -261,6 +262,6 @@ fn failure(group: IpAddr, request: GroupRequest<'_>, error: io::Error, source: O
             let reason = "this system cannot join a group from listed sources (sourceAddress) there".to_owned();
             SocketError::NotSupported { reason }
         }
-        _ => SocketError::system_at("setsockopt", SocketAddr::new(group, 0), error),
+        _ => SocketError::system_at(Syscall::SetOption, SocketAddr::new(group, 0), error),
     }
 }

@@ -24,6 +24,7 @@ use self::direction::{Direction, Loss, Pumped};
 use super::inbox::Inbox;
 use super::panics::{caught, panic_message};
 use super::send_queue::SendQueue;
+use super::syscall::Syscall;
 use super::{Id, SocketError, hooks, runtime};
 
 /// What a socket gives to the task.
@@ -152,7 +153,7 @@ impl Drop for Handle {
 
 /// Starts the task. Where there is no runtime to be had, the sockets are lost.
 pub fn start(lent: [Lent; 2], inbox: &Arc<Inbox>) -> Result<[Handle; 2], SocketError> {
-    let failed = |error| SocketError::system("epoll_ctl", error);
+    let failed = |error| SocketError::system(Syscall::Watch, error);
     let runtime = runtime()?;
     let _guard = runtime.enter();
     let [a, b] = lent;
@@ -236,7 +237,7 @@ impl Task {
             }
             if let Some(side) = self.wait(quiet).await {
                 match self.streams[side].take_error() {
-                    Ok(Some(error)) => return self.lose(Loss { side, syscall: "read", error }),
+                    Ok(Some(error)) => return self.lose(Loss { side, syscall: Syscall::Read, error }),
                     _ => quiet[side] = true,
                 }
             }
@@ -324,7 +325,7 @@ impl Task {
                 Ok(left) => End::Stopped(stream, left),
                 Err(no_memory) => End::Lost(SocketError::NoMemory(no_memory)),
             },
-            Some(Err(error)) => End::Lost(SocketError::system("epoll_ctl", error)),
+            Some(Err(error)) => End::Lost(SocketError::system(Syscall::Watch, error)),
             None => End::OtherLost,
         };
         let [left_a, left_b] = left;

@@ -16,6 +16,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::SocketError;
 use super::panics::panic_message;
+use super::syscall::Syscall;
 
 /// The name of the runtime's threads, as debuggers show it.
 const NAME: &str = "tcp-udp-sockets";
@@ -69,7 +70,7 @@ fn make(workers: usize, before_spawn: impl Fn(usize) + Send + Sync + 'static) ->
             Ok(runtime)
         }
         // No thread has been spawned yet.
-        Ok(Err(error)) => Err(SocketError::system("epoll_create", error)),
+        Ok(Err(error)) => Err(SocketError::system(Syscall::CreatePollSet, error)),
         Err(panic) => Err(SocketError::NoThread { detail: panic_message(&*panic) }),
     }
 }

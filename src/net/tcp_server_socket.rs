@@ -11,6 +11,7 @@ use super::errno::Errno;
 use super::event::EventKind;
 use super::options::{ServerOptions, StreamOptions};
 use super::seats::Seats;
+use super::syscall::Syscall;
 use super::timers::{Deadline, Timers};
 use super::tls::{Reception, ServerContext, server_context};
 use super::turn::Step;
@@ -63,11 +64,11 @@ impl TcpServerSocket {
             Some(text) => open(options, endpoint::parse("localAddress", text, port)?)?,
             None => open_wildcard(options, port)?,
         };
-        let local = listener.local_addr().map_err(|error| SocketError::system("getsockname", error))?;
+        let local = listener.local_addr().map_err(|error| SocketError::system(Syscall::LocalAddress, error))?;
         context
             .registry
             .register(&mut listener, id.token(), Interest::READABLE)
-            .map_err(|error| SocketError::system_at("epoll_ctl", local, error))?;
+            .map_err(|error| SocketError::system_at(Syscall::Watch, local, error))?;
         Ok(Self {
             listener: Some(listener),
             local,
@@ -188,7 +189,7 @@ impl TcpServerSocket {
                     self.paused = true;
                     self.deadline.set(&mut context.timers, Instant::now(), PAUSE, id);
                     if !std::mem::replace(&mut self.failure_told, true) {
-                        let error = SocketError::system_at("accept", self.local, error);
+                        let error = SocketError::system_at(Syscall::Accept, self.local, error);
                         return Step::Event(EventKind::ServerError(error), false);
                     }
                 }
@@ -275,8 +276,9 @@ fn open_wildcard(options: &ServerOptions, port: u16) -> Result<TcpListener, Sock
 
 fn open(options: &ServerOptions, local: SocketAddr) -> Result<TcpListener, SocketError> {
     let failed = |syscall| move |error| SocketError::local(syscall, local, error);
-    let raw = Socket::new(Domain::for_address(local), Type::STREAM, Some(Protocol::TCP)).map_err(failed("socket"))?;
-    raw.set_nonblocking(true).map_err(failed("socket"))?;
+    let raw =
+        Socket::new(Domain::for_address(local), Type::STREAM, Some(Protocol::TCP)).map_err(failed(Syscall::Socket))?;
+    raw.set_nonblocking(true).map_err(failed(Syscall::SetNonBlocking))?;
     if local.is_ipv6() {
         socket_options::set("ipv6Only", options.ipv6_only, false, |only| raw.set_only_v6(only))?;
     }
@@ -286,16 +288,16 @@ fn open(options: &ServerOptions, local: SocketAddr) -> Result<TcpListener, Socke
     // There that option would let two servers share a port, and without the other one another program's would.
     #[cfg(windows)]
     if !options.reuse_port {
-        super::winsock::set_exclusive_address(&raw).map_err(failed("setsockopt"))?;
+        super::winsock::set_exclusive_address(&raw).map_err(failed(Syscall::SetOption))?;
     }
     if options.reuse_port {
         socket_options::share_port(&raw, local)?;
     }
     #[cfg(target_os = "linux")]
     socket_options::set_stream_options(&raw, &options.stream)?;
-    raw.bind(&local.into()).map_err(failed("bind"))?;
+    raw.bind(&local.into()).map_err(failed(Syscall::Bind))?;
     let backlog = i32::try_from(options.backlog).unwrap_or(i32::MAX);
-    raw.listen(backlog).map_err(failed("listen"))?;
+    raw.listen(backlog).map_err(failed(Syscall::Listen))?;
     Ok(TcpListener::from_std(raw.into()))
 }
 

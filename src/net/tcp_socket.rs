@@ -25,6 +25,7 @@ use super::event::EventKind;
 use super::options::{StreamOptions, TcpOptions};
 use super::seats::Seat;
 use super::send_queue::SendQueue;
+use super::syscall::Syscall;
 use super::tcp_open::{self, Attempt};
 use super::timers::{Deadline, Timers};
 use super::tls::{Limit, client_role};
@@ -122,7 +123,7 @@ impl TcpSocket {
         context
             .registry
             .register(&mut stream, id.token(), Interest::READABLE | Interest::WRITABLE)
-            .map_err(|error| SocketError::system_at("epoll_ctl", remote, error))?;
+            .map_err(|error| SocketError::system_at(Syscall::Watch, remote, error))?;
         socket.watches_writes = true;
         if let Ok(local) = stream.local_addr() {
             socket.local = endpoint::canonical(local);

@@ -19,6 +19,7 @@ use super::event::{Event, EventKind, Place};
 use super::options::{ServerOptions, TcpOptions, UdpOptions};
 use super::panics::panic_message;
 use super::seats::Seat;
+use super::syscall::Syscall;
 use super::tcp_server_socket::TcpServerSocket;
 use super::tcp_socket::TcpSocket;
 use super::tls::Arrival;
@@ -92,7 +93,7 @@ impl Net {
     pub fn new() -> Result<Self, SocketError> {
         // Made now, while there are descriptors and threads for it: timers must work when there are none left (R-srv-error).
         runtime()?;
-        let failed = |error| SocketError::system("epoll_create", error);
+        let failed = |error| SocketError::system(Syscall::CreatePollSet, error);
         memory::check(BATCH * STRIDE)?;
         let poll = Poll::new().map_err(failed)?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER).map_err(failed)?);
@@ -163,7 +164,7 @@ impl Net {
         }
         self.generations[index] = self.generations[index].wrapping_add(1);
         let id = Id::new(index, self.generations[index])
-            .ok_or_else(|| SocketError::system("socket", io::Error::from(io::ErrorKind::OutOfMemory)))?;
+            .ok_or_else(|| SocketError::system(Syscall::Socket, io::Error::from(io::ErrorKind::OutOfMemory)))?;
         let socket = make(id, &mut self.context)?;
         vacant.insert(Entry { id, owner, referenced: true, socket });
         self.references += 1;
@@ -411,7 +412,7 @@ impl Net {
         let opened = self.open(owner, |accepted, context| {
             TcpSocket::accepted(stream, remote, local, &options, seat, accepted, context)
                 .map(|socket| AnySocket::Tcp(Box::new(socket)))
-                .map_err(|error| SocketError::system_at("accept", remote, error))
+                .map_err(|error| SocketError::system_at(Syscall::Accept, remote, error))
         });
         Some(match opened {
             Ok(accepted) => EventKind::Connect { accepted, remote, local },

@@ -14,6 +14,7 @@ use super::mmsg;
 use super::mmsg::Received;
 use super::multicast::{GroupRequest, Member, Memberships};
 use super::options::UdpOptions;
+use super::syscall::Syscall;
 use super::timers::{Deadline, Timers};
 use super::turn::Step;
 use super::udp_open::Opened;
@@ -106,11 +107,11 @@ impl UdpSocket {
     /// Makes and binds a socket (R-udp-bind).
     pub fn bind(options: &UdpOptions, id: Id, context: &mut Context) -> Result<Self, SocketError> {
         let Opened { mut socket, remote, sorts_groups } = udp_open::open(options)?;
-        let local = socket.local_addr().map_err(|error| SocketError::system("getsockname", error))?;
+        let local = socket.local_addr().map_err(|error| SocketError::system(Syscall::LocalAddress, error))?;
         context
             .registry
             .register(&mut socket, id.token(), Interest::READABLE)
-            .map_err(|error| SocketError::system_at("epoll_ctl", local, error))?;
+            .map_err(|error| SocketError::system_at(Syscall::Watch, local, error))?;
         Ok(Self {
             socket,
             local,
@@ -454,7 +455,7 @@ impl UdpSocket {
                     // Of one datagram, mostly, and there may be others behind it: the poll set need not report them again. One that
                     // stays must not keep us busy: then it is tried again after a pause.
                     _ => {
-                        self.fail(SocketError::system("recv", error));
+                        self.fail(SocketError::system(Syscall::Receive, error));
                         if std::mem::replace(&mut self.receive_failed, true) {
                             self.paused = true;
                             self.receive_deadline.set(&mut context.timers, Instant::now(), RECEIVE_PAUSE, id);
@@ -501,7 +502,7 @@ impl UdpSocket {
                 }
                 Err(error) => {
                     // This datagram's fault: it is lost, the next one may fare better (R-udp-neterr).
-                    self.fail(SocketError::system_at("send", endpoint::canonical(to), error));
+                    self.fail(SocketError::system_at(Syscall::Send, endpoint::canonical(to), error));
                     let (bytes, from_blobs) = self.queue.pop();
                     self.ledger.wrote(bytes, from_blobs);
                 }

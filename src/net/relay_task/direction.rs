@@ -14,6 +14,7 @@ use super::pipe::{self, Pipe};
 use crate::net::errno;
 use crate::net::memory::{self, NoMemory};
 use crate::net::send_queue::{Pool, SendQueue};
+use crate::net::syscall::Syscall;
 
 /// One direction moves at most this much before other tasks have their turn.
 const BOUND: usize = 1024 * 1024;
@@ -62,7 +63,7 @@ pub enum Pumped {
 /// A connection that broke.
 pub struct Loss {
     pub side: usize,
-    pub syscall: &'static str,
+    pub syscall: Syscall,
     pub error: io::Error,
 }
 
@@ -134,7 +135,7 @@ impl Direction {
                     moved += written;
                     passed.fetch_add(written as u64, Ordering::Relaxed);
                 }
-                Err(error) => return self.waits_or_broke(State::AwaitsRoom, self.to, "write", error),
+                Err(error) => return self.waits_or_broke(State::AwaitsRoom, self.to, Syscall::Write, error),
             }
             if self.has_left() {
                 continue;
@@ -155,7 +156,7 @@ impl Direction {
                     self.bulk = read >= BULK;
                     moved += 1;
                 }
-                Err(error) => return self.waits_or_broke(State::AwaitsBytes, self.from, "read", error),
+                Err(error) => return self.waits_or_broke(State::AwaitsBytes, self.from, Syscall::Read, error),
             }
         }
     }
@@ -164,7 +165,7 @@ impl Direction {
         &mut self,
         state: State,
         side: usize,
-        syscall: &'static str,
+        syscall: Syscall,
         error: io::Error,
     ) -> Result<Pumped, Loss> {
         match error.kind() {

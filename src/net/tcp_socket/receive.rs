@@ -11,6 +11,7 @@ use super::{TcpSocket, is_transient};
 use crate::net::blocks::{Block, Filled, LENT};
 use crate::net::context::{Context, READ_SIZE};
 use crate::net::event::{EventKind, Place};
+use crate::net::syscall::Syscall;
 use crate::net::tls::Session;
 use crate::net::turn::Step;
 use crate::net::{Id, SocketError, endpoint};
@@ -45,10 +46,10 @@ impl TcpSocket {
                 // It was established, and is lost already: `open` comes first, and what was received.
                 self.readable = true;
                 self.machine.connected();
-                self.machine.lost(SocketError::system_at("read", self.remote, error));
+                self.machine.lost(SocketError::system_at(Syscall::Read, self.remote, error));
             }
             Ok(Some(error)) | Err(error) => {
-                self.machine.lost(SocketError::system_at("connect", self.remote, error));
+                self.machine.lost(SocketError::system_at(Syscall::Connect, self.remote, error));
             }
             Ok(None) => match stream.peer_addr() {
                 Ok(peer) => {
@@ -57,7 +58,7 @@ impl TcpSocket {
                     }
                     if is_itself(&self.local, peer) {
                         self.reset_at_end();
-                        self.machine.lost(SocketError::system_at("connect", self.remote, met_itself()));
+                        self.machine.lost(SocketError::system_at(Syscall::Connect, self.remote, met_itself()));
                         return;
                     }
                     self.error_hint = false;
@@ -79,7 +80,7 @@ impl TcpSocket {
             && let Some(stream) = &mut self.stream
             && let Err(error) = context.registry.reregister(stream, id.token(), Interest::READABLE | Interest::WRITABLE)
         {
-            self.machine.lost(SocketError::system_at("epoll_ctl", self.remote, error));
+            self.machine.lost(SocketError::system_at(Syscall::Watch, self.remote, error));
         }
     }
 
@@ -92,7 +93,7 @@ impl TcpSocket {
         {
             // What the system received before it can still be read: R-tcp-lost.
             self.readable = true;
-            self.machine.lost(SocketError::system_at("read", self.remote, error));
+            self.machine.lost(SocketError::system_at(Syscall::Read, self.remote, error));
         }
         let reading = self.machine.wants_data() || self.machine.drops_data();
         if self.end_hint
@@ -106,7 +107,7 @@ impl TcpSocket {
                 Ok(0) => self.machine.peer_ended(),
                 Ok(_) => {}
                 Err(error) if is_transient(&error) => self.end_hint = false,
-                Err(error) => self.machine.lost(SocketError::system_at("read", self.remote, error)),
+                Err(error) => self.machine.lost(SocketError::system_at(Syscall::Read, self.remote, error)),
             }
         }
     }
@@ -199,7 +200,7 @@ impl TcpSocket {
             }
             Err(error) => {
                 self.readable = false;
-                self.machine.lost(SocketError::system_at("read", self.remote, error));
+                self.machine.lost(SocketError::system_at(Syscall::Read, self.remote, error));
                 Reading::Changed
             }
         }
@@ -225,7 +226,7 @@ impl TcpSocket {
                     if is_transient(&error) {
                         return false;
                     }
-                    self.machine.lost(SocketError::system_at("read", self.remote, error));
+                    self.machine.lost(SocketError::system_at(Syscall::Read, self.remote, error));
                     return true;
                 }
             }

@@ -7,6 +7,7 @@ use super::TcpSocket;
 use crate::net::context::Context;
 use crate::net::memory::{self, NoMemory};
 use crate::net::relay_task::{End, Handle, Lent};
+use crate::net::syscall::Syscall;
 use crate::net::{Id, SocketError};
 
 /// With this much waiting to be written, nothing more is read from the other socket.
@@ -250,7 +251,7 @@ impl TcpSocket {
         let mut stream = TcpStream::from_std(stream);
         let interest = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = context.registry.register(&mut stream, id.token(), interest) {
-            self.machine.lost(SocketError::system_at("epoll_ctl", self.remote, error));
+            self.machine.lost(SocketError::system_at(Syscall::Watch, self.remote, error));
             return;
         }
         self.stream = Some(stream);

@@ -9,6 +9,7 @@ use super::{TcpSocket, is_transient};
 use crate::net::context::Context;
 use crate::net::memory::NoMemory;
 use crate::net::send_queue::Reserved;
+use crate::net::syscall::Syscall;
 use crate::net::{Id, SocketError};
 use crate::proto::{ReadyState, Sent};
 
@@ -206,14 +207,14 @@ impl TcpSocket {
                     if !std::mem::replace(&mut self.watches_writes, true) {
                         let interest = Interest::READABLE | Interest::WRITABLE;
                         if let Err(error) = context.registry.reregister(stream, id.token(), interest) {
-                            self.machine.lost(SocketError::system_at("epoll_ctl", self.remote, error));
+                            self.machine.lost(SocketError::system_at(Syscall::Watch, self.remote, error));
                         }
                     }
                 }
                 Err(error) => {
                     // What came before the loss is still to be read and told (R-tcp-lost).
                     self.readable = true;
-                    self.machine.lost(SocketError::system_at("write", self.remote, error));
+                    self.machine.lost(SocketError::system_at(Syscall::Write, self.remote, error));
                     self.queue.clear(&mut context.pool);
                     self.schedule(id, context);
                     return extra.len();

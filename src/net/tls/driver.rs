@@ -25,6 +25,7 @@ use super::error::TlsError;
 use super::session::{CHUNK, INBOUND, Shared, announce, shut_down};
 use crate::net::panics::{caught, panic_message};
 use crate::net::send_queue::Piece;
+use crate::net::syscall::Syscall;
 use crate::net::{SocketError, hooks};
 
 /// One read. Each has the system acknowledge, and an acknowledgement has the peer's next segments sent on this processor: a fifth of
@@ -400,7 +401,7 @@ impl Driver {
         // nobody waits for it any more.
         if is_error {
             match stream.take_error() {
-                Ok(Some(error)) => self.break_off("read", error),
+                Ok(Some(error)) => self.break_off(Syscall::Read, error),
                 _ => self.ignores_errors = true,
             }
         }

@@ -13,6 +13,7 @@ use super::driver::{Driver, Limit};
 use super::error::TlsError;
 use super::options::SecureOptions;
 use super::session::{Session, Target};
+use crate::net::syscall::Syscall;
 use crate::net::{SocketError, runtime};
 
 /// Which end of TLS this is, and what it goes by. Checked: only the peer can still make it fail.
@@ -50,7 +51,7 @@ pub fn start(
     target: Target,
     courier: &Arc<Courier>,
 ) -> Result<Session, SocketError> {
-    let failed = |error: io::Error| SocketError::system_at("socket", remote, error);
+    let failed = |error: io::Error| SocketError::system_at(Syscall::Socket, remote, error);
     let runtime = runtime()?;
     let _inside = runtime.enter();
     let stream = tokio::net::TcpStream::from_std(into_std(stream)).map_err(failed)?;
