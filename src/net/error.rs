@@ -398,26 +398,5 @@ impl From<NoMemory> for SocketError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_others_said_is_told_cut_and_printable() {
-        let long = format!("{}\u{1b}{}", "x".repeat(100), "y".repeat(10_000_000));
-        let to = SocketAddr::from(([127, 0, 0, 1], 9));
-        for error in [SocketError::Blob { to, reason: long.clone() }, SocketError::Panic { message: long }] {
-            let reason = error.reason();
-            assert!(reason.len() < 300 && reason.contains("x\\u{1b}y"), "{reason}");
-        }
-    }
-
-    #[test]
-    fn a_group_has_an_address_and_no_port() {
-        let group = SocketAddr::from(([239, 7, 7, 7], 0));
-        let error = SocketError::NoGroupInterface { group, interface: None };
-        assert_eq!((error.address(), error.port()), (Some(group), None));
-        let local = SocketAddr::from(([198, 51, 100, 7], 0));
-        let error = SocketError::local(Syscall::Bind, local, io::Error::from(io::ErrorKind::AddrNotAvailable));
-        assert_eq!((error.address(), error.port()), (Some(local), Some(0)));
-    }
-}
+#[path = "error_tests.rs"]
+mod tests;
