@@ -293,7 +293,7 @@ pub fn failure(env: Raw, error: &SocketError) -> Value {
     if let Some(port) = error.port() {
         set(env, failure, c"port", uint(env, port.into()));
     }
-    set(env, failure, c"reason", string(env, &error.reason()));
+    set(env, failure, c"reason", string(env, &error.to_string()));
     failure
 }
 

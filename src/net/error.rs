@@ -1,6 +1,10 @@
+//! What can go wrong, in one enum. Knows nothing of exceptions: JavaScript makes them from the names and codes here.
+
 use std::borrow::Cow;
 use std::io;
 use std::net::SocketAddr;
+
+use thiserror::Error;
 
 use super::errno::{self, Errno};
 use super::memory::NoMemory;
@@ -9,172 +13,207 @@ use super::syscall::Syscall;
 use super::tls::TlsError;
 use crate::proto::AddressError;
 
-/// What can go wrong. Each variant names its DOMException and its code; JavaScript makes the exception from them.
-#[derive(Debug)]
+/// An error of a socket. [`SocketError::name`] is the name of its DOMException, [`SocketError::code`] its code; its text says
+/// what was wrong, and what would be right.
+#[derive(Debug, Error)]
 pub enum SocketError {
-    /// A text that is no address. `what` names the argument or option.
+    /// A text that is not an address.
+    #[error("{what} {text:?} is no address: {why}")]
     BadAddress {
         /// The argument or option.
         what: &'static str,
-        /// What was given.
+        /// The beginning of the text.
         text: String,
-        /// Why it is none.
+        /// Why it is not an address.
+        #[source]
         why: AddressError,
     },
-    /// A zone that names no interface of this host.
+    /// An IPv6 address whose zone names no interface of this host.
+    #[error("{what} {text:?} names an interface that this host does not have")]
     NoSuchZone {
         /// The argument or option.
         what: &'static str,
-        /// What was given.
+        /// The beginning of the address.
         text: String,
     },
-    /// A remote address of another family than the socket, or than the local address.
+    /// A remote address of another family than the socket's or the local address's.
+    #[error("{remote} cannot be reached from this socket: it reaches {reaches}")]
     Family {
         /// The remote address.
         remote: String,
-        /// What the socket can reach.
+        /// The addresses that the socket can reach.
         reaches: &'static str,
     },
-    /// A local address or port that cannot be had.
+    /// A local address or port that a socket cannot have.
+    #[error("{}", errno::text(.source))]
     Local {
-        /// "bind", "listen" …
+        /// The call that the system refused.
         syscall: Syscall,
-        /// The address asked for.
+        /// The address that was asked for.
         address: SocketAddr,
-        /// The system's answer.
+        /// The system's error.
         source: io::Error,
     },
-    /// An option with a value that cannot be.
+    /// An option whose value is wrong.
+    #[error("{reason}")]
     BadOption {
         /// A sentence.
         reason: String,
     },
     /// An option that this system lacks (R-platform).
+    #[error("{reason}")]
     NotSupported {
         /// A sentence.
         reason: String,
     },
-    /// An interface, named by an option, that this host does not have or cannot use so.
+    /// An option that names an interface which this host does not have, or cannot use for that.
+    #[error("{what} {text:?} names no interface of this host that could be used: {}", errno::text(.source))]
     Interface {
         /// The option.
         what: &'static str,
-        /// What was given.
+        /// The beginning of what was given.
         text: String,
-        /// "setsockopt", where that call refused it; None where no interface has the name.
+        /// The call that the system refused; None: no interface has the name.
         syscall: Option<Syscall>,
-        /// The system's answer.
+        /// The system's error.
         source: io::Error,
     },
     /// A client past `maxConnections` (R-srv-error).
+    #[error("a client was refused: maxConnections is {limit}, and as many connections are open")]
     TooManyConnections {
-        /// The client.
+        /// The client's address.
         client: SocketAddr,
         /// maxConnections.
         limit: u32,
     },
-    /// The system refused something at a distance or for want of resources.
+    /// The system refused something, or reports a connection's loss.
+    #[error("{}", errno::text(.source))]
     System {
-        /// The system call.
+        /// The call that failed.
         syscall: Syscall,
-        /// The address concerned.
+        /// The address that the call was about; None: about none.
         address: Option<SocketAddr>,
-        /// The system's answer.
+        /// The system's error.
         source: io::Error,
     },
     /// A host name that could not be looked up.
+    #[error("{reason}")]
     Lookup {
         /// "ENOTFOUND", "EAI_AGAIN" …
         code: String,
         /// The system's sentence.
         reason: String,
     },
-    /// close() while connecting.
+    /// close() was called while connecting.
+    #[error("close() was called while connecting")]
     Abandoned {
         /// The remote address.
         address: SocketAddr,
     },
-    /// The signal of the socket was aborted (R-abort).
+    /// The socket's signal was aborted (R-abort).
+    #[error("the socket's signal was aborted")]
     Aborted {
         /// The remote address.
         address: SocketAddr,
     },
     /// send() past maxBufferedAmount.
+    #[error(
+        "the buffer is full: {buffered} bytes are buffered and maxBufferedAmount is {limit}; wait for drain when send() returns false"
+    )]
     BufferFull {
-        /// Where it was to go.
+        /// The destination.
         to: SocketAddr,
-        /// Bytes buffered.
+        /// Bytes that are buffered.
         buffered: u64,
-        /// maxBufferedAmount.
+        /// maxBufferedAmount, in bytes.
         limit: u64,
     },
-    /// There is no memory for what was given, or has come.
-    NoMemory(NoMemory),
-    /// A datagram that no UDP packet can carry.
+    /// There is no memory for bytes that were given or received.
+    #[error("{0}; give less at a time, and wait for drain in between")]
+    NoMemory(#[from] NoMemory),
+    /// A datagram longer than UDP can carry.
+    #[error("a datagram of {bytes} bytes is too long: at most {most} fit")]
     TooLong {
-        /// Where it was to go.
+        /// The destination.
         to: SocketAddr,
-        /// Its bytes.
+        /// The datagram's length in bytes.
         bytes: usize,
-        /// The most that fits.
+        /// The greatest length in bytes.
         most: usize,
     },
     /// A Blob that could not be read.
+    #[error("{}", quoted::sentence(.reason))]
     Blob {
-        /// Where it was to go.
+        /// The destination.
         to: SocketAddr,
-        /// What the runtime said.
+        /// The runtime's message.
         reason: String,
     },
-    /// A multicast group that is none, or joined or left against R-udp-group.
+    /// A multicast group that is not one, or that R-udp-group forbids to join or leave.
+    #[error("{reason}")]
     Group {
         /// A sentence.
         reason: String,
     },
     /// More groups than the system allows one socket, or more sources than it allows one group.
+    #[error("the multicast group {}", too_many(.group, .limit, *.of_sources))]
     TooManyGroups {
         /// The group, with port 0.
         group: SocketAddr,
-        /// The setting that bounds them, where the system has one.
+        /// The system's setting that limits them; None: it has no such setting.
         limit: Option<&'static str>,
-        /// It is about the group's sources.
+        /// True: the group has too many sources. False: the socket has too many groups.
         of_sources: bool,
-        /// The system's answer.
+        /// The system's error.
         source: io::Error,
     },
-    /// An option that is asked for, and that the system refuses or does not have.
+    /// An option that was asked for, and that the system refuses or does not have.
+    #[error("{}", refused_option(.name, .source))]
     Option {
-        /// As the program calls it.
+        /// The option's name in JavaScript.
         name: &'static str,
-        /// The system's answer.
+        /// The system's error.
         source: io::Error,
     },
-    /// No interface that could join a group.
+    /// No interface can join a group.
+    #[error(
+        "no interface can join the multicast group {}{}; name one as interfaceAddress",
+        .group.ip(),
+        .interface.as_ref().map_or(String::new(), |interface| format!(" on {interface}"))
+    )]
     NoGroupInterface {
         /// The group, with port 0.
         group: SocketAddr,
-        /// `interfaceAddress`, as given.
+        /// `interfaceAddress`, printable; None: it was not given.
         interface: Option<String>,
     },
-    /// Joining or leaving when closed.
+    /// A group was to be joined or left on a closed socket.
+    #[error("{member}() was called on a closed socket")]
     Closed {
         /// "joinMulticastGroup" …
         member: &'static str,
     },
-    /// TLS: an option that cannot be, a handshake that failed, a connection lost in TLS's terms.
+    /// TLS: an option that is wrong, a handshake that failed, or a connection that was lost.
+    #[error("{}", .error.reason)]
     Tls {
-        /// What it was.
+        /// What went wrong.
+        #[source]
         error: TlsError,
-        /// The peer, where it is about one.
+        /// The peer; None: it is about an option.
         address: Option<SocketAddr>,
     },
     /// connectTimeout has passed.
+    #[error("the connection was not established within connectTimeout ({milliseconds} ms)")]
     TimedOut {
         /// The remote address.
         address: SocketAddr,
         /// connectTimeout.
         milliseconds: u128,
     },
-    /// closeTimeout has passed without an acknowledged byte (R-tcp-close).
+    /// closeTimeout has passed, and the peer has acknowledged no byte (R-tcp-close).
+    #[error(
+        "the socket was closing, and the peer acknowledged nothing for closeTimeout ({milliseconds} ms): {unsent} bytes were not sent; a longer closeTimeout gives a slow peer more time, 0 any"
+    )]
     CloseTimedOut {
         /// The remote address.
         address: SocketAddr,
@@ -183,16 +222,41 @@ pub enum SocketError {
         /// Bytes that the system has not taken.
         unsent: u64,
     },
-    /// The system has no thread for what needs one.
+    /// The system cannot start a thread.
+    #[error(
+        "no thread can be started (EAGAIN: {detail}). The limit on threads is reached (ulimit -u, a container's pids limit, systemd's TasksMax), or memory is wanting; it works again once there is one"
+    )]
     NoThread {
-        /// What it said.
+        /// The system's text.
         detail: String,
     },
-    /// A bug of ours that would have taken the process down.
+    /// A bug of ours that would have ended the process.
+    #[error("internal error: {}", quoted::sentence(.message))]
     Panic {
-        /// What the panic said.
+        /// The panic's message.
         message: String,
     },
+}
+
+/// Which group or source is one too many, behind "the multicast group".
+fn too_many(group: &SocketAddr, limit: &Option<&'static str>, of_sources: bool) -> String {
+    let group = group.ip();
+    let limit = limit.map_or(String::new(), |name| format!(" ({name})"));
+    if of_sources {
+        format!("{group} has as many sources as the system allows{limit}; leave one")
+    } else {
+        format!("{group} is one more than the system allows a socket{limit}; leave one, or use another socket")
+    }
+}
+
+/// Why the system did not set an option.
+fn refused_option(name: &str, source: &io::Error) -> String {
+    let errno = Errno::of(source);
+    if errno::is_lacking(source) {
+        format!("this system has no {name} for this socket ({errno})")
+    } else {
+        format!("the system refuses {name}: {} ({errno})", errno::text(source))
+    }
 }
 
 impl SocketError {
@@ -317,83 +381,8 @@ impl SocketError {
         match self {
             Self::BadAddress { why, .. } => why.to_string(),
             Self::NoSuchZone { .. } => "its zone names an interface that this host does not have".to_owned(),
-            _ => self.reason(),
+            _ => self.to_string(),
         }
-    }
-
-    /// A sentence: what was wrong, and what would be right.
-    pub fn reason(&self) -> String {
-        match self {
-            Self::BadAddress { what, text, why } => format!("{what} {text:?} is no address: {why}"),
-            Self::NoSuchZone { what, text } => {
-                format!("{what} {text:?} names an interface that this host does not have")
-            }
-            Self::Family { remote, reaches } => {
-                format!("{remote} cannot be reached from this socket: it reaches {reaches}")
-            }
-            Self::Local { source, .. } | Self::System { source, .. } => errno::text(source),
-            Self::BadOption { reason }
-            | Self::NotSupported { reason }
-            | Self::Group { reason }
-            | Self::Lookup { reason, .. } => reason.clone(),
-            Self::Blob { reason, .. } => quoted::sentence(reason),
-            Self::Interface { what, text, source, .. } => {
-                format!("{what} {text:?} names no interface of this host that could be used: {}", errno::text(source))
-            }
-            Self::Option { name, source } if errno::is_lacking(source) => {
-                format!("this system has no {name} for this socket ({})", Errno::of(source))
-            }
-            Self::Option { name, source } => {
-                format!("the system refuses {name}: {} ({})", errno::text(source), Errno::of(source))
-            }
-            Self::TooManyConnections { limit, .. } => {
-                format!("a client was refused: maxConnections is {limit}, and as many connections are open")
-            }
-            Self::Abandoned { .. } => "close() was called while connecting".to_owned(),
-            Self::Aborted { .. } => "the socket's signal was aborted".to_owned(),
-            Self::BufferFull { buffered, limit, .. } => format!(
-                "the buffer is full: {buffered} bytes are buffered and maxBufferedAmount is {limit}; wait for drain when send() returns false"
-            ),
-            Self::NoMemory(NoMemory { bytes }) => {
-                format!("there is no memory for {bytes} bytes; give less at a time, and wait for drain in between")
-            }
-            Self::TooLong { bytes, most, .. } => {
-                format!("a datagram of {bytes} bytes is too long: at most {most} fit")
-            }
-            Self::TooManyGroups { group, limit, of_sources, .. } => {
-                let group = group.ip();
-                let limit = limit.map_or(String::new(), |name| format!(" ({name})"));
-                if *of_sources {
-                    format!("the multicast group {group} has as many sources as the system allows{limit}; leave one")
-                } else {
-                    format!(
-                        "the multicast group {group} is one more than the system allows a socket{limit}; leave one, or use another socket"
-                    )
-                }
-            }
-            Self::NoGroupInterface { group, interface } => {
-                let on = interface.as_ref().map_or(String::new(), |interface| format!(" on {interface}"));
-                format!("no interface can join the multicast group {}{on}; name one as interfaceAddress", group.ip())
-            }
-            Self::Closed { member } => format!("{member}() was called on a closed socket"),
-            Self::Tls { error, .. } => error.reason.clone(),
-            Self::TimedOut { milliseconds, .. } => {
-                format!("the connection was not established within connectTimeout ({milliseconds} ms)")
-            }
-            Self::CloseTimedOut { milliseconds, unsent, .. } => format!(
-                "the socket was closing, and the peer acknowledged nothing for closeTimeout ({milliseconds} ms): {unsent} bytes were not sent; a longer closeTimeout gives a slow peer more time, 0 any"
-            ),
-            Self::NoThread { detail } => format!(
-                "no thread can be started (EAGAIN: {detail}). The limit on threads is reached (ulimit -u, a container's pids limit, systemd's TasksMax), or memory is wanting; it works again once there is one"
-            ),
-            Self::Panic { message } => format!("internal error: {}", quoted::sentence(message)),
-        }
-    }
-}
-
-impl From<NoMemory> for SocketError {
-    fn from(no_memory: NoMemory) -> Self {
-        Self::NoMemory(no_memory)
     }
 }
 

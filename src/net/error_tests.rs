@@ -195,7 +195,7 @@ fn all() -> Vec<(SocketError, &'static str, Option<&'static str>, &'static str)>
 fn each_variant_has_its_name_code_and_sentence() {
     for (error, name, code, sentence) in all() {
         assert_eq!(
-            (error.name(), error.code().as_deref(), error.reason().as_str()),
+            (error.name(), error.code().as_deref(), error.to_string().as_str()),
             (name, code, sentence),
             "{error:?}"
         );
@@ -206,7 +206,7 @@ fn each_variant_has_its_name_code_and_sentence() {
 fn what_others_said_is_told_cut_and_printable() {
     let long = format!("{}\u{1b}{}", "x".repeat(100), "y".repeat(10_000_000));
     for error in [SocketError::Blob { to: at(9), reason: long.clone() }, SocketError::Panic { message: long }] {
-        let reason = error.reason();
+        let reason = error.to_string();
         assert!(reason.len() < 300 && reason.contains("x\\u{1b}y"), "{reason}");
     }
 }
@@ -218,4 +218,24 @@ fn a_group_has_an_address_and_no_port() {
     let local = SocketAddr::from(([198, 51, 100, 7], 0));
     let error = SocketError::local(Syscall::Bind, local, io::Error::from(io::ErrorKind::AddrNotAvailable));
     assert_eq!((error.address(), error.port()), (Some(local), Some(0)));
+}
+
+#[test]
+fn the_source_is_what_the_system_or_a_library_reports() {
+    use std::error::Error;
+
+    for (error, ..) in all() {
+        let source = match &error {
+            SocketError::BadAddress { why, .. } => Some(why.to_string()),
+            SocketError::NoMemory(no_memory) => Some(no_memory.to_string()),
+            SocketError::Tls { error, .. } => Some(error.to_string()),
+            SocketError::Local { source, .. }
+            | SocketError::System { source, .. }
+            | SocketError::Interface { source, .. }
+            | SocketError::Option { source, .. }
+            | SocketError::TooManyGroups { source, .. } => Some(source.to_string()),
+            _ => None,
+        };
+        assert_eq!(error.source().map(ToString::to_string), source, "{error:?}");
+    }
 }

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 /// There is no memory for so many bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no memory for {bytes} bytes")]
 pub struct NoMemory {
     /// The bytes that were asked for.
     pub bytes: usize,

@@ -206,7 +206,7 @@ mod tests {
             let start = Instant::now();
             let error = fail_at(left).expect_err("there is no runtime");
             assert_eq!((error.name(), error.code().as_deref()), ("NetworkError", Some("EAGAIN")));
-            assert!(error.reason().contains("no thread"), "{}", error.reason());
+            assert!(error.to_string().contains("no thread"), "{error}");
             assert!(start.elapsed() < Duration::from_secs(10));
         }
         let runtime = make(3, |_| {}).expect("there are threads again");

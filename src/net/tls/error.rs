@@ -9,7 +9,8 @@ use crate::net::quoted;
 const NAMES: usize = 4;
 
 /// What went wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason} ({code})")]
 pub struct TlsError {
     /// "ERR_TLS_…".
     pub code: &'static str,
@@ -123,14 +124,6 @@ impl TlsError {
         }
     }
 }
-
-impl std::fmt::Display for TlsError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} ({})", self.reason, self.code)
-    }
-}
-
-impl std::error::Error for TlsError {}
 
 /// What is wrong with the peer's certificate.
 pub fn certificate(error: &CertificateError) -> TlsError {
