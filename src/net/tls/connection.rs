@@ -217,8 +217,8 @@ impl Connection {
 
     fn told(&self, error: &Error) -> TlsError {
         match (error, &self.verdict) {
-            // It knows more than rustls was told.
-            (Error::InvalidCertificate(_), Some(Verdict::Fatal(told))) => told.clone(),
+            // It knows more than rustls was told. (General: no certificate of ours for the name that was asked for.)
+            (Error::InvalidCertificate(_) | Error::General(_), Some(Verdict::Fatal(told))) => told.clone(),
             _ => TlsError::from_rustls(error),
         }
     }
