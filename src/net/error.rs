@@ -260,22 +260,22 @@ fn refused_option(name: &str, source: &io::Error) -> String {
 }
 
 impl SocketError {
-    /// A system error that tells of no address.
+    /// A call failed that was about no address.
     pub fn system(syscall: Syscall, source: io::Error) -> Self {
         Self::System { syscall, address: None, source }
     }
 
-    /// A thread that could not be started.
+    /// The system could not start a thread.
     pub fn no_thread(source: &io::Error) -> Self {
         Self::NoThread { detail: errno::text(source) }
     }
 
-    /// A system error about `address`.
+    /// A call failed that was about `address`.
     pub fn system_at(syscall: Syscall, address: SocketAddr, source: io::Error) -> Self {
         Self::System { syscall, address: Some(address), source }
     }
 
-    /// What opening a socket on `local` ran into: a local address that cannot be had, or a want of resources.
+    /// A call failed that opens a socket on `local`: the socket cannot have that address, or resources are short.
     pub fn local(syscall: Syscall, local: SocketAddr, source: io::Error) -> Self {
         let source = if syscall == Syscall::Bind { errno::of_bind(local.port(), source) } else { source };
         if errno::is_resource_shortage(&source) {
@@ -320,7 +320,7 @@ impl SocketError {
         }
     }
 
-    /// The system's name of the error (R-error), where there is one.
+    /// The exception's `code` (R-error): the system's name of the error, or ours. `None`: `code` stays DOMException's number.
     pub fn code(&self) -> Option<Cow<'static, str>> {
         match self {
             Self::Local { source, .. }
@@ -344,7 +344,7 @@ impl SocketError {
         }
     }
 
-    /// The system call that failed, where there is one.
+    /// The system call that failed. `None`: the error is not a system call's.
     pub fn syscall(&self) -> Option<Syscall> {
         match self {
             Self::Local { syscall, .. } | Self::System { syscall, .. } => Some(*syscall),
@@ -354,7 +354,7 @@ impl SocketError {
         }
     }
 
-    /// The address that it is about, where there is one.
+    /// The address that the error is about. `None`: about none.
     pub fn address(&self) -> Option<SocketAddr> {
         match self {
             Self::Local { address, .. }
@@ -370,13 +370,13 @@ impl SocketError {
         }
     }
 
-    /// The port that it is about: where there is an address, but a group's, which has none.
+    /// The port of that address. `None`: there is no address, or it is a group's, which has no port.
     pub fn port(&self) -> Option<u16> {
         let address = self.address()?;
         (address.port() != 0 || !address.ip().is_multicast()).then_some(address.port())
     }
 
-    /// Why a text is no address, without the text.
+    /// Why a text is no address, without the text itself.
     pub fn why_no_address(&self) -> String {
         match self {
             Self::BadAddress { why, .. } => why.to_string(),

@@ -203,7 +203,7 @@ fn each_variant_has_its_name_code_and_sentence() {
 }
 
 #[test]
-fn what_others_said_is_told_cut_and_printable() {
+fn texts_of_others_are_shown_cut_and_printable() {
     let long = format!("{}\u{1b}{}", "x".repeat(100), "y".repeat(10_000_000));
     for error in [SocketError::Blob { to: at(9), reason: long.clone() }, SocketError::Panic { message: long }] {
         let reason = error.to_string();

@@ -66,7 +66,7 @@ fn make(workers: usize, before_spawn: impl Fn(usize) + Send + Sync + 'static) ->
     BUILDING.set(None);
     match built {
         Ok(Ok(runtime)) => {
-            gate.decide(Verdict::Work);
+            gate.decide(Decision::Work);
             Ok(runtime)
         }
         // No thread has been spawned yet.
@@ -143,29 +143,31 @@ fn wait_until_gone(id: libc::c_long) {
 /// Where tokio's threads wait, before they do anything, until all of them are there.
 #[derive(Default)]
 struct Gate {
-    verdict: Mutex<Option<Verdict>>,
+    decision: Mutex<Option<Decision>>,
     decided: Condvar,
 }
 
+/// What becomes of the threads at the gate.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Verdict {
+enum Decision {
+    /// All of them are there: they are to work.
     Work,
-    /// One of them could not be had: they are to end.
+    /// One of them could not be started: they are to end.
     End,
 }
 
 impl Gate {
-    fn decide(&self, verdict: Verdict) {
-        *self.verdict.lock().unwrap_or_else(PoisonError::into_inner) = Some(verdict);
+    fn decide(&self, decision: Decision) {
+        *self.decision.lock().unwrap_or_else(PoisonError::into_inner) = Some(decision);
         self.decided.notify_all();
     }
 
     /// Returns once the threads are to work. Where they are to end, this one unwinds: tokio knows no other way to be rid of it.
     fn pass(&self) {
-        let undecided = self.verdict.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.decided.wait_while(undecided, |verdict| verdict.is_none());
-        let verdict = *waited.unwrap_or_else(PoisonError::into_inner);
-        if verdict == Some(Verdict::End) {
+        let undecided = self.decision.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.decided.wait_while(undecided, |decision| decision.is_none());
+        let decision = *waited.unwrap_or_else(PoisonError::into_inner);
+        if decision == Some(Decision::End) {
             resume_unwind(Box::new("the runtime could not be made") as Box<dyn Any + Send>);
         }
     }
@@ -183,7 +185,7 @@ fn silence_failed_builds() {
     ONCE.call_once(|| {
         let before = take_hook();
         set_hook(Box::new(move |panic| match BUILDING.try_with(RefCell::take) {
-            Ok(Some(gate)) => gate.decide(Verdict::End),
+            Ok(Some(gate)) => gate.decide(Decision::End),
             _ => before(panic),
         }));
     });
