@@ -10,6 +10,7 @@ use slab::Slab;
 use super::host::{Host, dereference};
 use super::values::{Raw, Value, array_buffer, blank_array_buffer, hold, ok, place_of, string};
 use super::wake::{self, Source, Wake};
+use crate::net::Syscall;
 use crate::net::{Block, Event, EventKind, Id, Net, Next, Payload, SocketError, keep_heap, panic_message};
 
 /// What a large read goes straight into. Matches `net`'s read size, so that a full read is handed over as it is.
@@ -436,7 +437,7 @@ fn guarded<T>(part: impl FnOnce() -> T) -> Option<T> {
 
 /// There are no sockets any more: the environment is ending.
 fn ended() -> SocketError {
-    SocketError::system("socket", std::io::Error::other("the environment is ending"))
+    SocketError::system(Syscall::Socket, std::io::Error::other("the environment is ending"))
 }
 
 /// A callback scope, closed when dropped.

@@ -285,7 +285,7 @@ pub fn failure(env: Raw, error: &SocketError) -> Value {
         set(env, failure, c"code", string(env, &code));
     }
     if let Some(syscall) = error.syscall() {
-        set(env, failure, c"syscall", string(env, syscall));
+        set(env, failure, c"syscall", string(env, syscall.name()));
     }
     if let Some(address) = error.address() {
         set(env, failure, c"address", string(env, &address_text(&address)));
@@ -293,7 +293,7 @@ pub fn failure(env: Raw, error: &SocketError) -> Value {
     if let Some(port) = error.port() {
         set(env, failure, c"port", uint(env, port.into()));
     }
-    set(env, failure, c"reason", string(env, &error.reason()));
+    set(env, failure, c"reason", string(env, &error.to_string()));
     failure
 }
 

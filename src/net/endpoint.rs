@@ -94,7 +94,7 @@ pub fn interface_index(name: &str) -> Result<Option<u32>, SocketError> {
     }
     // What glibc says tells nothing: the same question's socket tells why.
     let why = Socket::new(Domain::IPV4, Type::DGRAM, None).err().unwrap_or(error);
-    Err(SocketError::system("socket", why))
+    Err(SocketError::system(super::Syscall::Socket, why))
 }
 
 /// Whether there is an interface of this index. Where the system cannot say, there is one: nothing that was joined there is given up.

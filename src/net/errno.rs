@@ -1,12 +1,148 @@
-//! The system's names for its errors: "ECONNREFUSED" for io::Error's number.
+//! The system's errors by their names: [`Errno::ECONNREFUSED`] for io::Error's number.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::io;
 
-/// The name, as Node gives it; `E<number>` for one that is not listed.
-pub fn name(error: &io::Error) -> String {
-    match error.raw_os_error().and_then(listed) {
-        Some(name) => name.to_owned(),
-        None => by_kind(error).map(str::to_owned).unwrap_or_else(|| format!("E{}", error.raw_os_error().unwrap_or(0))),
+/// Defines [`Errno`] from the names, each with Windows Sockets' number (WSAE…) where it has one.
+macro_rules! errnos {
+    ($($name:ident $(= $winsock:literal)?,)*) => {
+        /// An error of the system. The variants have the names that POSIX, and Node on every system, give them.
+        #[allow(clippy::upper_case_acronyms)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Errno {
+            $(#[doc = concat!("The system's ", stringify!($name), ".")] $name,)*
+            /// What std calls unsupported. On Linux EOPNOTSUPP has the same number.
+            ENOTSUP,
+            /// Not listed: its number, or 0 for an error that has none.
+            Other(i32),
+        }
+
+        impl Errno {
+            /// The name, as Node gives it; `E<number>` for one that is not listed.
+            pub fn name(self) -> Cow<'static, str> {
+                match self {
+                    $(Self::$name => stringify!($name).into(),)*
+                    Self::ENOTSUP => "ENOTSUP".into(),
+                    Self::Other(number) => format!("E{number}").into(),
+                }
+            }
+
+            /// The listed error of this number.
+            #[cfg(unix)]
+            fn listed(number: i32) -> Option<Self> {
+                match number {
+                    $(libc::$name => Some(Self::$name),)*
+                    _ => None,
+                }
+            }
+
+            /// The listed error of this number of Windows Sockets.
+            #[cfg(any(windows, test))]
+            fn of_winsock(number: i32) -> Option<Self> {
+                match number {
+                    $($($winsock => Some(Self::$name),)?)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+errnos! {
+    EPERM,
+    ENOENT,
+    EINTR = 10004,
+    EIO,
+    ENXIO,
+    EBADF = 10009,
+    EAGAIN = 10035,
+    ENOMEM,
+    EACCES = 10013,
+    EFAULT = 10014,
+    EBUSY,
+    ENODEV,
+    EINVAL = 10022,
+    ENFILE,
+    EMFILE = 10024,
+    ENOSPC,
+    // WSAESHUTDOWN: sending after shutdown().
+    EPIPE = 10058,
+    EDOM,
+    EPROTO,
+    EOVERFLOW,
+    EINPROGRESS = 10036,
+    EALREADY = 10037,
+    ENOTSOCK = 10038,
+    EDESTADDRREQ = 10039,
+    EMSGSIZE = 10040,
+    EPROTOTYPE = 10041,
+    ENOPROTOOPT = 10042,
+    EPROTONOSUPPORT = 10043,
+    ESOCKTNOSUPPORT = 10044,
+    EOPNOTSUPP = 10045,
+    EPFNOSUPPORT = 10046,
+    EAFNOSUPPORT = 10047,
+    EADDRINUSE = 10048,
+    EADDRNOTAVAIL = 10049,
+    ENETDOWN = 10050,
+    ENETUNREACH = 10051,
+    ENETRESET = 10052,
+    ECONNABORTED = 10053,
+    ECONNRESET = 10054,
+    ENOBUFS = 10055,
+    EISCONN = 10056,
+    ENOTCONN = 10057,
+    ETIMEDOUT = 10060,
+    ECONNREFUSED = 10061,
+    EHOSTDOWN = 10064,
+    EHOSTUNREACH = 10065,
+    ECANCELED,
+}
+
+impl Errno {
+    /// Which error it is: by its number, or by its kind where std made it itself.
+    pub fn of(error: &io::Error) -> Self {
+        let number = error.raw_os_error();
+        number
+            .and_then(Self::listed)
+            .or_else(|| Self::of_kind(error.kind()))
+            .unwrap_or(Self::Other(number.unwrap_or(0)))
+    }
+
+    /// The listed error of this number.
+    #[cfg(windows)]
+    fn listed(number: i32) -> Option<Self> {
+        Self::of_winsock(number)
+    }
+
+    /// What std's kinds say.
+    fn of_kind(kind: io::ErrorKind) -> Option<Self> {
+        use io::ErrorKind as Kind;
+        Some(match kind {
+            Kind::ConnectionRefused => Self::ECONNREFUSED,
+            Kind::ConnectionReset => Self::ECONNRESET,
+            Kind::ConnectionAborted => Self::ECONNABORTED,
+            Kind::NotConnected => Self::ENOTCONN,
+            Kind::AddrInUse => Self::EADDRINUSE,
+            Kind::AddrNotAvailable => Self::EADDRNOTAVAIL,
+            Kind::BrokenPipe => Self::EPIPE,
+            Kind::TimedOut => Self::ETIMEDOUT,
+            Kind::PermissionDenied => Self::EACCES,
+            Kind::HostUnreachable => Self::EHOSTUNREACH,
+            Kind::NetworkUnreachable => Self::ENETUNREACH,
+            Kind::NetworkDown => Self::ENETDOWN,
+            Kind::Unsupported => Self::ENOTSUP,
+            Kind::InvalidInput => Self::EINVAL,
+            Kind::OutOfMemory => Self::ENOMEM,
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for Errno {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name())
     }
 }
 
@@ -17,13 +153,13 @@ pub fn text(error: &io::Error) -> String {
     text
 }
 
-/// What a system says, as part of a sentence: without std's number, and without the full stop that Windows puts.
+/// The system's text as part of a sentence: without std's number, and without the full stop that Windows puts.
 fn clause(text: &str) -> &str {
     let end = text.find(" (os error").unwrap_or(text.len());
     text[..end].trim_end_matches(|character: char| character == '.' || character.is_whitespace())
 }
 
-/// A sentence as it goes on behind a colon. An abbreviation stays as it is.
+/// Makes the first letter a small one, for a sentence that follows a colon. An abbreviation stays as it is.
 pub fn lower_first(text: &mut String) {
     if text.chars().nth(1).is_some_and(char::is_uppercase) {
         return;
@@ -34,105 +170,13 @@ pub fn lower_first(text: &mut String) {
     }
 }
 
-/// What is left where the number says nothing (errors that std makes itself).
-fn by_kind(error: &io::Error) -> Option<&'static str> {
-    use io::ErrorKind as Kind;
-    Some(match error.kind() {
-        Kind::ConnectionRefused => "ECONNREFUSED",
-        Kind::ConnectionReset => "ECONNRESET",
-        Kind::ConnectionAborted => "ECONNABORTED",
-        Kind::NotConnected => "ENOTCONN",
-        Kind::AddrInUse => "EADDRINUSE",
-        Kind::AddrNotAvailable => "EADDRNOTAVAIL",
-        Kind::BrokenPipe => "EPIPE",
-        Kind::TimedOut => "ETIMEDOUT",
-        Kind::PermissionDenied => "EACCES",
-        Kind::HostUnreachable => "EHOSTUNREACH",
-        Kind::NetworkUnreachable => "ENETUNREACH",
-        Kind::NetworkDown => "ENETDOWN",
-        Kind::Unsupported => "ENOTSUP",
-        Kind::InvalidInput => "EINVAL",
-        Kind::OutOfMemory => "ENOMEM",
-        _ => return None,
-    })
-}
-
-macro_rules! names {
-    ($($name:ident)*) => {
-        /// The name of a listed number.
-        #[cfg(unix)]
-        fn listed(number: i32) -> Option<&'static str> {
-            match number {
-                $(libc::$name => Some(stringify!($name)),)*
-                _ => None,
-            }
-        }
-    };
-}
-
-names! {
-    EPERM ENOENT EINTR EIO EBADF EAGAIN ENOMEM EACCES EFAULT EBUSY ENODEV EINVAL ENFILE EMFILE ENOSPC EPIPE EDOM
-    EPROTO EOVERFLOW ENOTSOCK EDESTADDRREQ EMSGSIZE EPROTOTYPE ENOPROTOOPT EPROTONOSUPPORT EAFNOSUPPORT EADDRINUSE
-    EADDRNOTAVAIL ENETDOWN ENETUNREACH ENETRESET ECONNABORTED ECONNRESET ENOBUFS EISCONN ENOTCONN ETIMEDOUT
-    ECONNREFUSED EHOSTDOWN EHOSTUNREACH EALREADY EINPROGRESS ECANCELED EOPNOTSUPP ENXIO
-}
-
-/// The name of a listed number.
-#[cfg(windows)]
-fn listed(number: i32) -> Option<&'static str> {
-    winsock_name(number)
-}
-
-/// The names of Windows Sockets' numbers (WSAE…).
-#[cfg(any(windows, test))]
-fn winsock_name(number: i32) -> Option<&'static str> {
-    Some(match number {
-        10004 => "EINTR",
-        10009 => "EBADF",
-        WSAEACCES => "EACCES",
-        10014 => "EFAULT",
-        10022 => "EINVAL",
-        10024 => "EMFILE",
-        10035 => "EAGAIN",
-        10036 => "EINPROGRESS",
-        10037 => "EALREADY",
-        10038 => "ENOTSOCK",
-        10039 => "EDESTADDRREQ",
-        10040 => "EMSGSIZE",
-        10041 => "EPROTOTYPE",
-        10042 => "ENOPROTOOPT",
-        10043 => "EPROTONOSUPPORT",
-        10044 => "ESOCKTNOSUPPORT",
-        10045 => "EOPNOTSUPP",
-        10046 => "EPFNOSUPPORT",
-        10047 => "EAFNOSUPPORT",
-        WSAEADDRINUSE => "EADDRINUSE",
-        10049 => "EADDRNOTAVAIL",
-        10050 => "ENETDOWN",
-        10051 => "ENETUNREACH",
-        10052 => "ENETRESET",
-        10053 => "ECONNABORTED",
-        10054 => "ECONNRESET",
-        10055 => "ENOBUFS",
-        10056 => "EISCONN",
-        10057 => "ENOTCONN",
-        // WSAESHUTDOWN: sending after shutdown().
-        10058 => "EPIPE",
-        10060 => "ETIMEDOUT",
-        10061 => "ECONNREFUSED",
-        10064 => "EHOSTDOWN",
-        10065 => "EHOSTUNREACH",
-        _ => return None,
-    })
-}
-
 #[cfg(any(windows, test))]
 const WSAEACCES: i32 = 10013;
 #[cfg(any(windows, test))]
 const WSAEADDRINUSE: i32 = 10048;
 
-/// What bind(2) answered where a port was asked for. Windows says EACCES of one that another socket has for itself
-/// (SO_EXCLUSIVEADDRUSE); it knows no ports that need privileges (R-srv-bind).
+/// The error of bind(2), as other systems report it. Windows reports EACCES for a port that another socket holds with
+/// SO_EXCLUSIVEADDRUSE; it has no ports that need privileges (R-srv-bind).
 #[cfg(windows)]
 pub fn of_bind(port: u16, error: io::Error) -> io::Error {
     match error.raw_os_error().and_then(|number| taken_port(port, number)) {
@@ -141,19 +185,19 @@ pub fn of_bind(port: u16, error: io::Error) -> io::Error {
     }
 }
 
-/// What bind(2) answered.
+/// The error of bind(2), unchanged.
 #[cfg(not(windows))]
 pub fn of_bind(_port: u16, error: io::Error) -> io::Error {
     error
 }
 
-/// The number that a taken port has everywhere else, where Windows answered with `number`.
+/// The number of "address in use", where Windows answered `number` because another socket holds `port`.
 #[cfg(any(windows, test))]
 fn taken_port(port: u16, number: i32) -> Option<i32> {
     (port != 0 && number == WSAEACCES).then_some(WSAEADDRINUSE)
 }
 
-/// What the system says of an interface that there is not.
+/// The system's error for an interface that does not exist.
 pub fn no_interface() -> io::Error {
     #[cfg(unix)]
     let number = libc::ENODEV;
@@ -162,7 +206,7 @@ pub fn no_interface() -> io::Error {
     io::Error::from_raw_os_error(number)
 }
 
-/// What the system says where it has no memory for bytes.
+/// The system's error for bytes that it has no memory for.
 pub fn no_buffers() -> io::Error {
     #[cfg(unix)]
     let number = libc::ENOBUFS;
@@ -171,14 +215,14 @@ pub fn no_buffers() -> io::Error {
     io::Error::from_raw_os_error(number)
 }
 
-/// Whether the process or the system is out of descriptors or memory: a want of resources, not a fault of the arguments.
+/// Whether the process or the system is out of descriptors or memory: a shortage, not a fault of the arguments.
 pub fn is_resource_shortage(error: &io::Error) -> bool {
-    matches!(name(error).as_str(), "EMFILE" | "ENFILE" | "ENOBUFS" | "ENOMEM")
+    matches!(Errno::of(error), Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM)
 }
 
-/// Whether the system does not have what was asked of it.
+/// Whether the system does not have what it was asked for.
 pub fn is_lacking(error: &io::Error) -> bool {
-    matches!(name(error).as_str(), "ENOPROTOOPT" | "EOPNOTSUPP" | "ENOTSUP")
+    matches!(Errno::of(error), Errno::ENOPROTOOPT | Errno::EOPNOTSUPP | Errno::ENOTSUP)
 }
 
 #[cfg(test)]
@@ -189,10 +233,46 @@ mod tests {
     #[test]
     fn errors_have_the_names_that_node_gives_them() {
         let refused = io::Error::from_raw_os_error(libc::ECONNREFUSED);
-        assert_eq!(name(&refused), "ECONNREFUSED");
+        assert_eq!(Errno::of(&refused), Errno::ECONNREFUSED);
+        assert_eq!(Errno::of(&refused).name(), "ECONNREFUSED");
         assert_eq!(text(&refused), "connection refused");
-        assert_eq!(name(&io::Error::from(io::ErrorKind::TimedOut)), "ETIMEDOUT");
-        assert_eq!(name(&io::Error::from_raw_os_error(4000)), "E4000");
+        let unlisted = Errno::of(&io::Error::from_raw_os_error(4000));
+        assert_eq!((unlisted, unlisted.to_string().as_str()), (Errno::Other(4000), "E4000"));
+    }
+
+    #[test]
+    fn errors_that_std_makes_itself_have_a_name_where_their_kind_has_one() {
+        use io::ErrorKind as Kind;
+        for (kind, name) in [
+            (Kind::ConnectionRefused, "ECONNREFUSED"),
+            (Kind::ConnectionReset, "ECONNRESET"),
+            (Kind::ConnectionAborted, "ECONNABORTED"),
+            (Kind::NotConnected, "ENOTCONN"),
+            (Kind::AddrInUse, "EADDRINUSE"),
+            (Kind::AddrNotAvailable, "EADDRNOTAVAIL"),
+            (Kind::BrokenPipe, "EPIPE"),
+            (Kind::TimedOut, "ETIMEDOUT"),
+            (Kind::PermissionDenied, "EACCES"),
+            (Kind::HostUnreachable, "EHOSTUNREACH"),
+            (Kind::NetworkUnreachable, "ENETUNREACH"),
+            (Kind::NetworkDown, "ENETDOWN"),
+            (Kind::Unsupported, "ENOTSUP"),
+            (Kind::InvalidInput, "EINVAL"),
+            (Kind::OutOfMemory, "ENOMEM"),
+            (Kind::Other, "E0"),
+        ] {
+            assert_eq!(Errno::of(&io::Error::from(kind)).name(), name);
+        }
+    }
+
+    #[test]
+    fn shortages_and_missing_options_are_told_apart_from_faults_of_arguments() {
+        for kind in [io::ErrorKind::OutOfMemory, io::ErrorKind::Unsupported, io::ErrorKind::InvalidInput] {
+            let error = io::Error::from(kind);
+            assert_eq!(is_resource_shortage(&error), kind == io::ErrorKind::OutOfMemory, "{kind}");
+            assert_eq!(is_lacking(&error), kind == io::ErrorKind::Unsupported, "{kind}");
+        }
+        assert!(is_resource_shortage(&no_buffers()));
     }
 
     #[test]
@@ -232,16 +312,17 @@ mod tests {
             (10054, "ECONNRESET"),
             (10055, "ENOBUFS"),
             (10057, "ENOTCONN"),
+            (10058, "EPIPE"),
             (10061, "ECONNREFUSED"),
         ] {
-            assert_eq!(winsock_name(number), Some(name));
+            assert_eq!(Errno::of_winsock(number).unwrap().name(), name);
         }
-        assert_eq!(winsock_name(5), None);
+        assert_eq!(Errno::of_winsock(5), None);
     }
 
     #[test]
-    fn windows_eaccess_of_a_port_is_a_taken_port() {
-        assert_eq!(taken_port(80, 10013).and_then(winsock_name), Some("EADDRINUSE"));
+    fn windows_eacces_of_a_port_is_a_taken_port() {
+        assert_eq!(taken_port(80, 10013).and_then(Errno::of_winsock), Some(Errno::EADDRINUSE));
         assert_eq!(taken_port(0, 10013), None);
         assert_eq!(taken_port(80, 10048), None);
     }

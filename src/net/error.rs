@@ -1,177 +1,219 @@
+//! What can go wrong, in one enum. Knows nothing of exceptions: JavaScript makes them from the names and codes here.
+
+use std::borrow::Cow;
 use std::io;
 use std::net::SocketAddr;
 
+use thiserror::Error;
+
+use super::errno::{self, Errno};
 use super::memory::NoMemory;
+use super::quoted;
+use super::syscall::Syscall;
 use super::tls::TlsError;
-use super::{errno, quoted};
 use crate::proto::AddressError;
 
-/// What can go wrong. Each variant names its DOMException and its code; JavaScript makes the exception from them.
-#[derive(Debug)]
+/// An error of a socket. [`SocketError::name`] is the name of its DOMException, [`SocketError::code`] its code; its text says
+/// what was wrong, and what would be right.
+#[derive(Debug, Error)]
 pub enum SocketError {
-    /// A text that is no address. `what` names the argument or option.
+    /// A text that is not an address.
+    #[error("{what} {text:?} is no address: {why}")]
     BadAddress {
         /// The argument or option.
         what: &'static str,
-        /// What was given.
+        /// The beginning of the text.
         text: String,
-        /// Why it is none.
+        /// Why it is not an address.
+        #[source]
         why: AddressError,
     },
-    /// A zone that names no interface of this host.
+    /// An IPv6 address whose zone names no interface of this host.
+    #[error("{what} {text:?} names an interface that this host does not have")]
     NoSuchZone {
         /// The argument or option.
         what: &'static str,
-        /// What was given.
+        /// The beginning of the address.
         text: String,
     },
-    /// A remote address of another family than the socket, or than the local address.
+    /// A remote address of another family than the socket's or the local address's.
+    #[error("{remote} cannot be reached from this socket: it reaches {reaches}")]
     Family {
         /// The remote address.
         remote: String,
-        /// What the socket can reach.
+        /// The addresses that the socket can reach.
         reaches: &'static str,
     },
-    /// A local address or port that cannot be had.
+    /// A local address or port that a socket cannot have.
+    #[error("{}", errno::text(.source))]
     Local {
-        /// "bind", "listen" …
-        syscall: &'static str,
-        /// The address asked for.
+        /// The call that the system refused.
+        syscall: Syscall,
+        /// The address that was asked for.
         address: SocketAddr,
-        /// The system's answer.
+        /// The system's error.
         source: io::Error,
     },
-    /// An option with a value that cannot be.
+    /// An option whose value is wrong.
+    #[error("{reason}")]
     BadOption {
         /// A sentence.
         reason: String,
     },
     /// An option that this system lacks (R-platform).
+    #[error("{reason}")]
     NotSupported {
         /// A sentence.
         reason: String,
     },
-    /// An interface, named by an option, that this host does not have or cannot use so.
+    /// An option that names an interface which this host does not have, or cannot use for that.
+    #[error("{what} {text:?} names no interface of this host that could be used: {}", errno::text(.source))]
     Interface {
         /// The option.
         what: &'static str,
-        /// What was given.
+        /// The beginning of what was given.
         text: String,
-        /// "setsockopt", where that call refused it; None where no interface has the name.
-        syscall: Option<&'static str>,
-        /// The system's answer.
+        /// The call that the system refused; None: no interface has the name.
+        syscall: Option<Syscall>,
+        /// The system's error.
         source: io::Error,
     },
     /// A client past `maxConnections` (R-srv-error).
+    #[error("a client was refused: maxConnections is {limit}, and as many connections are open")]
     TooManyConnections {
-        /// The client.
+        /// The client's address.
         client: SocketAddr,
         /// maxConnections.
         limit: u32,
     },
-    /// The system refused something at a distance or for want of resources.
+    /// The system refused something, or reports a connection's loss.
+    #[error("{}", errno::text(.source))]
     System {
-        /// The system call.
-        syscall: &'static str,
-        /// The address concerned.
+        /// The call that failed.
+        syscall: Syscall,
+        /// The address that the call was about; None: about none.
         address: Option<SocketAddr>,
-        /// The system's answer.
+        /// The system's error.
         source: io::Error,
     },
     /// A host name that could not be looked up.
+    #[error("{reason}")]
     Lookup {
         /// "ENOTFOUND", "EAI_AGAIN" …
         code: String,
         /// The system's sentence.
         reason: String,
     },
-    /// close() while connecting.
+    /// close() was called while connecting.
+    #[error("close() was called while connecting")]
     Abandoned {
         /// The remote address.
         address: SocketAddr,
     },
-    /// The signal of the socket was aborted (R-abort).
+    /// The socket's signal was aborted (R-abort).
+    #[error("the socket's signal was aborted")]
     Aborted {
         /// The remote address.
         address: SocketAddr,
     },
     /// send() past maxBufferedAmount.
+    #[error(
+        "the buffer is full: {buffered} bytes are buffered and maxBufferedAmount is {limit}; wait for drain when send() returns false"
+    )]
     BufferFull {
-        /// Where it was to go.
+        /// The destination.
         to: SocketAddr,
-        /// Bytes buffered.
+        /// Bytes that are buffered.
         buffered: u64,
-        /// maxBufferedAmount.
+        /// maxBufferedAmount, in bytes.
         limit: u64,
     },
-    /// There is no memory for what was given, or has come.
-    NoMemory(NoMemory),
-    /// A datagram that no UDP packet can carry.
+    /// There is no memory for bytes that were given or received.
+    #[error("{0}; give less at a time, and wait for drain in between")]
+    NoMemory(#[from] NoMemory),
+    /// A datagram longer than UDP can carry.
+    #[error("a datagram of {bytes} bytes is too long: at most {most} fit")]
     TooLong {
-        /// Where it was to go.
+        /// The destination.
         to: SocketAddr,
-        /// Its bytes.
+        /// The datagram's length in bytes.
         bytes: usize,
-        /// The most that fits.
+        /// The greatest length in bytes.
         most: usize,
     },
     /// A Blob that could not be read.
+    #[error("{}", quoted::sentence(.reason))]
     Blob {
-        /// Where it was to go.
+        /// The destination.
         to: SocketAddr,
-        /// What the runtime said.
+        /// The runtime's message.
         reason: String,
     },
-    /// A multicast group that is none, or joined or left against R-udp-group.
+    /// A multicast group that is not one, or that R-udp-group forbids to join or leave.
+    #[error("{reason}")]
     Group {
         /// A sentence.
         reason: String,
     },
     /// More groups than the system allows one socket, or more sources than it allows one group.
+    #[error("the multicast group {}", too_many(.group, .limit, *.of_sources))]
     TooManyGroups {
         /// The group, with port 0.
         group: SocketAddr,
-        /// The setting that bounds them, where the system has one.
+        /// The system's setting that limits them; None: it has no such setting.
         limit: Option<&'static str>,
-        /// It is about the group's sources.
+        /// True: the group has too many sources. False: the socket has too many groups.
         of_sources: bool,
-        /// The system's answer.
+        /// The system's error.
         source: io::Error,
     },
-    /// An option that is asked for, and that the system refuses or does not have.
+    /// An option that was asked for, and that the system refuses or does not have.
+    #[error("{}", refused_option(.name, .source))]
     Option {
-        /// As the program calls it.
+        /// The option's name in JavaScript.
         name: &'static str,
-        /// The system's answer.
+        /// The system's error.
         source: io::Error,
     },
-    /// No interface that could join a group.
+    /// No interface can join a group.
+    #[error(
+        "no interface can join the multicast group {}{}; name one as interfaceAddress",
+        .group.ip(),
+        .interface.as_ref().map_or(String::new(), |interface| format!(" on {interface}"))
+    )]
     NoGroupInterface {
         /// The group, with port 0.
         group: SocketAddr,
-        /// `interfaceAddress`, as given.
+        /// `interfaceAddress`, printable; None: it was not given.
         interface: Option<String>,
     },
-    /// Joining or leaving when closed.
+    /// A group was to be joined or left on a closed socket.
+    #[error("{member}() was called on a closed socket")]
     Closed {
         /// "joinMulticastGroup" …
         member: &'static str,
     },
-    /// TLS: an option that cannot be, a handshake that failed, a connection lost in TLS's terms.
+    /// TLS: an option that is wrong, a handshake that failed, or a connection that was lost.
+    #[error("{}", .error.reason)]
     Tls {
-        /// What it was.
+        /// What went wrong.
+        #[source]
         error: TlsError,
-        /// The peer, where it is about one.
+        /// The peer; None: it is about an option.
         address: Option<SocketAddr>,
     },
     /// connectTimeout has passed.
+    #[error("the connection was not established within connectTimeout ({milliseconds} ms)")]
     TimedOut {
         /// The remote address.
         address: SocketAddr,
         /// connectTimeout.
         milliseconds: u128,
     },
-    /// closeTimeout has passed without an acknowledged byte (R-tcp-close).
+    /// closeTimeout has passed, and the peer has acknowledged no byte (R-tcp-close).
+    #[error(
+        "the socket was closing, and the peer acknowledged nothing for closeTimeout ({milliseconds} ms): {unsent} bytes were not sent; a longer closeTimeout gives a slow peer more time, 0 any"
+    )]
     CloseTimedOut {
         /// The remote address.
         address: SocketAddr,
@@ -180,37 +222,62 @@ pub enum SocketError {
         /// Bytes that the system has not taken.
         unsent: u64,
     },
-    /// The system has no thread for what needs one.
+    /// The system cannot start a thread.
+    #[error(
+        "no thread can be started (EAGAIN: {detail}). The limit on threads is reached (ulimit -u, a container's pids limit, systemd's TasksMax), or memory is wanting; it works again once there is one"
+    )]
     NoThread {
-        /// What it said.
+        /// The system's text.
         detail: String,
     },
-    /// A bug of ours that would have taken the process down.
+    /// A bug of ours that would have ended the process.
+    #[error("internal error: {}", quoted::sentence(.message))]
     Panic {
-        /// What the panic said.
+        /// The panic's message.
         message: String,
     },
 }
 
+/// Which group or source is one too many, behind "the multicast group".
+fn too_many(group: &SocketAddr, limit: &Option<&'static str>, of_sources: bool) -> String {
+    let group = group.ip();
+    let limit = limit.map_or(String::new(), |name| format!(" ({name})"));
+    if of_sources {
+        format!("{group} has as many sources as the system allows{limit}; leave one")
+    } else {
+        format!("{group} is one more than the system allows a socket{limit}; leave one, or use another socket")
+    }
+}
+
+/// Why the system did not set an option.
+fn refused_option(name: &str, source: &io::Error) -> String {
+    let errno = Errno::of(source);
+    if errno::is_lacking(source) {
+        format!("this system has no {name} for this socket ({errno})")
+    } else {
+        format!("the system refuses {name}: {} ({errno})", errno::text(source))
+    }
+}
+
 impl SocketError {
-    /// A system error that tells of no address.
-    pub fn system(syscall: &'static str, source: io::Error) -> Self {
+    /// A call failed that was about no address.
+    pub fn system(syscall: Syscall, source: io::Error) -> Self {
         Self::System { syscall, address: None, source }
     }
 
-    /// A thread that could not be started.
+    /// The system could not start a thread.
     pub fn no_thread(source: &io::Error) -> Self {
         Self::NoThread { detail: errno::text(source) }
     }
 
-    /// A system error about `address`.
-    pub fn system_at(syscall: &'static str, address: SocketAddr, source: io::Error) -> Self {
+    /// A call failed that was about `address`.
+    pub fn system_at(syscall: Syscall, address: SocketAddr, source: io::Error) -> Self {
         Self::System { syscall, address: Some(address), source }
     }
 
-    /// What opening a socket on `local` ran into: a local address that cannot be had, or a want of resources.
-    pub fn local(syscall: &'static str, local: SocketAddr, source: io::Error) -> Self {
-        let source = if syscall == "bind" { errno::of_bind(local.port(), source) } else { source };
+    /// A call failed that opens a socket on `local`: the socket cannot have that address, or resources are short.
+    pub fn local(syscall: Syscall, local: SocketAddr, source: io::Error) -> Self {
+        let source = if syscall == Syscall::Bind { errno::of_bind(local.port(), source) } else { source };
         if errno::is_resource_shortage(&source) {
             Self::system_at(syscall, local, source)
         } else {
@@ -253,41 +320,41 @@ impl SocketError {
         }
     }
 
-    /// The system's name of the error (R-error), where there is one.
-    pub fn code(&self) -> Option<String> {
+    /// The exception's `code` (R-error): the system's name of the error, or ours. `None`: `code` stays DOMException's number.
+    pub fn code(&self) -> Option<Cow<'static, str>> {
         match self {
             Self::Local { source, .. }
             | Self::System { source, .. }
             | Self::Interface { source, .. }
             | Self::Option { source, .. }
-            | Self::TooManyGroups { source, .. } => Some(errno::name(source)),
-            Self::TooManyConnections { .. } => Some("ECONNREFUSED".to_owned()),
-            Self::Lookup { code, .. } => Some(code.clone()),
-            Self::Tls { error, .. } => Some(error.code.to_owned()),
-            Self::TimedOut { .. } | Self::CloseTimedOut { .. } => Some("ETIMEDOUT".to_owned()),
-            Self::Abandoned { .. } => Some("ECONNABORTED".to_owned()),
-            Self::Aborted { .. } => Some("ABORT_ERR".to_owned()),
-            Self::BufferFull { .. } | Self::NoMemory(_) => Some("ENOBUFS".to_owned()),
-            Self::TooLong { .. } => Some("EMSGSIZE".to_owned()),
-            Self::Blob { .. } => Some("EIO".to_owned()),
-            Self::NoGroupInterface { .. } => Some("ENODEV".to_owned()),
-            Self::NoSuchZone { .. } => Some(errno::name(&errno::no_interface())),
-            Self::NoThread { .. } => Some("EAGAIN".to_owned()),
+            | Self::TooManyGroups { source, .. } => Some(Errno::of(source).name()),
+            Self::TooManyConnections { .. } => Some(Errno::ECONNREFUSED.name()),
+            Self::Lookup { code, .. } => Some(code.clone().into()),
+            Self::Tls { error, .. } => Some(error.code.into()),
+            Self::TimedOut { .. } | Self::CloseTimedOut { .. } => Some(Errno::ETIMEDOUT.name()),
+            Self::Abandoned { .. } => Some(Errno::ECONNABORTED.name()),
+            Self::Aborted { .. } => Some("ABORT_ERR".into()),
+            Self::BufferFull { .. } | Self::NoMemory(_) => Some(Errno::ENOBUFS.name()),
+            Self::TooLong { .. } => Some(Errno::EMSGSIZE.name()),
+            Self::Blob { .. } => Some(Errno::EIO.name()),
+            Self::NoGroupInterface { .. } => Some(Errno::ENODEV.name()),
+            Self::NoSuchZone { .. } => Some(Errno::of(&errno::no_interface()).name()),
+            Self::NoThread { .. } => Some(Errno::EAGAIN.name()),
             _ => None,
         }
     }
 
-    /// The system call that failed, where there is one.
-    pub fn syscall(&self) -> Option<&'static str> {
+    /// The system call that failed. `None`: the error is not a system call's.
+    pub fn syscall(&self) -> Option<Syscall> {
         match self {
-            Self::Local { syscall, .. } | Self::System { syscall, .. } => Some(syscall),
+            Self::Local { syscall, .. } | Self::System { syscall, .. } => Some(*syscall),
             Self::Interface { syscall, .. } => *syscall,
-            Self::Lookup { .. } => Some("getaddrinfo"),
+            Self::Lookup { .. } => Some(Syscall::LookUp),
             _ => None,
         }
     }
 
-    /// The address that it is about, where there is one.
+    /// The address that the error is about. `None`: about none.
     pub fn address(&self) -> Option<SocketAddr> {
         match self {
             Self::Local { address, .. }
@@ -303,118 +370,22 @@ impl SocketError {
         }
     }
 
-    /// The port that it is about: where there is an address, but a group's, which has none.
+    /// The port of that address. `None`: there is no address, or it is a group's, which has no port.
     pub fn port(&self) -> Option<u16> {
         let address = self.address()?;
         (address.port() != 0 || !address.ip().is_multicast()).then_some(address.port())
     }
 
-    /// Why a text is no address, without the text.
+    /// Why a text is no address, without the text itself.
     pub fn why_no_address(&self) -> String {
         match self {
             Self::BadAddress { why, .. } => why.to_string(),
             Self::NoSuchZone { .. } => "its zone names an interface that this host does not have".to_owned(),
-            _ => self.reason(),
+            _ => self.to_string(),
         }
-    }
-
-    /// A sentence: what was wrong, and what would be right.
-    pub fn reason(&self) -> String {
-        match self {
-            Self::BadAddress { what, text, why } => format!("{what} {text:?} is no address: {why}"),
-            Self::NoSuchZone { what, text } => {
-                format!("{what} {text:?} names an interface that this host does not have")
-            }
-            Self::Family { remote, reaches } => {
-                format!("{remote} cannot be reached from this socket: it reaches {reaches}")
-            }
-            Self::Local { source, .. } | Self::System { source, .. } => errno::text(source),
-            Self::BadOption { reason }
-            | Self::NotSupported { reason }
-            | Self::Group { reason }
-            | Self::Lookup { reason, .. } => reason.clone(),
-            Self::Blob { reason, .. } => quoted::sentence(reason),
-            Self::Interface { what, text, source, .. } => {
-                format!("{what} {text:?} names no interface of this host that could be used: {}", errno::text(source))
-            }
-            Self::Option { name, source } if errno::is_lacking(source) => {
-                format!("this system has no {name} for this socket ({})", errno::name(source))
-            }
-            Self::Option { name, source } => {
-                format!("the system refuses {name}: {} ({})", errno::text(source), errno::name(source))
-            }
-            Self::TooManyConnections { limit, .. } => {
-                format!("a client was refused: maxConnections is {limit}, and as many connections are open")
-            }
-            Self::Abandoned { .. } => "close() was called while connecting".to_owned(),
-            Self::Aborted { .. } => "the socket's signal was aborted".to_owned(),
-            Self::BufferFull { buffered, limit, .. } => format!(
-                "the buffer is full: {buffered} bytes are buffered and maxBufferedAmount is {limit}; wait for drain when send() returns false"
-            ),
-            Self::NoMemory(NoMemory { bytes }) => {
-                format!("there is no memory for {bytes} bytes; give less at a time, and wait for drain in between")
-            }
-            Self::TooLong { bytes, most, .. } => {
-                format!("a datagram of {bytes} bytes is too long: at most {most} fit")
-            }
-            Self::TooManyGroups { group, limit, of_sources, .. } => {
-                let group = group.ip();
-                let limit = limit.map_or(String::new(), |name| format!(" ({name})"));
-                if *of_sources {
-                    format!("the multicast group {group} has as many sources as the system allows{limit}; leave one")
-                } else {
-                    format!(
-                        "the multicast group {group} is one more than the system allows a socket{limit}; leave one, or use another socket"
-                    )
-                }
-            }
-            Self::NoGroupInterface { group, interface } => {
-                let on = interface.as_ref().map_or(String::new(), |interface| format!(" on {interface}"));
-                format!("no interface can join the multicast group {}{on}; name one as interfaceAddress", group.ip())
-            }
-            Self::Closed { member } => format!("{member}() was called on a closed socket"),
-            Self::Tls { error, .. } => error.reason.clone(),
-            Self::TimedOut { milliseconds, .. } => {
-                format!("the connection was not established within connectTimeout ({milliseconds} ms)")
-            }
-            Self::CloseTimedOut { milliseconds, unsent, .. } => format!(
-                "the socket was closing, and the peer acknowledged nothing for closeTimeout ({milliseconds} ms): {unsent} bytes were not sent; a longer closeTimeout gives a slow peer more time, 0 any"
-            ),
-            Self::NoThread { detail } => format!(
-                "no thread can be started (EAGAIN: {detail}). The limit on threads is reached (ulimit -u, a container's pids limit, systemd's TasksMax), or memory is wanting; it works again once there is one"
-            ),
-            Self::Panic { message } => format!("internal error: {}", quoted::sentence(message)),
-        }
-    }
-}
-
-impl From<NoMemory> for SocketError {
-    fn from(no_memory: NoMemory) -> Self {
-        Self::NoMemory(no_memory)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_others_said_is_told_cut_and_printable() {
-        let long = format!("{}\u{1b}{}", "x".repeat(100), "y".repeat(10_000_000));
-        let to = SocketAddr::from(([127, 0, 0, 1], 9));
-        for error in [SocketError::Blob { to, reason: long.clone() }, SocketError::Panic { message: long }] {
-            let reason = error.reason();
-            assert!(reason.len() < 300 && reason.contains("x\\u{1b}y"), "{reason}");
-        }
-    }
-
-    #[test]
-    fn a_group_has_an_address_and_no_port() {
-        let group = SocketAddr::from(([239, 7, 7, 7], 0));
-        let error = SocketError::NoGroupInterface { group, interface: None };
-        assert_eq!((error.address(), error.port()), (Some(group), None));
-        let local = SocketAddr::from(([198, 51, 100, 7], 0));
-        let error = SocketError::local("bind", local, io::Error::from(io::ErrorKind::AddrNotAvailable));
-        assert_eq!((error.address(), error.port()), (Some(local), Some(0)));
-    }
-}
+#[path = "error_tests.rs"]
+mod tests;

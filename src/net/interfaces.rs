@@ -21,7 +21,7 @@ pub fn all() -> Result<Vec<InterfaceAddress>, SocketError> {
     let mut first = std::ptr::null_mut();
     // SAFETY: `first` is a place for the pointer that the call sets; the list is freed below.
     if unsafe { libc::getifaddrs(&raw mut first) } != 0 {
-        return Err(SocketError::system("getifaddrs", std::io::Error::last_os_error()));
+        return Err(SocketError::system(super::Syscall::ListInterfaces, std::io::Error::last_os_error()));
     }
     let wanted = (libc::IFF_UP | libc::IFF_MULTICAST) as u32;
     let mut found = Vec::new();

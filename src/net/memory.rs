@@ -3,8 +3,9 @@
 
 use std::collections::VecDeque;
 
-/// There is not enough memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// There is no memory for so many bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no memory for {bytes} bytes")]
 pub struct NoMemory {
     /// The bytes that were asked for.
     pub bytes: usize,

@@ -36,6 +36,7 @@ mod socket_options;
 mod step;
 #[cfg(target_os = "linux")]
 mod sys;
+mod syscall;
 mod tcp_open;
 mod tcp_server_socket;
 mod tcp_socket;
@@ -62,6 +63,7 @@ pub use options::{BufferSizes, ServerOptions, StreamOptions, TcpOptions, UdpOpti
 pub use panics::{panic_message, restarted};
 pub use resolver::Family;
 pub use runtime::runtime;
+pub use syscall::Syscall;
 pub use tcp_socket::Unkept;
 pub use tls::{
     Info as SecureInfo, Material, NamedCertificate, Role, SecureOptions, ServerContext, TlsError, client_role,

@@ -12,7 +12,9 @@ use mio::net::UdpSocket;
 pub use self::request::GroupRequest;
 use self::request::{Interface, Membership, no_interface};
 use self::system::Device;
-use super::{SocketError, errno, quoted};
+use super::errno::{self, Errno};
+use super::syscall::Syscall;
+use super::{SocketError, quoted};
 
 /// The groups that one socket has joined.
 #[derive(Default)]
@@ -227,11 +229,11 @@ fn is_no_interface(error: &io::Error, source: Option<IpAddr>) -> bool {
 }
 
 fn is_gone(error: &io::Error) -> bool {
-    matches!(errno::name(error).as_str(), "ENODEV" | "EADDRNOTAVAIL" | "ENXIO")
+    matches!(Errno::of(error), Errno::ENODEV | Errno::EADDRNOTAVAIL | Errno::ENXIO)
 }
 
 fn is_listed(error: &io::Error) -> bool {
-    cfg!(target_os = "linux") && errno::name(error) == "EADDRNOTAVAIL"
+    cfg!(target_os = "linux") && Errno::of(error) == Errno::EADDRNOTAVAIL
 }
 
 fn on_that_interface(request: GroupRequest<'_>, how: &str) -> SocketError {
@@ -244,22 +246,22 @@ fn failure(group: IpAddr, request: GroupRequest<'_>, error: io::Error, source: O
     if is_no_interface(&error, source) {
         return no_interface(group, request);
     }
-    match errno::name(&error).as_str() {
+    match Errno::of(&error) {
         // Where the system chose the interface, only it knows that.
-        "EADDRINUSE" if source.is_some() => on_that_interface(request, "from any source"),
-        "EADDRINUSE" => on_that_interface(request, "already"),
-        "EADDRNOTAVAIL" => on_that_interface(request, "from that source already"),
-        "EINVAL" if source.is_some() => on_that_interface(request, "from any source"),
-        "ENOBUFS" | "ENOMEM" => SocketError::TooManyGroups {
+        Errno::EADDRINUSE if source.is_some() => on_that_interface(request, "from any source"),
+        Errno::EADDRINUSE => on_that_interface(request, "already"),
+        Errno::EADDRNOTAVAIL => on_that_interface(request, "from that source already"),
+        Errno::EINVAL if source.is_some() => on_that_interface(request, "from any source"),
+        Errno::ENOBUFS | Errno::ENOMEM => SocketError::TooManyGroups {
             group: SocketAddr::new(group, 0),
             limit: system::limit(group.is_ipv6(), source.is_some()),
             of_sources: source.is_some(),
             source: error,
         },
-        "ENOTSUP" | "EOPNOTSUPP" | "ENOPROTOOPT" if source.is_some() => {
+        _ if source.is_some() && errno::is_lacking(&error) => {
             let reason = "this system cannot join a group from listed sources (sourceAddress) there".to_owned();
             SocketError::NotSupported { reason }
         }
-        _ => SocketError::system_at("setsockopt", SocketAddr::new(group, 0), error),
+        _ => SocketError::system_at(Syscall::SetOption, SocketAddr::new(group, 0), error),
     }
 }

@@ -1,26 +1,27 @@
-//! What others supplied (the program, a peer, a file), as a message may quote it: cut to a sensible length, and without characters
-//! that would do something to a terminal or a log.
+//! Texts of others (the program, a peer, a file) as a message may quote them: cut to a sensible length, and without characters that
+//! act on a terminal or a log. Does not put quotation marks around them.
 
-/// Characters of an argument that a message shows.
+/// The most characters of an argument that a message shows: more than any address has.
 const SHOWN: usize = 64;
-/// Characters of a sentence that somebody else wrote: of a Blob's error, of rustls, of a file system's.
+/// The most characters that a message shows of a sentence that is not ours: of a Blob's error, of rustls, of a file system.
 const SENTENCE: usize = 200;
 
-/// The beginning of an argument: all that an error keeps of it. To be shown by `{:?}`, which escapes what cannot be printed.
+/// The beginning of an argument. An error keeps no more of it, and shows it by `{:?}`, which escapes what cannot be printed.
 pub fn beginning(text: &str) -> String {
     cut(text, SHOWN)
 }
 
-/// An argument as it stands in a sentence without quotation marks.
+/// The beginning of an argument, for a sentence that has no quotation marks around it.
 pub fn plain(text: &str) -> String {
     escape(&beginning(text))
 }
 
-/// A sentence that somebody else wrote.
+/// The beginning of a sentence that is not ours.
 pub fn sentence(text: &str) -> String {
     escape(&cut(text, SENTENCE))
 }
 
+/// At most `most` characters; a longer text ends in an ellipsis.
 fn cut(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -28,6 +29,7 @@ fn cut(text: &str, most: usize) -> String {
     }
 }
 
+/// Escapes what cannot be printed. Quotation marks and backslashes stay, since nothing stands around the text.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {

@@ -24,6 +24,7 @@ use self::direction::{Direction, Loss, Pumped};
 use super::inbox::Inbox;
 use super::panics::{caught, panic_message};
 use super::send_queue::SendQueue;
+use super::syscall::Syscall;
 use super::{Id, SocketError, hooks, runtime};
 
 /// What a socket gives to the task.
@@ -156,7 +157,7 @@ impl Drop for TaskHandle {
 
 /// Starts the task. Where that fails, the connections are lost.
 pub fn start(lent: [RelayedStream; 2], inbox: &Arc<Inbox>) -> Result<[TaskHandle; 2], SocketError> {
-    let failed = |error| SocketError::system("epoll_ctl", error);
+    let failed = |error| SocketError::system(Syscall::Watch, error);
     let runtime = runtime()?;
     let _guard = runtime.enter();
     let [a, b] = lent;
@@ -241,7 +242,7 @@ impl Task {
             }
             if let Some(side) = self.wait(quiet).await {
                 match self.streams[side].take_error() {
-                    Ok(Some(error)) => return self.lose(Loss { side, syscall: "read", error }),
+                    Ok(Some(error)) => return self.lose(Loss { side, syscall: Syscall::Read, error }),
                     _ => quiet[side] = true,
                 }
             }
@@ -329,7 +330,7 @@ impl Task {
                 Ok(left) => TaskEnd::Stopped(stream, left),
                 Err(no_memory) => TaskEnd::Lost(SocketError::NoMemory(no_memory)),
             },
-            Some(Err(error)) => TaskEnd::Lost(SocketError::system("epoll_ctl", error)),
+            Some(Err(error)) => TaskEnd::Lost(SocketError::system(Syscall::Watch, error)),
             None => TaskEnd::OtherLost,
         };
         let [left_a, left_b] = left;

@@ -16,6 +16,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::SocketError;
 use super::panics::panic_message;
+use super::syscall::Syscall;
 
 /// The name of the runtime's threads, as debuggers show it.
 const THREAD_NAME: &str = "tcp-udp-sockets";
@@ -70,7 +71,7 @@ fn make(workers: usize, before_spawn: impl Fn(usize) + Send + Sync + 'static) ->
             Ok(runtime)
         }
         // No thread has been spawned yet.
-        Ok(Err(error)) => Err(SocketError::system("epoll_create", error)),
+        Ok(Err(error)) => Err(SocketError::system(Syscall::CreatePollSet, error)),
         Err(panic) => Err(SocketError::NoThread { detail: panic_message(&*panic) }),
     }
 }
@@ -215,7 +216,7 @@ mod tests {
             let start = Instant::now();
             let error = fail_at(left).expect_err("there is no runtime");
             assert_eq!((error.name(), error.code().as_deref()), ("NetworkError", Some("EAGAIN")));
-            assert!(error.reason().contains("no thread"), "{}", error.reason());
+            assert!(error.to_string().contains("no thread"), "{error}");
             assert!(start.elapsed() < Duration::from_secs(10));
         }
         let runtime = make(3, |_| {}).expect("there are threads again");

@@ -76,13 +76,13 @@ fn keep_alive_idle(delay: u32) -> Option<Duration> {
 /// SO_REUSEPORT where it shares the load.
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "solaris", target_os = "illumos"))]
 pub fn share_port(socket: &Socket, local: SocketAddr) -> Result<(), SocketError> {
-    socket.set_reuse_port(true).map_err(|error| SocketError::system_at("setsockopt", local, error))
+    socket.set_reuse_port(true).map_err(|error| SocketError::system_at(super::Syscall::SetOption, local, error))
 }
 
 /// FreeBSD's own: its SO_REUSEPORT does not share the load.
 #[cfg(target_os = "freebsd")]
 pub fn share_port(socket: &Socket, local: SocketAddr) -> Result<(), SocketError> {
-    socket.set_reuse_port_lb(true).map_err(|error| SocketError::system_at("setsockopt", local, error))
+    socket.set_reuse_port_lb(true).map_err(|error| SocketError::system_at(super::Syscall::SetOption, local, error))
 }
 
 /// Elsewhere SO_REUSEPORT, where there is one, gives everything to one of the sockets.

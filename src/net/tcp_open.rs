@@ -7,6 +7,7 @@ use mio::net::TcpStream;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::options::TcpOptions;
+use super::syscall::Syscall;
 use super::{SocketError, endpoint, errno, socket_options};
 
 /// What became of connect(2).
@@ -23,22 +24,24 @@ pub fn start(options: &TcpOptions, remote: SocketAddr) -> Result<Attempt, Socket
     let socket = match Socket::new(Domain::for_address(remote), Type::STREAM, Some(Protocol::TCP)) {
         Ok(socket) => socket,
         Err(error) if errno::is_resource_shortage(&error) => {
-            return Err(SocketError::system_at("socket", remote, error));
+            return Err(SocketError::system_at(Syscall::Socket, remote, error));
         }
-        Err(error) => return Ok(Attempt::Failed(SocketError::system_at("socket", remote, error))),
+        Err(error) => return Ok(Attempt::Failed(SocketError::system_at(Syscall::Socket, remote, error))),
     };
     configure(&socket, options, &remote)?;
     if let Some(local) = wanted {
         bind(&socket, local)?;
     }
     match socket.connect(&remote.into()) {
-        Err(error) if !is_in_progress(&error) => Ok(Attempt::Failed(SocketError::system_at("connect", remote, error))),
+        Err(error) if !is_in_progress(&error) => {
+            Ok(Attempt::Failed(SocketError::system_at(Syscall::Connect, remote, error)))
+        }
         _ => Ok(Attempt::Started(TcpStream::from_std(socket.into()))),
     }
 }
 
 fn configure(socket: &Socket, options: &TcpOptions, remote: &SocketAddr) -> Result<(), SocketError> {
-    socket.set_nonblocking(true).map_err(|error| SocketError::system("fcntl", error))?;
+    socket.set_nonblocking(true).map_err(|error| SocketError::system(Syscall::SetNonBlocking, error))?;
     if remote.is_ipv6() {
         socket_options::set("ipv6Only", options.ipv6_only, false, |only| socket.set_only_v6(only))?;
     }
@@ -72,7 +75,7 @@ fn bind(socket: &Socket, local: SocketAddr) -> Result<(), SocketError> {
         // Where the kernel does not know the option, bind(2) chooses.
         let _ = super::sys::set_option(socket, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, 1);
     }
-    socket.bind(&local.into()).map_err(|error| SocketError::local("bind", local, error))
+    socket.bind(&local.into()).map_err(|error| SocketError::local(Syscall::Bind, local, error))
 }
 
 fn is_in_progress(error: &io::Error) -> bool {

@@ -10,11 +10,13 @@ use super::accepted::Accepted;
 use super::connection_permits::ConnectionPermits;
 use super::context::Context;
 use super::deadline::DeadlineKind;
+use super::errno::Errno;
 use super::event::EventKind;
 use super::options::{ServerOptions, StreamOptions};
 use super::step::Step;
+use super::syscall::Syscall;
 use super::tls::{HandshakeQueue, ServerContext, server_context};
-use super::{Id, SocketError, endpoint, errno, socket_options};
+use super::{Id, SocketError, endpoint, socket_options};
 
 /// Connections accepted in one turn; the rest waits in the backlog for the next.
 const ACCEPTS: usize = 64;
@@ -66,11 +68,11 @@ impl TcpServerSocket {
             Some(text) => open(options, endpoint::parse("localAddress", text, port)?)?,
             None => open_wildcard(options, port)?,
         };
-        let local = listener.local_addr().map_err(|error| SocketError::system("getsockname", error))?;
+        let local = listener.local_addr().map_err(|error| SocketError::system(Syscall::LocalAddress, error))?;
         context
             .registry
             .register(&mut listener, id.token(), Interest::READABLE)
-            .map_err(|error| SocketError::system_at("epoll_ctl", local, error))?;
+            .map_err(|error| SocketError::system_at(Syscall::Watch, local, error))?;
         Ok(Self {
             listener: Some(listener),
             local,
@@ -183,7 +185,7 @@ impl TcpServerSocket {
                     self.paused = true;
                     context.timers.set(id, DeadlineKind::Accept, Instant::now(), ACCEPT_PAUSE);
                     if !std::mem::replace(&mut self.failure_reported, true) {
-                        let error = SocketError::system_at("accept", self.local, error);
+                        let error = SocketError::system_at(Syscall::Accept, self.local, error);
                         return Step::Event(EventKind::ServerError(error));
                     }
                 }
@@ -238,20 +240,20 @@ impl TcpServerSocket {
 /// Whether accept(2) reports the failure of one connection that waited.
 fn is_of_one_connection(error: &std::io::Error) -> bool {
     matches!(
-        errno::name(error).as_str(),
-        "EINTR"
-            | "ECONNABORTED"
-            | "ECONNRESET"
-            | "EPROTO"
-            | "EPERM"
-            | "ENOPROTOOPT"
-            | "EHOSTDOWN"
-            | "EHOSTUNREACH"
-            | "ENETDOWN"
-            | "ENETUNREACH"
-            | "EOPNOTSUPP"
-            | "ETIMEDOUT"
-            | "ENOTCONN"
+        Errno::of(error),
+        Errno::EINTR
+            | Errno::ECONNABORTED
+            | Errno::ECONNRESET
+            | Errno::EPROTO
+            | Errno::EPERM
+            | Errno::ENOPROTOOPT
+            | Errno::EHOSTDOWN
+            | Errno::EHOSTUNREACH
+            | Errno::ENETDOWN
+            | Errno::ENETUNREACH
+            | Errno::EOPNOTSUPP
+            | Errno::ETIMEDOUT
+            | Errno::ENOTCONN
     )
 }
 
@@ -260,7 +262,7 @@ fn open_wildcard(options: &ServerOptions, port: u16) -> Result<TcpListener, Sock
     match open(options, SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port)) {
         Err(SocketError::Local { source, .. })
             if options.ipv6_only != Some(true)
-                && matches!(errno::name(&source).as_str(), "EAFNOSUPPORT" | "EADDRNOTAVAIL") =>
+                && matches!(Errno::of(&source), Errno::EAFNOSUPPORT | Errno::EADDRNOTAVAIL) =>
         {
             open(options, SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port))
         }
@@ -270,8 +272,9 @@ fn open_wildcard(options: &ServerOptions, port: u16) -> Result<TcpListener, Sock
 
 fn open(options: &ServerOptions, local: SocketAddr) -> Result<TcpListener, SocketError> {
     let failed = |syscall| move |error| SocketError::local(syscall, local, error);
-    let raw = Socket::new(Domain::for_address(local), Type::STREAM, Some(Protocol::TCP)).map_err(failed("socket"))?;
-    raw.set_nonblocking(true).map_err(failed("socket"))?;
+    let raw =
+        Socket::new(Domain::for_address(local), Type::STREAM, Some(Protocol::TCP)).map_err(failed(Syscall::Socket))?;
+    raw.set_nonblocking(true).map_err(failed(Syscall::SetNonBlocking))?;
     if local.is_ipv6() {
         socket_options::set("ipv6Only", options.ipv6_only, false, |only| raw.set_only_v6(only))?;
     }
@@ -281,16 +284,16 @@ fn open(options: &ServerOptions, local: SocketAddr) -> Result<TcpListener, Socke
     // There that option would let two servers share a port, and without the other one another program's would.
     #[cfg(windows)]
     if !options.reuse_port {
-        super::winsock::set_exclusive_address(&raw).map_err(failed("setsockopt"))?;
+        super::winsock::set_exclusive_address(&raw).map_err(failed(Syscall::SetOption))?;
     }
     if options.reuse_port {
         socket_options::share_port(&raw, local)?;
     }
     #[cfg(target_os = "linux")]
     socket_options::set_stream_options(&raw, &options.stream)?;
-    raw.bind(&local.into()).map_err(failed("bind"))?;
+    raw.bind(&local.into()).map_err(failed(Syscall::Bind))?;
     let backlog = i32::try_from(options.backlog).unwrap_or(i32::MAX);
-    raw.listen(backlog).map_err(failed("listen"))?;
+    raw.listen(backlog).map_err(failed(Syscall::Listen))?;
     Ok(TcpListener::from_std(raw.into()))
 }
 

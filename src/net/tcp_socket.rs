@@ -32,6 +32,7 @@ use super::options::{StreamOptions, TcpOptions};
 use super::relay_signal::RelaySignal;
 use super::send_queue::SendQueue;
 use super::step::Step;
+use super::syscall::Syscall;
 use super::tcp_open::{self, Attempt};
 use super::tls::{Info, client_role};
 use super::transport::{Finish, Transport};
@@ -136,7 +137,7 @@ impl TcpSocket {
         let mut transport = Transport::accepted(stream);
         transport
             .register(false, id, context)
-            .map_err(|failure| SocketError::system_at("accept", remote, failure.error))?;
+            .map_err(|failure| SocketError::system_at(Syscall::Accept, remote, failure.error))?;
         Ok(Self::of_server(transport, remote, local, permit, options))
     }
 

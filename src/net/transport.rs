@@ -29,6 +29,7 @@ use super::context::Context;
 use super::deadline::TimeLimit;
 use super::relay_task::{TaskEnd, TaskHandle};
 use super::send_queue::SendQueue;
+use super::syscall::Syscall;
 use super::tls::{Role, Session};
 use super::{Id, SocketError};
 
@@ -158,7 +159,7 @@ impl Transport {
         let Link::Plain(plain) = &self.link else { return None };
         let error = plain.take_error()?;
         self.readiness.readable = true;
-        Some(Failure { syscall: "read", error })
+        Some(Failure { syscall: Syscall::Read, error })
     }
 
     /// Whether the peer may have ended, as far as is known without a system call.

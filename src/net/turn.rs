@@ -31,6 +31,7 @@ use super::panics::panic_message;
 use super::runtime::runtime;
 use super::sizes::{DATAGRAM_BATCH, DATAGRAM_STRIDE};
 use super::step::Step;
+use super::syscall::Syscall;
 use super::tcp_server_socket::TcpServerSocket;
 use super::tcp_socket::TcpSocket;
 use super::tls::AcceptedTls;
@@ -87,7 +88,7 @@ impl Net {
     pub fn new() -> Result<Self, SocketError> {
         // The runtime starts now, while there are descriptors and threads for it: timers must work when none are left (R-srv-error).
         runtime()?;
-        let failed = |error| SocketError::system("epoll_create", error);
+        let failed = |error| SocketError::system(Syscall::CreatePollSet, error);
         memory::check(DATAGRAM_BATCH * DATAGRAM_STRIDE)?;
         let poll = Poll::new().map_err(failed)?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER).map_err(failed)?);
@@ -158,7 +159,7 @@ impl Net {
         }
         self.generations[index] = self.generations[index].wrapping_add(1);
         let id = Id::new(index, self.generations[index])
-            .ok_or_else(|| SocketError::system("socket", io::Error::from(io::ErrorKind::OutOfMemory)))?;
+            .ok_or_else(|| SocketError::system(Syscall::Socket, io::Error::from(io::ErrorKind::OutOfMemory)))?;
         let socket = make(id, &mut self.context)?;
         vacant.insert(Entry { id, owner, referenced: true, socket });
         self.references += 1;

@@ -8,6 +8,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::options::UdpOptions;
 use super::socket_options::{set, set_asked};
+use super::syscall::Syscall;
 use super::{SocketError, endpoint, errno, interfaces, quoted, socket_options};
 
 /// A socket that was opened.
@@ -43,7 +44,7 @@ pub fn open(options: &UdpOptions) -> Result<Opened, SocketError> {
     if options.reuse_port && !late {
         socket_options::share_port(&raw, local)?;
     }
-    raw.bind(&local.into()).map_err(|error| SocketError::local("bind", local, error))?;
+    raw.bind(&local.into()).map_err(|error| SocketError::local(Syscall::Bind, local, error))?;
     if options.reuse_port && late {
         socket_options::share_port(&raw, local)?;
     }
@@ -52,7 +53,7 @@ pub fn open(options: &UdpOptions) -> Result<Opened, SocketError> {
 
 fn make(options: &UdpOptions, local: &SocketAddr) -> Result<Socket, SocketError> {
     let raw = Socket::new(Domain::for_address(*local), Type::DGRAM, Some(Protocol::UDP));
-    let raw = raw.map_err(|error| SocketError::local("socket", *local, error))?;
+    let raw = raw.map_err(|error| SocketError::local(Syscall::Socket, *local, error))?;
     configure(&raw, options, local)?;
     set_hops(&raw, options, local)?;
     if let Some(interface) = &options.multicast_interface {
@@ -62,7 +63,7 @@ fn make(options: &UdpOptions, local: &SocketAddr) -> Result<Socket, SocketError>
 }
 
 fn configure(raw: &Socket, options: &UdpOptions, local: &SocketAddr) -> Result<(), SocketError> {
-    raw.set_nonblocking(true).map_err(|error| SocketError::system("fcntl", error))?;
+    raw.set_nonblocking(true).map_err(|error| SocketError::system(Syscall::SetNonBlocking, error))?;
     if options.broadcast {
         set_asked("broadcast", raw.set_broadcast(true))?;
     }
@@ -160,7 +161,7 @@ fn set_multicast_interface(raw: &Socket, text: &str, local: &SocketAddr, ipv6_on
     const WHAT: &str = "multicastInterface";
     let interface =
         |syscall, source| SocketError::Interface { what: WHAT, text: quoted::beginning(text), syscall, source };
-    let unusable = |source| interface(Some("setsockopt"), source);
+    let unusable = |source| interface(Some(Syscall::SetOption), source);
     let dual = local.is_ipv6() && local.ip().is_unspecified() && !ipv6_only;
     if let Ok(ip) = text.parse::<Ipv4Addr>() {
         if local.is_ipv6() && !dual {

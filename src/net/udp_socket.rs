@@ -14,15 +14,17 @@ use self::receive::ReceiveState;
 use super::blob_request::BlobRequest;
 use super::context::Context;
 use super::deadline::DeadlineKind;
+use super::errno::{self, Errno};
 use super::event::EventKind;
 #[cfg(target_os = "linux")]
 use super::mmsg;
 use super::multicast::{GroupRequest, Member, Memberships};
 use super::options::UdpOptions;
 use super::step::Step;
+use super::syscall::Syscall;
 use super::udp_open::Opened;
 use super::udp_queue::UdpQueue;
-use super::{Id, SocketError, endpoint, errno, udp_open};
+use super::{Id, SocketError, endpoint, udp_open};
 use crate::proto::Ledger;
 
 /// With this many datagrams in the queue, send() hands them to the system at once (R-udp-full).
@@ -113,11 +115,11 @@ impl UdpSocket {
     /// Makes and binds a socket (R-udp-bind).
     pub fn bind(options: &UdpOptions, id: Id, context: &mut Context) -> Result<Self, SocketError> {
         let Opened { mut socket, remote, sorts_groups } = udp_open::open(options)?;
-        let local = socket.local_addr().map_err(|error| SocketError::system("getsockname", error))?;
+        let local = socket.local_addr().map_err(|error| SocketError::system(Syscall::LocalAddress, error))?;
         context
             .registry
             .register(&mut socket, id.token(), Interest::READABLE)
-            .map_err(|error| SocketError::system_at("epoll_ctl", local, error))?;
+            .map_err(|error| SocketError::system_at(Syscall::Watch, local, error))?;
         Ok(Self {
             socket,
             local,
@@ -407,11 +409,11 @@ impl UdpSocket {
                     // Datagrams are sent one by one from here, to find the one that failed. EIO and EINVAL mean that this route
                     // cannot segment messages, now or later.
                     segment = false;
-                    self.may_segment &= !matches!(errno::name(&error).as_str(), "EIO" | "EINVAL");
+                    self.may_segment &= !matches!(Errno::of(&error), Errno::EIO | Errno::EINVAL);
                 }
                 Err(error) => {
                     // Only this datagram is lost: the next one may succeed (R-udp-neterr).
-                    self.fail(SocketError::system_at("send", endpoint::canonical(to), error));
+                    self.fail(SocketError::system_at(Syscall::Send, endpoint::canonical(to), error));
                     let popped = self.queue.pop();
                     self.ledger.wrote(popped.bytes, popped.from_blobs);
                 }

@@ -203,7 +203,7 @@ impl World {
     }
 
     fn hear(&mut self, id: Id, kind: EventKind) -> Told {
-        let code = |error: SocketError| error.code().unwrap_or_else(|| error.reason());
+        let code = |error: SocketError| error.code().map_or_else(|| error.to_string(), Into::into);
         match kind {
             EventKind::Gone => Told::End,
             EventKind::Open(local) => Told::Open(local),
@@ -438,7 +438,7 @@ pub fn send_to(net: &mut Net, id: Id, bytes: &[u8], to: SocketAddr) -> bool {
         Some(Ok(UdpSent::Accepted(go_on))) => go_on,
         Some(Ok(UdpSent::Ended)) => false,
         Some(Ok(UdpSent::NotOpen)) | None => panic!("send() on {id:?}, which is closed"),
-        Some(Err(error)) => panic!("send() to {to}: {}", error.reason()),
+        Some(Err(error)) => panic!("send() to {to}: {error}"),
     }
 }
 

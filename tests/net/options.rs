@@ -214,7 +214,7 @@ fn a_multicast_interface_that_cannot_be_is_refused() {
         options.multicast_interface = on(interface);
         let error = World::new().net.open_udp(0, &options).unwrap_err();
         assert_eq!((error.name(), error.code().as_deref()), ("InvalidAccessError", code), "{local}, {interface:?}");
-        assert!(error.reason().contains(interface), "{}", error.reason());
+        assert!(error.to_string().contains(interface), "{error}");
     }
 }
 

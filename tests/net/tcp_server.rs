@@ -158,7 +158,7 @@ fn the_port_of_a_server_cannot_be_taken() {
     options.local_port = Some(address.port());
     let error = world.net.open_server(0, &options).unwrap_err();
     assert_eq!((error.name(), error.code().as_deref()), ("InvalidAccessError", Some("EADDRINUSE")));
-    assert!(!error.reason().ends_with(['.', ' ', '(']), "{}", error.reason());
+    assert!(!error.to_string().ends_with(['.', ' ', '(']), "{error}");
     let _peer = TcpStream::connect(address).unwrap();
     world.until(&mut ignore, |world| !world.accepted_by(server).is_empty());
 }

@@ -11,6 +11,7 @@ mod waiting_thread;
 
 use super::environment::Environment;
 use crate::net::SocketError;
+use crate::net::Syscall;
 
 /// Which wake source an environment uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +51,7 @@ pub trait Wake {
 /// Starts the wake source of `environment`. Its end comes with the environment's. Where libuv is asked for and cannot be had, or is
 /// not the runtime's own, it is the one of runtimes without.
 pub fn start(source: Source, environment: &Environment) -> Result<Box<dyn Wake>, SocketError> {
-    let failed = |error| SocketError::system("epoll_create", error);
+    let failed = |error| SocketError::system(Syscall::CreatePollSet, error);
     match source {
         #[cfg(unix)]
         Source::Uv => match uv::start(environment).map_err(failed)? {

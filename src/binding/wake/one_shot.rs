@@ -31,7 +31,7 @@ impl OneShot {
         let owned = unsafe { OwnedFd::from_raw_fd(outer) };
         control(outer, set, libc::EPOLL_CTL_ADD, 0)?;
         // `Net::new` has made it.
-        let runtime = runtime().map_err(|error| io::Error::other(error.reason()))?;
+        let runtime = runtime().map_err(io::Error::other)?;
         let _inside = runtime.enter();
         // SAFETY: an OwnedFd keeps its descriptor open and the same until the AsyncFd, which owns it, drops it.
         let watched = unsafe { AsyncFd::register_with_interest(owned, Interest::READABLE) }?;

@@ -14,6 +14,7 @@ use super::pipe::{self, Pipe};
 use crate::net::errno;
 use crate::net::memory::{self, NoMemory};
 use crate::net::send_queue::{Pool, SendQueue};
+use crate::net::syscall::Syscall;
 
 /// One direction moves at most so many bytes before other tasks have their turn.
 const MOVED_AT_ONCE: usize = 1024 * 1024;
@@ -72,7 +73,7 @@ pub enum Pumped {
 /// A connection that broke.
 pub struct Loss {
     pub side: usize,
-    pub syscall: &'static str,
+    pub syscall: Syscall,
     pub error: io::Error,
 }
 
@@ -144,7 +145,7 @@ impl Direction {
                     moved += written;
                     passed.fetch_add(written as u64, Ordering::Relaxed);
                 }
-                Err(error) => return self.waits_or_broke(Phase::AwaitsRoom, self.to, "write", error),
+                Err(error) => return self.waits_or_broke(Phase::AwaitsRoom, self.to, Syscall::Write, error),
             }
             if self.has_left() {
                 continue;
@@ -165,7 +166,7 @@ impl Direction {
                     self.bulk = read >= BULK_COPY;
                     moved += 1;
                 }
-                Err(error) => return self.waits_or_broke(Phase::AwaitsBytes, self.from, "read", error),
+                Err(error) => return self.waits_or_broke(Phase::AwaitsBytes, self.from, Syscall::Read, error),
             }
         }
     }
@@ -174,7 +175,7 @@ impl Direction {
         &mut self,
         phase: Phase,
         side: usize,
-        syscall: &'static str,
+        syscall: Syscall,
         error: io::Error,
     ) -> Result<Pumped, Loss> {
         match error.kind() {

@@ -112,7 +112,7 @@ fn address(entry: &libc::addrinfo) -> Option<SocketAddr> {
 #[cfg(unix)]
 fn failed(status: i32, errno: &std::io::Error) -> Failed {
     if status == libc::EAI_SYSTEM {
-        return Failed::new(&errno::name(errno), &errno::text(errno));
+        return Failed::new(&errno::Errno::of(errno).name(), &errno::text(errno));
     }
     // SAFETY: the call gives a string that lives as long as the process, for any number.
     let reason = unsafe { std::ffi::CStr::from_ptr(libc::gai_strerror(status)) };

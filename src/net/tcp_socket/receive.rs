@@ -12,6 +12,7 @@ use crate::net::event::{EventKind, Payload};
 use crate::net::memory::{self, NoMemory};
 use crate::net::sizes::READ_SIZE;
 use crate::net::step::Step;
+use crate::net::syscall::Syscall;
 use crate::net::transport::{Attempt, Failure};
 use crate::net::{Id, SocketError, endpoint};
 
@@ -62,7 +63,7 @@ impl TcpSocket {
                 }
                 if is_itself(&self.local, peer) {
                     self.transport.reset_at_end();
-                    self.machine.lost(SocketError::system_at("connect", self.remote, met_itself()));
+                    self.machine.lost(SocketError::system_at(Syscall::Connect, self.remote, met_itself()));
                 } else if !self.begin_tls(id, context) {
                     self.machine.connected();
                 }
@@ -172,7 +173,7 @@ impl TcpSocket {
                 }
             }
             Err(error) => {
-                self.lost(Failure { syscall: "read", error });
+                self.lost(Failure { syscall: Syscall::Read, error });
                 Reading::Changed
             }
         }

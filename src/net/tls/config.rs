@@ -20,7 +20,7 @@ use super::error::{TlsError, own_key};
 use super::options::SecureOptions;
 use super::pem::{self, Material};
 use super::roots::{self, Roots, Trusted};
-use super::verify::Verifier;
+use super::verify::{self, Verifier};
 use super::{requested_name, x509};
 use crate::net::{memory, quoted};
 
@@ -444,7 +444,11 @@ impl ResolvesServerCert for Certificates {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         requested_name::set(hello.server_name());
         let named = hello.server_name().and_then(|name| self.find(name));
-        named.or(self.default.as_ref()).cloned()
+        let found = named.or(self.default.as_ref()).cloned();
+        if found.is_none() {
+            verify::note_fatal(TlsError::no_certificate_for_name());
+        }
+        found
     }
 }
 

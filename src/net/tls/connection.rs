@@ -223,8 +223,9 @@ impl Connection {
     /// The error for the application.
     fn tls_error(&self, error: &Error) -> TlsError {
         match (error, &self.verdict) {
-            // The verifier's own error says more than the one that it returned to rustls.
-            (Error::InvalidCertificate(_), Some(Verdict::Fatal(fatal))) => fatal.clone(),
+            // The verifier's own error says more than the one that it returned to rustls. (General: there is no certificate for the
+            // name that the client asked for.)
+            (Error::InvalidCertificate(_) | Error::General(_), Some(Verdict::Fatal(fatal))) => fatal.clone(),
             _ => TlsError::from_rustls(error),
         }
     }

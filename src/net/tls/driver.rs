@@ -27,6 +27,7 @@ use crate::net::deadline::TimeLimit;
 use crate::net::hooks;
 use crate::net::panics::{caught, panic_message};
 use crate::net::send_queue::Piece;
+use crate::net::syscall::Syscall;
 
 /// The most that one read takes. Each read makes the system acknowledge, and each acknowledgement makes it send the peer's next segments
 /// on this processor: with a quarter of this size a megabyte cost a fifth more. This size still fits a second-level cache.
@@ -409,7 +410,7 @@ impl Driver {
         // until nobody waits for it any more.
         if is_error {
             match stream.take_error() {
-                Ok(Some(error)) => self.break_off("read", error),
+                Ok(Some(error)) => self.break_off(Syscall::Read, error),
                 _ => self.ignores_errors = true,
             }
         }

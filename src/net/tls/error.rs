@@ -1,41 +1,43 @@
-//! What can go wrong with TLS: the codes, and sentences that a user can act on. docs/tls.md lists them.
+//! What can go wrong with TLS: the codes, and sentences that a user can act on. docs/tls.md lists them. Decides nothing about a
+//! certificate: `verify` does.
 
 use rustls::pki_types::{ServerName, UnixTime};
 use rustls::{AlertDescription, CertificateError, Error, InconsistentKeys, InvalidMessage, PeerIncompatible};
 
 use crate::net::quoted;
 
-/// Names of a certificate that a message tells of.
-const NAMES: usize = 4;
+/// The most names of a certificate that a message shows.
+const SHOWN_NAMES: usize = 4;
 
-/// What went wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An error of TLS.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason} ({code})")]
 pub struct TlsError {
     /// "ERR_TLS_…".
     pub code: &'static str,
     /// A sentence: what was wrong, and what would be right.
     pub reason: String,
-    /// An argument was wrong: InvalidAccessError. Otherwise the connection: NetworkError.
+    /// True: an option is wrong (InvalidAccessError). False: the connection failed (NetworkError).
     pub argument: bool,
 }
 
 impl TlsError {
-    /// A connection that failed or was lost.
+    /// The error of a connection that failed or was lost.
     pub fn new(code: &'static str, reason: impl Into<String>) -> Self {
         Self { code, reason: reason.into(), argument: false }
     }
 
-    /// An option that cannot be.
+    /// The error of an option that is wrong.
     pub fn option(code: &'static str, reason: impl Into<String>) -> Self {
         Self { code, reason: reason.into(), argument: true }
     }
 
-    /// There is no memory for what options of so many bytes become (R-error).
+    /// There is no memory for what is made of TLS options of so many bytes (R-error).
     pub fn no_memory(bytes: usize) -> Self {
         Self::new("ENOBUFS", format!("there is no memory for what becomes of {bytes} bytes of TLS options"))
     }
 
-    /// The handshake took longer than it may.
+    /// The handshake was not done in time.
     pub fn timed_out(milliseconds: u128) -> Self {
         Self::new(
             "ERR_TLS_HANDSHAKE_TIMEOUT",
@@ -43,7 +45,15 @@ impl TlsError {
         )
     }
 
-    /// FIN in the handshake.
+    /// A client asked a server for a name that no certificate is for.
+    pub fn no_certificate_for_name() -> Self {
+        Self::new(
+            "ERR_TLS_NO_CERTIFICATE_FOR_NAME",
+            "no certificate in serverCertificates is for the name that the client asked for, and there is no `cert` for any other name",
+        )
+    }
+
+    /// A FIN came during the handshake.
     pub fn handshake_ended() -> Self {
         Self::new(
             "ERR_TLS_HANDSHAKE_ENDED",
@@ -51,7 +61,7 @@ impl TlsError {
         )
     }
 
-    /// FIN without close_notify (R-tls-end).
+    /// A FIN came without close_notify (R-tls-end).
     pub fn truncated() -> Self {
         Self::new(
             "ERR_TLS_TRUNCATED",
@@ -59,7 +69,7 @@ impl TlsError {
         )
     }
 
-    /// What the peer's first bytes show: no TLS.
+    /// The peer's first bytes are not TLS.
     pub fn not_tls(first: &[u8]) -> Self {
         let shown: String = first
             .iter()
@@ -79,7 +89,7 @@ impl TlsError {
         )
     }
 
-    /// What rustls says.
+    /// The error for one of rustls's. An error of our own that travels in it comes out again.
     pub fn from_rustls(error: &Error) -> Self {
         let protocol = |reason: String| Self::new("ERR_TLS_PROTOCOL", reason);
         let said = |error: &Error| words(&error.to_string());
@@ -111,10 +121,6 @@ impl TlsError {
             Error::InappropriateMessage { .. } | Error::InappropriateHandshakeMessage { .. } => {
                 protocol(format!("the peer sent a TLS message at the wrong time: {}", said(error)))
             }
-            Error::General(text) if text == "no server certificate chain resolved" => Self::new(
-                "ERR_TLS_NO_CERTIFICATE_FOR_NAME",
-                "no certificate in serverCertificates is for the name that the client asked for, and there is no `cert` for any other name",
-            ),
             Error::Other(other) => match other.0.downcast_ref::<TlsError>() {
                 Some(own) => own.clone(),
                 None => protocol(format!("the TLS handshake failed: {}", said(error))),
@@ -124,15 +130,7 @@ impl TlsError {
     }
 }
 
-impl std::fmt::Display for TlsError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} ({})", self.reason, self.code)
-    }
-}
-
-impl std::error::Error for TlsError {}
-
-/// What is wrong with the peer's certificate.
+/// The error for a certificate of the peer's that rustls or webpki refuses.
 pub fn certificate(error: &CertificateError) -> TlsError {
     let invalid = |reason: String| TlsError::new("ERR_TLS_CERT_INVALID", reason);
     match error {
@@ -146,8 +144,7 @@ pub fn certificate(error: &CertificateError) -> TlsError {
             "ERR_TLS_UNKNOWN_ISSUER",
             "the peer's certificate was not issued by an authority that is trusted here. If it is one of your own, give that authority's certificate as `ca`; if the chain lacks an intermediate, the peer has to send it",
         ),
-        CertificateError::NotValidForNameContext { expected, presented } => wrong_name(expected, presented),
-        CertificateError::NotValidForName => {
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             TlsError::new("ERR_TLS_NAME_MISMATCH", "the peer's certificate is for another name")
         }
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => TlsError::new(
@@ -168,7 +165,7 @@ pub fn certificate(error: &CertificateError) -> TlsError {
     }
 }
 
-/// An authority's certificate in the place of a server's or client's.
+/// The peer presents an authority's certificate as its own.
 pub fn self_signed() -> TlsError {
     TlsError::new(
         "ERR_TLS_UNKNOWN_ISSUER",
@@ -176,7 +173,7 @@ pub fn self_signed() -> TlsError {
     )
 }
 
-/// Past its last day.
+/// The peer's certificate is past its last day.
 pub fn expired(now: UnixTime, not_after: UnixTime) -> TlsError {
     let (now, end) = (date(now), date(not_after));
     TlsError::new(
@@ -187,7 +184,7 @@ pub fn expired(now: UnixTime, not_after: UnixTime) -> TlsError {
     )
 }
 
-/// Before its first day.
+/// The peer's certificate is before its first day.
 pub fn not_yet_valid(now: UnixTime, not_before: UnixTime) -> TlsError {
     let (now, start) = (date(now), date(not_before));
     TlsError::new(
@@ -220,12 +217,12 @@ pub fn authority_not_yet_valid(now: UnixTime, not_before: UnixTime) -> TlsError 
     )
 }
 
-/// Names of the certificate, none of which is the expected one.
+/// None of the certificate's names is the expected one.
 pub fn wrong_name(expected: &ServerName<'_>, presented: &[String]) -> TlsError {
     let expected = expected.to_str();
-    // A certificate may have thousands, as long as its owner likes.
-    let shown = presented.iter().take(NAMES).map(|name| format!("{:?}", quoted::beginning(bare(name))));
-    let more = presented.len().checked_sub(NAMES).filter(|more| *more > 0);
+    // A certificate may have thousands of names, of any length.
+    let shown = presented.iter().take(SHOWN_NAMES).map(|name| format!("{:?}", quoted::beginning(name)));
+    let more = presented.len().checked_sub(SHOWN_NAMES).filter(|more| *more > 0);
     let more = more.map(|more| format!("{more} more"));
     let found: Vec<String> = shown.chain(more).collect();
     TlsError::new(
@@ -237,12 +234,7 @@ pub fn wrong_name(expected: &ServerName<'_>, presented: &[String]) -> TlsError {
     )
 }
 
-/// `DnsName("a.example")`, as webpki tells names, is a.example.
-fn bare(name: &str) -> &str {
-    name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name).trim_matches('"')
-}
-
-/// Only a common name, which nobody looks at any more.
+/// The certificate names no host but in its common name, which does not count.
 pub fn no_san(expected: &ServerName<'_>) -> TlsError {
     let name = expected.to_str();
     let kind = if matches!(expected, ServerName::IpAddress(_)) { "IP" } else { "DNS" };
@@ -254,6 +246,7 @@ pub fn no_san(expected: &ServerName<'_>) -> TlsError {
     )
 }
 
+/// The peer's TLS has nothing in common with ours.
 fn incompatible(why: &PeerIncompatible) -> TlsError {
     match why {
         PeerIncompatible::ServerDoesNotSupportTls12Or13
@@ -282,10 +275,10 @@ fn incompatible(why: &PeerIncompatible) -> TlsError {
     }
 }
 
-/// What rustls and webpki say, for people: names of their types, such as `NoCipherSuitesInCommon`, are told as words.
+/// A text of rustls's or webpki's for people: names of types in it, such as `NoCipherSuitesInCommon`, become words.
 fn words(text: &str) -> String {
     let mut plain = String::with_capacity(text.len() + 16);
-    // What follows is the type's contents: bytes, as a rule.
+    // Behind it are a value's fields: bytes, as a rule.
     let text = text.split(" {").next().unwrap_or_default();
     let is_name = |token: &str| {
         let mut letters = token.chars().zip(token.chars().skip(1));
@@ -306,7 +299,7 @@ fn words(text: &str) -> String {
     quoted::sentence(&plain)
 }
 
-/// An alert, and what it usually means.
+/// The peer sent an alert. The sentence says what that usually means.
 fn alert_received(alert: AlertDescription) -> TlsError {
     use AlertDescription as Alert;
     let meaning = match alert {
@@ -343,7 +336,7 @@ fn alert_received(alert: AlertDescription) -> TlsError {
     )
 }
 
-/// `UnknownCA` is unknown_ca in the standard.
+/// The standard's name of an alert: unknown_ca for `UnknownCA`.
 fn alert_name(alert: AlertDescription) -> String {
     match alert {
         AlertDescription::UnknownCA => return "unknown_ca".into(),
@@ -361,7 +354,7 @@ fn alert_name(alert: AlertDescription) -> String {
     name
 }
 
-/// A certificate and a key that do not belong together, or a key that ring cannot use.
+/// The error for a certificate and key of ours that rustls refuses. `what` names the option.
 pub fn own_key(error: &Error, what: &str) -> TlsError {
     match error {
         Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => TlsError::option(
@@ -389,11 +382,11 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A moment as 2026-11-22T19:14:37Z.
+/// A time as 2026-11-22T19:14:37Z.
 fn date(time: UnixTime) -> String {
     let seconds = time.as_secs();
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    // Howard Hinnant's civil_from_days, for days since 1970.
+    // The algorithm is Howard Hinnant's civil_from_days, for days since 1970.
     let z = days + 719_468;
     let (era, of_era) = (z / 146_097, z % 146_097);
     let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
@@ -432,27 +425,27 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_name_tells_the_expected_and_the_found_ones() {
+    fn a_wrong_name_s_message_has_the_expected_and_the_found_names() {
         let expected = ServerName::try_from("a.example").unwrap();
-        let error = wrong_name(&expected, &["DnsName(\"b.example\")".to_owned(), "IpAddress(127.0.0.1)".to_owned()]);
+        let error = wrong_name(&expected, &["b.example".to_owned(), "127.0.0.1".to_owned()]);
         assert!(error.reason.contains("\"a.example\" but for \"b.example\", \"127.0.0.1\""), "{}", error.reason);
     }
 
     #[test]
-    fn of_a_certificate_with_thousands_of_names_a_message_tells_the_first_ones() {
+    fn of_a_certificate_with_thousands_of_names_a_message_has_the_first_ones() {
         let expected = ServerName::try_from("a.example").unwrap();
-        let long = format!("DnsName(\"{}\")", "b".repeat(10_000));
+        let long = "b".repeat(10_000);
         let error = wrong_name(&expected, &vec![long; 5_000]);
         assert!(error.reason.chars().count() < 500, "{}", error.reason);
         assert!(error.reason.contains("4996 more"), "{}", error.reason);
-        let unprintable = wrong_name(&expected, &["DnsName(\"\u{1b}[31m\")".to_owned()]);
+        let unprintable = wrong_name(&expected, &["\u{1b}[31m".to_owned()]);
         assert!(!unprintable.reason.contains('\u{1b}'), "{}", unprintable.reason);
         let other = certificate(&CertificateError::InvalidOcspResponse);
         assert!(other.reason.contains("invalid ocsp response"), "{}", other.reason);
     }
 
     #[test]
-    fn names_of_types_are_told_as_words() {
+    fn names_of_types_become_words() {
         assert_eq!(words("NoCipherSuitesInCommon"), "no cipher suites in common");
         assert_eq!(words("peer misbehaved: IllegalWarningAlert(3)"), "peer misbehaved: illegal warning alert(3)");
         assert_eq!(words("UnsupportedKey { id: [1, 2] }"), "unsupported key");

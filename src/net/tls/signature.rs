@@ -1,5 +1,5 @@
-//! The signature of a handshake, by the peer's bare public key (R-tls-verify): what else its certificate says is checked where
-//! verification is on, and must not matter where it is off.
+//! Verifies the signature of a handshake by the public key in the peer's certificate (R-tls-verify). Looks at nothing else there:
+//! with verification off, no other fault of the certificate may end the handshake.
 
 use ring::signature::{RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY, RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY};
 use ring::signature::{UnparsedPublicKey, VerificationAlgorithm};
@@ -9,13 +9,13 @@ use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
 use rustls::{CertificateError, DigitallySignedStruct, Error, PeerMisbehaved, SignatureScheme};
 
 use super::error::TlsError;
-use super::verify::own;
+use super::verify::Refusal;
 use super::x509::{Certificate, PublicKey};
 
-/// The shortest RSA key that verifies: ring's bound for everything but the old PKCS#1 signatures.
+/// Bits of the shortest RSA key that ring verifies with, but for old PKCS#1 signatures.
 const SHORTEST_RSA: usize = 2048;
 
-/// Verifies under TLS 1.3.
+/// Verifies a signature of TLS 1.3.
 pub fn verify13(
     message: &[u8],
     certificate: &CertificateDer<'_>,
@@ -31,7 +31,8 @@ pub fn verify13(
         .map_err(|error| of_kind(error, &key))
 }
 
-/// Verifies under TLS 1.2, which does not fix the curve by the scheme. `strict`: verification is on, and no short key will do.
+/// Verifies a signature of TLS 1.2, whose schemes do not name a curve: the key does. `strict`: verification is on, and short RSA
+/// keys are refused.
 pub fn verify12(
     message: &[u8],
     certificate: &CertificateDer<'_>,
@@ -58,7 +59,7 @@ pub fn verify12(
         .map_err(|_| bad(()))
 }
 
-/// What verifies a signature with an RSA key from 1,024 bits.
+/// The algorithm that takes RSA keys from 1,024 bits on; `None`: the scheme has none.
 fn legacy(scheme: SignatureScheme) -> Option<&'static dyn VerificationAlgorithm> {
     match scheme {
         SignatureScheme::RSA_PKCS1_SHA256 => Some(&RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY),
@@ -67,16 +68,18 @@ fn legacy(scheme: SignatureScheme) -> Option<&'static dyn VerificationAlgorithm>
     }
 }
 
+/// The key in a certificate.
 fn key_of<'a>(certificate: &'a CertificateDer<'_>) -> Result<&'a [u8], Error> {
     let read = Certificate::read(certificate);
     read.map(|certificate| certificate.key).ok_or(Error::InvalidCertificate(CertificateError::BadEncoding))
 }
 
+/// The parts of a key.
 fn parse(der: &[u8]) -> Result<PublicKey<'_>, Error> {
     PublicKey::read(der).ok_or(Error::InvalidCertificate(CertificateError::BadEncoding))
 }
 
-/// A key that does not fit the signature is told by its kind.
+/// Where the key does not fit the signature, an error that names its kind.
 fn of_kind(error: Error, key: &PublicKey<'_>) -> Error {
     match error {
         Error::InvalidCertificate(CertificateError::BadSignature | CertificateError::BadEncoding) => error,
@@ -85,17 +88,19 @@ fn of_kind(error: Error, key: &PublicKey<'_>) -> Error {
     }
 }
 
+/// The error for a key of a kind that cannot verify the signature.
 fn unusable(key: &PublicKey<'_>) -> Error {
     let reason = format!(
         "the peer's certificate has {}, which cannot verify this handshake's signature: RSA keys from 2,048 bits, ECDSA keys on P-256 or P-384, and Ed25519 keys can",
         key.kind()
     );
-    own(TlsError::new("ERR_TLS_CERT_INVALID", reason)).0
+    Refusal::own(TlsError::new("ERR_TLS_CERT_INVALID", reason)).error
 }
 
+/// The error for an RSA key of so many bits. `when` says under which conditions that is too short.
 fn too_short(size: usize, when: &str) -> Error {
     let reason = format!(
         "the peer's certificate has an RSA key of {size} bits, which is too short {when}: at least {SHORTEST_RSA} bits are needed"
     );
-    own(TlsError::new("ERR_TLS_CERT_INVALID", reason)).0
+    Refusal::own(TlsError::new("ERR_TLS_CERT_INVALID", reason)).error
 }

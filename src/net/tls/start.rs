@@ -16,6 +16,7 @@ use super::wake_batcher::WakeBatcher;
 use crate::net::SocketError;
 use crate::net::deadline::TimeLimit;
 use crate::net::runtime::runtime;
+use crate::net::syscall::Syscall;
 
 /// Which end of TLS this is, and what it goes by. Checked: only the peer can still make it fail.
 #[derive(Clone, Debug)]
@@ -52,7 +53,7 @@ pub fn start(
     target: Target,
     batcher: &Arc<WakeBatcher>,
 ) -> Result<Session, SocketError> {
-    let failed = |error: io::Error| SocketError::system_at("socket", remote, error);
+    let failed = |error: io::Error| SocketError::system_at(Syscall::Socket, remote, error);
     let runtime = runtime()?;
     let _inside = runtime.enter();
     let stream = tokio::net::TcpStream::from_std(into_std(stream)).map_err(failed)?;

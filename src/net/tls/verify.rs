@@ -1,4 +1,5 @@
-//! Whether the peer's certificate is good (R-tls-verify): webpki's checks, certificates that are trusted as they are, pins.
+//! Whether the peer's certificate is good (R-tls-verify): webpki's checks, certificates that are trusted byte for byte, pins.
+//! The signature of the handshake is `signature`'s.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -17,53 +18,94 @@ use super::error::{self, TlsError};
 use super::roots::{Roots, Trusted};
 use super::{signature, x509};
 
-/// Bytes of the names of authorities that a request for a certificate can carry, beside the list's own length.
+/// Bytes of names of authorities that a request for a certificate can carry: a list of at most 65,535 bytes, its length included.
 const MOST_HINTS: usize = 65_535 - 2;
 
-/// What was found out about the peer's certificate.
+/// What was decided in a handshake: about the peer's certificate, or about which certificate of ours it gets.
 #[derive(Clone, Debug)]
 pub enum Verdict {
-    /// It is good.
+    /// The peer's certificate is good.
     Good,
-    /// It is not, but verification is off: the handshake goes on all the same.
+    /// The peer's certificate is bad, but verification is off: the handshake goes on.
     Tolerated(TlsError),
-    /// It is not, and that ends the handshake.
+    /// The handshake ends with this error.
     Fatal(TlsError),
 }
 
 thread_local! {
-    /// What the verifier said while records of one connection were processed: rustls does not tell it whose they are.
+    /// The verdict on the connection whose records are being processed. rustls calls the verifier without saying which one that is.
     static VERDICT: RefCell<Option<Verdict>> = const { RefCell::new(None) };
 }
 
-/// Takes what was said since the last call, on this thread.
+/// Takes the verdict that was given on this thread since the last call.
 pub fn take_verdict() -> Option<Verdict> {
     VERDICT.take()
+}
+
+/// Notes why a handshake ends, for a callback that cannot give rustls an error of its own.
+pub fn note_fatal(error: TlsError) {
+    VERDICT.set(Some(Verdict::Fatal(error)));
 }
 
 /// Verifies servers for clients, and clients for servers.
 #[derive(Debug)]
 pub struct Verifier {
+    /// The authorities that a chain may end in.
     roots: Roots,
+    /// SHA-256 of the certificates that the peer may have; empty: any.
     pins: Vec<[u8; 32]>,
-    /// rejectUnauthorized.
+    /// rejectUnauthorized: a bad certificate ends the handshake.
     strict: bool,
+    /// The algorithms that signatures are verified by.
     provider: Arc<CryptoProvider>,
-    /// Which authorities a client is told of: those in `ca`.
+    /// The names of the authorities in `ca`, which a server's request for a certificate lists. Empty: the client chooses by itself.
     hints: Vec<DistinguishedName>,
 }
 
-/// An error as rustls wants it, so that it sends the right alert, and as we tell it.
-pub type Bad = (Error, TlsError);
+/// Why a certificate is refused.
+#[derive(Debug)]
+pub struct Refusal {
+    /// For rustls, which sends the alert that belongs to it.
+    pub error: Error,
+    /// For the program.
+    pub reported: TlsError,
+}
+
+impl Refusal {
+    /// An error of ours. rustls hands it through, and [`TlsError::from_rustls`] gets it back.
+    pub fn own(reported: TlsError) -> Self {
+        let error = Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(reported.clone()))));
+        Self { error, reported }
+    }
+
+    /// An error of webpki's about a chain. It refuses an authority's certificate as a leaf before it asks who issued it; to users
+    /// that is a certificate that nobody vouches for, as a rule a self-signed one.
+    fn of_chain(error: Error) -> Self {
+        if let Error::InvalidCertificate(CertificateError::Other(OtherError(other))) = &error
+            && let Some(webpki::Error::CaUsedAsEndEntity) = other.downcast_ref()
+        {
+            let error = Error::InvalidCertificate(CertificateError::UnknownIssuer);
+            return Self { error, reported: error::self_signed() };
+        }
+        Self::from(error)
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        let reported = TlsError::from_rustls(&error);
+        Self { error, reported }
+    }
+}
 
 impl Verifier {
-    /// Trusts chains that end in `roots`.
+    /// A verifier of chains that end in `roots`. `strict` is rejectUnauthorized.
     pub fn new(roots: Roots, pins: Vec<[u8; 32]>, strict: bool, provider: Arc<CryptoProvider>) -> Self {
         let hints = match &roots {
             Roots::Given(trusted) => trusted.subjects(),
             Roots::System(_) => Vec::new(),
         };
-        // A list of at most 65,535 bytes, each name with its length: a longer one is left out, and clients choose by themselves.
+        // Each name has its length before it. A list that is too long is left out.
         let length: usize = hints.iter().map(|name| name.as_ref().len() + 2).sum();
         let hints = if length > MOST_HINTS { Vec::new() } else { hints };
         Self { roots, pins, strict, provider, hints }
@@ -79,8 +121,8 @@ impl Verifier {
         !self.pins.is_empty()
     }
 
-    /// Everything that is checked of a chain, once more: of a session that was resumed (R-tls-verify: it skips nothing).
-    /// Returns what there is to tell, or why it must end.
+    /// Checks the chain of a resumed session like any other (R-tls-verify: resuming skips no check). An error ends the
+    /// connection.
     pub fn check_again(
         &self,
         chain: &[CertificateDer<'_>],
@@ -91,20 +133,20 @@ impl Verifier {
             Some(name) => self.check_server(leaf, intermediates, name, UnixTime::now()),
             None => self.check_client(leaf, intermediates, UnixTime::now()),
         };
-        self.check_pin(leaf).map_err(|(_, error)| error)?;
+        self.check_pin(leaf).map_err(|refusal| refusal.reported)?;
         match checked {
             Ok(()) => Ok(Verdict::Good),
-            Err((_, error)) if self.strict => Err(error),
-            Err((_, error)) => Ok(Verdict::Tolerated(error)),
+            Err(Refusal { reported, .. }) if self.strict => Err(reported),
+            Err(Refusal { reported, .. }) => Ok(Verdict::Tolerated(reported)),
         }
     }
 
-    /// Notes the verdict for the connection at hand, and says whether the handshake goes on.
-    fn conclude(&self, checked: Result<(), Bad>, pinned: Result<(), Bad>) -> Result<(), Error> {
+    /// Notes the verdict on the connection whose records are being processed. An error ends the handshake.
+    fn conclude(&self, checked: Result<(), Refusal>, pinned: Result<(), Refusal>) -> Result<(), Error> {
         let (verdict, result) = match (checked, pinned) {
-            (Err((error, told)), _) if self.strict => (Verdict::Fatal(told), Err(error)),
-            (_, Err((error, told))) => (Verdict::Fatal(told), Err(error)),
-            (Err((_, told)), Ok(())) => (Verdict::Tolerated(told), Ok(())),
+            (Err(Refusal { error, reported }), _) if self.strict => (Verdict::Fatal(reported), Err(error)),
+            (_, Err(Refusal { error, reported })) => (Verdict::Fatal(reported), Err(error)),
+            (Err(Refusal { reported, .. }), Ok(())) => (Verdict::Tolerated(reported), Ok(())),
             (Ok(()), Ok(())) => (Verdict::Good, Ok(())),
         };
         VERDICT.set(Some(verdict));
@@ -117,15 +159,15 @@ impl Verifier {
         intermediates: &[CertificateDer<'_>],
         name: &ServerName<'_>,
         now: UnixTime,
-    ) -> Result<(), Bad> {
+    ) -> Result<(), Refusal> {
         let read = x509::Certificate::read(leaf);
         if read.as_ref().is_some_and(|certificate| certificate.is_old) {
-            // webpki calls it badly encoded. What it lacks is a name: only extensions have one that counts.
-            let told = error::no_san(name);
-            return Err((Error::InvalidCertificate(CertificateError::BadEncoding), told));
+            // webpki calls it badly encoded. What it lacks is a name that counts: those are in extensions, and it has none.
+            let error = Error::InvalidCertificate(CertificateError::BadEncoding);
+            return Err(Refusal { error, reported: error::no_san(name) });
         }
-        let parsed = ParsedCertificate::try_from(leaf).map_err(bad)?;
-        let roots = self.roots.load().map_err(own)?;
+        let parsed = ParsedCertificate::try_from(leaf)?;
+        let roots = self.roots.load().map_err(Refusal::own)?;
         if roots.is_exact(leaf) {
             check_dates(leaf, now)?;
         } else {
@@ -135,12 +177,17 @@ impl Verifier {
             })?;
         }
         verify_server_name(&parsed, name).map_err(|error| {
-            let told = if read.is_some_and(|certificate| !certificate.has_san) {
-                error::no_san(name)
-            } else {
-                TlsError::from_rustls(&error)
-            };
-            (error, told)
+            let wrong_name =
+                matches!(&error, Error::InvalidCertificate(CertificateError::NotValidForNameContext { .. }));
+            match &read {
+                Some(certificate) if certificate.alt_names.is_none() => {
+                    Refusal { error, reported: error::no_san(name) }
+                }
+                Some(certificate) if wrong_name => {
+                    Refusal { error, reported: error::wrong_name(name, &certificate.names()) }
+                }
+                _ => Refusal::from(error),
+            }
         })
     }
 
@@ -149,10 +196,10 @@ impl Verifier {
         leaf: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
-    ) -> Result<(), Bad> {
-        let roots = self.roots.load().map_err(own)?;
+    ) -> Result<(), Refusal> {
+        let roots = self.roots.load().map_err(Refusal::own)?;
         if roots.is_exact(leaf) {
-            ParsedCertificate::try_from(leaf).map_err(bad)?;
+            ParsedCertificate::try_from(leaf)?;
             return check_dates(leaf, now);
         }
         self.check_chain(&roots, now, |store| {
@@ -162,25 +209,26 @@ impl Verifier {
         })
     }
 
-    /// Verifies a chain by the authorities that are valid now: webpki does not look at an authority's own dates.
+    /// Verifies a chain by the authorities that are valid now: webpki does not look at an authority's own dates. Where only an
+    /// authority that is not valid would do, the error says so.
     fn check_chain(
         &self,
         roots: &Trusted,
         now: UnixTime,
         verify: impl Fn(&Arc<RootCertStore>) -> Result<(), Error>,
-    ) -> Result<(), Bad> {
+    ) -> Result<(), Refusal> {
         let (valid, others) = roots.valid_at(now);
         let Err(error) = verify(&valid) else { return Ok(()) };
         match others.iter().find(|other| verify(&other.store()).is_ok()) {
             Some(other) => {
-                let (error, told) = other.complaint(now);
-                Err((Error::InvalidCertificate(error), told))
+                let (error, reported) = other.complaint(now);
+                Err(Refusal { error: Error::InvalidCertificate(error), reported })
             }
-            None => Err(chain_error(error)),
+            None => Err(Refusal::of_chain(error)),
         }
     }
 
-    fn check_pin(&self, leaf: &CertificateDer<'_>) -> Result<(), Bad> {
+    fn check_pin(&self, leaf: &CertificateDer<'_>) -> Result<(), Refusal> {
         if self.pins.is_empty() {
             return Ok(());
         }
@@ -188,7 +236,7 @@ impl Verifier {
         if self.pins.iter().any(|pin| pin == digest.as_ref()) {
             return Ok(());
         }
-        Err(own(TlsError::new(
+        Err(Refusal::own(TlsError::new(
             "ERR_TLS_PIN_MISMATCH",
             format!(
                 "the peer's certificate is none of pinnedCertificates: its SHA-256 is {}",
@@ -200,7 +248,7 @@ impl Verifier {
     fn schemes(&self) -> Vec<SignatureScheme> {
         let mut schemes = self.provider.signature_verification_algorithms.supported_schemes();
         if !self.strict {
-            // Under TLS 1.2 a peer with a short RSA key may go by our order, and PKCS#1 is what such a key verifies with.
+            // Under TLS 1.2 a peer may choose the first scheme that it has, and a short RSA key can only be verified with PKCS#1.
             schemes.sort_by_key(|scheme| match scheme {
                 SignatureScheme::RSA_PSS_SHA256 | SignatureScheme::RSA_PSS_SHA384 | SignatureScheme::RSA_PSS_SHA512 => {
                     1
@@ -231,10 +279,10 @@ impl Verifier {
     }
 }
 
-/// webpki checks no dates of a certificate that is trusted as it is.
-fn check_dates(leaf: &CertificateDer<'_>, now: UnixTime) -> Result<(), Bad> {
+/// Checks the dates of a certificate that is trusted byte for byte: webpki does not see it.
+fn check_dates(leaf: &CertificateDer<'_>, now: UnixTime) -> Result<(), Refusal> {
     let Some(x509::Certificate { not_before, not_after, .. }) = x509::Certificate::read(leaf) else {
-        return Err(bad(Error::InvalidCertificate(CertificateError::BadEncoding)));
+        return Err(Error::InvalidCertificate(CertificateError::BadEncoding).into());
     };
     let error = if now.as_secs() < not_before.as_secs() {
         CertificateError::NotValidYetContext { time: now, not_before }
@@ -243,28 +291,7 @@ fn check_dates(leaf: &CertificateDer<'_>, now: UnixTime) -> Result<(), Bad> {
     } else {
         return Ok(());
     };
-    Err(bad(Error::InvalidCertificate(error)))
-}
-
-fn bad(error: Error) -> Bad {
-    let told = TlsError::from_rustls(&error);
-    (error, told)
-}
-
-/// webpki refuses an authority's certificate as a leaf before it asks who issued it. To users it is one that nobody
-/// vouches for: self-signed, as a rule.
-fn chain_error(error: Error) -> Bad {
-    if let Error::InvalidCertificate(CertificateError::Other(other)) = &error
-        && other.0.to_string() == "CaUsedAsEndEntity"
-    {
-        return (Error::InvalidCertificate(CertificateError::UnknownIssuer), error::self_signed());
-    }
-    bad(error)
-}
-
-/// An error of our own, for rustls to hand through.
-pub fn own(told: TlsError) -> Bad {
-    (Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(told.clone())))), told)
+    Err(Error::InvalidCertificate(error).into())
 }
 
 impl ServerCertVerifier for Verifier {

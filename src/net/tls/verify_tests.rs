@@ -11,7 +11,7 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-/// A server's one certificate and key, whether they belong together or not.
+/// A server that has one certificate and one key, which need not belong together.
 #[derive(Debug)]
 struct Only(Arc<CertifiedKey>);
 
@@ -21,16 +21,21 @@ impl ResolvesServerCert for Only {
     }
 }
 
-/// A certificate, and a key that may be another one's.
+/// A certificate and a key, as rustls takes them.
+fn certified(certificate: &CertificateDer<'static>, key: &rcgen::KeyPair) -> Arc<CertifiedKey> {
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let key = provider().key_provider.load_private_key(key).unwrap();
+    Arc::new(CertifiedKey::new(vec![certificate.clone()], key))
+}
+
+/// A certificate and a key. `own_key` false: the key is another certificate's.
 fn identity(own_key: bool) -> Arc<CertifiedKey> {
     let make = || rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();
     let (one, other) = (make(), make());
-    let key = if own_key { &one } else { &other }.signing_key.serialize_der();
-    let key = provider().key_provider.load_private_key(PrivateKeyDer::try_from(key).unwrap()).unwrap();
-    Arc::new(CertifiedKey::new(vec![one.cert.der().clone()], key))
+    certified(one.cert.der(), &if own_key { &one } else { &other }.signing_key)
 }
 
-/// A handshake in memory. Returns what the client says of it.
+/// Does a handshake in memory. An error is the client's.
 fn handshake(
     identity: &Arc<CertifiedKey>,
     verifier: Verifier,
@@ -78,9 +83,48 @@ fn r_tls_verify_the_signature_of_the_handshake_is_verified_always() {
 #[test]
 fn a_verdict_that_was_tolerated_is_no_reason_for_another_failure() {
     let (forged, other) = (identity(false), identity(true));
-    // Unknown, which is tolerated; then the signature is wrong, which is not.
+    // First an unknown issuer, which is tolerated; then a wrong signature, which is not.
     handshake(&forged, trusting(&other, false), &TLS13).unwrap_err();
     assert!(matches!(take_verdict(), Some(Verdict::Tolerated(_))));
     handshake(&forged, trusting(&other, true), &TLS13).unwrap_err();
     assert!(matches!(take_verdict(), Some(Verdict::Fatal(_))));
+}
+
+/// What a client that trusts only `other` reports of a server.
+fn reported(of: &Arc<CertifiedKey>, other: &CertifiedKey) -> TlsError {
+    handshake(of, trusting(other, true), &TLS13).unwrap_err();
+    match take_verdict() {
+        Some(Verdict::Fatal(error)) => error,
+        verdict => panic!("{verdict:?}"),
+    }
+}
+
+/// The error is told apart by its type. This fails where the dependency is not the webpki that rustls uses.
+#[test]
+fn an_authority_s_certificate_as_a_leaf_is_reported_as_self_signed() {
+    let mut params = rcgen::CertificateParams::new(vec!["a.example".to_owned()]).unwrap();
+    params.distinguished_name.push(rcgen::DnType::CommonName, "an authority");
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    let authority = certified(certificate.der(), &key);
+    assert_eq!(reported(&authority, &identity(true)), error::self_signed());
+    let unknown = reported(&identity(true), &authority);
+    assert_eq!(unknown.code, "ERR_TLS_UNKNOWN_ISSUER");
+    assert_ne!(unknown, error::self_signed());
+}
+
+#[test]
+fn a_wrong_name_is_reported_with_the_certificate_s_own() {
+    let named = rcgen::generate_simple_self_signed(["b.example".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+    let named = certified(named.cert.der(), &named.signing_key);
+    let error = reported(&named, &named);
+    assert_eq!(error.code, "ERR_TLS_NAME_MISMATCH");
+    assert!(error.reason.contains("not for \"a.example\" but for \"b.example\", \"127.0.0.1\"."), "{}", error.reason);
+}
+
+#[test]
+fn an_error_of_our_own_travels_through_rustls() {
+    let own = TlsError::new("ERR_TLS_PIN_MISMATCH", "it is another one");
+    assert_eq!(TlsError::from_rustls(&Refusal::own(own.clone()).error), own);
 }

@@ -1,10 +1,15 @@
 //! Reads from a certificate what webpki does not return: its version, its dates, its public key, and whether it has a subject
 //! alternative name. It verifies nothing.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use rustls::pki_types::UnixTime;
 
+use super::error::hex;
+
+/// Tags of DER.
+const BOOLEAN: u8 = 0x01;
 // Tags of DER.
 
 /// INTEGER.
@@ -25,6 +30,13 @@ const GENERALIZED_TIME: u8 = 0x18;
 const VERSION: u8 = 0xa0;
 /// The field `extensions` of a certificate.
 const EXTENSIONS: u8 = 0xa3;
+/// Tags of a GeneralName: dNSName, uniformResourceIdentifier, iPAddress, directoryName.
+const DNS_NAME: u8 = 0x82;
+const URI: u8 = 0x86;
+const IP_ADDRESS: u8 = 0x87;
+const DIRECTORY_NAME: u8 = 0xa4;
+/// The bits of a GeneralName's tag that do not tell the kinds apart: context-specific, constructed.
+const TAG_CLASS: u8 = 0xa0;
 
 // Object identifiers, encoded.
 
@@ -64,8 +76,8 @@ pub struct Certificate<'a> {
     pub not_before: UnixTime,
     /// The last second in which it is valid.
     pub not_after: UnixTime,
-    /// Whether it has a subject alternative name.
-    pub has_san: bool,
+    /// The names in its subject alternative name; `None`: it has none.
+    pub alt_names: Option<&'a [u8]>,
 }
 
 impl<'a> Certificate<'a> {
@@ -88,17 +100,44 @@ impl<'a> Certificate<'a> {
         // Skips the subject; its key follows.
         fields.take(SEQUENCE)?;
         let key = fields.take_whole(SEQUENCE)?;
-        let mut has_san = false;
+        let mut alt_names = None;
         while let Some(tag) = fields.tag() {
             let field = fields.take(tag)?;
             if tag == EXTENSIONS {
                 let mut extensions = Reader(Reader(field).take(SEQUENCE)?);
                 while !extensions.0.is_empty() {
-                    has_san |= Reader(extensions.take(SEQUENCE)?).take(OID)? == SUBJECT_ALT_NAME;
+                    let mut extension = Reader(extensions.take(SEQUENCE)?);
+                    if extension.take(OID)? == SUBJECT_ALT_NAME {
+                        alt_names = Some(extension.extension_value().unwrap_or_default());
+                    }
                 }
             }
         }
-        Some(Self { is_old, key, not_before, not_after, has_san })
+        Some(Self { is_old, key, not_before, not_after, alt_names })
+    }
+
+    /// The names in its subject alternative name, as a message shows them.
+    pub fn names(&self) -> Vec<String> {
+        let mut names = Reader(self.alt_names.unwrap_or_default());
+        std::iter::from_fn(|| {
+            let tag = names.tag()?;
+            Some(shown_name(tag, names.take(tag)?))
+        })
+        .collect()
+    }
+}
+
+/// A GeneralName as a message shows it. Of a kind that names no host it is the number.
+fn shown_name(tag: u8, value: &[u8]) -> String {
+    match tag {
+        DNS_NAME | URI => String::from_utf8_lossy(value).into_owned(),
+        DIRECTORY_NAME => "DirectoryName".to_owned(),
+        IP_ADDRESS => match (<[u8; 4]>::try_from(value), <[u8; 16]>::try_from(value)) {
+            (Ok(v4), _) => Ipv4Addr::from(v4).to_string(),
+            (_, Ok(v6)) => Ipv6Addr::from(v6).to_string(),
+            _ => format!("[invalid: {}]", hex(value)),
+        },
+        _ => format!("0x{:02x}", tag & !TAG_CLASS),
     }
 }
 
@@ -237,6 +276,15 @@ impl<'a> Reader<'a> {
         Some(&self.0[start..end])
     }
 
+    /// What an extension holds, a sequence, behind its OID.
+    fn extension_value(&mut self) -> Option<&'a [u8]> {
+        if self.tag() == Some(BOOLEAN) {
+            // Whether it is critical.
+            self.take(BOOLEAN)?;
+        }
+        Reader(self.take(OCTET_STRING)?).take(SEQUENCE)
+    }
+
     /// Reads a UTCTime or a GeneralizedTime.
     fn time(&mut self) -> Option<UnixTime> {
         let tag = self.tag()?;
@@ -284,6 +332,33 @@ mod tests {
     }
 
     #[test]
+    fn the_names_of_a_certificate_are_read_as_people_write_them() {
+        use rcgen::{CertificateParams, KeyPair, SanType};
+
+        let mut params = CertificateParams::new(vec!["b.example".to_owned()]).unwrap();
+        params.subject_alt_names.extend([
+            SanType::IpAddress([127, 0, 0, 1].into()),
+            SanType::IpAddress(std::net::Ipv6Addr::LOCALHOST.into()),
+            SanType::URI("https://b.example/x".try_into().unwrap()),
+            SanType::Rfc822Name("a@b.example".try_into().unwrap()),
+        ]);
+        let certificate = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
+        let read = Certificate::read(certificate.der()).unwrap();
+        assert_eq!(read.names(), ["b.example", "127.0.0.1", "::1", "https://b.example/x", "0x01"]);
+
+        let nameless = CertificateParams::default().self_signed(&KeyPair::generate().unwrap()).unwrap();
+        let read = Certificate::read(nameless.der()).unwrap();
+        assert_eq!((read.alt_names, read.names()), (None, Vec::new()));
+    }
+
+    #[test]
+    fn other_names_are_shown_by_their_kind() {
+        assert_eq!(shown_name(DIRECTORY_NAME, &[SEQUENCE, 0]), "DirectoryName");
+        assert_eq!(shown_name(0x88, &[1]), "0x08");
+        assert_eq!(shown_name(IP_ADDRESS, &[1, 2]), "[invalid: 0102]");
+    }
+
+    #[test]
     fn random_bytes_are_not_a_certificate_and_do_not_panic() {
         let mut state = 7u32;
         for length in 0..200 {
@@ -295,7 +370,12 @@ mod tests {
             if let Some(first) = bytes.first_mut() {
                 *first = SEQUENCE;
             }
-            let _ = (Certificate::read(&bytes), is_pkcs12(&bytes), is_encrypted_key(&bytes), is_sequence(&bytes));
+            let _ = (
+                Certificate::read(&bytes).map(|read| read.names()),
+                is_pkcs12(&bytes),
+                is_encrypted_key(&bytes),
+                is_sequence(&bytes),
+            );
         }
         assert_eq!(Certificate::read(&[SEQUENCE, 0x84, 0xff, 0xff, 0xff, 0xff]), None);
     }

@@ -14,6 +14,7 @@ use crate::net::Id;
 use crate::net::blocks::{Block, MAX_FREE_BLOCKS};
 use crate::net::context::Context;
 use crate::net::send_queue::SendQueue;
+use crate::net::syscall::Syscall;
 use crate::net::unacknowledged::unacknowledged;
 
 /// Reads of bytes that are dropped, in one turn.
@@ -38,13 +39,13 @@ impl Plain {
 
     pub fn register(&mut self, writes: bool, id: Id, registry: &Registry) -> Result<(), Failure> {
         let registered = registry.register(&mut self.stream, id.token(), interest(writes));
-        registered.map_err(|error| Failure { syscall: "epoll_ctl", error })
+        registered.map_err(|error| Failure { syscall: Syscall::Watch, error })
     }
 
     /// Registers the stream anew, for room to write too.
     fn reregister(&mut self, id: Id, registry: &Registry) -> Result<(), Failure> {
         let registered = registry.reregister(&mut self.stream, id.token(), interest(true));
-        registered.map_err(|error| Failure { syscall: "epoll_ctl", error })
+        registered.map_err(|error| Failure { syscall: Syscall::Watch, error })
     }
 
     /// Takes the stream out of the poll set.
@@ -60,9 +61,9 @@ impl Plain {
             // Where TLS is to follow, the attempt has failed, and nobody gets what was received (R-tcp-secure-open).
             Ok(Some(error)) if is_loss(&error) && !self.awaits_tls() => {
                 readiness.readable = true;
-                Attempt::EstablishedAndLost(Failure { syscall: "read", error })
+                Attempt::EstablishedAndLost(Failure { syscall: Syscall::Read, error })
             }
-            Ok(Some(error)) | Err(error) => Attempt::Failed(Failure { syscall: "connect", error }),
+            Ok(Some(error)) | Err(error) => Attempt::Failed(Failure { syscall: Syscall::Connect, error }),
             Ok(None) => match self.stream.peer_addr() {
                 Ok(peer) => {
                     readiness.error = false;
@@ -92,7 +93,7 @@ impl Plain {
                 readiness.peer_end = false;
                 Ok(false)
             }
-            Err(error) => Err(Failure { syscall: "read", error }),
+            Err(error) => Err(Failure { syscall: Syscall::Read, error }),
         }
     }
 
@@ -126,7 +127,7 @@ impl Plain {
                     continue;
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(error) => discarded.end = Some(Err(Failure { syscall: "read", error })),
+                Err(error) => discarded.end = Some(Err(Failure { syscall: Syscall::Read, error })),
             }
             readiness.readable = false;
             break;
@@ -165,7 +166,7 @@ impl Plain {
                 Err(error) => {
                     // What came before the loss is still to be read (R-tcp-lost).
                     readiness.readable = true;
-                    report.failure = Some(Failure { syscall: "write", error });
+                    report.failure = Some(Failure { syscall: Syscall::Write, error });
                     break;
                 }
             }

@@ -4,12 +4,13 @@ use std::io;
 use std::net::SocketAddr;
 
 use crate::net::SocketError;
+use crate::net::syscall::Syscall;
 use crate::net::tls::{Fault, Info, Written};
 
 /// A system call that failed on the connection.
 #[derive(Debug)]
 pub struct Failure {
-    pub syscall: &'static str,
+    pub syscall: Syscall,
     pub error: io::Error,
 }
 

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use super::Net;
 use crate::net::any_socket::AnySocket;
 use crate::net::event::Payload;
+use crate::net::syscall::Syscall;
 use crate::net::{Id, SocketError, relay_task};
 use crate::proto::ReadyState;
 
@@ -45,7 +46,7 @@ impl Net {
         let (of_a, of_b) = match relay_task::start([of_a, of_b], &self.context.inbox) {
             Ok([of_a, of_b]) => (Ok(of_a), Ok(of_b)),
             Err(error) => {
-                let again = SocketError::system("epoll_ctl", io::Error::from(io::ErrorKind::OutOfMemory));
+                let again = SocketError::system(Syscall::Watch, io::Error::from(io::ErrorKind::OutOfMemory));
                 (Err(error), Err(again))
             }
         };

@@ -10,6 +10,7 @@ use crate::net::event::{EventKind, Payload};
 use crate::net::mmsg::Received;
 use crate::net::sizes::DATAGRAM_BATCH;
 use crate::net::step::Step;
+use crate::net::syscall::Syscall;
 use crate::net::{Id, SocketError, endpoint, memory};
 
 /// The most datagrams received in one call while they are large. So at most 256 KiB of them are in memory (R-listen).
@@ -118,7 +119,7 @@ impl UdpSocket {
                     // Most errors concern one datagram, and others may wait behind it, so the socket stays readable: the poll set
                     // need not report them again. An error that repeats must not keep the thread busy, so the second one pauses.
                     _ => {
-                        self.fail(SocketError::system("recv", error));
+                        self.fail(SocketError::system(Syscall::Receive, error));
                         if self.receive_state == ReceiveState::Working {
                             self.receive_state = ReceiveState::Failed;
                         } else {

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::{Driver, ENCRYPTED_AT_ONCE, FIRST_BYTES, LEAST_ROOM, Requests, Scratch, TLS_READ, shut_down};
 use crate::net::memory::{self, NoMemory};
+use crate::net::syscall::Syscall;
 use crate::net::tls::connection::{FRAGMENT, OVERHEAD};
 use crate::net::tls::error::TlsError;
 use crate::net::tls::fault::Fault;
@@ -22,7 +23,7 @@ impl Driver {
         }
         scratch.output.clear();
         if scratch.output.reserve(MOST_OUTPUT).is_err() {
-            self.break_off("write", errno::no_buffers());
+            self.break_off(Syscall::Write, errno::no_buffers());
             return false;
         }
         let mut failed = None;
@@ -64,7 +65,7 @@ impl Driver {
             if !self.lost && written < out.len() {
                 match memory::copy(&out[written..]) {
                     Ok(rest) => (self.unwritten, self.unwritten_start) = (rest, 0),
-                    Err(_) => self.break_off("write", errno::no_buffers()),
+                    Err(_) => self.break_off(Syscall::Write, errno::no_buffers()),
                 }
                 scratch.output.clear();
                 return false;
@@ -98,7 +99,7 @@ impl Driver {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
-                    self.break_off("write", error);
+                    self.break_off(Syscall::Write, error);
                     break;
                 }
             }
@@ -147,7 +148,7 @@ impl Driver {
                 return self.lost.then_some(0);
             }
             Err(error) => {
-                self.break_off("read", error);
+                self.break_off(Syscall::Read, error);
                 self.ends.input = true;
             }
         }
@@ -169,7 +170,7 @@ impl Driver {
         if collected.and_then(|()| memory::append(&mut self.partial, &incoming[done..])).is_err() {
             // Bytes are missing: nothing that follows them may be delivered.
             self.ends.input = true;
-            return self.break_off("read", errno::no_buffers());
+            return self.break_off(Syscall::Read, errno::no_buffers());
         }
         match result {
             Ok(()) => {
@@ -193,7 +194,7 @@ impl Driver {
         } else {
             // In order, behind what waits already.
             if memory::append(&mut self.unwritten, scratch.output.as_slice()).is_err() {
-                self.break_off("write", errno::no_buffers());
+                self.break_off(Syscall::Write, errno::no_buffers());
             }
             scratch.output.clear();
         }
@@ -240,7 +241,7 @@ impl Driver {
     }
 
     /// A system call says that the connection is lost. What the system received before can still be read.
-    pub(super) fn break_off(&mut self, syscall: &'static str, error: io::Error) {
+    pub(super) fn break_off(&mut self, syscall: Syscall, error: io::Error) {
         if !std::mem::replace(&mut self.lost, true) {
             self.fault = Some(Fault::Lost(SocketError::system_at(syscall, self.remote, error)));
         }

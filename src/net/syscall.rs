@@ -1,0 +1,142 @@
+//! The system calls that errors name (R-error), by what each system calls them.
+
+/// A call that failed. [`Syscall::name`] is what JavaScript sees; lib/errors.js has words for each name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Syscall {
+    /// Takes a connection from a server's backlog.
+    Accept,
+    /// Gives a socket its local address.
+    Bind,
+    /// Connects a socket.
+    Connect,
+    /// Makes a poll set.
+    CreatePollSet,
+    /// Lists the network interfaces.
+    ListInterfaces,
+    /// Makes a socket a server's.
+    Listen,
+    /// Reads a socket's local address.
+    LocalAddress,
+    /// Looks up a host name.
+    LookUp,
+    /// Receives from a connection, into one buffer or several.
+    Read,
+    /// Receives datagrams.
+    Receive,
+    /// Sends datagrams.
+    Send,
+    /// Makes a socket not block.
+    SetNonBlocking,
+    /// Sets a socket option.
+    SetOption,
+    /// Makes a socket.
+    Socket,
+    /// Adds a socket to a poll set, or changes what is watched for.
+    Watch,
+    /// Sends to a connection, from one buffer or several.
+    Write,
+}
+
+/// Systems that differ in what they call by which name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum System {
+    /// Linux, and others where mio watches sockets by epoll.
+    Linux,
+    /// macOS and the BSDs.
+    Bsd,
+    /// Windows.
+    Windows,
+}
+
+impl System {
+    /// The system that this is built for.
+    const HERE: Self = if cfg!(windows) {
+        Self::Windows
+    } else if cfg!(any(target_os = "linux", target_os = "android", target_os = "illumos", target_os = "redox")) {
+        Self::Linux
+    } else {
+        Self::Bsd
+    };
+}
+
+impl Syscall {
+    /// The call's name on this system. A call that comes in several forms (accept4, readv, recvmmsg) has the plain form's.
+    pub const fn name(self) -> &'static str {
+        self.name_on(System::HERE)
+    }
+
+    const fn name_on(self, system: System) -> &'static str {
+        match (self, system) {
+            (Self::Accept, _) => "accept",
+            (Self::Bind, _) => "bind",
+            (Self::Connect, _) => "connect",
+            (Self::CreatePollSet, System::Linux) => "epoll_create",
+            (Self::CreatePollSet, System::Bsd) => "kqueue",
+            (Self::CreatePollSet, System::Windows) => "CreateIoCompletionPort",
+            (Self::ListInterfaces, _) => "getifaddrs",
+            (Self::Listen, _) => "listen",
+            (Self::LocalAddress, _) => "getsockname",
+            (Self::LookUp, _) => "getaddrinfo",
+            (Self::Read, System::Linux | System::Bsd) => "read",
+            // Windows Sockets have no read() and write().
+            (Self::Read, System::Windows) => "recv",
+            (Self::Receive, System::Linux) => "recv",
+            // One call for each datagram, with the address.
+            (Self::Receive, System::Bsd | System::Windows) => "recvfrom",
+            (Self::Send, System::Linux) => "send",
+            (Self::Send, System::Bsd | System::Windows) => "sendto",
+            (Self::SetNonBlocking, System::Linux | System::Bsd) => "fcntl",
+            (Self::SetNonBlocking, System::Windows) => "ioctlsocket",
+            (Self::SetOption, _) => "setsockopt",
+            (Self::Socket, _) => "socket",
+            (Self::Watch, System::Linux) => "epoll_ctl",
+            (Self::Watch, System::Bsd) => "kevent",
+            // A request to the socket driver (AFD); its answer goes to the completion port.
+            (Self::Watch, System::Windows) => "NtDeviceIoControlFile",
+            (Self::Write, System::Linux | System::Bsd) => "write",
+            (Self::Write, System::Windows) => "send",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_system_calls_it_by_its_own_name() {
+        for (syscall, linux, bsd, windows) in [
+            (Syscall::Accept, "accept", "accept", "accept"),
+            (Syscall::Bind, "bind", "bind", "bind"),
+            (Syscall::Connect, "connect", "connect", "connect"),
+            (Syscall::CreatePollSet, "epoll_create", "kqueue", "CreateIoCompletionPort"),
+            (Syscall::ListInterfaces, "getifaddrs", "getifaddrs", "getifaddrs"),
+            (Syscall::Listen, "listen", "listen", "listen"),
+            (Syscall::LocalAddress, "getsockname", "getsockname", "getsockname"),
+            (Syscall::LookUp, "getaddrinfo", "getaddrinfo", "getaddrinfo"),
+            (Syscall::Read, "read", "read", "recv"),
+            (Syscall::Receive, "recv", "recvfrom", "recvfrom"),
+            (Syscall::Send, "send", "sendto", "sendto"),
+            (Syscall::SetNonBlocking, "fcntl", "fcntl", "ioctlsocket"),
+            (Syscall::SetOption, "setsockopt", "setsockopt", "setsockopt"),
+            (Syscall::Socket, "socket", "socket", "socket"),
+            (Syscall::Watch, "epoll_ctl", "kevent", "NtDeviceIoControlFile"),
+            (Syscall::Write, "write", "write", "send"),
+        ] {
+            let names = [System::Linux, System::Bsd, System::Windows].map(|system| syscall.name_on(system));
+            assert_eq!(names, [linux, bsd, windows]);
+        }
+    }
+
+    #[test]
+    fn the_name_is_this_system_s() {
+        let watch = if cfg!(target_os = "linux") {
+            "epoll_ctl"
+        } else if cfg!(windows) {
+            "NtDeviceIoControlFile"
+        } else {
+            "kevent"
+        };
+        assert_eq!(Syscall::Watch.name(), watch);
+    }
+}
