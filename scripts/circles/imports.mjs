@@ -1,0 +1,405 @@
+// The imports of a Rust source tree: which file uses what of which other file. What counts is in ../circles.mjs.
+
+import { existsSync, readFileSync } from "node:fs";
+import path from "node:path";
+
+/** @typedef {{ text: string, line: number, isName: boolean, close: number }} Token */
+/** @typedef {{ segments: string[], line: number }} Mention a path; a glob's ends in "*" */
+/** @typedef {Mention & { isReexport: boolean }} Import */
+/**
+ * A module: a file's, or one with a body in a file. `folder` is where the files of its children lie.
+ *
+ * @typedef {{
+ *   file: string, folder: string, parent: Module | undefined, isInline: boolean, isList: boolean,
+ *   children: Map<string, Module[]>, uses: Map<string, Import[]>, globs: Import[], items: Set<string>,
+ *   imports: Import[], mentions: Mention[], words: Map<string, number>,
+ * }} Module
+ */
+/** @typedef {{ file: string, isAlternative: boolean }} Path */
+/** @typedef {{ module: Module, name: string | undefined }} Found the name is undefined where a path leads to the module itself */
+/** @typedef {{ from: string, to: string, file: string, line: number, name: string }} Edge `from` and `to` are nodes, `file` has the line */
+
+// --- from text to tokens -----------------------------------------------------------------------------------
+
+const TOKEN =
+  /\s+|\/\/[^\n]*|(?<comment>\/\*)|[bc]?r(?<hashes>#*)"|(?<string>[bc]?")|b?'(?:\\(?:u\{[^}]*\}|x..|[^])|[^\\'\n])'|'[\p{L}_][\p{L}\p{N}_]*|(?:r#)?(?<name>[\p{L}_][\p{L}\p{N}_]*)|\d\w*(?:\.\d\w*)?|::|[^]/uy;
+const OPENER = /^[([{]$/;
+const CLOSER = /^[)\]}]$/;
+
+/** Tokens without comments; of strings, what is between the quotes behind a quote. @param {string} text @returns {Token[]} */
+function tokenize(text) {
+  /** @type {Token[]} */
+  const tokens = [];
+  /** @type {Token[]} */
+  const open = [];
+  let line = 1;
+  let at = 0;
+  while (at < text.length) {
+    TOKEN.lastIndex = at;
+    const found = /** @type {RegExpExecArray} */ (TOKEN.exec(text));
+    const { comment, hashes, string, name } = /** @type {Record<string, string | undefined>} */ (found.groups);
+    let end = TOKEN.lastIndex;
+    if (comment) end = endOfComment(text, end);
+    else if (hashes !== undefined) end = after(text, `"${hashes}`, end);
+    else if (string) end = endOfString(text, end);
+    const whole = text.slice(at, end);
+    if (!/^(\s|\/[/*])/.test(whole)) {
+      const isString = string !== undefined || hashes !== undefined;
+      const token = { text: isString ? `"${text.slice(TOKEN.lastIndex, end - 1 - (hashes ?? "").length)}` : (name ?? whole), line, isName: name !== undefined, close: -1 };
+      if (OPENER.test(token.text)) open.push(token);
+      else if (CLOSER.test(token.text)) {
+        const opener = open.pop();
+        if (opener) opener.close = tokens.length;
+      }
+      tokens.push(token);
+    }
+    line += whole.split("\n").length - 1;
+    at = end;
+  }
+  return tokens;
+}
+
+/** @param {string} text @param {string} what @param {number} from */
+function after(text, what, from) {
+  const found = text.indexOf(what, from);
+  return found < 0 ? text.length : found + what.length;
+}
+
+/** Block comments nest. @param {string} text @param {number} from */
+function endOfComment(text, from) {
+  const edge = /\/\*|\*\//g;
+  edge.lastIndex = from;
+  for (let depth = 1; depth > 0; ) {
+    const found = edge.exec(text);
+    if (!found) return text.length;
+    depth += found[0] === "/*" ? 1 : -1;
+  }
+  return edge.lastIndex;
+}
+
+/** @param {string} text @param {number} from */
+function endOfString(text, from) {
+  const rest = /(?:[^"\\]|\\[^])*"/y;
+  rest.lastIndex = from;
+  return rest.test(text) ? rest.lastIndex : text.length;
+}
+
+// --- from tokens to modules --------------------------------------------------------------------------------
+
+/** Whether a `cfg` holds in a build without tests: true, false, or undefined where that is another matter. @param {Token[]} tokens @returns {boolean | undefined} */
+function holds(tokens) {
+  const [{ text: word } = { text: "" }, next] = tokens;
+  if (next?.text !== "(") return word === "test" && tokens.length === 1 ? false : undefined;
+  const parts = split(tokens.slice(2, -1)).map(holds);
+  if (word === "not") return parts[0] === undefined ? undefined : !parts[0];
+  const decisive = word === "any";
+  if (parts.includes(decisive)) return decisive;
+  return parts.includes(undefined) ? undefined : !decisive;
+}
+
+/** Parts between commas that are in no brackets. @param {Token[]} tokens @returns {Token[][]} */
+function split(tokens) {
+  /** @type {Token[][]} */
+  const parts = [[]];
+  let depth = 0;
+  for (const token of tokens) {
+    if (OPENER.test(token.text)) depth += 1;
+    else if (CLOSER.test(token.text)) depth -= 1;
+    if (token.text === "," && depth === 0) parts.push([]);
+    else parts[parts.length - 1].push(token);
+  }
+  return parts.filter((part) => part.length > 0);
+}
+
+/** The names that a `use` brings: from the token behind it to its semicolon. @param {Token[]} tokens @param {string[]} prefix @returns {(Mention & { alias: string })[]} */
+function leaves(tokens, prefix) {
+  const segments = [...prefix];
+  for (let i = 0; i < tokens.length; i += 1) {
+    const { text, line, isName } = tokens[i];
+    if (text === "{") return split(tokens.slice(i + 1, -1)).flatMap((part) => leaves(part, segments));
+    if (text === "*") return [{ segments: [...segments, "*"], line, alias: "*" }];
+    if (text === "as") return [{ segments, line, alias: tokens[i + 1]?.text }];
+    // `self` behind a brace is the module itself. A leading `::` makes it another crate's.
+    if (text === "::" && i === 0 && prefix.length === 0) return [];
+    if (isName && !(text === "self" && segments.length > 0)) segments.push(text);
+  }
+  return segments.length === 0 ? [] : [{ segments, line: tokens[tokens.length - 1].line, alias: segments[segments.length - 1] }];
+}
+
+/** One behind the item, statement, field or arm that begins at a token. @param {Token[]} tokens @param {number} start */
+function behindItem(tokens, start) {
+  let i = start;
+  while (tokens[i]?.text === "#" && tokens[i + 1]?.text === "[") i = tokens[i + 1].close + 1;
+  if (tokens[i]?.text === "pub") i = tokens[i + 1]?.text === "(" ? tokens[i + 1].close + 1 : i + 1;
+  const [word, next] = [tokens[i]?.text, tokens[i + 1]?.text];
+  const hasSemicolon = /^(use|static|let|type)$/.test(word) || (word === "const" && !/^(fn|unsafe|async|extern)$/.test(next));
+  const hasCommas = /^(fn|impl|struct|enum|union|trait|mod|const|unsafe|async|extern)$/.test(word) || hasSemicolon;
+  for (; i < tokens.length; i += 1) {
+    const { text, close } = tokens[i];
+    if (text === ";" || (text === "," && !hasCommas)) return i + 1;
+    if (CLOSER.test(text)) return i;
+    if (close < 0) continue;
+    i = close;
+    if (text === "{" && !hasSemicolon) return i + 1;
+  }
+  return i;
+}
+
+/** Whether only a build of tests has what an attribute stands at. @param {Token[]} attribute */
+function isOfTests(attribute) {
+  if (attribute[0]?.text === "cfg") return holds(attribute.slice(2, -1)) === false;
+  return /^(\w+ :: )*test$/.test(attribute.map(({ text }) => text).join(" "));
+}
+
+/** The files that a `path` attribute names. One in a `cfg_attr` is an alternative. @param {Token[]} attribute @returns {Path[]} */
+function pathsOf(attribute) {
+  const [word, sign, value] = attribute;
+  if (word?.text === "path" && sign?.text === "=") return [{ file: value.text.slice(1), isAlternative: false }];
+  if (word?.text !== "cfg_attr") return [];
+  const [condition, ...parts] = split(attribute.slice(2, -1));
+  return holds(condition) === false ? [] : parts.flatMap(pathsOf).map(({ file }) => ({ file, isAlternative: true }));
+}
+
+/** @template K, V @param {Map<K, V[]>} map @param {K} key @param {V} value */
+function push(map, key, value) {
+  const values = map.get(key);
+  if (values) values.push(value);
+  else map.set(key, [value]);
+}
+
+/** A source tree as a build without tests sees it, on any system: whatever `cfg` asks for is there. */
+export class Tree {
+  /** @param {string} folder */
+  constructor(folder) {
+    this.folder = folder;
+    /** @type {Module[]} */
+    this.modules = [];
+    const file = ["lib.rs", "main.rs"].find((name) => existsSync(path.join(folder, name)));
+    if (file === undefined) throw new Error(`${folder} has no lib.rs`);
+    this.root = this.readFile(file, ".", undefined);
+  }
+
+  /** @param {string} file @param {string} folder @param {Module | undefined} parent @returns {Module} */
+  readFile(file, folder, parent) {
+    const tokens = tokenize(readFileSync(path.join(this.folder, file), "utf8"));
+    return this.readModule(tokens, 0, tokens.length, { file, folder, parent, isInline: false });
+  }
+
+  /** @param {Token[]} tokens @param {number} start @param {number} end @param {Pick<Module, "file" | "folder" | "parent" | "isInline">} where @returns {Module} */
+  readModule(tokens, start, end, where) {
+    /** @type {Module} */
+    const module = {
+      ...where,
+      isList: /(^|\/)(mod|lib|main)\.rs$/.test(where.file),
+      children: new Map(),
+      uses: new Map(),
+      globs: [],
+      items: new Set(),
+      imports: [],
+      mentions: [],
+      words: new Map(),
+    };
+    this.modules.push(module);
+    /** Behind which token a body ends that is not the module's own. */
+    let bodyEnd = -1;
+    let isPublic = false;
+    /** @type {Path[]} */
+    let paths = [];
+    for (let i = start; i < end; i += 1) {
+      const { text, line, isName, close } = tokens[i];
+      const [before, next] = [tokens[i - 1]?.text, tokens[i + 1]];
+      if (text === "#" && (next?.text === "[" || next?.text === "!")) {
+        const isInner = next.text === "!";
+        const opener = isInner ? i + 2 : i + 1;
+        if (tokens[opener]?.text !== "[") continue;
+        const attribute = tokens.slice(opener + 1, tokens[opener].close);
+        i = tokens[opener].close;
+        if (isOfTests(attribute)) {
+          if (isInner) return module;
+          i = behindItem(tokens, i + 1) - 1;
+        }
+        paths.push(...pathsOf(attribute));
+      } else if (text === "pub") {
+        isPublic = true;
+        if (next?.text === "(") i = next.close;
+        continue;
+      } else if (text === "use" && next?.text !== "<") {
+        const semicolon = tokens.findIndex((token, at) => at > i && token.text === ";");
+        this.readUse(module, tokens.slice(i + 1, semicolon), isPublic);
+        i = semicolon;
+      } else if (text === "mod" && next?.isName) {
+        const opener = tokens[i + 2];
+        if (opener?.text === "{") {
+          const child = this.readModule(tokens, i + 3, opener.close, {
+            file: module.file,
+            folder: path.posix.join(module.folder, next.text),
+            parent: module,
+            isInline: true,
+          });
+          push(module.children, next.text, child);
+          i = opener.close;
+        } else {
+          for (const file of this.filesOf(module, next.text, paths, line)) {
+            const isList = /(^|\/)mod\.rs$/.test(file) || paths.length > 0;
+            const folder = isList ? path.posix.dirname(file) : file.slice(0, -".rs".length);
+            push(module.children, next.text, this.readFile(file, folder, module));
+          }
+          i += 2;
+        }
+      } else {
+        if (i > bodyEnd && /^(fn|struct|enum|union|trait|type|const|static)$/.test(text) && next?.isName) {
+          const named = next.text === "mut" ? tokens[i + 2] : next;
+          if (!/^(fn|unsafe|async|extern)$/.test(named.text)) module.items.add(named.text);
+        }
+        if (i > bodyEnd && text === "macro_rules" && next?.text === "!") module.items.add(tokens[i + 2]?.text);
+        if (text === "{" && i > bodyEnd) bodyEnd = close;
+        if (isName && before !== "." && before !== "::" && (before !== "$" || text === "crate")) {
+          if (!module.words.has(text)) module.words.set(text, line);
+          const segments = [text];
+          while (tokens[i + 1]?.text === "::" && tokens[i + 2]?.isName) {
+            segments.push(tokens[i + 2].text);
+            i += 2;
+          }
+          if (segments.length > 1) module.mentions.push({ segments, line });
+        }
+      }
+      if (text !== "#") {
+        isPublic = false;
+        paths = [];
+      }
+    }
+    return module;
+  }
+
+  /** @param {Module} module @param {Token[]} tokens @param {boolean} isReexport */
+  readUse(module, tokens, isReexport) {
+    for (const { segments, line, alias } of leaves(tokens, [])) {
+      const used = { segments, line, isReexport };
+      if (alias === "*") module.globs.push(used);
+      else if (alias !== "_") push(module.uses, alias, used);
+      if (alias !== "*") module.imports.push(used);
+    }
+  }
+
+  /** The files that a `mod name;` may stand for. @param {Module} module @param {string} name @param {Path[]} paths @param {number} line */
+  filesOf(module, name, paths, line) {
+    const base = module.isInline ? module.folder : path.posix.dirname(module.file);
+    const named = paths.map(({ file }) => path.posix.join(base, file));
+    const usual = [`${name}.rs`, `${name}/mod.rs`].map((file) => path.posix.join(module.folder, file));
+    const files = paths.some(({ isAlternative }) => !isAlternative) ? named : [...named, ...usual.filter((file) => this.has(file))];
+    if (files.length === 0 || !files.every((file) => this.has(file))) {
+      throw new Error(`${path.join(this.folder, module.file)}:${line}: module ${name} has no file`);
+    }
+    return files;
+  }
+
+  /** @param {string} file */
+  has(file) {
+    return existsSync(path.join(this.folder, file));
+  }
+
+  // --- from paths to files -----------------------------------------------------------------------------------
+
+  /**
+   * Where a path leads to from where it stands. Nowhere for another crate's.
+   *
+   * @param {Module} module @param {string[]} segments @param {Set<Import>} seen
+   * @returns {Found[]}
+   */
+  resolve(module, segments, seen) {
+    const [first, ...rest] = segments;
+    if (first === "crate") return this.below(this.root, rest, seen);
+    if (first !== "self" && first !== "super") return this.named(module, first, rest, seen) ?? [];
+    const base = first === "super" ? (module.parent ?? module) : module;
+    return rest[0] === "super" ? this.resolve(base, rest, seen) : this.below(base, rest, seen);
+  }
+
+  /** As resolve(), from a module that the path has come to. @param {Module} module @param {string[]} segments @param {Set<Import>} seen @returns {Found[]} */
+  below(module, segments, seen) {
+    const [name, ...rest] = segments;
+    if (name === undefined) return [{ module, name }];
+    if (module.isList) return this.named(module, name, rest, seen) ?? [{ module, name }];
+    // Only a list hands on: any other file stands for all its names.
+    const children = module.children.get(name);
+    return children ? children.flatMap((child) => this.below(child, rest, seen)) : [{ module, name }];
+  }
+
+  /** Where a name in a module leads to; undefined if there is none such. @param {Module} module @param {string} name @param {string[]} rest @param {Set<Import>} seen @returns {Found[] | undefined} */
+  named(module, name, rest, seen) {
+    const children = module.children.get(name) ?? [];
+    const uses = module.uses.get(name) ?? [];
+    const found = children.flatMap((child) => this.below(child, rest, seen));
+    for (const used of uses) {
+      if (!seen.has(used)) found.push(...this.resolve(module, [...used.segments, ...rest], new Set(seen).add(used)));
+    }
+    const isItem = module.items.has(name);
+    if (isItem) found.push({ module, name });
+    if (isItem || children.length > 0 || uses.length > 0) return found;
+    const globs = module.globs.flatMap((glob) => this.throughGlob(module, glob, name, rest, seen));
+    return globs.length > 0 ? globs : undefined;
+  }
+
+  /** @param {Module} module @param {Import} glob @param {string} name @param {string[]} rest @param {Set<Import>} seen @returns {Found[]} */
+  throughGlob(module, glob, name, rest, seen) {
+    if (seen.has(glob)) return [];
+    const inner = new Set(seen).add(glob);
+    return this.resolve(module, glob.segments.slice(0, -1), inner).flatMap((target) => {
+      if (target.name !== undefined || target.module === module) return [];
+      const found = this.named(target.module, name, rest, inner);
+      return found === undefined || target.module.isList ? (found ?? []) : [{ module: target.module, name }];
+    });
+  }
+
+  /** A file's node: the file beside the topmost folder of its name. @param {string} file */
+  node(file) {
+    const parts = file.split("/");
+    const heads = parts.slice(1).map((_, i) => `${parts.slice(0, i + 1).join("/")}.rs`);
+    return heads.find((head) => this.has(head)) ?? file;
+  }
+
+  /** The nodes that count for what was found: none for a list that is only named. @param {Found[]} found */
+  nodes(found) {
+    return new Set(found.filter(({ module, name }) => !module.isList || name !== undefined).map(({ module }) => this.node(module.file)));
+  }
+
+  /** Every import from one node to another. @returns {Edge[]} */
+  edges() {
+    /** @type {Edge[]} */
+    const edges = [];
+    for (const module of this.modules) {
+      const from = this.node(module.file);
+      /** @param {Mention} mention @param {Iterable<string>} nodes */
+      const add = ({ segments, line }, nodes) => {
+        for (const to of nodes) if (to !== from) edges.push({ from, to, file: module.file, line, name: segments.join("::") });
+      };
+      /** @param {Import} used */
+      const isOwn = (used) => !(used.isReexport && module.isList);
+      for (const used of module.imports.filter(isOwn)) add(used, this.nodes(this.resolve(module, used.segments, new Set([used]))));
+      for (const glob of module.globs.filter(isOwn)) {
+        const segments = glob.segments.slice(0, -1);
+        const found = this.resolve(module, segments, new Set([glob]));
+        add(glob, this.nodes(found.filter((target) => !target.module.isList)));
+        for (const list of found.filter((target) => target.module.isList && target.name === undefined)) {
+          for (const [word, line] of module.words) {
+            if (module.items.has(word) || module.uses.has(word) || module.children.has(word)) continue;
+            add({ segments: [...segments, word], line }, this.nodes(this.named(list.module, word, [], new Set([glob])) ?? []));
+          }
+        }
+      }
+      for (const mention of module.mentions) {
+        // What a `use` has brought, counts there.
+        const uses = module.uses.get(mention.segments[0]) ?? [];
+        const brought = this.nodes(uses.flatMap((used) => this.resolve(module, used.segments, new Set([used]))));
+        add(mention, [...this.nodes(this.resolve(module, mention.segments, new Set()))].filter((node) => !brought.has(node)));
+      }
+    }
+    const unique = new Map(edges.map((edge) => [`${edge.file}:${edge.line}:${edge.name}:${edge.to}`, edge]));
+    return [...unique.values()].sort((a, b) => compare(a.file, b.file) || a.line - b.line || compare(a.name, b.name));
+  }
+}
+
+/** @param {string} a @param {string} b */
+export function compare(a, b) {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}
