@@ -45,7 +45,14 @@ function weigh(edges) {
   return weights;
 }
 
-/** The shortest way along imports. @param {Map<string, Map<string, number>>} weights @param {string} from @param {string} to @returns {string[] | undefined} */
+/**
+ * The shortest way along imports.
+ *
+ * @param {Map<string, Map<string, number>>} weights
+ * @param {string} from
+ * @param {string} to
+ * @returns {string[] | undefined}
+ */
 function way(weights, from, to) {
   /** @type {Map<string, string | undefined>} */
   const before = new Map([[from, undefined]]);

@@ -21,8 +21,25 @@ import path from "node:path";
 
 // --- from text to tokens -----------------------------------------------------------------------------------
 
-const TOKEN =
-  /\s+|\/\/[^\n]*|(?<comment>\/\*)|[bc]?r(?<hashes>#*)"|(?<string>[bc]?")|b?'(?:\\(?:u\{[^}]*\}|x..|[^])|[^\\'\n])'|'[\p{L}_][\p{L}\p{N}_]*|(?:r#)?(?<name>[\p{L}_][\p{L}\p{N}_]*)|\d\w*(?:\.\d\w*)?|::|[^]/uy;
+const TOKEN = new RegExp(
+  [
+    /\s+/,
+    /\/\/[^\n]*/,
+    /(?<comment>\/\*)/,
+    /[bc]?r(?<hashes>#*)"/,
+    /(?<string>[bc]?")/,
+    // A character, or a byte; else it is a lifetime.
+    /b?'(?:\\(?:u\{[^}]*\}|x..|[^])|[^\\'\n])'/,
+    /'[\p{L}_][\p{L}\p{N}_]*/u,
+    /(?:r#)?(?<name>[\p{L}_][\p{L}\p{N}_]*)/u,
+    /\d\w*(?:\.\d\w*)?/,
+    /::/,
+    /[^]/,
+  ]
+    .map(({ source }) => source)
+    .join("|"),
+  "uy",
+);
 const OPENER = /^[([{]$/;
 const CLOSER = /^[)\]}]$/;
 
@@ -45,7 +62,8 @@ function tokenize(text) {
     const whole = text.slice(at, end);
     if (!/^(\s|\/[/*])/.test(whole)) {
       const isString = string !== undefined || hashes !== undefined;
-      const token = { text: isString ? `"${text.slice(TOKEN.lastIndex, end - 1 - (hashes ?? "").length)}` : (name ?? whole), line, isName: name !== undefined, close: -1 };
+      const held = isString ? `"${text.slice(TOKEN.lastIndex, end - 1 - (hashes ?? "").length)}` : (name ?? whole);
+      const token = { text: held, line, isName: name !== undefined, close: -1 };
       if (OPENER.test(token.text)) open.push(token);
       else if (CLOSER.test(token.text)) {
         const opener = open.pop();
@@ -86,7 +104,12 @@ function endOfString(text, from) {
 
 // --- from tokens to modules --------------------------------------------------------------------------------
 
-/** Whether a `cfg` holds in a build without tests: true, false, or undefined where that is another matter. @param {Token[]} tokens @returns {boolean | undefined} */
+/**
+ * Whether a `cfg` holds in a build without tests: true, false, or undefined where that is another matter.
+ *
+ * @param {Token[]} tokens
+ * @returns {boolean | undefined}
+ */
 function holds(tokens) {
   const [{ text: word } = { text: "" }, next] = tokens;
   if (next?.text !== "(") return word === "test" && tokens.length === 1 ? false : undefined;
@@ -111,7 +134,13 @@ function split(tokens) {
   return parts.filter((part) => part.length > 0);
 }
 
-/** The names that a `use` brings: from the token behind it to its semicolon. @param {Token[]} tokens @param {string[]} prefix @returns {(Mention & { alias: string })[]} */
+/**
+ * The names that a `use` brings: from the token behind it to its semicolon.
+ *
+ * @param {Token[]} tokens
+ * @param {string[]} prefix
+ * @returns {(Mention & { alias: string })[]}
+ */
 function leaves(tokens, prefix) {
   const segments = [...prefix];
   for (let i = 0; i < tokens.length; i += 1) {
@@ -126,7 +155,7 @@ function leaves(tokens, prefix) {
   return segments.length === 0 ? [] : [{ segments, line: tokens[tokens.length - 1].line, alias: segments[segments.length - 1] }];
 }
 
-/** One behind the item, statement, field or arm that begins at a token. @param {Token[]} tokens @param {number} start */
+/** The index behind the item, statement, field or arm that begins at a token. @param {Token[]} tokens @param {number} start */
 function behindItem(tokens, start) {
   let i = start;
   while (tokens[i]?.text === "#" && tokens[i + 1]?.text === "[") i = tokens[i + 1].close + 1;
@@ -167,6 +196,71 @@ function push(map, key, value) {
   else map.set(key, [value]);
 }
 
+// Each of these reads what begins at a token, and gives the index behind it.
+
+/**
+ * An attribute, and the item behind it where only tests have it: all that follows, where it is an inner one.
+ *
+ * @param {Token[]} tokens
+ * @param {number} i
+ * @param {{ paths: Path[] }} state
+ */
+function readAttribute(tokens, i, state) {
+  const isInner = tokens[i + 1].text === "!";
+  const opener = isInner ? i + 2 : i + 1;
+  if (tokens[opener]?.text !== "[") return opener;
+  const { close } = tokens[opener];
+  const attribute = tokens.slice(opener + 1, close);
+  if (isOfTests(attribute)) return isInner ? Infinity : behindItem(tokens, close + 1);
+  state.paths.push(...pathsOf(attribute));
+  return close + 1;
+}
+
+/** A `use`. @param {Module} module @param {Token[]} tokens @param {number} i @param {boolean} isReexport */
+function readUse(module, tokens, i, isReexport) {
+  let end = i + 1;
+  for (; tokens[end]?.text !== ";"; end += 1) {
+    // A macro's pattern, which is no declaration.
+    if (end >= tokens.length || CLOSER.test(tokens[end].text)) return i + 1;
+    if (tokens[end].close >= 0) end = tokens[end].close;
+  }
+  for (const { segments, line, alias } of leaves(tokens.slice(i + 1, end), [])) {
+    const used = { segments, line, isReexport };
+    if (alias === "*") module.globs.push(used);
+    else module.imports.push(used);
+    if (alias !== "*" && alias !== "_") push(module.uses, alias, used);
+  }
+  return end + 1;
+}
+
+/** Anything else: the name of an item, a path, a word. @param {Module} module @param {Token[]} tokens @param {number} i @param {{ bodyEnd: number }} state */
+function readCode(module, tokens, i, state) {
+  const { text, line, isName, close } = tokens[i];
+  const before = tokens[i - 1]?.text;
+  if (i > state.bodyEnd) {
+    const item = itemNamed(tokens, i);
+    if (item !== undefined) module.items.add(item);
+    if (text === "{") state.bodyEnd = close;
+  }
+  // A part of a longer path, a method, or what a macro was given.
+  if (!isName || before === "." || before === "::" || (before === "$" && text !== "crate")) return i + 1;
+  if (!module.words.has(text)) module.words.set(text, line);
+  const segments = [text];
+  let end = i + 1;
+  for (; tokens[end]?.text === "::" && tokens[end + 1]?.isName; end += 2) segments.push(tokens[end + 1].text);
+  if (segments.length > 1) module.mentions.push({ segments, line });
+  return end;
+}
+
+/** The name of the item that begins at a token. @param {Token[]} tokens @param {number} i */
+function itemNamed(tokens, i) {
+  const { text } = tokens[i];
+  if (text === "macro_rules" && tokens[i + 1]?.text === "!") return tokens[i + 2]?.text;
+  if (!/^(fn|struct|enum|union|trait|type|const|static)$/.test(text)) return undefined;
+  const name = tokens[i + 1]?.text === "mut" ? tokens[i + 2] : tokens[i + 1];
+  return name?.isName && !/^(fn|unsafe|async|extern)$/.test(name.text) ? name.text : undefined;
+}
+
 /** A source tree as a build without tests sees it, on any system: whatever `cfg` asks for is there. */
 export class Tree {
   /** @param {string} folder */
@@ -185,7 +279,11 @@ export class Tree {
     return this.readModule(tokens, 0, tokens.length, { file, folder, parent, isInline: false });
   }
 
-  /** @param {Token[]} tokens @param {number} start @param {number} end @param {Pick<Module, "file" | "folder" | "parent" | "isInline">} where @returns {Module} */
+  /**
+   * @param {Token[]} tokens @param {number} start @param {number} end
+   * @param {Pick<Module, "file" | "folder" | "parent" | "isInline">} where
+   * @returns {Module}
+   */
   readModule(tokens, start, end, where) {
     /** @type {Module} */
     const module = {
@@ -200,85 +298,45 @@ export class Tree {
       words: new Map(),
     };
     this.modules.push(module);
-    /** Behind which token a body ends that is not the module's own. */
-    let bodyEnd = -1;
-    let isPublic = false;
-    /** @type {Path[]} */
-    let paths = [];
-    for (let i = start; i < end; i += 1) {
-      const { text, line, isName, close } = tokens[i];
-      const [before, next] = [tokens[i - 1]?.text, tokens[i + 1]];
+    /** What stands before an item, and where the body that is being read ends. @type {{ isPublic: boolean, paths: Path[], bodyEnd: number }} */
+    const state = { isPublic: false, paths: [], bodyEnd: -1 };
+    for (let i = start; i < end; ) {
+      const { text } = tokens[i];
+      const next = tokens[i + 1];
       if (text === "#" && (next?.text === "[" || next?.text === "!")) {
-        const isInner = next.text === "!";
-        const opener = isInner ? i + 2 : i + 1;
-        if (tokens[opener]?.text !== "[") continue;
-        const attribute = tokens.slice(opener + 1, tokens[opener].close);
-        i = tokens[opener].close;
-        if (isOfTests(attribute)) {
-          if (isInner) return module;
-          i = behindItem(tokens, i + 1) - 1;
-        }
-        paths.push(...pathsOf(attribute));
-      } else if (text === "pub") {
-        isPublic = true;
-        if (next?.text === "(") i = next.close;
+        i = readAttribute(tokens, i, state);
         continue;
-      } else if (text === "use" && next?.text !== "<") {
-        const semicolon = tokens.findIndex((token, at) => at > i && token.text === ";");
-        this.readUse(module, tokens.slice(i + 1, semicolon), isPublic);
-        i = semicolon;
-      } else if (text === "mod" && next?.isName) {
-        const opener = tokens[i + 2];
-        if (opener?.text === "{") {
-          const child = this.readModule(tokens, i + 3, opener.close, {
-            file: module.file,
-            folder: path.posix.join(module.folder, next.text),
-            parent: module,
-            isInline: true,
-          });
-          push(module.children, next.text, child);
-          i = opener.close;
-        } else {
-          for (const file of this.filesOf(module, next.text, paths, line)) {
-            const isList = /(^|\/)mod\.rs$/.test(file) || paths.length > 0;
-            const folder = isList ? path.posix.dirname(file) : file.slice(0, -".rs".length);
-            push(module.children, next.text, this.readFile(file, folder, module));
-          }
-          i += 2;
-        }
-      } else {
-        if (i > bodyEnd && /^(fn|struct|enum|union|trait|type|const|static)$/.test(text) && next?.isName) {
-          const named = next.text === "mut" ? tokens[i + 2] : next;
-          if (!/^(fn|unsafe|async|extern)$/.test(named.text)) module.items.add(named.text);
-        }
-        if (i > bodyEnd && text === "macro_rules" && next?.text === "!") module.items.add(tokens[i + 2]?.text);
-        if (text === "{" && i > bodyEnd) bodyEnd = close;
-        if (isName && before !== "." && before !== "::" && (before !== "$" || text === "crate")) {
-          if (!module.words.has(text)) module.words.set(text, line);
-          const segments = [text];
-          while (tokens[i + 1]?.text === "::" && tokens[i + 2]?.isName) {
-            segments.push(tokens[i + 2].text);
-            i += 2;
-          }
-          if (segments.length > 1) module.mentions.push({ segments, line });
-        }
       }
-      if (text !== "#") {
-        isPublic = false;
-        paths = [];
+      if (text === "pub") {
+        state.isPublic = true;
+        i = next?.text === "(" ? next.close + 1 : i + 1;
+        continue;
       }
+      if (text === "use" && next?.text !== "<") i = readUse(module, tokens, i, state.isPublic);
+      else if (text === "mod" && next?.isName) i = this.readMod(module, tokens, i, state.paths);
+      else i = readCode(module, tokens, i, state);
+      state.isPublic = false;
+      state.paths = [];
     }
     return module;
   }
 
-  /** @param {Module} module @param {Token[]} tokens @param {boolean} isReexport */
-  readUse(module, tokens, isReexport) {
-    for (const { segments, line, alias } of leaves(tokens, [])) {
-      const used = { segments, line, isReexport };
-      if (alias === "*") module.globs.push(used);
-      else if (alias !== "_") push(module.uses, alias, used);
-      if (alias !== "*") module.imports.push(used);
+  /** A `mod`, with a body or a file. @param {Module} module @param {Token[]} tokens @param {number} i @param {Path[]} paths */
+  readMod(module, tokens, i, paths) {
+    const { text: name, line } = tokens[i + 1];
+    const opener = tokens[i + 2];
+    if (opener?.text === "{") {
+      const where = { file: module.file, folder: path.posix.join(module.folder, name), parent: module, isInline: true };
+      push(module.children, name, this.readModule(tokens, i + 3, opener.close, where));
+      return opener.close + 1;
     }
+    for (const file of this.filesOf(module, name, paths, line)) {
+      // Where Rust looks for the files of its own modules.
+      const isBeside = /(^|\/)mod\.rs$/.test(file) || paths.length > 0;
+      const folder = isBeside ? path.posix.dirname(file) : file.slice(0, -".rs".length);
+      push(module.children, name, this.readFile(file, folder, module));
+    }
+    return i + 3;
   }
 
   /** The files that a `mod name;` may stand for. @param {Module} module @param {string} name @param {Path[]} paths @param {number} line */
@@ -324,7 +382,12 @@ export class Tree {
     return children ? children.flatMap((child) => this.below(child, rest, seen)) : [{ module, name }];
   }
 
-  /** Where a name in a module leads to; undefined if there is none such. @param {Module} module @param {string} name @param {string[]} rest @param {Set<Import>} seen @returns {Found[] | undefined} */
+  /**
+   * Where a name in a module leads to; undefined if there is none such.
+   *
+   * @param {Module} module @param {string} name @param {string[]} rest @param {Set<Import>} seen
+   * @returns {Found[] | undefined}
+   */
   named(module, name, rest, seen) {
     const children = module.children.get(name) ?? [];
     const uses = module.uses.get(name) ?? [];
