@@ -232,7 +232,7 @@ describeWithHooks("in tasks and threads", () => {
     const own = { secureTransport: { cert: identity.cert, key: identity.key } };
     const trust = { secureTransport: { ca: ca.cert, sni: "localhost" } };`;
 
-  test.each(["tls read", "tls write", "tls wait", "tls notes"])("%s: the connection is lost, and others speak TLS as before", async (point) => {
+  test.each(["tls read", "tls write", "tls wait", "tls reports"])("%s: the connection is lost, and others speak TLS as before", async (point) => {
     const { result } = await runWithHooks(`
       ${keys}
       const [dialled, accepted] = await pair(own, trust);
@@ -253,7 +253,7 @@ describeWithHooks("in tasks and threads", () => {
     expect(result.later.filter((line) => line.includes("error"))).toEqual([]);
   });
 
-  test.each(["tls read", "tls wait", "tls notes"])("%s in a handshake: a failed attempt, and the server goes on", async (point) => {
+  test.each(["tls read", "tls wait", "tls reports"])("%s in a handshake: a failed attempt, and the server goes on", async (point) => {
     const { result } = await runWithHooks(`
       ${keys}
       const listening = server(own);
@@ -317,7 +317,7 @@ describeWithHooks("in tasks and threads", () => {
       const authorized = [];
       // At each step of the handshake, until one comes through it.
       for (let steps = 0; ; steps++) {
-        panicAt("tls notes", steps);
+        panicAt("tls reports", steps);
         const dying = new TCPSocket("127.0.0.1", peer.address().port, trust);
         const outcome = await dying.opened.then(() => "open", ({ message }) => message);
         if (outcome === "open") {
@@ -367,10 +367,10 @@ describeWithHooks("in tasks and threads", () => {
     expect(result).toEqual({ first: expect.stringContaining("internal error: test hook look-up"), state: "closing" });
   });
 
-  test("look-up told: who else waits for an answer gets it, and so do later ones", async () => {
+  test("look-up delivered: who else waits for an answer gets it, and so do later ones", async () => {
     const { result } = await runWithHooks(`
       const listening = server();
-      panicAt("look-up told", 0);
+      panicAt("look-up delivered", 0);
       const dial = () => connect("localhost", listening.localPort, { dnsQueryType: "ipv4" });
       const sockets = await Promise.all([dial(), dial(), dial()]);
       sockets.push(await dial());

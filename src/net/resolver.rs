@@ -117,7 +117,7 @@ impl Waiter {
         if let Some(slot) = self.slot.upgrade() {
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(found));
             self.inbox.post(self.id);
-            hooks::pass("look-up told");
+            hooks::pass("look-up delivered");
         }
     }
 }

@@ -8,12 +8,12 @@ use super::memory::{self, NoMemory};
 /// Small sends are merged into chunks of this size, in bytes. At 16 KiB the chunks of 32 busy connections fit into a second-level
 /// cache.
 const SEND_CHUNK: usize = 16 * 1024;
-/// The most free chunks that one environment keeps: 1 MiB in all.
+/// The most free chunks that one pool keeps: 1 MiB in all.
 const MAX_FREE_SEND_CHUNKS: usize = 64;
 /// The most slices in one gathering write. 64 chunks are 1 MiB, which is more than the system takes at once.
-const SLICES: usize = 64;
+const MAX_SLICES: usize = 64;
 
-/// The free chunks of one environment. An idle connection holds no chunk.
+/// The free chunks of one environment, or of one relay. An idle connection holds no chunk.
 #[derive(Default)]
 pub struct Pool {
     /// Empty vectors of `SEND_CHUNK` bytes capacity.
@@ -186,16 +186,16 @@ impl SendQueue {
         }
     }
 
-    /// Appends to `slices` the bytes that can be written now, at most `SLICES` segments. `extra` follows if nothing of the queue was
+    /// Appends to `slices` the bytes that can be written now, at most `MAX_SLICES` segments. `extra` follows if nothing of the queue was
     /// left out.
     pub fn slices<'a>(&'a self, extra: &'a [u8], slices: &mut Vec<IoSlice<'a>>) {
-        for segment in self.segments.iter().take(SLICES) {
+        for segment in self.segments.iter().take(MAX_SLICES) {
             match segment {
                 Segment::Bytes { data, start, .. } => slices.push(IoSlice::new(&data[*start..])),
                 Segment::Blob { .. } => return,
             }
         }
-        if !extra.is_empty() && self.segments.len() < SLICES {
+        if !extra.is_empty() && self.segments.len() < MAX_SLICES {
             slices.push(IoSlice::new(extra));
         }
     }

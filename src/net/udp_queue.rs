@@ -42,7 +42,7 @@ pub struct Popped {
 }
 
 /// Once the bytes of dropped datagrams in front are this many, the others are moved to the front.
-const COMPACT: usize = 256 * 1024;
+const COMPACT_THRESHOLD: usize = 256 * 1024;
 
 impl UdpQueue {
     /// How many datagrams wait.
@@ -134,12 +134,12 @@ impl UdpQueue {
         if self.datagrams.is_empty() {
             self.base += self.bytes.len() as u64;
             self.bytes.clear();
-            if self.bytes.capacity() > COMPACT {
-                self.bytes.shrink_to(COMPACT);
+            if self.bytes.capacity() > COMPACT_THRESHOLD {
+                self.bytes.shrink_to(COMPACT_THRESHOLD);
             }
         } else if let Contents::Shared { start, len } = datagram.contents {
             let dead = (start - self.base) as usize + len;
-            if dead >= COMPACT && dead * 2 >= self.bytes.len() {
+            if dead >= COMPACT_THRESHOLD && dead * 2 >= self.bytes.len() {
                 self.bytes.drain(..dead);
                 self.base += dead as u64;
             }
@@ -200,6 +200,6 @@ mod tests {
             assert_eq!(queue.ready(1).next().unwrap().1, vec![n; 10_000]);
             queue.pop();
         }
-        assert!(queue.bytes.capacity() <= COMPACT);
+        assert!(queue.bytes.capacity() <= COMPACT_THRESHOLD);
     }
 }

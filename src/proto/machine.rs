@@ -19,7 +19,7 @@ enum Link {
 enum DirectionState {
     /// More bytes may follow.
     Flowing,
-    /// Incoming: the peer's FIN has arrived and is not reported yet. Outgoing: FIN is to follow the last byte.
+    /// Incoming: the peer's FIN has arrived and is not reported to the listeners yet. Outgoing: FIN is to follow the last byte.
     Ending,
     /// Incoming: the end was reported. Outgoing: FIN is sent.
     Ended,
@@ -75,9 +75,9 @@ pub struct Machine<E> {
     allow_half_open: Option<bool>,
     /// True between suspend() and resume().
     suspended: bool,
-    /// True while somebody listens for received bytes.
+    /// True while there is a listener for received bytes.
     has_data_listener: bool,
-    /// True while somebody listens for `halfclose`.
+    /// True while there is a `halfclose` listener.
     has_half_close_listener: bool,
     /// True once [`Event::Ended`] was requested.
     reports_end: bool,
@@ -338,7 +338,9 @@ impl<E> Machine<E> {
 
     /// relay(): from now on `message`, `drain` and `halfclose` are not emitted (R-relay).
     pub fn relay(&mut self) {
-        self.relay = RelayState::Forwarding;
+        if self.relay == RelayState::Off {
+            self.relay = RelayState::Forwarding;
+        }
         self.suspended = false;
         self.ledger.drained();
     }

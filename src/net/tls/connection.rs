@@ -175,7 +175,7 @@ impl Connection {
                 }
             };
             done += discard;
-            hooks::pass("tls notes");
+            hooks::pass("tls reports");
             match next {
                 Ok(Progress::Continue) => {}
                 Ok(Progress::Stop) => {

@@ -259,8 +259,8 @@ fn sections(what: &str, bytes: &[u8], wanted: &str) -> Result<Vec<Section>, TlsE
     Ok(sections)
 }
 
-/// Decodes the base64 of a section, without its RFC 1421 headers. None: it is damaged, or empty. rustls decodes it, in a way that does
-/// not branch on the bytes of a key.
+/// Decodes the base64 of a section, without its RFC 1421 headers. None: it is damaged, or empty. `is_secret`: it is a key, and the
+/// decoder does not branch on its bytes.
 fn decode(body: &str, is_secret: bool) -> Option<Vec<u8>> {
     // Another section begins or ends in this one: a part of the file is missing.
     if body.contains("-----") {
