@@ -17,6 +17,7 @@ mod fault;
 mod handshake_queue;
 mod options;
 mod pem;
+mod refusal;
 mod requested_name;
 mod roots;
 mod session;

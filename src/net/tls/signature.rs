@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
 use rustls::{CertificateError, DigitallySignedStruct, Error, PeerMisbehaved, SignatureScheme};
 
 use super::error::TlsError;
-use super::verify::Refusal;
+use super::refusal::Refusal;
 use super::x509::{Certificate, PublicKey};
 
 /// Bits of the shortest RSA key that ring verifies with, but for old PKCS#1 signatures.

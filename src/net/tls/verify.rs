@@ -10,11 +10,10 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
-use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, RootCertStore, SignatureScheme,
-};
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
 
 use super::error::{self, TlsError};
+use super::refusal::Refusal;
 use super::roots::{Roots, Trusted};
 use super::{signature, x509};
 
@@ -60,42 +59,6 @@ pub struct Verifier {
     provider: Arc<CryptoProvider>,
     /// The names of the authorities in `ca`, which a server's request for a certificate lists. Empty: the client chooses by itself.
     hints: Vec<DistinguishedName>,
-}
-
-/// Why a certificate is refused.
-#[derive(Debug)]
-pub struct Refusal {
-    /// For rustls, which sends the alert that belongs to it.
-    pub error: Error,
-    /// For the program.
-    pub reported: TlsError,
-}
-
-impl Refusal {
-    /// An error of ours. rustls hands it through, and [`TlsError::from_rustls`] gets it back.
-    pub fn own(reported: TlsError) -> Self {
-        let error = Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(reported.clone()))));
-        Self { error, reported }
-    }
-
-    /// An error of webpki's about a chain. It refuses an authority's certificate as a leaf before it asks who issued it; to users
-    /// that is a certificate that nobody vouches for, as a rule a self-signed one.
-    fn of_chain(error: Error) -> Self {
-        if let Error::InvalidCertificate(CertificateError::Other(OtherError(other))) = &error
-            && let Some(webpki::Error::CaUsedAsEndEntity) = other.downcast_ref()
-        {
-            let error = Error::InvalidCertificate(CertificateError::UnknownIssuer);
-            return Self { error, reported: error::self_signed() };
-        }
-        Self::from(error)
-    }
-}
-
-impl From<Error> for Refusal {
-    fn from(error: Error) -> Self {
-        let reported = TlsError::from_rustls(&error);
-        Self { error, reported }
-    }
 }
 
 impl Verifier {
