@@ -180,7 +180,7 @@ const WSAEADDRINUSE: i32 = 10048;
 #[cfg(windows)]
 pub fn of_bind(port: u16, error: io::Error) -> io::Error {
     match error.raw_os_error().and_then(|number| taken_port(port, number)) {
-        Some(taken) => io::Error::from_raw_os_error(taken),
+        Some(code) => io::Error::from_raw_os_error(code),
         None => error,
     }
 }

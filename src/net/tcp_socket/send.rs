@@ -125,7 +125,7 @@ impl TcpSocket {
     pub fn blob_piece(&mut self, bytes: &[u8], id: Id, context: &mut Context) {
         self.blob_request.answer();
         match self.queue.fill_blob(bytes) {
-            Ok(taken) if taken == bytes.len() => self.mark_dirty(id, context),
+            Ok(accepted) if accepted == bytes.len() => self.mark_dirty(id, context),
             Ok(_) => self.blob_failed("it has other bytes than its size said".to_owned(), id, context),
             Err(no_memory) => self.lose_unkept(no_memory.into(), id, context),
         }

@@ -114,11 +114,11 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Of `taken` bytes that the system took, it holds `unacknowledged` for the peer (`None`: it does not say).
+    /// Of `given` bytes that the system took, it holds `unacknowledged` for the peer (`None`: it does not say).
     /// `waits_for_room`: more bytes wait until it takes them.
-    pub fn new(taken: u64, unacknowledged: Option<u64>, waits_for_room: bool) -> Self {
+    pub fn new(given: u64, unacknowledged: Option<u64>, waits_for_room: bool) -> Self {
         Self {
-            acknowledged: taken.wrapping_sub(unacknowledged.unwrap_or(0)),
+            acknowledged: given.wrapping_sub(unacknowledged.unwrap_or(0)),
             peer_owes: unacknowledged.map_or(waits_for_room, |bytes| bytes > 0),
         }
     }
