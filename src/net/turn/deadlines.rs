@@ -4,6 +4,8 @@ use super::Net;
 use crate::net::any_socket::AnySocket;
 use crate::net::context::Context;
 use crate::net::deadline::DeadlineKind;
+use crate::net::tcp_socket::TcpSocket;
+use crate::net::udp_socket::UdpSocket;
 use crate::net::{Id, hooks};
 
 impl Net {
@@ -19,17 +21,36 @@ impl Net {
     }
 }
 
+/// A kind that the socket does not set does nothing.
 fn serve(socket: &mut AnySocket, kind: DeadlineKind, id: Id, context: &mut Context) {
-    match (kind, socket) {
-        (DeadlineKind::Connect, AnySocket::Tcp(tcp)) => tcp.on_connect_timeout(),
-        (DeadlineKind::Handshake, AnySocket::Tcp(tcp)) => tcp.on_handshake_timeout(),
-        (DeadlineKind::Close, AnySocket::Tcp(tcp)) => tcp.on_close_timeout(id, context),
-        (DeadlineKind::Linger, AnySocket::Tcp(tcp)) => tcp.on_linger_timeout(id, context),
-        (DeadlineKind::Accept, AnySocket::Server(server)) => server.on_accept_pause_over(),
-        (DeadlineKind::Send, AnySocket::Udp(udp)) => udp.on_send_pause_over(id, context),
-        (DeadlineKind::Receive, AnySocket::Udp(udp)) => udp.on_receive_pause_over(),
-        (DeadlineKind::Timer, AnySocket::Operation(operation)) => operation.timer_fired(),
-        // A kind that this socket does not set: nothing to do.
-        _ => {}
+    match kind {
+        DeadlineKind::Connect => tcp(socket, TcpSocket::on_connect_timeout),
+        DeadlineKind::Handshake => tcp(socket, TcpSocket::on_handshake_timeout),
+        DeadlineKind::Close => tcp(socket, |tcp| tcp.on_close_timeout(id, context)),
+        DeadlineKind::Linger => tcp(socket, |tcp| tcp.on_linger_timeout(id, context)),
+        DeadlineKind::Accept => {
+            if let AnySocket::Server(server) = socket {
+                server.on_accept_pause_over();
+            }
+        }
+        DeadlineKind::Send => udp(socket, |udp| udp.on_send_pause_over(id, context)),
+        DeadlineKind::Receive => udp(socket, UdpSocket::on_receive_pause_over),
+        DeadlineKind::Timer => {
+            if let AnySocket::Operation(operation) = socket {
+                operation.timer_fired();
+            }
+        }
+    }
+}
+
+fn tcp(socket: &mut AnySocket, serve: impl FnOnce(&mut TcpSocket)) {
+    if let AnySocket::Tcp(tcp) = socket {
+        serve(tcp);
+    }
+}
+
+fn udp(socket: &mut AnySocket, serve: impl FnOnce(&mut UdpSocket)) {
+    if let AnySocket::Udp(udp) = socket {
+        serve(udp);
     }
 }
