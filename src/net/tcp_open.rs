@@ -11,7 +11,7 @@ use super::syscall::Syscall;
 use super::{SocketError, endpoint, errno, socket_options};
 
 /// What became of connect(2).
-pub enum Attempt {
+pub enum ConnectStart {
     /// Under way.
     Started(TcpStream),
     /// Failed at once: everything about the remote end is an event (R-tcp-create).
@@ -19,14 +19,14 @@ pub enum Attempt {
 }
 
 /// Starts an attempt. An error is one of the arguments, or a want of system resources.
-pub fn start(options: &TcpOptions, remote: SocketAddr) -> Result<Attempt, SocketError> {
+pub fn start(options: &TcpOptions, remote: SocketAddr) -> Result<ConnectStart, SocketError> {
     let wanted = local_wanted(options, &remote)?;
     let socket = match Socket::new(Domain::for_address(remote), Type::STREAM, Some(Protocol::TCP)) {
         Ok(socket) => socket,
         Err(error) if errno::is_resource_shortage(&error) => {
             return Err(SocketError::system_at(Syscall::Socket, remote, error));
         }
-        Err(error) => return Ok(Attempt::Failed(SocketError::system_at(Syscall::Socket, remote, error))),
+        Err(error) => return Ok(ConnectStart::Failed(SocketError::system_at(Syscall::Socket, remote, error))),
     };
     configure(&socket, options, &remote)?;
     if let Some(local) = wanted {
@@ -34,9 +34,9 @@ pub fn start(options: &TcpOptions, remote: SocketAddr) -> Result<Attempt, Socket
     }
     match socket.connect(&remote.into()) {
         Err(error) if !is_in_progress(&error) => {
-            Ok(Attempt::Failed(SocketError::system_at(Syscall::Connect, remote, error)))
+            Ok(ConnectStart::Failed(SocketError::system_at(Syscall::Connect, remote, error)))
         }
-        _ => Ok(Attempt::Started(TcpStream::from_std(socket.into()))),
+        _ => Ok(ConnectStart::Started(TcpStream::from_std(socket.into()))),
     }
 }
 

@@ -33,7 +33,7 @@ use super::relay_signal::RelaySignal;
 use super::send_queue::SendQueue;
 use super::step::Step;
 use super::syscall::Syscall;
-use super::tcp_open::{self, Attempt};
+use super::tcp_open::{self, ConnectStart};
 use super::tls::{Info, client_role};
 use super::transport::{Finish, Transport};
 use super::{Id, SocketError, endpoint};
@@ -106,8 +106,8 @@ impl TcpSocket {
         let machine = Machine::connecting(ledger(&options.stream), options.stream.allow_half_open);
         let mut socket = Self::new(machine, Transport::gone(), remote, endpoint::wildcard(&remote, 0), &options.stream);
         let stream = match attempt {
-            Attempt::Started(stream) => stream,
-            Attempt::Failed(error) => {
+            ConnectStart::Started(stream) => stream,
+            ConnectStart::Failed(error) => {
                 socket.machine.lost(error);
                 socket.schedule(id, context);
                 return Ok(socket);

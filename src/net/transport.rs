@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 
 use self::plain::Plain;
 pub use self::report::{
-    Attempt, Discarded, Failure, Finish, Handshake, News, Progress, RelayOutcome, RelayReport, WriteReport,
+    Attempt, Discarded, Failure, Finish, Handshake, News, PeerProgress, RelayOutcome, RelayReport, WriteReport,
 };
 use self::secure::Secure;
 use self::upgrade::Upgrade;
@@ -332,12 +332,12 @@ impl Transport {
 
     /// How far the peer has come with what was written. `None`: a relay's task looks after that. `written`: bytes that were
     /// written; `waits`: more of them are queued.
-    pub fn progress(&self, written: u64, waits: bool) -> Option<Progress> {
+    pub fn progress(&self, written: u64, waits: bool) -> Option<PeerProgress> {
         let waits_for_room = waits && !self.readiness.writable;
         match &self.link {
-            Link::Plain(plain) => Some(Progress::new(written, plain.unacknowledged(), waits_for_room)),
+            Link::Plain(plain) => Some(PeerProgress::new(written, plain.unacknowledged(), waits_for_room)),
             Link::Secure(secure) => Some(secure.progress(waits_for_room)),
-            Link::Gone => Some(Progress::new(written, None, waits_for_room)),
+            Link::Gone => Some(PeerProgress::new(written, None, waits_for_room)),
             Link::Lent(_) => None,
         }
     }

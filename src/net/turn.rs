@@ -53,7 +53,7 @@ pub struct Net {
     /// `None` while a waiting thread has it, because there is nothing to do (the wake source "thread").
     poll: Option<(Poll, Events)>,
     waker: Arc<Waker>,
-    sockets: Slab<Entry>,
+    sockets: Slab<OpenSocket>,
     /// How often each slot has been used: the ids' generations.
     generations: Vec<u32>,
     /// The sockets that are still to be stepped in this turn.
@@ -65,7 +65,7 @@ pub struct Net {
     context: Context,
 }
 
-struct Entry {
+struct OpenSocket {
     id: Id,
     owner: u32,
     /// It keeps the process alive (ref(), unref()).
@@ -161,7 +161,7 @@ impl Net {
         let id = Id::new(index, self.generations[index])
             .ok_or_else(|| SocketError::system(Syscall::Socket, io::Error::from(io::ErrorKind::OutOfMemory)))?;
         let socket = make(id, &mut self.context)?;
-        vacant.insert(Entry { id, owner, referenced: true, socket });
+        vacant.insert(OpenSocket { id, owner, referenced: true, socket });
         self.references += 1;
         let index = owner as usize;
         if self.owners.len() <= index {

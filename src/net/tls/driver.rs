@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::connection::{Connection, Info, Output, discard_reports};
 use super::fault::Fault;
-use super::session::{INBOUND, PLAIN_CHUNK, SharedSession, Written, notify, shut_down};
+use super::session::{INBOUND, PLAIN_CHUNK, SharedSession, WrittenBytes, notify, shut_down};
 use crate::net::deadline::TimeLimit;
 use crate::net::hooks;
 use crate::net::panics::{caught, panic_message};
@@ -39,7 +39,7 @@ const LEAST_ROOM: usize = 64 * 1024;
 const INPUT: usize = TLS_READ + 128 * 1024;
 /// Plain bytes encrypted for one write: 256 KiB is where a larger write gains nothing.
 const ENCRYPTED_AT_ONCE: usize = 256 * 1024;
-/// Written bytes from which on the JavaScript thread is notified although more are to follow.
+/// WrittenBytes bytes from which on the JavaScript thread is notified although more are to follow.
 const NOTIFY_WRITTEN: u64 = 128 * 1024;
 /// Rounds of reading and writing before other connections have their turn on this thread.
 const ROUNDS: usize = 8;
@@ -83,7 +83,7 @@ pub struct Driver {
     /// Plain bytes taken over from the session and not encrypted yet.
     batch: VecDeque<Piece>,
     /// Plain bytes that are the system's when all that is encrypted has been written.
-    in_flight: Written,
+    in_flight: WrittenBytes,
     /// Emptied memory of `batch`.
     spent: Vec<Vec<u8>>,
     /// The beginning of an incomplete record.
@@ -168,7 +168,7 @@ impl Driver {
             unwritten: Vec::new(),
             unwritten_start: 0,
             batch: VecDeque::new(),
-            in_flight: Written::default(),
+            in_flight: WrittenBytes::default(),
             spent: Vec::new(),
             partial: received,
             plain: Vec::new(),
@@ -307,7 +307,7 @@ impl Driver {
         (state.ended, state.finished) = (self.ends.input, self.ends.output);
         has_news |= std::mem::replace(&mut self.reported, self.ends) != self.ends;
         if self.is_idle() && self.in_flight.bytes > 0 {
-            let Written { bytes, of_blobs } = std::mem::take(&mut self.in_flight);
+            let WrittenBytes { bytes, of_blobs } = std::mem::take(&mut self.in_flight);
             state.written.bytes += bytes;
             state.written.of_blobs += of_blobs;
             state.spent.append(&mut self.spent);

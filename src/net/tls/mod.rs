@@ -33,6 +33,6 @@ pub use fault::Fault;
 pub use handshake_queue::{AcceptedTls, HandshakeQueue};
 pub use options::{NamedCertificate, SecureOptions};
 pub use pem::Material;
-pub use session::{Session, Target, Waiting, Written};
+pub use session::{Session, Target, Waiting, WrittenBytes};
 pub use start::{Role, ServerContext, client_role, server_context, start};
 pub use wake_batcher::WakeBatcher;

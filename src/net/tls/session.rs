@@ -61,7 +61,7 @@ pub struct SessionState {
     /// Driver: it has taken bytes that the system does not have yet.
     pub is_writing: bool,
     /// Driver: bytes of `outbound` that the system got since the session's last look.
-    pub written: Written,
+    pub written: WrittenBytes,
     /// Driver: emptied memory of `outbound`, to go back to the pool that it came from.
     pub spent: Vec<Vec<u8>>,
     /// Session: close_notify and FIN are to follow the last byte.
@@ -157,7 +157,7 @@ pub struct SessionNews {
     /// The connection failed or is lost.
     pub fault: Option<Fault>,
     /// Bytes that the system has got.
-    pub written: Written,
+    pub written: WrittenBytes,
     /// More can be handed over.
     pub has_room: bool,
     /// There are bytes to read, or their end.
@@ -168,7 +168,7 @@ pub struct SessionNews {
 
 /// Plain bytes that have become the system's.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Written {
+pub struct WrittenBytes {
     /// How many.
     pub bytes: u64,
     /// How many of those came from Blobs.
@@ -206,7 +206,7 @@ impl Session {
             outbound: VecDeque::new(),
             outbound_len: 0,
             is_writing: false,
-            written: Written::default(),
+            written: WrittenBytes::default(),
             spent: Vec::new(),
             finish: false,
             finished: false,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use crate::net::SocketError;
 use crate::net::syscall::Syscall;
-use crate::net::tls::{Fault, Info, Written};
+use crate::net::tls::{Fault, Info, WrittenBytes};
 
 /// A system call that failed on the connection.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub enum Attempt {
 #[derive(Default)]
 pub struct News {
     /// Bytes that have become the system's.
-    pub written: Written,
+    pub written: WrittenBytes,
     /// TLS: the handshake is done.
     pub handshake: Option<Handshake>,
     /// TLS: close_notify and FIN are on their way.
@@ -88,7 +88,7 @@ pub struct Discarded {
 #[derive(Default)]
 pub struct WriteReport {
     /// Bytes that have become the system's.
-    pub written: Written,
+    pub written: WrittenBytes,
     /// How many of `extra` are among them.
     pub of_extra: usize,
     /// The connection is lost.
@@ -105,7 +105,7 @@ pub enum Finish {
 }
 
 /// How far the peer has come with what was written.
-pub struct Progress {
+pub struct PeerProgress {
     /// Bytes that the peer has acknowledged; where the system does not say, bytes that the system has taken. Only the difference of two looks
     /// means something.
     pub acknowledged: u64,
@@ -113,7 +113,7 @@ pub struct Progress {
     pub peer_owes: bool,
 }
 
-impl Progress {
+impl PeerProgress {
     /// Of `given` bytes that the system took, it holds `unacknowledged` for the peer (`None`: it does not say).
     /// `waits_for_room`: more bytes wait until it takes them.
     pub fn new(given: u64, unacknowledged: Option<u64>, waits_for_room: bool) -> Self {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use super::plain::with_slices;
-use super::{Discarded, Finish, Handshake, News, Progress, Readiness, WriteReport};
+use super::{Discarded, Finish, Handshake, News, PeerProgress, Readiness, WriteReport};
 use crate::net::blocks::Block;
 use crate::net::send_queue::{Pool, SendQueue};
 use crate::net::tls::{Session, Waiting};
@@ -128,11 +128,11 @@ impl Secure {
         self.session.give_up();
     }
 
-    pub fn progress(&self, waits_for_room: bool) -> Progress {
+    pub fn progress(&self, waits_for_room: bool) -> PeerProgress {
         let waits = waits_for_room || self.session.is_busy();
-        let progress = Progress::new(self.session.sent(), self.session.unacknowledged(), waits);
+        let progress = PeerProgress::new(self.session.sent(), self.session.unacknowledged(), waits);
         // What was sent waits until the peer has done its part of the handshake.
-        Progress { peer_owes: progress.peer_owes || self.stage != Stage::Established, ..progress }
+        PeerProgress { peer_owes: progress.peer_owes || self.stage != Stage::Established, ..progress }
     }
 
     pub fn reset_at_end(&self) {
