@@ -6,7 +6,7 @@
 const { addAbortListener } = require("node:events");
 const { shown } = require("./webidl.js");
 
-/** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
+/** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 /** @typedef {{ aborts: Map<object, (reason: unknown) => void>, stop: () => void }} Followers */
 
 // The platform's own, taken before anybody can replace them.

@@ -16,6 +16,20 @@ function illegalInvocation(member) {
 }
 
 /**
+ * Throws where a member was called on an object that is not of its interface. The caller asks: `#brand in this`.
+ *
+ * @param {boolean} hasBrand
+ * @param {string} member
+ */
+function brandCheck(hasBrand, member) {
+  if (!hasBrand) {
+    throw illegalInvocation(member);
+  }
+}
+
+/**
+ * The exception for a call with too few arguments.
+ *
  * @param {string} member
  * @param {number} required
  * @param {number} present
@@ -348,7 +362,17 @@ function toFunction(value, what) {
 }
 
 /**
- * Gives a class the shape of a Web IDL interface: its members enumerable, `Symbol.toStringTag`.
+ * Defines members on a class's prototype as Web IDL does: enumerable and configurable, methods writable too.
+ *
+ * @param {{ prototype: object }} interfaceClass
+ * @param {object} members an object with the same getters, setters and methods
+ */
+function defineMembers({ prototype }, members) {
+  Object.defineProperties(prototype, Object.getOwnPropertyDescriptors(members));
+}
+
+/**
+ * Gives a class the shape of a Web IDL interface: enumerable members, and `Symbol.toStringTag`.
  *
  * @param {{ prototype: object }} interfaceClass
  * @param {string} name
@@ -364,9 +388,11 @@ function defineInterface(interfaceClass, name, members) {
 
 module.exports = {
   bare,
+  brandCheck,
   bytesOf,
   checkPort,
   defineInterface,
+  defineMembers,
   dictionary,
   enumeration,
   illegalInvocation,
