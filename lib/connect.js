@@ -25,6 +25,7 @@ const {
 
 /** @typedef {InstanceType<typeof import("./tcp-socket.js").TCPSocket>} TCPSocket */
 
+/** The beginning of each message. */
 const WHERE = "connect()";
 
 /** The members that dictionary ConnectOptions adds to TCPOptions. Web IDL converts those of TCPOptions first. */

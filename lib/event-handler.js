@@ -1,6 +1,6 @@
 "use strict";
 
-// The on… attributes: HTML's event handler attributes (R-handler).
+// The on… attributes, which are event handler attributes as in HTML (R-handler).
 
 const { add, remove } = require("./listeners.js");
 const { bare, illegalInvocation } = require("./webidl.js");
@@ -21,6 +21,8 @@ function defineEventHandlers(interfaceClass, recordOf, types) {
 }
 
 /**
+ * Defines one on… attribute.
+ *
  * @param {{ name: string, prototype: object }} interfaceClass
  * @param {(socket: unknown) => SocketRecord | undefined} recordOf
  * @param {string} type

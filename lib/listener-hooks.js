@@ -54,13 +54,13 @@ function work(kAdded, kRemoved) {
     calls.push("called");
   };
   /** @param {string} what */
-  const noting = (what) => (/** @type {unknown[]} */ ...args) => {
+  const logger = (what) => (/** @type {unknown[]} */ ...args) => {
     calls.push([what, args[0], args[1], args[2] === callback, ...(what === "-" ? [args[3]] : [])].join(" "));
   };
   try {
     const probe = new (class extends EventTarget {})();
-    Object.defineProperty(probe, kAdded, { value: noting("+") });
-    Object.defineProperty(probe, kRemoved, { value: noting("-") });
+    Object.defineProperty(probe, kAdded, { value: logger("+") });
+    Object.defineProperty(probe, kRemoved, { value: logger("-") });
     const controller = new AbortController();
     probe.addEventListener("a", callback, { once: true });
     probe.addEventListener("a", callback, { capture: true, signal: controller.signal });

@@ -27,13 +27,16 @@ const { sequence, toDOMString } = require("./webidl.js");
  * @typedef {{ found: (addresses: Address[]) => void, failed: (error: DOMException) => void, threw: (error: unknown) => void }} Report
  */
 
+/** The beginning of each message. */
 const WHERE = "connect()";
 
+/** sequence<DOMString>: the result of the program's lookup(). */
 const toTexts = sequence(toDOMString);
 
-/** @param {string} text */
+/** An address in the result of lookup(). @param {string} text */
 const toAddress = (text) => parseAddress(text, WHERE);
 
+/** One look-up. */
 class Lookup {
   #record;
   #query;

@@ -11,12 +11,12 @@ const { loadBinding } = require("./load-binding.js");
 /**
  * @typedef {object} Binding
  * @property {(serve: () => void, options: object) => { host: number, scratch: Uint8Array, slots: Uint32Array } | Failure} attach
- * @property {(host: number) => any} next
- * @property {(host: number, options: object) => { id: number, remoteAddress: string, localAddress: string, localPort: number } | Failure} openTcp
- * @property {(host: number, options: object) => { id: number, remoteAddress: string | null, localAddress: string, localPort: number } | Failure} openUdp
- * @property {(host: number, options: object) => { id: number, localAddress: string, localPort: number } | Failure} openServer
- * @property {(host: number, name: string, family: 0 | 4 | 6) => { id: number } | Failure} openLookup
- * @property {(host: number, after: number) => { id: number } | Failure} openTimer
+ * @property {(instance: number) => any} next
+ * @property {(instance: number, options: object) => { id: number, remoteAddress: string, localAddress: string, localPort: number } | Failure} openTcp
+ * @property {(instance: number, options: object) => { id: number, remoteAddress: string | null, localAddress: string, localPort: number } | Failure} openUdp
+ * @property {(instance: number, options: object) => { id: number, localAddress: string, localPort: number } | Failure} openServer
+ * @property {(instance: number, name: string, family: 0 | 4 | 6) => { id: number } | Failure} openLookup
+ * @property {(instance: number, after: number) => { id: number } | Failure} openTimer
  * @property {(text: string) => { address: string, family: 4 | 6 } | Failure} parseAddress
  * @property {(id: number) => number} readyState
  * @property {(id: number) => number} bufferedAmount

@@ -15,6 +15,7 @@ const { dictionary, missingArguments, shown, toDOMString } = require("./webidl.j
 
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 
+/** The beginning of each message. */
 const WHERE = "once()";
 
 /** The event types of each interface. @type {Record<string, readonly string[]>} */
@@ -41,8 +42,10 @@ const OTHER_NAMES = {
 /** The beginning of a stack's line about a function that awaits a promise. */
 const AWAITER = "    at async ";
 
+/** The third argument of addEventListener(), for an event that is waited for once. */
 const LISTENER_OPTIONS = Object.freeze({ once: true });
 
+/** The third argument of once(). */
 const toOnceOptions = dictionary({ signal: toSignal });
 
 /** One call of once() that is not settled. */

@@ -24,6 +24,7 @@ const shared = {
 /** The number that the native half has given this copy; undefined until the first socket. @type {number | undefined} */
 let instance;
 
+/** Runs the microtasks; null if this runtime has no such function. */
 const drainMicrotasks = microtaskDrain();
 const { attach, flush, next } = binding;
 const { listeners, once } = process;

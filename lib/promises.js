@@ -12,6 +12,7 @@ const { illegalInvocation } = require("./webidl.js");
 /** Symbol.asyncDispose. In realms that Node 20 makes (jest, vm), only the symbol of this name exists. */
 const asyncDispose = /** @type {typeof Symbol.asyncDispose} */ (Symbol.asyncDispose ?? Symbol.for("nodejs.asyncDispose"));
 
+/** Does nothing. */
 const ignore = () => {};
 
 /** A promise that is settled from outside. A rejection without a handler does not count as unhandled. */

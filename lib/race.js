@@ -23,6 +23,7 @@ const { openTcp, reset, startTls } = binding;
 /** @typedef {import("./host.js").Address} Address */
 /** @typedef {InstanceType<typeof import("./tcp-socket.js").TCPSocket>} TCPSocket */
 
+/** The beginning of each message. */
 const WHERE = "connect()";
 
 /** The time between the starts of two attempts, in milliseconds, as RFC 8305 recommends. */

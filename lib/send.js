@@ -24,6 +24,7 @@ function getter(prototype, name) {
   return /** @type {any} */ (Object.getOwnPropertyDescriptor(prototype, name)).get;
 }
 
+/** The prototype that all typed arrays share. */
 const typedArrayPrototype = Object.getPrototypeOf(Uint8Array.prototype);
 // Each getter throws for an object of another type, and works for objects of all realms. instanceof does not (jest).
 const arrayBufferLength = getter(ArrayBuffer.prototype, "byteLength");
@@ -39,6 +40,7 @@ const { slice: typedArraySlice, values: typedArrayValues } = typedArrayPrototype
 const { isView } = ArrayBuffer;
 const Bytes = Uint8Array;
 
+/** Encodes strings as UTF-8. */
 const encoder = pinned(new TextEncoder(), ["encodeInto"]);
 
 /**

@@ -15,6 +15,7 @@ const {
   toPositiveUnsignedLong,
 } = require("./webidl.js");
 
+/** dictionary TCPOptions. */
 const toTCPOptions = dictionary({
   allowHalfOpen: toBoolean,
   closeTimeout: toEnforcedUnsignedLong,

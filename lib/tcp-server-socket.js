@@ -42,6 +42,7 @@ const { connections, openServer, setSecureContext } = binding;
 /** The bits of listen() by event type. */
 const LISTEN_BITS = new Map([["connect", 1]]);
 
+/** dictionary TCPServerOptions. */
 const toTCPServerOptions = dictionary({
   allowHalfOpen: toBoolean,
   backlog: toPositiveUnsignedLong,

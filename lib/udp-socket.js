@@ -48,6 +48,7 @@ const { join, leave, openUdp } = binding;
 /** The bits of listen() by event type. */
 const LISTEN_BITS = new Map([["message", 1]]);
 
+/** dictionary UDPOptions. */
 const toUDPOptions = dictionary({
   addressReuse: toBoolean,
   broadcast: toBoolean,
@@ -75,6 +76,7 @@ const toUDPMessage = dictionary({
   remotePort: (value, what) => (value === null ? null : toNumber(value, what)),
 });
 
+/** dictionary MulticastOptions. */
 const toMulticastOptions = dictionary({
   interfaceAddress: toDOMString,
   sourceAddress: toDOMString,
