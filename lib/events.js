@@ -30,6 +30,7 @@ const noPorts = /** @type {MessagePort[]} */ (Object.freeze(/** @type {unknown[]
 
 /** The `message` event of a TCPSocket: a MessageEvent. */
 class TCPMessageEvent extends Event {
+  /** The attribute. */
   #data;
 
   /** @param {ArrayBuffer} data */
@@ -70,7 +71,9 @@ class TCPMessageEvent extends Event {
 
 /** The `message` event of a UDPSocket. */
 class UDPMessageEvent extends TCPMessageEvent {
+  /** The attribute; an IPv4 address may be a number (address.js). */
   #remoteAddress;
+  /** The attribute. */
   #remotePort;
 
   /**
@@ -95,6 +98,7 @@ class UDPMessageEvent extends TCPMessageEvent {
 
 /** The `connect` event of a TCPServerSocket. */
 class ConnectEvent extends Event {
+  /** The attribute. */
   #connectedSocket;
 
   /** @param {TCPSocket} connectedSocket */
@@ -110,6 +114,7 @@ class ConnectEvent extends Event {
 
 /** The `error` event of all three interfaces. */
 class ErrorEvent extends Event {
+  /** The attribute. */
   #error;
 
   /** @param {DOMException} error */

@@ -85,6 +85,7 @@ class Iteration {
 
 /** One loop. */
 class Loop {
+  /** The record of the socket. */
   #record;
   /** The loop has ended: next() gives nothing more. */
   isOver = false;

@@ -51,6 +51,7 @@ class Watch {
   #all = new Set();
   /** Removes the `abort` listener; null while there is none. @type {(() => void) | null} */
   #stop = null;
+  /** The signal. */
   #signal;
 
   /** @param {AbortSignal} signal */
@@ -73,6 +74,7 @@ class Watch {
     }
   }
 
+  /** The signal was aborted: removes all listeners. */
   #abort() {
     for (const held of [...this.#all]) {
       const signalled = held instanceof Signalled ? held : held.deref();

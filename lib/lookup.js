@@ -38,8 +38,11 @@ const toAddress = (text) => parseAddress(text, WHERE);
 
 /** One look-up. */
 class Lookup {
+  /** The record in whose async context the result is reported. */
   #record;
+  /** What is looked up. */
   #query;
+  /** Where the result goes. */
   #report;
   /** The resolver's look-up, or the timer that keeps the process alive; GONE when it has ended. */
   #id = GONE;

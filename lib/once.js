@@ -52,7 +52,9 @@ const toOnceOptions = dictionary({ signal: toSignal });
 class Wait {
   /** Resolves the promise. @type {(value: any) => void} */
   #resolve;
+  /** The record of the socket. */
   #record;
+  /** The option `signal`; undefined without one. */
   #signal;
   /** Ends the watch of the signal; undefined without a signal. */
   #stopWatching;
@@ -66,10 +68,12 @@ class Wait {
    * @param {(value: any) => void} resolve
    */
   constructor(record, type, signal, resolve) {
+    /** The type of the event. */
     this.type = type;
     this.#record = record;
     this.#signal = signal;
     this.#resolve = resolve;
+    /** Resolves the promise with the event. */
     this.listener = (/** @type {Event} */ event) => {
       this.#end();
       this.#resolve(event);
@@ -116,6 +120,7 @@ class Wait {
 class Waits {
   /** The calls. @type {Set<Wait>} */
   #all = new Set();
+  /** The record of the socket. */
   #record;
 
   /** @param {SocketRecord} record */

@@ -18,11 +18,11 @@ const ignore = () => {};
 /** A promise that is settled from outside. A rejection without a handler does not count as unhandled. */
 class Deferred {
   constructor() {
-    /** @type {(value: any) => void} */
+    /** Fulfils the promise. @type {(value: any) => void} */
     this.resolve = ignore;
-    /** @type {(error: unknown) => void} */
+    /** Rejects the promise. @type {(error: unknown) => void} */
     this.reject = ignore;
-    /** @type {Promise<any>} */
+    /** The promise. @type {Promise<any>} */
     this.promise = new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
@@ -37,6 +37,7 @@ class Promises {
   #opened = null;
   /** `closed`; null until the program asks for it. @type {Deferred | null} */
   #closed = null;
+  /** The record of the socket. */
   #record;
   /** Makes the value of `opened`. */
   #describe;
@@ -74,17 +75,19 @@ class Promises {
     return this.#closed.promise;
   }
 
+  /** The socket has opened. */
   opened() {
     this.#opened?.resolve(this.#describe(this.#record));
   }
 
-  /** @param {unknown} error */
+  /** The socket has failed. @param {unknown} error */
   failed(error) {
     // A promise is settled once: if the socket has been open, this does nothing to `opened`.
     this.#opened?.reject(error);
     this.#closed?.reject(error);
   }
 
+  /** The socket is closed, without an error. */
   finished() {
     this.#closed?.resolve(undefined);
   }

@@ -71,7 +71,9 @@ class Race {
   #isName;
   /** The host in messages. */
   #host;
+  /** The port of all attempts. */
   #port;
+  /** The options of the call. */
   #options;
   /** Settles the promise of connect(). */
   #settle;
@@ -285,6 +287,7 @@ class Race {
     this.#lastFailed = attempt;
   }
 
+  /** Fails if no address is left and every attempt has failed. */
   #failIfAllHave() {
     if (this.#waiting.length === 0 && this.#attempts.every(({ error }) => error !== undefined)) {
       this.#failAll();
@@ -377,6 +380,7 @@ class Race {
     this.#failAll();
   }
 
+  /** Fails with the errors of all attempts. */
   #failAll() {
     const error = allFailed(this.#host, this.#port, this.#attempts, this.#lastFailed);
     for (const each of [error.cause, ...this.#attempts.map((attempt) => attempt.error)]) {
@@ -414,6 +418,7 @@ class Race {
     }
   }
 
+  /** Ends the attempts that are pending, and starts no more. */
   #endAttempts() {
     this.#waiting = [];
     cancelIfPending(this.#delay);

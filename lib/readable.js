@@ -51,6 +51,7 @@ class Readable {
   #isOver = false;
   /** An error that the stream reports when the data before it has been read (R-tcp-lost); undefined if there is none. @type {unknown} */
   #failure;
+  /** The high-water mark of the stream. */
   #highWaterMark;
 
   /**
@@ -59,9 +60,11 @@ class Readable {
    * @param {{ highWaterMark: number, size?: (chunk: any) => number }} strategy
    */
   constructor(record, source, strategy) {
+    /** The record of the socket. */
     this.record = record;
     this.#highWaterMark = strategy.highWaterMark;
     const { ReadableStream } = webStreams();
+    /** The stream. */
     this.stream = new ReadableStream(
       /** @type {any} */ ({
         ...source,
@@ -130,10 +133,12 @@ class Readable {
     return !this.#isOver && !this.#isEmpty();
   }
 
+  /** Whether the stream holds nothing. */
   #isEmpty() {
     return this.controller.desiredSize >= this.#highWaterMark;
   }
 
+  /** Fulfils the pending pull(), if there is one. */
   #finishPull() {
     const endPull = this.#endPull;
     this.#endPull = null;
@@ -158,6 +163,7 @@ class Readable {
     });
   }
 
+  /** The program has called cancel(). */
   #cancel() {
     if (this.#isOver) {
       return;
@@ -173,6 +179,7 @@ class Readable {
 class ByteReadable extends Readable {
   /** Whether the native half was asked to leave the bytes in the system. */
   #isHeld = false;
+  /** Called when the program cancels the stream. */
   #onCancel;
 
   /**
@@ -212,7 +219,7 @@ class ByteReadable extends Readable {
     controller.byobRequest?.respond(0);
   }
 
-  /** @param {number} intake */
+  /** Says what the stream does with the bytes. @param {number} intake */
   #takeIn(intake) {
     if (this.record.id !== GONE) {
       binding.takeIn(this.record.id, intake);

@@ -19,13 +19,14 @@ class Relay {
   #open = 2;
   /** The bytes that were sent to each socket. @type {Map<SocketRecord, number>} */
   #bytes = new Map();
+  /** The record of the first argument. */
   #a;
+  /** The record of the second argument. */
   #b;
-  /** @type {(result: { bytesToA: number, bytesToB: number }) => void} */
+  /** Fulfils the promise. @type {(result: { bytesToA: number, bytesToB: number }) => void} */
   #fulfil = () => {};
-  /** @type {(error: unknown) => void} */
+  /** Rejects the promise. @type {(error: unknown) => void} */
   #reject = () => {};
-
   /** The error of the socket that was lost first; undefined while there is none. @type {Error | undefined} */
   #failure;
 
@@ -35,9 +36,11 @@ class Relay {
    * @param {import("./trace.js").Trace | null} trace the stack of the call
    */
   constructor(a, b, trace) {
+    /** The stack of the call; null where the engine has none. */
     this.trace = trace;
     this.#a = a;
     this.#b = b;
+    /** The promise that relay() returns. */
     this.promise = new Promise((fulfil, reject) => {
       this.#fulfil = fulfil;
       this.#reject = reject;

@@ -152,6 +152,7 @@ function isDataView(view) {
   }
 }
 
+/** The exception for a view whose bytes are no longer there. */
 function detached() {
   return invalidAccess("send(): the data's buffer is detached, or no longer holds the view's section");
 }

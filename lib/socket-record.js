@@ -66,8 +66,11 @@ class SocketRecord extends AsyncResource {
     super(name.toUpperCase(), { requireManualDestroy: true });
     /** The socket's id in the native half, or GONE. */
     this.id = GONE;
+    /** The socket. */
     this.socket = socket;
+    /** The name of its interface. */
     this.name = name;
+    /** The bit of listen() for each event type that has one. */
     this.bits = bits;
 
     /** The types that have listeners, as bits of listen(). */

@@ -32,9 +32,11 @@ class Writable {
    * @param {(record: SocketRecord, chunk: unknown) => boolean} transmit send()
    */
   constructor(record, transmit) {
+    /** The record of the socket. */
     this.record = record;
     this.#transmit = transmit;
     const { WritableStream } = webStreams();
+    /** The stream. */
     this.stream = new WritableStream({
       start: (controller) => {
         this.controller = controller;
@@ -47,6 +49,7 @@ class Writable {
     });
   }
 
+  /** The program has called abort(). */
   #onAbort() {
     this.#isAborted = true;
     this.abort();
@@ -75,12 +78,14 @@ class Writable {
     return this.#wait();
   }
 
+  /** A promise that `drain` or `open` settles. */
   #wait() {
     return new Promise((resolve, reject) => {
       this.#writing = { resolve, reject };
     });
   }
 
+  /** The write() that waits. It is no longer stored afterwards. */
   #takeWriting() {
     const writing = this.#writing;
     this.#writing = null;
@@ -141,7 +146,9 @@ class Writable {
 class StreamWritable extends Writable {
   /** The close() that waits until the system has accepted the last byte. @type {Waiting | null} */
   #closing = null;
+  /** Called when the program closes the stream. */
   #onClose;
+  /** Resets the connection. */
   #reset;
 
   /**
@@ -212,6 +219,7 @@ class StreamWritable extends Writable {
 
 /** The writable of a UDPSocket. Closing it does not close the socket. */
 class DatagramWritable extends Writable {
+  /** Closes the socket. */
   #abort;
 
   /**
