@@ -2,7 +2,7 @@
 
 const js = require("@eslint/js");
 
-/** Rules beyond the recommended ones: each has caught a real mistake somewhere. */
+/** Rules beyond the recommended ones. Each has found a real mistake somewhere. */
 const strict = {
   "array-callback-return": "error",
   curly: ["error", "multi-line"],
@@ -43,7 +43,7 @@ const strict = {
   yoda: "error",
 };
 
-/** What Node, Bun and Deno all have, and nothing that only a browser has. */
+/** The globals that Node, Bun and Deno all have, and none that only a browser has. */
 const globals = Object.fromEntries(
   [
     "AbortController", "AbortSignal", "Blob", "Buffer", "DOMException", "Event", "EventTarget", "MessageChannel",
@@ -61,7 +61,7 @@ const jest = Object.fromEntries(
   ["afterAll", "afterEach", "beforeAll", "beforeEach", "describe", "expect", "it", "jest", "test"].map((name) => [name, "readonly"]),
 );
 
-/** What lib/ may never do, whatever the file. */
+/** Syntax that no file of lib/ may use. */
 const libSyntax = [
   {
     selector: "BinaryExpression[operator='instanceof'][right.name=/^(ArrayBuffer|SharedArrayBuffer|DataView|Uint8Array|Blob)$/]",
@@ -71,20 +71,20 @@ const libSyntax = [
 
 const requires = "CallExpression[callee.name='require'][arguments.0.value";
 
-/** Only one file may load the native half, and only one may ask it to. */
+/** Only lib/load-binding.js may load the native half, and only lib/native.js may require that file. */
 const aboveTheBinding = [
   { selector: `${requires}=/\\.node$|^@tcp-udp-sockets\\//]`, message: "Only lib/load-binding.js loads the native half." },
-  { selector: `${requires}=/load-binding/]`, message: "Only lib/native.js asks for the native half." },
+  { selector: `${requires}=/load-binding/]`, message: "Only lib/native.js requires lib/load-binding.js." },
 ];
 
-/** What stands on the layers of lib/, and may so be required by none of them. */
+/** The interfaces, and what is built on them. No other file of lib/ may require these. */
 const belowTheInterfaces = {
-  selector: `${requires}=/\\/(udp-socket|tcp-socket|tcp-server-socket|streams|connect|race|relay|once|index|globals|node\\/.*)(\\.js)?$/]`,
+  selector: `${requires}=/\\/(udp-socket|tcp-socket|tcp-server-socket|streams|connect|race|relay|once|index|globals)(\\.js)?$/]`,
   message: "Interfaces know what they stand on, never the other way round (CONTRIBUTING.md, \"Where things are\").",
 };
 
-/** The interfaces, and what is built of them. */
-const interfaces = ["lib/udp-socket.js", "lib/tcp-socket.js", "lib/tcp-server-socket.js", "lib/streams.js", "lib/connect.js", "lib/race.js", "lib/relay.js", "lib/once.js", "lib/node/**"];
+/** The same, as files. */
+const interfaces = ["udp-socket", "tcp-socket", "tcp-server-socket", "streams", "connect", "race", "relay", "once"].map((name) => `lib/${name}.js`);
 
 module.exports = [
   { ignores: ["dist/", "**/target/", "coverage/", "**/*.ts", "**/*.mts"] },
@@ -106,14 +106,14 @@ module.exports = [
   {
     files: ["lib/**/*.js", "index.js", "index.mjs", "globals.js"],
     rules: {
-      // Fake timers replace the global ones (jest, vitest, sinon): lib/ takes node:timers' own at load.
+      // Fake timers replace the global functions (jest, vitest, sinon). lib/ takes those of node:timers at load.
       "no-restricted-globals": ["error", ...timers.map((name) => ({ name, message: "Take it from node:timers, at load." }))],
       "no-restricted-syntax": ["error", ...libSyntax, ...aboveTheBinding],
       "no-console": "error",
     },
   },
   {
-    // What the interfaces stand on.
+    // The files that the interfaces stand on.
     files: ["lib/**/*.js"],
     ignores: interfaces,
     rules: { "no-restricted-syntax": ["error", ...libSyntax, ...aboveTheBinding, belowTheInterfaces] },
@@ -126,7 +126,7 @@ module.exports = [
     files: ["lib/load-binding.js"],
     rules: {
       "no-restricted-syntax": ["error", ...libSyntax, belowTheInterfaces],
-      // Bundlers take a missing package amiss unless its require() stands in a try.
+      // Bundlers report a missing package as an error unless its require() is in a try.
       "no-useless-catch": "off",
     },
   },
@@ -134,7 +134,7 @@ module.exports = [
     files: ["__test__/**/*.js"],
     languageOptions: { globals: jest },
     rules: {
-      // Tests look at what handlers change meanwhile, and read getters for what they throw.
+      // Tests read variables that handlers change, and read getters to see what they throw.
       "no-sequences": "off",
       "no-shadow": "off",
       "no-unmodified-loop-condition": "off",
@@ -144,7 +144,7 @@ module.exports = [
     },
   },
   {
-    // Runs inside the Web IDL harness's own context.
+    // These files run in the Web IDL harness's own context.
     files: ["__test__/idl/**/*.js"],
     languageOptions: {
       globals: Object.fromEntries(
@@ -155,8 +155,8 @@ module.exports = [
       ),
     },
   },
-  // Loops there wait for what callbacks change.
+  // Loops there wait for variables that callbacks change.
   { files: ["bench/**"], rules: { "no-unmodified-loop-condition": "off" } },
-  // Copied by users, so written as the draft writes.
+  // Users copy the examples, so they are written in the draft's style.
   { files: ["examples/**"], rules: { "no-var": "off", "no-unused-vars": ["error", { args: "none" }] } },
 ];

@@ -1,22 +1,26 @@
 "use strict";
 
-// Signals: the option `signal` (R-abort, R-once), and what waits for a signal. One listener on each signal serves all sockets and once() calls
-// that follow it, and is taken away with the last of them: a signal that outlives 10,000 sockets holds nothing of them.
+// Signals: the option `signal` (R-abort, R-once). Each signal has one `abort` listener for all sockets and once() calls that follow it. The
+// listener is removed with the last of them, so a signal that lives longer than 10,000 sockets holds none of them.
 
 const { addAbortListener } = require("node:events");
 const { shown } = require("./webidl.js");
 
-/** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
-/** @typedef {{ aborts: Map<object, (reason: unknown) => void>, stop: () => void }} Followers */
+/** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
+/**
+ * Who follows a signal. `aborts`: the functions to call at the abort, by follower. `stop`: removes the `abort` listener.
+ *
+ * @typedef {{ aborts: Map<object, (reason: unknown) => void>, stop: () => void }} Followers
+ */
 
-// The platform's own, taken before anybody can replace them.
+// The platform's functions, whatever a program replaces later.
 const { addEventListener, removeEventListener } = EventTarget.prototype;
-// A vm context may have none.
+/** The getter of `aborted`; undefined in a vm context without AbortSignal. */
 const abortedOf = globalThis.AbortSignal && Object.getOwnPropertyDescriptor(AbortSignal.prototype, "aborted")?.get;
 
 /**
- * The options with which the runtime itself listens for `abort`: in Node they hold what makes a listener hear of it although one before it
- * has called stopImmediatePropagation(), as the DOM has it of all that a signal ends.
+ * The options with which the runtime itself listens for `abort`. In Node they contain a private option: the listener is then called although
+ * an earlier one has called stopImmediatePropagation(). The DOM requires this for everything that a signal ends.
  */
 const listenerOptions = (() => {
   /** @type {AddEventListenerOptions} */
@@ -31,17 +35,17 @@ const listenerOptions = (() => {
     };
     addAbortListener(/** @type {any} */ (signal), () => {});
   } catch {
-    // It wants a signal of the platform's, or there is no such function.
+    // addAbortListener() accepts only a signal of the platform, or does not exist.
   }
   return options;
 })();
 
-/** @type {WeakMap<AbortSignal, Followers>} */
+/** The followers by signal. @type {WeakMap<AbortSignal, Followers>} */
 const followers = new WeakMap();
 
 /**
- * AbortSignal, as Web IDL converts to it: an object of this interface. One of another realm, or of a polyfill, is one if it says
- * so and behaves so.
+ * Web IDL's conversion to AbortSignal: an object of this interface. An object of another realm, or of a polyfill, is accepted if it has the
+ * name and the members of an AbortSignal.
  *
  * @param {unknown} value
  * @param {string} what
@@ -55,7 +59,7 @@ function toSignal(value, what) {
 }
 
 /**
- * The runtime's brand check, which tells those of its other realms, too.
+ * The runtime's brand check. It also accepts signals of the runtime's other realms.
  *
  * @param {unknown} value
  * @returns {value is AbortSignal}
@@ -85,7 +89,7 @@ function isLikeSignal(value) {
 }
 
 /**
- * With a signal that is aborted already nothing is made.
+ * Throws the reason of a signal that is already aborted. Nothing was opened before.
  *
  * @param {AbortSignal | undefined} signal
  */
@@ -96,8 +100,8 @@ function throwIfAborted(signal) {
 }
 
 /**
- * Calls `abort` when the signal is aborted, unless the socket is closed before. It comes before anything is opened: an object
- * that only looks like a signal may throw here. For a socket that follows the signal already, it replaces the earlier `abort`.
+ * Calls `abort` when the signal is aborted, unless the socket is closed before. It must be called before anything is opened: an object that
+ * only looks like a signal may throw here. If the socket follows the signal already, `abort` replaces the earlier function.
  *
  * @param {AbortSignal} signal
  * @param {SocketRecord} record
@@ -114,7 +118,7 @@ function follow(signal, record, abort) {
     release?.();
     stop();
   };
-  // A signal of one's own making may have been aborted by being listened to.
+  // An object that only looks like a signal may have been aborted when the listener was added.
   throwIfAborted(signal);
 }
 
@@ -122,9 +126,9 @@ function follow(signal, record, abort) {
  * Calls `abort` when the signal is aborted.
  *
  * @param {AbortSignal} signal
- * @param {object} follower whose `abort` it is; one for each
+ * @param {object} follower a key: each follower has one `abort`
  * @param {(reason: unknown) => void} abort
- * @returns {() => void} ends it
+ * @returns {() => void} ends the watch
  */
 function watch(signal, follower, abort) {
   let known = followers.get(signal);
@@ -142,6 +146,8 @@ function watch(signal, follower, abort) {
 }
 
 /**
+ * Adds the `abort` listener.
+ *
  * @param {AbortSignal} signal
  * @returns {Followers}
  */
@@ -152,7 +158,7 @@ function start(signal) {
     followers.delete(signal);
     const reason = reasonOf(signal);
     for (const [follower, abort] of [...aborts]) {
-      // What one of them does may end another, as a socket that closes ends a once() on it.
+      // One follower's function may end another follower: a socket that closes ends a once() on it.
       if (aborts.delete(follower)) {
         abort(reason);
       }
@@ -168,7 +174,7 @@ function start(signal) {
 }
 
 /**
- * Calls `listener` once when the signal is aborted. Returns what takes it away again.
+ * Calls `listener` once when the signal is aborted. Returns a function that removes the listener.
  *
  * @param {AbortSignal} signal
  * @param {() => void} listener
@@ -178,7 +184,7 @@ function onAbort(signal, listener) {
     addEventListener.call(signal, "abort", listener, listenerOptions);
     return () => removeEventListener.call(signal, "abort", listener);
   } catch {
-    // Not of this platform's EventTarget.
+    // The signal is not an EventTarget of this platform.
   }
   try {
     signal.addEventListener("abort", listener, { once: true });
@@ -189,17 +195,17 @@ function onAbort(signal, listener) {
     try {
       signal.removeEventListener("abort", listener);
     } catch {
-      // It calls a listener that has nothing to do any more.
+      // If the listener is called later, it does nothing.
     }
   };
 }
 
-/** @param {AbortSignal} signal */
+/** The reason of an aborted signal. @param {AbortSignal} signal */
 function reasonOf(signal) {
   try {
     return signal.reason;
   } catch (error) {
-    // Of an object that only looks like a signal.
+    // The object only looks like a signal, and its getter throws.
     return error;
   }
 }

@@ -1,12 +1,13 @@
 "use strict";
 
-/** The address that was formatted last, since an echoing socket asks for the same one again and again. */
+/** The address that was formatted last, as a number. A server that echoes needs the same address again and again. */
 let lastNumber = -1;
+/** The same address as text. */
 let lastText = "";
 
 /**
- * An address of an event as text. The native half tells an IPv4 address as its 32 bits (first octet highest), so that one
- * that nobody reads costs nothing, and an IPv6 address as text.
+ * An address of an event as text. The native half gives an IPv4 address as a number of 32 bits (first octet highest), so that an address
+ * that the program does not read costs nothing. It gives an IPv6 address as text.
  *
  * @param {number | string} address
  * @returns {string}

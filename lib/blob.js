@@ -1,28 +1,29 @@
 "use strict";
 
-// Blobs on their way out. A Blob takes its place in the order of the sends at once; its bytes are read, piece by piece, when
-// the native half asks for them (docs/binding.md, Blobs).
+// Sending Blobs. send() puts a Blob into the queue at once. Its bytes are read piece by piece, when the native half asks for them
+// (docs/binding.md, Blobs).
 
-const { GONE, binding } = require("./native.js");
+const { binding } = require("./native.js");
 const { SENTENCE, cut } = require("./shown.js");
+const { GONE } = require("./socket-record.js");
 
-/** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
+/** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 /** @typedef {{ blob: Blob, kind: BlobKind, size: number, offset: number }} Entry */
-/** @typedef {{ entries: Entry[], error: unknown }} BlobQueue the error is the one of the Blob that could not be read */
+/** @typedef {{ entries: Entry[], error: unknown }} BlobQueue `error`: why a Blob could not be read; undefined if there is none */
 
 /**
- * @typedef {object} BlobKind an implementation of Blob: its own members, taken before anybody can replace them
+ * @typedef {object} BlobKind an implementation of Blob: its original members, whatever a program replaces later
  * @property {(this: Blob) => number} size
  * @property {typeof Blob.prototype.slice} slice
  * @property {typeof Blob.prototype.arrayBuffer} arrayBuffer
  */
 
-/** What a TCP socket is given at a time, as docs/binding.md says. */
+/** The most bytes that a TCP socket is given in one piece (docs/binding.md). */
 const PIECE_BYTES = 256 * 1024;
 
 /**
- * The runtime's Blob, and the global one where that is another (jest's jsdom environment). Both are told by the brand check of
- * their `size` getter, not by instanceof: a Blob of another realm's prototype is one all the same.
+ * The runtime's Blob, and the global Blob where that is another (jest's jsdom environment). The `size` getter of each recognises its own
+ * Blobs, also those of other realms. instanceof does not.
  *
  * @type {BlobKind[]}
  */
@@ -35,7 +36,7 @@ const kinds = [...new Set([globalThis.Blob, require("node:buffer").Blob])].flatM
 });
 
 /**
- * What a value is as a Blob, or undefined if it is none.
+ * A queue entry for a Blob; undefined if the value is no Blob.
  *
  * @param {unknown} value
  * @returns {Entry | undefined}
@@ -49,7 +50,7 @@ function toBlob(value) {
           return { blob: /** @type {Blob} */ (value), kind, size, offset: 0 };
         }
       } catch {
-        // Not of this kind.
+        // The value is not a Blob of this kind.
       }
     }
   }
@@ -57,28 +58,29 @@ function toBlob(value) {
 }
 
 /**
- * Remembers a Blob that the native half has taken, until it has asked for all of it.
+ * Keeps a Blob that send() has accepted until the native half has asked for all of its bytes.
  *
  * @param {SocketRecord} record
  * @param {Entry} entry
  */
 function enqueue(record, entry) {
   if (record.id !== GONE) {
-    record.blobs ??= { entries: [], error: undefined };
-    record.blobs.entries.push(entry);
+    const extras = record.ensureExtras();
+    extras.blobs ??= { entries: [], error: undefined };
+    extras.blobs.entries.push(entry);
   }
 }
 
 /**
- * "The first Blob that is not yet complete: its next piece, please."
+ * Gives the native half the next piece of the first Blob that is not yet complete.
  *
  * @param {SocketRecord} record
  * @param {number} most bytes at a time
  */
 async function answer(record, most) {
-  const queue = record.blobs;
+  const queue = record.extras?.blobs;
   const entry = queue?.entries[0];
-  if (queue === null || entry === undefined) {
+  if (queue === undefined || entry === undefined) {
     return;
   }
   const { blob, kind, size, offset } = entry;
@@ -110,13 +112,14 @@ async function answer(record, most) {
 }
 
 /**
- * The error of the Blob that a Failure is about, for `cause`.
+ * The error of the Blob that a Failure is about, for `cause`; undefined if it is about something else.
  *
  * @param {SocketRecord} record
  * @param {import("./errors.js").Failure} failure
  */
-function takeBlobError({ blobs }, failure) {
-  if (blobs === null || failure.code !== "EIO" || failure.syscall !== undefined) {
+function takeBlobError({ extras }, failure) {
+  const blobs = extras?.blobs;
+  if (blobs === undefined || failure.code !== "EIO" || failure.syscall !== undefined) {
     return undefined;
   }
   const { error } = blobs;

@@ -1,13 +1,13 @@
 "use strict";
 
-// connect(): a TCPSocket by host name (R-connect). What it does once its arguments are found right: race.js.
+// connect(): a TCPSocket by host name (R-connect). This file checks the arguments; race.js connects.
 
 const { fromFailure, invalidAccess } = require("./errors.js");
 const { parseHost } = require("./host.js");
 const { binding } = require("./native.js");
 const { requirePermission } = require("./permission.js");
 const { Race } = require("./race.js");
-const { checkTCPOptions, toTCPOptions } = require("./tcp-socket.js");
+const { checkTCPOptions, toTCPOptions } = require("./tcp-options.js");
 const { traceAbove } = require("./trace.js");
 const { checkUnknown } = require("./unknown-options.js");
 const {
@@ -25,9 +25,10 @@ const {
 
 /** @typedef {InstanceType<typeof import("./tcp-socket.js").TCPSocket>} TCPSocket */
 
+/** The beginning of each message. */
 const WHERE = "connect()";
 
-/** The members beyond those of TCPOptions, which Web IDL converts first. */
+/** The members that dictionary ConnectOptions adds to TCPOptions. Web IDL converts those of TCPOptions first. */
 const toConnectOptions = dictionary({
   allowAddress: toFunction,
   attemptDelay: toEnforcedUnsignedLong,
@@ -35,9 +36,10 @@ const toConnectOptions = dictionary({
   lookup: toFunction,
 });
 
+/** The names of all members. */
 const NAMES = new Set([...toTCPOptions.names, ...toConnectOptions.names]);
 
-// A method of a namespace, as Web IDL has it, is no constructor.
+// In Web IDL, an operation of a namespace is not a constructor. A method is none either, but a function declaration is one.
 const { connect } = {
   /**
    * @param {unknown} host
@@ -78,7 +80,7 @@ const { connect } = {
 };
 
 /**
- * The family that localAddress leaves.
+ * The family of localAddress; undefined without one.
  *
  * @param {string | undefined} localAddress
  */

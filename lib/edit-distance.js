@@ -1,10 +1,10 @@
 "use strict";
 
-// How far a name is from one that is known: what somebody may have meant.
+// The distance between a mistyped name and a known one, to find the name that the program may have meant.
 
 /**
- * How many characters have to be added, left out, replaced or swapped with their neighbour to make one name the other (optimal
- * string alignment).
+ * The number of edits that make one name the other: a character added, left out, replaced, or swapped with its neighbour (optimal string
+ * alignment).
  *
  * @param {string} a
  * @param {string} b

@@ -1,14 +1,14 @@
 "use strict";
 
-// Every exception of the package: a Failure of the native half, or a state or argument refused here, becomes a
-// DOMException of the caller's realm (R-error).
+// Every exception of the package (R-error). A Failure of the native half, or a state or an argument that lib/ refuses, becomes a DOMException
+// of the caller's realm.
 
 const process = require("node:process");
 
 const { DOMException } = globalThis;
 
 /**
- * What the native half says of something that failed (docs/binding.md).
+ * What the native half returns if something has failed (docs/binding.md).
  *
  * @typedef {object} Failure
  * @property {string} name the DOMException's name
@@ -16,10 +16,10 @@ const { DOMException } = globalThis;
  * @property {string} [syscall]
  * @property {string} [address]
  * @property {number} [port]
- * @property {string} reason
+ * @property {string} reason a sentence without the other values
  */
 
-/** What was being tried, by the system call that failed; the address concerned follows. */
+/** What the package tried to do, by the system call that failed. In a message the address follows. */
 const ATTEMPTS = new Map(
   Object.entries({
     accept: "accept a connection on",
@@ -53,13 +53,13 @@ const ATTEMPTS = new Map(
   }),
 );
 
-/** On Windows no port needs privileges. */
+/** The advice for EACCES. On Windows no port needs privileges. */
 const FORBIDDEN =
   process.platform === "win32"
     ? "It is not permitted: a firewall forbids it, the system keeps the port for itself, or a broadcast address was not asked for."
     : "It is not permitted: ports below 1024 need privileges, and broadcast addresses have to be asked for.";
 
-/** What would be right, by the system's name of the error. */
+/** What would be right, by the system's name of the error. Each follows the reason in a message. */
 const CURES = new Map(
   Object.entries({
     EACCES: FORBIDDEN,
@@ -81,7 +81,7 @@ const CURES = new Map(
   }),
 );
 
-/** What would be right where the name alone does not tell: by the system call, and by what was asked of it. */
+/** What would be right where the name of the error is not enough: it also depends on the system call and its arguments. */
 const OTHER_CURES = {
   linkLocal: "A link-local address needs its interface as zone, such as fe80::1%eth0.",
   noPortLeft: "No local port is left for that destination: too many connections go there (net.ipv4.ip_local_port_range), or no address of this host reaches it.",
@@ -89,7 +89,7 @@ const OTHER_CURES = {
 };
 
 /**
- * What would be right.
+ * What would be right; undefined if there is no advice.
  *
  * @param {string | undefined} code
  * @param {string | undefined} syscall
@@ -110,6 +110,8 @@ function cureFor(code, syscall, address, port) {
 }
 
 /**
+ * Makes a DOMException.
+ *
  * @param {string} name
  * @param {string} message
  * @param {{ code?: string | undefined, syscall?: string | undefined, address?: string | undefined, port?: number | undefined, cause?: unknown }} [details]
@@ -117,13 +119,13 @@ function cureFor(code, syscall, address, port) {
 function exception(name, message, details = {}) {
   const error = new DOMException(message, name);
   for (const key of /** @type {const} */ (["code", "syscall", "address", "port"])) {
-    // Own properties where there are any. Without a system's name, `code` stays DOMException's number (R-error).
+    // Each value that is there becomes an own property. Without the system's name, `code` stays DOMException's number (R-error).
     if (details[key] !== undefined) {
       Object.defineProperty(error, key, { value: details[key], writable: true, enumerable: true, configurable: true });
     }
   }
   if (details.cause !== undefined) {
-    // Not enumerable, as an Error's cause.
+    // Not enumerable, like the cause of an Error.
     Object.defineProperty(error, "cause", { value: details.cause, writable: true, configurable: true });
   }
   return error;
@@ -133,7 +135,7 @@ function exception(name, message, details = {}) {
  * The DOMException for a Failure.
  *
  * @param {Failure} failure
- * @param {string} where the interface or member that failed
+ * @param {string} where the constructor, method or interface that failed
  * @param {unknown} [cause]
  */
 function fromFailure(failure, where, cause) {
@@ -153,7 +155,7 @@ function fromFailure(failure, where, cause) {
  */
 function sentence({ code, syscall, address, port, reason }) {
   if (syscall === undefined) {
-    // A reason of the package's own is a whole sentence; only what it happened to is to be added, and a code to look up.
+    // A reason that the package has written is a whole sentence. Only the address, and a code to look up, are added.
     const added = [];
     if (code !== undefined && code.startsWith("ERR_")) {
       added.push(code);
@@ -180,6 +182,8 @@ function because(reason, code, cure) {
 }
 
 /**
+ * An address and a port, for a message.
+ *
  * @param {string | undefined} address
  * @param {number | undefined} port
  */
@@ -197,7 +201,7 @@ function invalidAccess(message) {
 }
 
 /**
- * It keeps DOMException's number as its `code`, whatever led to the state (R-error).
+ * Its `code` stays DOMException's number, whatever has led to the state (R-error).
  *
  * @param {string} message
  */

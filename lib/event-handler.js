@@ -1,11 +1,11 @@
 "use strict";
 
-// The on… attributes: HTML's event handler attributes (R-handler).
+// The on… attributes, which are event handler attributes as in HTML (R-handler).
 
 const { add, remove } = require("./listeners.js");
-const { illegalInvocation } = require("./webidl.js");
+const { bare, illegalInvocation } = require("./webidl.js");
 
-/** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
+/** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 
 /**
  * Defines an on… attribute for each of an interface's event types.
@@ -21,6 +21,8 @@ function defineEventHandlers(interfaceClass, recordOf, types) {
 }
 
 /**
+ * Defines one on… attribute.
+ *
  * @param {{ name: string, prototype: object }} interfaceClass
  * @param {(socket: unknown) => SocketRecord | undefined} recordOf
  * @param {string} type
@@ -30,14 +32,14 @@ function defineEventHandler(interfaceClass, recordOf, type) {
   const member = `${interfaceClass.name}.${attribute}`;
 
   /**
-   * HTML's "event handler processing algorithm". One function serves all sockets: what it calls is looked up, so that a new
-   * value takes the place of the old one in the order of listeners.
+   * HTML's "event handler processing algorithm". One function serves all sockets, and looks up the socket's handler when it is called. So
+   * a new handler gets the old one's place in the order of listeners.
    *
    * @this {object}
    * @param {Event} event
    */
   function listener(event) {
-    const value = recordOf(this)?.handlers?.get(type);
+    const value = recordOf(this)?.handlers?.[type];
     if (typeof value !== "function") {
       return undefined;
     }
@@ -45,7 +47,7 @@ function defineEventHandler(interfaceClass, recordOf, type) {
     if (result === false) {
       event.preventDefault();
     }
-    // The platform looks at what a listener returns: a rejected promise is treated as with addEventListener().
+    // The platform looks at the result: it treats a rejected promise as it does for addEventListener().
     return result;
   }
 
@@ -55,23 +57,23 @@ function defineEventHandler(interfaceClass, recordOf, type) {
       if (record === undefined) {
         throw illegalInvocation(member);
       }
-      return record.handlers?.get(type) ?? null;
+      return record.handlers?.[type] ?? null;
     },
     set [attribute](/** @type {unknown} */ value) {
       const record = recordOf(this);
       if (record === undefined) {
         throw illegalInvocation(member);
       }
-      record.handlers ??= new Map();
-      const { handlers } = record;
+      const before = record.handlers?.[type];
       if ((typeof value === "object" && value !== null) || typeof value === "function") {
-        const isFirst = !handlers.has(type);
-        handlers.set(type, value);
-        if (isFirst) {
+        record.handlers ??= bare({});
+        record.handlers[type] = value;
+        if (before === undefined) {
           add(record, type, listener);
         }
-      } else if (handlers.delete(type)) {
-        // Deactivating gives the place up.
+      } else if (record.handlers !== null && before !== undefined) {
+        record.handlers[type] = undefined;
+        // The listener leaves the order of listeners: a handler that is set later comes last.
         remove(record, type, listener);
       }
     },

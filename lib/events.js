@@ -2,33 +2,35 @@
 
 // The event interfaces. None of them is exported as a value (R-noif).
 //
-// Each is a class of its own with private fields that extends Event, and its prototype is put below MessageEvent's only
-// afterwards: a genuine Event for dispatchEvent(), `instanceof MessageEvent`, at a tenth of what `new MessageEvent()`
-// costs in Node 24 and later. So every attribute of MessageEvent is defined here.
+// The classes extend Event and have private fields. Later TCPMessageEvent's prototype gets MessageEvent's prototype as its prototype. So its
+// objects are real events for dispatchEvent() and `instanceof MessageEvent`, but cost a tenth of `new MessageEvent()` in Node 24 and later.
+// Therefore every attribute of MessageEvent is defined here.
 
 const { addressText } = require("./address.js");
 const { defineInterface } = require("./webidl.js");
 
 /** @typedef {InstanceType<typeof import("./tcp-socket.js").TCPSocket>} TCPSocket */
 
-/** Where the engine has immutable ArrayBuffers, received data is one (R-data). */
+/** Makes an ArrayBuffer immutable; undefined where the engine cannot. Received data is immutable where it can (R-data). */
 const transferToImmutable = /** @type {((this: ArrayBuffer) => ArrayBuffer) | undefined} */ (
   /** @type {any} */ (ArrayBuffer.prototype).transferToImmutable
 );
 
+/** TCPMessageEvent inherits from MessageEvent already. */
 let isBelowMessageEvent = false;
 
-/** With the first message, not at load: in Node the mere look-up of MessageEvent loads its whole HTTP client. */
+/** Makes TCPMessageEvent inherit from MessageEvent. It runs with the first message: in Node, reading MessageEvent loads the HTTP client. */
 function goBelowMessageEvent() {
   isBelowMessageEvent = true;
   Object.setPrototypeOf(TCPMessageEvent.prototype, globalThis.MessageEvent.prototype);
 }
 
-/** `ports` of a message that no port sent. */
+/** The value of `ports`: no port has sent the message. */
 const noPorts = /** @type {MessagePort[]} */ (Object.freeze(/** @type {unknown[]} */ ([])));
 
 /** The `message` event of a TCPSocket: a MessageEvent. */
 class TCPMessageEvent extends Event {
+  /** The attribute. */
   #data;
 
   /** @param {ArrayBuffer} data */
@@ -44,7 +46,7 @@ class TCPMessageEvent extends Event {
     return this.#data;
   }
 
-  // A message of a socket has none of what the following tell; reading #data is the brand check.
+  // A message of a socket has no values for the following attributes. Reading #data is their brand check.
 
   get origin() {
     void this.#data;
@@ -69,12 +71,14 @@ class TCPMessageEvent extends Event {
 
 /** The `message` event of a UDPSocket. */
 class UDPMessageEvent extends TCPMessageEvent {
+  /** The attribute; an IPv4 address may be a number (address.js). */
   #remoteAddress;
+  /** The attribute. */
   #remotePort;
 
   /**
    * @param {ArrayBuffer} data
-   * @param {number | string} remoteAddress formatted only when somebody asks for it
+   * @param {number | string} remoteAddress formatted when the program reads the attribute
    * @param {number} remotePort
    */
   constructor(data, remoteAddress, remotePort) {
@@ -94,6 +98,7 @@ class UDPMessageEvent extends TCPMessageEvent {
 
 /** The `connect` event of a TCPServerSocket. */
 class ConnectEvent extends Event {
+  /** The attribute. */
   #connectedSocket;
 
   /** @param {TCPSocket} connectedSocket */
@@ -107,8 +112,9 @@ class ConnectEvent extends Event {
   }
 }
 
-/** The `error` event of all three. */
+/** The `error` event of all three interfaces. */
 class ErrorEvent extends Event {
+  /** The attribute. */
   #error;
 
   /** @param {DOMException} error */
@@ -121,24 +127,26 @@ class ErrorEvent extends Event {
     return this.#error;
   }
 
-  /** error.message, so that logging the event tells something. */
+  /** error.message, so that a program that logs the event sees it. */
   get message() {
     return this.#error.message;
   }
 }
 
 /**
+ * Gives a class the shape of an event interface.
+ *
  * @param {{ prototype: object }} eventClass
  * @param {string} name
  * @param {readonly string[]} attributes
- * @param {readonly string[]} shown those that util.inspect() shows
+ * @param {readonly string[]} shown the attributes that util.inspect() shows
  */
 function defineEvent(eventClass, name, attributes, shown) {
   const prototype = /** @type {any} */ (eventClass.prototype);
   defineInterface(eventClass, name, attributes);
-  // An interface without an interface object (LegacyNoInterfaceObject) has no `constructor`; the inherited one is found.
+  // An interface without an interface object (LegacyNoInterfaceObject) has no own `constructor`. A read finds the inherited one.
   delete prototype.constructor;
-  // Node shows only what every Event has: `socket.onerror = console.error` would not tell what happened.
+  // Node shows only the attributes that every Event has. `socket.onerror = console.error` would not print what has happened.
   /**
    * @param {any} event
    * @param {object} options

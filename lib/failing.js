@@ -1,19 +1,19 @@
 "use strict";
 
-// The `error` event, the same for all three interfaces.
+// The `error` event of all three interfaces.
 
 const process = require("node:process");
 const { takeBlobError } = require("./blob.js");
 const { fromFailure, sentence } = require("./errors.js");
 const { ErrorEvent } = require("./events.js");
-const { fire, isHeard } = require("./listeners.js");
+const { fire, hasListener } = require("./listeners.js");
 const { changed, failed, isClosing, isFollowed } = require("./progress.js");
 const { leadTo } = require("./trace.js");
 
-/** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
+/** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 /** @typedef {import("./errors.js").Failure} Failure */
 
-/** A worker has its own copy of this module, so this is once for each thread. */
+/** Whether the warning of R-unheard was printed. Each worker has its own copy of this module, so it is printed once in each thread. */
 let hasWarned = false;
 
 /**
@@ -23,17 +23,19 @@ let hasWarned = false;
  * @param {Failure} failure
  */
 function fireError(record, failure) {
-  const cause = failure.code === "ABORT_ERR" ? record.abortReason : takeBlobError(record, failure);
-  const error = fromFailure(failure, record.name, cause);
-  record.trace = record.upgrade?.trace ?? record.relay?.trace ?? record.trace;
-  leadTo(error, record.trace);
-  record.relay?.lost(error);
-  const { upgrade } = record;
-  if (upgrade !== null) {
-    // R-tls-start: the handshake, or the connection that it was under way on, is lost.
-    record.upgrade = null;
+  const error = fromFailure(failure, record.name, causeOf(record, failure));
+  const { extras } = record;
+  if (extras !== undefined) {
+    extras.trace = extras.upgrade?.trace ?? extras.relay?.trace ?? extras.trace;
+    leadTo(error, extras.trace);
+    extras.relay?.lost(error);
+  }
+  const upgrade = extras?.upgrade;
+  if (extras !== undefined && upgrade !== undefined) {
+    // R-tls-start: the TLS handshake has failed, or its connection is lost.
+    extras.upgrade = undefined;
     upgrade.reject(error);
-  } else if (!hasWarned && record.relay === null && !isHeard(record, "error") && !isFollowed(record)) {
+  } else if (!hasWarned && extras?.relay === undefined && !hasListener(record, "error") && !isFollowed(record)) {
     // R-unheard
     hasWarned = true;
     process.emitWarning(
@@ -43,12 +45,22 @@ function fireError(record, failure) {
     );
   }
   if (isClosing(record)) {
-    // It is over: what send() will say.
+    // Later calls of send() give this as their reason.
     record.ending = sentence(failure);
     failed(record, error);
   }
   fire(record, new ErrorEvent(error));
   changed(record);
+}
+
+/**
+ * The `cause` of a failure's exception: the reason of the signal, or the error of the Blob, that the failure comes from.
+ *
+ * @param {SocketRecord} record
+ * @param {Failure} failure
+ */
+function causeOf(record, failure) {
+  return failure.code === "ABORT_ERR" ? record.extras?.abortReason : takeBlobError(record, failure);
 }
 
 module.exports = { fireError };

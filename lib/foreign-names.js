@@ -1,11 +1,11 @@
 "use strict";
 
-// The names by which other libraries (node:tls, node:net, node:dgram, Bun, Deno, undici, ws, Direct Sockets and their like) call what
-// our options are, for R-unknown. Names are compared in lower case.
+// The names that other libraries (node:tls, node:net, node:dgram, Bun, Deno, undici, ws, Direct Sockets and others) use for our options, for
+// R-unknown. Names are compared in lower case.
 
-/** Whose options they are. @typedef {"client" | "connect" | "server" | "udp"} Kind */
+/** What the options are for. @typedef {"client" | "connect" | "server" | "udp"} Kind */
 
-/** Members of SecureTransportOptions, each with others' names for it. */
+/** The members of SecureTransportOptions, each with the names that other libraries use for it. */
 const TLS_MEMBERS = {
   alpn: "alpnProtocols ALPNProtocol NPNProtocols",
   ca: "caCert caCerts caCertificate caCertificates caFile caPath certificateAuthority rootCerts rootCertificates",
@@ -22,12 +22,12 @@ const TLS_MEMBERS = {
   sni: "serverName tlsServerName hostnameVerification verifyHostname",
 };
 
-/** Names that ask for TLS, or carry its options, as a whole. */
+/** Names of options that ask for TLS, or hold all of its options. */
 const TLS_AS_A_WHOLE =
   "tls ssl secure https starttls startTLS requireTLS useTLS useSSL enableTLS enableSSL secureTransport useSecureTransport secureConnection " +
   "secureContext tlsOptions sslOptions tlsConfig requestTls proxyTls secureConnect isServer";
 
-/** Names of what there is not, and what is to be done instead. */
+/** Names of options that this package does not have, and what to do instead. */
 const TLS_LACKS = [
   [
     "checkServerIdentity",
@@ -52,14 +52,14 @@ const TLS_LACKS = [
   ],
 ];
 
-/** `false` for these asks for no TLS, which is what there is (R-unknown). */
+/** Names for which `false` asks for no TLS. No TLS is the default, so `false` is accepted (R-unknown). */
 const switches = new Set(["tls", "ssl", "secure"]);
 
-/** What there is not, and what is to be done instead. @type {ReadonlyMap<string, string>} */
+/** What to do instead of giving an option that this package does not have, by name. @type {ReadonlyMap<string, string>} */
 const lacking = new Map(TLS_LACKS.flatMap(([others, advice]) => names(others, advice)));
 
 /**
- * What belongs to TLS, and where it is to be given.
+ * What to do with an option that belongs to TLS, by name.
  *
  * @type {ReadonlyMap<string, string>}
  */
@@ -69,23 +69,26 @@ const tls = new Map([
   ...lacking,
 ]);
 
+/** Options of all kinds. */
 const COMMON = {
   highWaterMark: "readableHighWaterMark writableHighWaterMark hwm",
   localAddress: "localAddr localHost localHostname bindAddress bindAddr bindHost",
   signal: "abortSignal",
 };
 
-/** Not of a server: there the system's own sizes apply. */
+/** Options of sockets. A server does not have them: the system decides the sizes. */
 const BUFFERS = {
   receiveBufferSize: "recvBufferSize recvBuffer receiveBuffer rcvbuf SO_RCVBUF",
   sendBufferSize: "sendBuffer sndbuf SO_SNDBUF",
 };
 
+/** Options of connections. */
 const STREAM = {
   keepAliveDelay: "keepAlive keepAliveInitialDelay keepAliveMsecs SO_KEEPALIVE",
   noDelay: "tcpNoDelay setNoDelay TCP_NODELAY",
 };
 
+/** Options of the constructor of TCPSocket, and of connect(). */
 const CLIENT = {
   ...COMMON,
   ...BUFFERS,
@@ -93,13 +96,14 @@ const CLIENT = {
   connectTimeout: "timeout connectionTimeout connTimeout handshakeTimeout",
 };
 
+/** Options of a server and of a UDPSocket. */
 const LISTENING = {
   ...COMMON,
   localAddress: `${COMMON.localAddress} host hostname address addr ip`,
   localPort: "port",
 };
 
-/** By kind: options of ours, or what stands for them, each with others' names for it. @type {Record<Kind, Record<string, string>>} */
+/** By kind: our options, or what takes their place, each with the names that other libraries use for it. @type {Record<Kind, Record<string, string>>} */
 const NAMES = {
   client: {
     ...CLIENT,
@@ -135,11 +139,11 @@ const NAMES = {
   },
 };
 
-/** @type {Map<Kind, ReadonlyMap<string, string>>} */
+/** The tables that foreign() has made. @type {Map<Kind, ReadonlyMap<string, string>>} */
 const tables = new Map();
 
 /**
- * Others' names for options of one kind, and what to use. The table is made when it is first asked for.
+ * What to use instead of other libraries' names, by name, for options of one kind. The table is made when it is first needed.
  *
  * @param {Kind} kind
  */
@@ -153,7 +157,9 @@ function foreign(kind) {
 }
 
 /**
- * @param {string} list
+ * Entries of a Map: the same value for each name of a list.
+ *
+ * @param {string} list names, with spaces between them
  * @param {string} value
  * @returns {[string, string][]}
  */

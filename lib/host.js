@@ -1,29 +1,32 @@
 "use strict";
 
-// What connect() takes as host: a name, or an IPv4 or IPv6 literal.
+// The first argument of connect(): a host name, or an IPv4 or IPv6 address.
 
 const { domainToASCII } = require("node:url");
 const { fromFailure, invalidAccess } = require("./errors.js");
 const { binding } = require("./native.js");
 const { cut, shown } = require("./shown.js");
 
-/** @typedef {{ address: string, family: 4 | 6 }} Address an address in canonical form */
+/** An address in canonical form. @typedef {{ address: string, family: 4 | 6 }} Address */
 
 /**
- * The host as messages name it, as it is looked up and verified, and its address if it is one.
+ * `text`: the host in messages. `name`: the host as it is looked up and verified. `address`: undefined if the host is a name.
  *
  * @typedef {{ text: string, name: string, address: Address | undefined }} Host
  */
 
-/** Of a whole name, without a dot at its end (RFC 1035). */
+/** The most characters of a name, without a dot at its end (RFC 1035). */
 const LONGEST = 253;
 
-/** What is longer is no host in any form of writing: IDNA's ignored characters aside, which nobody has so many of. */
+/** The most characters of an argument that is looked at. IDNA ignores some characters, but no real name has so many of them. */
 const LONGEST_WRITTEN = 2048;
 
+/** The end of the message for a name that is too long. */
 const TOO_LONG = `is too long: a host name has at most ${LONGEST} characters`;
 
 /**
+ * Parses the argument of connect(); throws if it is neither a name nor an address.
+ *
  * @param {string} text
  * @param {string} where
  * @returns {Host}
@@ -33,10 +36,10 @@ function parseHost(text, where) {
     throw invalidAccess(`${where}: host is empty; give a host name, or an IPv4 or IPv6 address`);
   }
   if (text.length > LONGEST_WRITTEN) {
-    // Before anything looks through all of it.
+    // This check comes first: the others read the whole text.
     throw invalidAccess(`${where}: host ${shown(text)} ${TOO_LONG}`);
   }
-  // As URL's hostname has it.
+  // URL.hostname gives IPv6 addresses in brackets.
   const bare = /^\[(.*:.*)\]$/s.exec(text)?.[1] ?? text;
   const literal = ask(bare, where);
   if ("address" in literal && "family" in literal) {
@@ -45,7 +48,7 @@ function parseHost(text, where) {
   const name = /^[\0-\x7f]*$/.test(text) ? text : domainToASCII(text);
   const converted = name === text ? literal : ask(name, where);
   if ("address" in converted && "family" in converted) {
-    // Such as full-width digits: an address all the same, which the resolver is not asked for.
+    // An address in other digits, such as full-width ones. No look-up is needed.
     return asAddress(converted);
   }
   const flaw = findFlaw(text, bare, name, /** @type {import("./errors.js").Failure} */ (literal).reason);
@@ -56,7 +59,7 @@ function parseHost(text, where) {
 }
 
 /**
- * What the native half makes of a text: an address, or the Failure that says why it is none.
+ * Asks the native half to parse an address. Returns the address, or the Failure that says why the text is none.
  *
  * @param {string} text
  * @param {string} where
@@ -64,19 +67,19 @@ function parseHost(text, where) {
 function ask(text, where) {
   const answer = binding.parseAddress(text);
   if ("name" in answer && answer.name !== "InvalidAccessError") {
-    // It has failed, and says nothing of the text: which is not to be taken for a name for that.
+    // The native half itself has failed. That says nothing about the text, so the text must not count as a name.
     throw fromFailure(answer, where);
   }
   return answer;
 }
 
-/** @param {Address} literal */
+/** The result of parseHost() for an address. @param {Address} literal */
 function asAddress(literal) {
   return { text: literal.address, name: literal.address, address: usable(literal) };
 }
 
 /**
- * Why a host that is no address cannot be a name either.
+ * Why a host that is no address is no name either; undefined if it is a name.
  *
  * @param {string} text
  * @param {string} bare without brackets
@@ -106,7 +109,7 @@ function findFlaw(text, bare, name, reason) {
 }
 
 /**
- * An address that the caller's lookup() gave.
+ * Parses an address that the program's lookup() has returned.
  *
  * @param {string} text
  * @param {string} where
@@ -121,8 +124,8 @@ function parseAddress(text, where) {
 }
 
 /**
- * The wildcard as a destination is this host, and systems take it as its loopback address. Said openly, so that
- * allowAddress() is asked for what is connected to.
+ * Replaces the wildcard address by the loopback address. As a destination, systems treat both alike. With the replacement, allowAddress() is
+ * asked about the address that is really used.
  *
  * @param {Address} address
  * @returns {Address}
@@ -139,7 +142,7 @@ function usable({ address, family }) {
 }
 
 /**
- * An address that the native half gave: canonical already.
+ * The Address for a text of the native half, which is already in canonical form.
  *
  * @param {string} address
  * @returns {Address}

@@ -1,19 +1,19 @@
 "use strict";
 
-// `for await` over a TCPServerSocket or a UDPSocket (R-iterate): one connection or datagram for each next(), and none taken from
-// the system while no next() waits.
+// `for await` over a TCPServerSocket or a UDPSocket (R-iterate). Each next() gets one connection or datagram. While no next() waits, none is
+// taken from the system.
 
-const { claimIncoming } = require("./readable.js");
+const { requestIncoming } = require("./readable.js");
 const { noteCaller } = require("./trace.js");
 const { illegalInvocation } = require("./webidl.js");
 
-/** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
+/** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 /** @typedef {{ loop: Loop, resolve: (result: IteratorResult<unknown, undefined>) => void, reject: (error: unknown) => void }} Waiting */
 
 /** @type {IteratorReturnResult<undefined>} */
 const DONE = { done: true, value: undefined };
 
-/** The loops over one socket: they share what comes. */
+/** The loops over one socket. They share what comes in. */
 class Iteration {
   /** The next() calls that wait, the oldest first. @type {Waiting[]} */
   #waiting = [];
@@ -30,35 +30,35 @@ class Iteration {
   /** @param {Waiting} waiting */
   add(waiting) {
     this.#waiting.push(waiting);
-    claimIncoming(this.record);
+    requestIncoming(this.record);
   }
 
   /**
-   * A connection or a datagram for who has waited longest.
+   * Gives a connection or a datagram to the next() that has waited longest.
    *
    * @param {unknown} value
    */
   take(value) {
     const waiting = this.#waiting.shift();
-    claimIncoming(this.record);
+    requestIncoming(this.record);
     waiting?.resolve({ done: false, value });
   }
 
   /**
-   * A loop is left.
+   * Ends the next() calls of a loop that the program has left.
    *
    * @param {Loop} loop
    */
   leave(loop) {
     const leaving = this.#waiting.filter((waiting) => waiting.loop === loop);
     this.#waiting = this.#waiting.filter((waiting) => waiting.loop !== loop);
-    claimIncoming(this.record);
+    requestIncoming(this.record);
     for (const { resolve } of leaving) {
       resolve({ ...DONE });
     }
   }
 
-  /** The socket is closed. */
+  /** Ends all loops: the socket is closed. */
   end() {
     for (const { loop, resolve } of this.#waiting.splice(0)) {
       loop.isOver = true;
@@ -67,7 +67,7 @@ class Iteration {
   }
 
   /**
-   * An error has closed the socket: each loop throws it, once.
+   * Ends all loops: an error has closed the socket. Each loop throws it once.
    *
    * @param {unknown} error
    */
@@ -85,7 +85,9 @@ class Iteration {
 
 /** One loop. */
 class Loop {
+  /** The record of the socket. */
   #record;
+  /** The loop has ended: next() gives nothing more. */
   isOver = false;
 
   /** @param {SocketRecord} record */
@@ -104,8 +106,9 @@ class Loop {
       this.isOver = true;
       return Promise.resolve({ ...DONE });
     }
-    record.iteration ??= new Iteration(record);
-    const { iteration } = record;
+    const extras = record.ensureExtras();
+    extras.iteration ??= new Iteration(record);
+    const { iteration } = extras;
     return new Promise((resolve, reject) => {
       iteration.add({ loop: this, resolve, reject });
     });
@@ -114,13 +117,14 @@ class Loop {
   /** @param {unknown} value */
   leave(value) {
     this.isOver = true;
-    this.#record.iteration?.leave(this);
+    this.#record.extras?.iteration?.leave(this);
     return Promise.resolve({ done: true, value });
   }
 }
 
 /**
- * A datagram that was too long has closed the socket, but its error is still to come: that is what the loop is to throw.
+ * Whether the socket is closed and no error is still to come. When a datagram that was too long has closed a UDPSocket, its error comes
+ * later, and the loop waits for it to throw it.
  *
  * @param {SocketRecord} record
  */
@@ -129,10 +133,23 @@ function isClosed(record) {
 }
 
 /**
+ * What gets the next connection or datagram: a loop that waits, or the `readable`; undefined if it goes to the listeners.
+ *
+ * @param {SocketRecord} record
+ */
+function takerOf({ extras }) {
+  if (extras === undefined) {
+    return undefined;
+  }
+  const { intake, iteration } = extras;
+  return iteration !== undefined && iteration.isAwaited ? iteration : intake;
+}
+
+/**
  * Defines Symbol.asyncIterator.
  *
  * @param {{ name: string, prototype: object }} interfaceClass
- * @param {(socket: unknown) => SocketRecord | undefined} recordOf undefined for whatever is not of the interface
+ * @param {(socket: unknown) => SocketRecord | undefined} recordOf undefined for an object that is not of the interface
  */
 function defineIteration({ name, prototype }, recordOf) {
   /** @type {WeakMap<object, Loop>} */
@@ -147,7 +164,7 @@ function defineIteration({ name, prototype }, recordOf) {
       ? Promise.reject(illegalInvocation(`The async iterator of ${name}`))
       : act(found);
   };
-  // It is its own iterable, as every async iterator: the engine's prototype says that.
+  // The engine's prototype of async iterators makes each iterator its own iterable.
   const iteratorPrototype = Object.create(Object.getPrototypeOf(Object.getPrototypeOf((async function* () {}).prototype)));
   Object.assign(iteratorPrototype, {
     /** @this {object} */
@@ -184,4 +201,4 @@ function defineIteration({ name, prototype }, recordOf) {
   });
 }
 
-module.exports = { Iteration, defineIteration };
+module.exports = { Iteration, defineIteration, takerOf };

@@ -1,49 +1,64 @@
 "use strict";
 
-// R-listen: what the native half is told of who wants what comes in: listeners, and the streams and loops that count as such.
-// How the listeners are counted is not this file's matter (listeners.js).
+// R-listen: which events the native half is asked for. The bits of listen() stand for event types (docs/binding.md). They are asked for by
+// listeners, and by streams, loops and once(). listeners.js knows how listeners are counted.
 
-const { GONE, binding } = require("./native.js");
+const { binding } = require("./native.js");
+const { GONE } = require("./socket-record.js");
 
-/** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
+/** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 
 /**
- * There are listeners for these types now, and none for the others.
+ * Sets the types that have listeners.
  *
  * @param {SocketRecord} record
  * @param {number} bits
  */
-function hear(record, bits) {
-  record.heard = bits;
+function setListenerBits(record, bits) {
+  record.listenerBits = bits;
   if (!record.firing) {
-    tell(record);
+    reportBits(record);
   }
 }
 
 /**
- * A stream or a loop wants what comes in, as listeners do.
+ * Sets the types that streams, loops and once() ask for.
  *
  * @param {SocketRecord} record
- * @param {number} claimed the bits that streams and loops ask for
- * @param {number} taken the bits in which listeners have no say any more
+ * @param {number} requestedBits
+ * @param {number} exclusiveBits the types of which a stream takes all events, so that listeners no longer count
  */
-function claim(record, claimed, taken) {
-  record.claimed = claimed;
-  record.taken = taken;
-  tell(record);
+function requestBits(record, requestedBits, exclusiveBits) {
+  const extras = record.ensureExtras();
+  extras.requestedBits = requestedBits;
+  extras.exclusiveBits = exclusiveBits;
+  reportBits(record);
 }
 
 /**
- * Tells the native half what has changed since it was last told.
+ * Adds types to those that streams, loops and once() ask for.
+ *
+ * @param {SocketRecord} record
+ * @param {number} bits
+ */
+function requestAlso(record, bits) {
+  const { requestedBits, exclusiveBits } = record.ensureExtras();
+  requestBits(record, requestedBits | bits, exclusiveBits);
+}
+
+/**
+ * Calls listen() if the result differs from what it was called with last.
  *
  * @param {SocketRecord} record
  */
-function tell(record) {
-  const wanted = (record.heard & ~record.taken) | record.claimed;
-  if (record.told !== wanted && record.id !== GONE) {
-    record.told = wanted;
+function reportBits(record) {
+  const { extras } = record;
+  const wanted =
+    extras === undefined ? record.listenerBits : (record.listenerBits & ~extras.exclusiveBits) | extras.requestedBits;
+  if (record.reportedBits !== wanted && record.id !== GONE) {
+    record.reportedBits = wanted;
     binding.listen(record.id, wanted);
   }
 }
 
-module.exports = { claim, hear, tell };
+module.exports = { reportBits, requestAlso, requestBits, setListenerBits };

@@ -1,14 +1,14 @@
 "use strict";
 
-// How many listeners of a type an EventTarget has. node:events tells for every EventTarget that is the runtime's own (Node,
-// Electron, Bun, Deno). Where EventTarget is somebody else's, as in jest's jsdom environment, a list is kept instead.
+// How many listeners of a type an EventTarget has. node:events knows it for every EventTarget of the runtime itself (Node, Electron, Bun,
+// Deno). Where EventTarget comes from elsewhere, as in jest's jsdom environment, this file keeps a list.
 
 const { getEventListeners } = require("node:events");
 
-/** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
+/** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 /** @typedef {{ type: string, callback: unknown, capture: boolean, once: boolean, signal: unknown }} Listener */
 
-/** Whether the list is needed. */
+/** Whether node:events does not know, and the list is needed. */
 const isCounting = (() => {
   try {
     return getEventListeners(new EventTarget(), "message").length !== 0;
@@ -17,7 +17,7 @@ const isCounting = (() => {
   }
 })();
 
-/** @type {WeakMap<SocketRecord, Listener[]>} */
+/** The lists, by socket. @type {WeakMap<SocketRecord, Listener[]>} */
 const lists = new WeakMap();
 
 /** @param {SocketRecord} record */
@@ -26,6 +26,8 @@ function listOf(record) {
 }
 
 /**
+ * The number of listeners of a type.
+ *
  * @param {SocketRecord} record
  * @param {string} type
  */
@@ -41,7 +43,7 @@ function isCapture(options) {
 }
 
 /**
- * A listener was added.
+ * Adds a listener to the list.
  *
  * @param {SocketRecord} record
  * @param {string} type
@@ -62,7 +64,7 @@ function remember(record, type, callback, options, once) {
 }
 
 /**
- * A listener was removed.
+ * Removes a listener from the list.
  *
  * @param {SocketRecord} record
  * @param {string} type
@@ -77,7 +79,7 @@ function forget(record, type, callback, options) {
 }
 
 /**
- * A signal was aborted: its listeners are gone.
+ * Removes the listeners of an aborted signal from the list.
  *
  * @param {SocketRecord} record
  * @param {AbortSignal} signal
@@ -89,6 +91,8 @@ function forgetSignal(record, signal) {
 }
 
 /**
+ * Reduces the list to the listeners that stay.
+ *
  * @param {SocketRecord} record
  * @param {(listener: Listener) => boolean} stays
  */
@@ -97,8 +101,8 @@ function keep(record, stays) {
 }
 
 /**
- * Dispatches, and takes the `{ once: true }` listeners that were there before from the list. (Those that
- * stopImmediatePropagation() saved are taken from it too: what comes then waits rather than being lost.)
+ * Dispatches an event, then removes from the list the `{ once: true }` listeners that were there before. If stopImmediatePropagation()
+ * was called, some of them were not used up. They are removed all the same: data then waits in the system and is not lost.
  *
  * @param {SocketRecord} record
  * @param {Event} event

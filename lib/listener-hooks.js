@@ -1,35 +1,39 @@
 "use strict";
 
-// How listeners are counted in Node: its EventTarget calls `this[kNewListener](size, type, …)` and `this[kRemoveListener](size, type,
-// listener, capture)` with the number of listeners that there are now. The two are not public: their symbols are found by their
-// descriptions, and what they do is tried once, at load. Where anything differs, listener-overrides.js does it.
+// How listeners are counted in Node. Its EventTarget calls `this[kNewListener](size, type, …)` and `this[kRemoveListener](size, type, listener,
+// capture)` with the new number of listeners. The two symbols are not public: this file finds them by their descriptions, and tests once,
+// at load, that they work as expected. If anything differs, listener-overrides.js is used instead.
 //
-// Listeners with a signal are the one thing that is not left to Node: 20 and 22 forget to remove them after a garbage collection,
-// and every Node removes a listener that was removed and added again without the signal (listener-signals.js). Therefore addEventListener()
-// is overridden: it passes on what it is given, but for a signal of the platform's. A listener with a signal that was added by
-// EventTarget.prototype.addEventListener.call(socket, …), which skips the override, is Node's matter.
+// Only listeners with a signal are not left to Node. Node 20 and 22 do not remove them if a garbage collection came in between. And every
+// Node removes a listener at the signal's abort although it was removed and then added again without the signal (listener-signals.js).
+// Therefore addEventListener() is overridden. It passes all options on except a signal of the platform. A program that calls
+// EventTarget.prototype.addEventListener.call(socket, …) skips the override, and gets Node's behaviour.
 
 const process = require("node:process");
-const { hear, tell } = require("./listener-bits.js");
+const { reportBits, setListenerBits } = require("./listener-bits.js");
 const { bind, ended, pendingSignal } = require("./listener-signals.js");
 
-/** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
+/** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 /** @typedef {(socket: EventTarget) => SocketRecord | undefined} RecordOf */
 
 const { prototype } = EventTarget;
-/** The platform's own, taken before anybody can replace it. */
+/** The platform's function, whatever a program replaces later. */
 const { addEventListener } = prototype;
 
+/** Node's two symbols; undefined where they are missing or work differently. */
 const symbols = find("kNewListener", "kRemoveListener");
 
-/** Whether this runtime has the two, and they do what they are known for. */
+/** How many listeners were added in this thread. addUntil() compares it to see whether its call has added one. */
+let additions = 0;
+
+/** Whether this file can be used here. TCP_UDP_SOCKETS_LISTENERS=overrides says no, for tests. */
 const areThere = symbols !== undefined && process.env.TCP_UDP_SOCKETS_LISTENERS !== "overrides";
 
 /**
- * The two symbols, if they are there and work.
+ * The two symbols, if they exist and work as expected.
  *
- * @param {string} added the descriptions
- * @param {string} removed
+ * @param {string} added the description of kNewListener
+ * @param {string} removed the description of kRemoveListener
  */
 function find(added, removed) {
   const all = Object.getOwnPropertySymbols(prototype);
@@ -38,7 +42,7 @@ function find(added, removed) {
 }
 
 /**
- * Adds and removes listeners of an EventTarget in each of the ways that there are, and looks what the two are called with.
+ * Whether the two symbols work as expected: adds and removes listeners in every possible way, and compares the calls.
  *
  * @param {symbol} kAdded
  * @param {symbol} kRemoved
@@ -50,13 +54,13 @@ function work(kAdded, kRemoved) {
     calls.push("called");
   };
   /** @param {string} what */
-  const noting = (what) => (/** @type {unknown[]} */ ...args) => {
+  const logger = (what) => (/** @type {unknown[]} */ ...args) => {
     calls.push([what, args[0], args[1], args[2] === callback, ...(what === "-" ? [args[3]] : [])].join(" "));
   };
   try {
     const probe = new (class extends EventTarget {})();
-    Object.defineProperty(probe, kAdded, { value: noting("+") });
-    Object.defineProperty(probe, kRemoved, { value: noting("-") });
+    Object.defineProperty(probe, kAdded, { value: logger("+") });
+    Object.defineProperty(probe, kRemoved, { value: logger("-") });
     const controller = new AbortController();
     probe.addEventListener("a", callback, { once: true });
     probe.addEventListener("a", callback, { capture: true, signal: controller.signal });
@@ -75,7 +79,7 @@ function work(kAdded, kRemoved) {
 }
 
 /**
- * An on… attribute adds its listener.
+ * Adds the listener of an on… attribute.
  *
  * @param {SocketRecord} record
  * @param {string} type
@@ -86,6 +90,8 @@ function add(record, type, listener) {
 }
 
 /**
+ * Removes the listener of an on… attribute.
+ *
  * @param {SocketRecord} record
  * @param {string} type
  * @param {EventListener} listener
@@ -95,8 +101,8 @@ function remove(record, type, listener) {
 }
 
 /**
- * Dispatches an event at a socket. What its listeners change is told once, after it: one that was used up and is added again by
- * itself costs nothing.
+ * Dispatches an event at a socket. Changes of listeners are reported once, after the event. So a `{ once: true }` listener that adds itself
+ * again costs no call.
  *
  * @param {SocketRecord} record
  * @param {Event} event
@@ -107,12 +113,13 @@ function fire(record, event) {
     prototype.dispatchEvent.call(record.socket, event);
   } finally {
     record.firing = false;
-    tell(record);
+    reportBits(record);
   }
 }
 
 /**
- * Has Node tell of an interface's listeners: own methods of its prototype, not enumerable, like any method of a class.
+ * Defines the methods by which Node reports an interface's listeners, and the override of addEventListener(). They are own methods of the
+ * interface's prototype and not enumerable, like the methods of a class.
  *
  * @param {{ prototype: EventTarget }} interfaceClass
  * @param {RecordOf} recordOf undefined for an object that is not of the interface
@@ -128,10 +135,10 @@ function observeListeners(interfaceClass, recordOf) {
     [kAdded](size, type) {
       const record = recordOf(this);
       if (record !== undefined) {
-        record.additions += 1;
-        hear(record, record.heard | (record.bits.get(type) ?? 0));
+        additions += 1;
+        setListenerBits(record, record.listenerBits | (record.bits.get(type) ?? 0));
       }
-      // It warns of too many.
+      // Node's own method: it warns when there are too many listeners.
       return Reflect.apply(/** @type {any} */ (prototype)[kAdded], this, arguments);
     },
     /**
@@ -144,11 +151,11 @@ function observeListeners(interfaceClass, recordOf) {
     [kRemoved](size, type, listener, capture) {
       const record = recordOf(this);
       if (record !== undefined) {
-        if (record.signalled !== null) {
+        if (record.extras?.signalled !== undefined) {
           ended(record, type, listener, capture);
         }
         if (size === 0) {
-          hear(record, record.heard & ~(record.bits.get(type) ?? 0));
+          setListenerBits(record, record.listenerBits & ~(record.bits.get(type) ?? 0));
         }
       }
       return Reflect.apply(/** @type {any} */ (prototype)[kRemoved], this, arguments);
@@ -179,8 +186,8 @@ function observeListeners(interfaceClass, recordOf) {
 }
 
 /**
- * addEventListener() with a signal: Node gets the rest of the options. One that is there already is not added again, and its second
- * signal has no say (DOM, "add an event listener").
+ * addEventListener() with a signal. Node gets the other options. If the same listener is there already, it is not added again and the second
+ * signal is ignored (DOM, "add an event listener").
  *
  * @param {SocketRecord} record
  * @param {AbortSignal} signal
@@ -193,12 +200,12 @@ function addUntil(record, signal, type, callback, options) {
   /** @type {Record<string | symbol, unknown>} */
   const rest = { capture: Boolean(capture), once: Boolean(once), passive: Boolean(passive) };
   for (const symbol of Object.getOwnPropertySymbols(options)) {
-    // What Node's own code asks for (events.once()).
+    // Node's own code adds options by symbols (events.once()).
     rest[symbol] = options[symbol];
   }
-  const { additions } = record;
+  const before = additions;
   Reflect.apply(addEventListener, record.socket, [type, callback, rest]);
-  if (record.additions !== additions) {
+  if (additions !== before) {
     bind(record, signal, type, callback, Boolean(capture));
   }
 }

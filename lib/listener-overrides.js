@@ -1,26 +1,26 @@
 "use strict";
 
-// How listeners are counted where nobody tells of them (Bun, Deno, jest's jsdom environment): the interfaces override addEventListener(),
-// removeEventListener() and dispatchEvent(). One that EventTarget.prototype.addEventListener.call(socket, …) adds is called, but
-// starts no reading.
+// How listeners are counted where EventTarget does not report them (Bun, Deno, jest's jsdom environment). The interfaces override
+// addEventListener(), removeEventListener() and dispatchEvent(). A listener that EventTarget.prototype.addEventListener.call(socket, …) adds
+// is called, but the socket does not start to read for it.
 //
-// `{ once: true }` and `{ signal }` listeners go without a call of either, so while only such ones may be there, they are counted
-// after each dispatch and at each abort. With one plain listener among them nothing needs to be counted: messages pay nothing
-// for this.
+// `{ once: true }` and `{ signal }` listeners are removed without a call of removeEventListener(). While a type may have only such
+// listeners, they are counted after each dispatch and at each abort. If a type has one plain listener, nothing is counted, and messages
+// cost nothing more.
 
 const { count, fireCounted, forget, forgetSignal, isCounting, remember } = require("./listener-count.js");
-const { hear } = require("./listener-bits.js");
-const { GONE } = require("./native.js");
+const { setListenerBits } = require("./listener-bits.js");
+const { GONE } = require("./socket-record.js");
 
-/** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
+/** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 /** @typedef {(socket: EventTarget) => SocketRecord | undefined} RecordOf */
 
 const { prototype } = EventTarget;
-/** The platform's own, for signals: taken before anybody can replace them. */
+/** The platform's functions, for signals, whatever a program replaces later. */
 const { addEventListener, removeEventListener } = prototype;
 
 /**
- * An on… attribute adds its listener.
+ * Adds the listener of an on… attribute.
  *
  * @param {SocketRecord} record
  * @param {string} type
@@ -31,6 +31,8 @@ function add(record, type, listener) {
 }
 
 /**
+ * Removes the listener of an on… attribute.
+ *
  * @param {SocketRecord} record
  * @param {string} type
  * @param {EventListener} listener
@@ -40,11 +42,11 @@ function remove(record, type, listener) {
 }
 
 /**
- * addEventListener(), with the bookkeeping.
+ * Calls addEventListener(), and updates the record.
  *
  * @param {SocketRecord} record
  * @param {string} type
- * @param {ArrayLike<any>} args as addEventListener() was called with
+ * @param {ArrayLike<any>} args the arguments of addEventListener()
  */
 function addWith(record, type, args) {
   const bit = record.bits.get(type) ?? 0;
@@ -52,9 +54,10 @@ function addWith(record, type, args) {
   const hasOptions = (typeof options === "object" && options !== null) || typeof options === "function";
   const once = hasOptions && Boolean(options.once);
   const signal = hasOptions ? options.signal : undefined;
-  const goesByItself = once || signal !== undefined;
-  // Whether one that stays comes to those that may go: only the count tells, for a listener that is there is not added again.
-  const before = !goesByItself && (record.heard & ~record.steady & bit) !== 0 ? count(record, type) : -1;
+  const isTransient = once || signal !== undefined;
+  // A plain listener may be the first plain one beside transient ones. Only the count shows whether it was added: a listener that is there
+  // already is not added again.
+  const before = !isTransient && (record.listenerBits & ~record.permanentBits & bit) !== 0 ? count(record, type) : -1;
 
   Reflect.apply(prototype.addEventListener, record.socket, args);
 
@@ -63,36 +66,36 @@ function addWith(record, type, args) {
   }
   remember(record, type, callback, options, once);
   if (signal !== undefined) {
-    watch(record, signal);
+    watchSignal(record, signal);
   }
   if (bit === 0) {
     return;
   }
-  if (goesByItself) {
-    record.vanishing |= bit;
-  } else if ((record.heard & bit) === 0 || (before >= 0 && count(record, type) > before)) {
-    record.steady |= bit;
+  if (isTransient) {
+    record.transientBits |= bit;
+  } else if ((record.listenerBits & bit) === 0 || (before >= 0 && count(record, type) > before)) {
+    record.permanentBits |= bit;
   }
-  hear(record, record.heard | bit);
+  setListenerBits(record, record.listenerBits | bit);
 }
 
 /**
- * removeEventListener(), with the bookkeeping.
+ * Calls removeEventListener(), and updates the record.
  *
  * @param {SocketRecord} record
  * @param {string} type
- * @param {ArrayLike<any>} args as removeEventListener() was called with
+ * @param {ArrayLike<any>} args the arguments of removeEventListener()
  */
 function removeWith(record, type, args) {
   Reflect.apply(prototype.removeEventListener, record.socket, args);
   forget(record, type, args[1], args[2]);
   const bit = record.bits.get(type) ?? 0;
-  if ((record.heard & bit) === 0) {
+  if ((record.listenerBits & bit) === 0) {
     return;
   }
-  if ((record.vanishing & bit) !== 0) {
-    // Those that are left may all be of the kind that goes by itself.
-    record.steady &= ~bit;
+  if ((record.transientBits & bit) !== 0) {
+    // The listeners that are left may all be transient.
+    record.permanentBits &= ~bit;
   }
   recount(record, bit);
 }
@@ -107,43 +110,44 @@ function fire(record, event) {
   const notCanceled = isCounting
     ? fireCounted(record, event, prototype.dispatchEvent)
     : prototype.dispatchEvent.call(record.socket, event);
-  if (record.heard !== record.steady) {
-    recount(record, record.heard & ~record.steady);
+  if (record.listenerBits !== record.permanentBits) {
+    recount(record, record.listenerBits & ~record.permanentBits);
   }
   return notCanceled;
 }
 
 /**
- * Tells the native half if nobody is left of the listeners for these types.
+ * Counts the listeners of these types, and removes the bits of types that have none.
  *
  * @param {SocketRecord} record
  * @param {number} bits
  */
 function recount(record, bits) {
-  let silent = 0;
+  let unused = 0;
   for (const [type, bit] of record.bits) {
     if ((bits & bit) !== 0 && count(record, type) === 0) {
-      silent |= bit;
+      unused |= bit;
     }
   }
-  record.steady &= ~silent;
-  record.vanishing &= ~silent;
-  hear(record, record.heard & ~silent);
+  record.permanentBits &= ~unused;
+  record.transientBits &= ~unused;
+  setListenerBits(record, record.listenerBits & ~unused);
 }
 
 /**
- * Counts right at a signal's abort, so that bytes stay in the system from then on. One watch for each signal, for as long
- * as the socket lives.
+ * Counts the listeners when a signal is aborted, so that bytes stay in the system from then on. There is one watch for each signal of a
+ * socket, and it lasts until the socket is closed.
  *
  * @param {SocketRecord} record
  * @param {AbortSignal} signal
  */
-function watch(record, signal) {
+function watchSignal(record, signal) {
   if (record.id === GONE) {
     return;
   }
-  record.signals ??= new Set();
-  const { signals } = record;
+  const extras = record.ensureExtras();
+  extras.signals ??= new Set();
+  const { signals } = extras;
   if (signals.has(signal)) {
     return;
   }
@@ -151,9 +155,9 @@ function watch(record, signal) {
   const onAbort = () => {
     signals.delete(signal);
     forgetSignal(record, signal);
-    recount(record, record.heard);
+    recount(record, record.listenerBits);
   };
-  // Added after the platform's own watch on the signal: that one has removed the listener by the time this one runs.
+  // The platform's own watch on the signal was added before. It has removed the listener when this one runs.
   addEventListener.call(signal, "abort", onAbort, { once: true });
   const { release } = record;
   record.release = () => {
@@ -163,8 +167,8 @@ function watch(record, signal) {
 }
 
 /**
- * Overrides an interface's addEventListener(), removeEventListener() and dispatchEvent(): own methods of its prototype,
- * not enumerable, like any method of a class.
+ * Overrides addEventListener(), removeEventListener() and dispatchEvent() of an interface. They are own methods of its prototype and not
+ * enumerable, like the methods of a class.
  *
  * @param {{ prototype: EventTarget }} interfaceClass
  * @param {RecordOf} recordOf undefined for an object that is not of the interface
@@ -176,7 +180,7 @@ function observeListeners(interfaceClass, recordOf) {
      * @param {string} type
      * @param {unknown} callback
      */
-    // eslint-disable-next-line no-unused-vars -- they make the method's length
+    // eslint-disable-next-line no-unused-vars -- the parameters give the method its length
     addEventListener(type, callback) {
       const record = recordOf(this);
       if (record === undefined || arguments.length < 2) {
@@ -190,7 +194,7 @@ function observeListeners(interfaceClass, recordOf) {
      * @param {string} type
      * @param {unknown} callback
      */
-    // eslint-disable-next-line no-unused-vars -- they make the method's length
+    // eslint-disable-next-line no-unused-vars -- the parameters give the method its length
     removeEventListener(type, callback) {
       const record = recordOf(this);
       if (record === undefined || arguments.length < 2) {
@@ -200,7 +204,7 @@ function observeListeners(interfaceClass, recordOf) {
       removeWith(record, arguments[0], arguments);
     },
     /**
-     * The program's own events use up `{ once: true }` listeners, too.
+     * The program's own events use up `{ once: true }` listeners, too, so they are counted.
      *
      * @this {EventTarget}
      * @param {Event} event

@@ -1,22 +1,23 @@
 "use strict";
 
-// Listeners that a signal ends, in Node (listener-hooks.js). For each signal that such listeners wait for, one listener of `abort`, which
-// is taken away with the last of them: a signal that outlives them holds nothing.
+// Listeners that a signal removes, in Node (listener-hooks.js). Each such signal has one `abort` listener for all of them. It is removed with
+// the last of them, so a signal that lives longer holds nothing.
 //
-// While a socket is open the signal holds its listeners. A closed socket's are held by the socket alone: it is garbage
-// whatever signals there are, and as long as the program has it, a signal still ends its listeners.
+// While a socket is open, the signal holds the socket's listeners. When the socket is closed, only the socket itself holds them. So a
+// closed socket can be garbage collected although the signal lives. While the program still has the socket, the signal still removes its
+// listeners.
 
 const { isPlatformSignal, onAbort } = require("./abort.js");
-const { GONE } = require("./native.js");
+const { GONE } = require("./socket-record.js");
 
-/** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
+/** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 
-// The platform's own, taken before anybody can replace it.
+// The platform's function, whatever a program replaces later.
 const { removeEventListener } = EventTarget.prototype;
 
-/** A listener, and the signal that ends it. */
+/** A listener that a signal will remove. */
 class Signalled {
-  /** What the watch has of it: itself, or a weak reference. @type {Signalled | WeakRef<Signalled>} */
+  /** What the watch holds: this object, or a weak reference to it once the socket is closed. @type {Signalled | WeakRef<Signalled>} */
   held = this;
 
   /**
@@ -34,7 +35,7 @@ class Signalled {
     this.capture = capture;
   }
 
-  /** The socket is closed. */
+  /** The socket is closed: from now on the watch holds a weak reference. */
   loosen() {
     const { held } = this;
     this.held = new WeakRef(this);
@@ -44,12 +45,13 @@ class Signalled {
   }
 }
 
-/** What waits for one signal. */
+/** The listeners that one signal will remove. */
 class Watch {
-  /** @type {Set<Signalled | WeakRef<Signalled>>} */
+  /** The listeners. @type {Set<Signalled | WeakRef<Signalled>>} */
   #all = new Set();
-  /** @type {(() => void) | null} */
+  /** Removes the `abort` listener; null while there is none. @type {(() => void) | null} */
   #stop = null;
+  /** The signal. */
   #signal;
 
   /** @param {AbortSignal} signal */
@@ -72,11 +74,12 @@ class Watch {
     }
   }
 
+  /** The signal was aborted: removes all listeners. */
   #abort() {
     for (const held of [...this.#all]) {
       const signalled = held instanceof Signalled ? held : held.deref();
       if (signalled !== undefined) {
-        // Node tells of it, and it is dropped.
+        // Node reports the removal, and ended() then drops it.
         const { record, type, callback, capture } = signalled;
         removeEventListener.call(record.socket, type, /** @type {EventListener} */ (callback), { capture });
       }
@@ -84,17 +87,17 @@ class Watch {
   }
 }
 
-/** @type {WeakMap<AbortSignal, Watch>} */
+/** The watches by signal. @type {WeakMap<AbortSignal, Watch>} */
 const watches = new WeakMap();
 
-/** Of closed sockets, whose listeners a signal does not hold. */
+/** Drops the listeners of closed sockets when they are garbage collected. */
 const collected = new FinalizationRegistry((/** @type {{ watch: Watch, held: WeakRef<Signalled> }} */ { watch, held }) => {
   watch.drop(held);
 });
 
 /**
- * The signal among addEventListener()'s options that may end the listener some day: the platform's, not aborted yet. What else there may be
- * (a mistake, a polyfill's) is for the platform to deal with.
+ * The signal in the options of addEventListener(), if it is one of the platform's and not aborted yet. Anything else (a mistake, a
+ * polyfill's signal) is left to the platform: the result is undefined.
  *
  * @param {any} options
  * @param {unknown} callback
@@ -110,7 +113,7 @@ function pendingSignal(options, callback) {
 }
 
 /**
- * A listener was added that a signal is to end.
+ * Records that a listener was added which a signal will remove.
  *
  * @param {SocketRecord} record
  * @param {AbortSignal} signal
@@ -125,15 +128,18 @@ function bind(record, signal, type, callback, capture) {
     watches.set(signal, watch);
   }
   const signalled = new Signalled(record, watch, type, callback, capture);
-  if (record.signalled === null) {
-    const all = /** @type {Signalled[]} */ (record.signalled = []);
+  const extras = record.ensureExtras();
+  if (extras.signalled === undefined) {
+    /** @type {Signalled[]} */
+    const all = [];
+    extras.signalled = all;
     const { release } = record;
     record.release = () => {
       release?.();
       all.forEach((each) => each.loosen());
     };
   }
-  record.signalled.push(signalled);
+  extras.signalled.push(signalled);
   if (record.id === GONE) {
     signalled.loosen();
   } else {
@@ -142,7 +148,7 @@ function bind(record, signal, type, callback, capture) {
 }
 
 /**
- * A listener was removed: by a call, by its signal, or used up.
+ * Records that a listener was removed: by a call, by its signal, or because it was used up.
  *
  * @param {SocketRecord} record
  * @param {string} type
@@ -150,7 +156,7 @@ function bind(record, signal, type, callback, capture) {
  * @param {boolean} capture
  */
 function ended(record, type, callback, capture) {
-  const all = /** @type {Signalled[]} */ (record.signalled);
+  const all = /** @type {Signalled[]} */ (record.extras?.signalled);
   const index = all.findIndex((each) => each.callback === callback && each.type === type && each.capture === capture);
   if (index >= 0) {
     const [signalled] = all.splice(index, 1);
@@ -159,4 +165,4 @@ function ended(record, type, callback, capture) {
   }
 }
 
-module.exports = { bind, ended, pendingSignal };
+module.exports = { Signalled, bind, ended, pendingSignal };

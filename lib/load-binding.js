@@ -1,8 +1,8 @@
 "use strict";
 
-// Finds and loads the native half: the one that NAPI_RS_NATIVE_LIBRARY_PATH names, a local build in the repository's root,
-// the platform's package, in this order. In a single executable, where require() knows only Node's own modules, also what was
-// put into it as an asset, and what lies beside it.
+// Finds and loads the native half. It tries the file that NAPI_RS_NATIVE_LIBRARY_PATH names, then a local build in the repository's root, then
+// the platform's package. In a single executable, require() finds only Node's own modules. There it also tries the executable's asset, and
+// the file beside the executable.
 
 const fs = require("node:fs");
 const { createRequire } = require("node:module");
@@ -11,9 +11,9 @@ const path = require("node:path");
 const process = require("node:process");
 const { isDeno } = require("./runtime.js");
 
-/** @typedef {{ from: string, error: unknown }} Attempt */
+/** A file or package that could not be loaded, and why. @typedef {{ from: string, error: unknown }} Attempt */
 
-/** For files on the disk: the require() of a bundle or of a single executable may not know them. */
+/** Loads files from the disk. The require() of a bundle or of a single executable may not find them. */
 const requireFile = createRequire(__filename);
 
 /**
@@ -29,7 +29,7 @@ function loadBinding() {
     if (binding === undefined) {
       throw failure(`what NAPI_RS_NATIVE_LIBRARY_PATH names (${forced})`, attempts);
     }
-    // All packages made with napi-rs read this variable: it may be meant for another one.
+    // All packages that are made with napi-rs read this variable. The file may belong to another one.
     if (typeof binding.attach === "function") {
       return binding;
     }
@@ -47,7 +47,8 @@ function loadBinding() {
 }
 
 /**
- * The build in a clone of the repository. In a single executable, which is one file, the folder above is anybody's.
+ * Loads the build in a clone of the repository. A single executable is one file: the folder above it may belong to anybody, so nothing is
+ * loaded from there.
  *
  * @param {Attempt[]} attempts
  * @param {string} name
@@ -56,19 +57,19 @@ function requireLocal(attempts, name) {
   if (singleExecutable() !== undefined) {
     return undefined;
   }
-  // Not a literal path, so that bundlers leave it alone.
+  // The path is not a literal, so that bundlers do not resolve it.
   const local = path.join(__dirname, "..", name);
   return attempt(attempts, local, () => requireFile(local));
 }
 
-/** The module `node:sea`, in a single executable. */
+/** The module `node:sea` in a single executable; undefined elsewhere. */
 function singleExecutable() {
   const sea = /** @type {any} */ (process).getBuiltinModule?.("node:sea");
   return sea?.isSea() ? sea : undefined;
 }
 
 /**
- * A single executable has its binary as an asset of this name, or beside it, or in a node_modules above it.
+ * Loads the binary of a single executable: an asset of this name, a file beside the executable, or a package in a node_modules above it.
  *
  * @param {Attempt[]} attempts
  * @param {string} target
@@ -89,14 +90,14 @@ function loadForSingleExecutable(attempts, target, name) {
 }
 
 /**
- * The system loads libraries from files alone: the asset is written to one of this user's own, which is gone again afterwards
- * where the system allows that.
+ * Loads an asset. The system can load a library only from a file, so the asset is written to a file first. The file is removed afterwards, if
+ * the system permits it.
  *
  * @param {ArrayBuffer} asset
  * @param {string} name
  */
 function loadAsset(asset, name) {
-  // Made with mode 0700: nobody else can put another file there.
+  // The folder has mode 0700, so no other user can put a file there.
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tcp-udp-sockets-"));
   const file = path.join(folder, name);
   try {
@@ -106,12 +107,14 @@ function loadAsset(asset, name) {
     try {
       fs.rmSync(folder, { recursive: true });
     } catch {
-      // Windows keeps a library that is in use.
+      // Windows does not remove a library that is in use.
     }
   }
 }
 
 /**
+ * Loads something. If that fails, it returns undefined, and the failure is added to the attempts.
+ *
  * @param {Attempt[]} attempts
  * @param {string} from
  * @param {() => any} load
@@ -126,7 +129,8 @@ function attempt(attempts, from, load) {
 }
 
 /**
- * Each package by a literal name inside try/catch: so bundlers see it, and don't mind that the others are not installed.
+ * Loads the platform's package. Each name is a literal inside try/catch: so bundlers find the package, and do not fail because the others are
+ * not installed.
  *
  * @param {Attempt[]} attempts
  * @param {string} target
@@ -160,7 +164,7 @@ function requirePackage(attempts, target) {
   return undefined;
 }
 
-/** The part of a target's name that tells the C library or compiler apart, where there is more than one. */
+/** The end of a target's name: the C library or the compiler, on systems that have more than one. */
 function abi() {
   switch (process.platform) {
     case "linux":
@@ -172,10 +176,10 @@ function abi() {
   }
 }
 
-/** Whether this process stands on musl, found out without running a program. */
+/** Whether this process uses musl. No program is run to find out. */
 function isMusl() {
   if (isDeno) {
-    // Reading its own executable would make Deno ask for one more permission.
+    // Deno would need another permission to read its own executable.
     return /** @type {any} */ (globalThis).Deno.build.target.endsWith("musl");
   }
   const interpreter = elfInterpreter(process.execPath);
@@ -184,13 +188,13 @@ function isMusl() {
   }
   const report = /** @type {any} */ (process.report);
   if (report !== undefined && "excludeNetwork" in report) {
-    // Without excludeNetwork the report looks the names of all peers up, which has taken minutes.
+    // Without excludeNetwork the report looks up the names of all peers. That has taken minutes.
     const before = report.excludeNetwork;
     report.excludeNetwork = true;
     try {
       return report.getReport().header.glibcVersionRuntime === undefined;
     } catch {
-      // The next best sign follows.
+      // The last check follows.
     } finally {
       report.excludeNetwork = before;
     }
@@ -199,8 +203,8 @@ function isMusl() {
 }
 
 /**
- * The dynamic linker that an ELF file asks for, which is the C library's own: "/lib64/ld-linux-x86-64.so.2",
- * "/lib/ld-musl-x86_64.so.1". Undefined where the file cannot be read or asks for none.
+ * The dynamic linker that an ELF file names. It belongs to the C library: "/lib64/ld-linux-x86-64.so.2", "/lib/ld-musl-x86_64.so.1".
+ * undefined if the file cannot be read or names none.
  *
  * @param {string} file
  */
@@ -208,7 +212,7 @@ function elfInterpreter(file) {
   let descriptor;
   try {
     descriptor = fs.openSync(file, "r");
-    // The program headers follow the ELF header in all that linkers make; 4 KiB hold over 70 of them.
+    // In files that linkers make, the program headers follow the ELF header. 4 KiB have room for over 70 of them.
     const head = Buffer.alloc(4096);
     fs.readSync(descriptor, head, 0, head.length, 0);
     const is64BitLittleEndian = head.readUInt32BE(0) === 0x7f454c46 && head[4] === 2 && head[5] === 1;
@@ -237,7 +241,7 @@ function elfInterpreter(file) {
 }
 
 /**
- * What was tried, each reason, and what would help.
+ * The error if nothing could be loaded: what was tried, why each attempt failed, and what would help.
  *
  * @param {string} what
  * @param {Attempt[]} attempts

@@ -1,20 +1,21 @@
 "use strict";
 
-// once(): a promise of one event (R-once). It listens as addEventListener() does; what progress.js reports ends it where the event
-// can no longer come.
+// once(): a promise of one event (R-once). It listens as addEventListener() does. When progress.js reports a change after which the event can
+// no longer come, the promise rejects.
 
 const { throwIfAborted, toSignal, watch } = require("./abort.js");
 const { distance } = require("./edit-distance.js");
 const { invalidState } = require("./errors.js");
-const { claim } = require("./listeners.js");
-const native = require("./native.js");
+const { requestAlso } = require("./listener-bits.js");
+const { readyState } = require("./sockets.js");
 const { TCPServerSocket, recordOf: serverRecordOf } = require("./tcp-server-socket.js");
 const { TCPSocket, recordOf: tcpRecordOf } = require("./tcp-socket.js");
 const { UDPSocket, recordOf: udpRecordOf } = require("./udp-socket.js");
 const { dictionary, missingArguments, shown, toDOMString } = require("./webidl.js");
 
-/** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
+/** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 
+/** The beginning of each message. */
 const WHERE = "once()";
 
 /** The event types of each interface. @type {Record<string, readonly string[]>} */
@@ -24,34 +25,40 @@ const TYPES = {
   UDPSocket: ["drain", "error", "message"],
 };
 
-/** Whose addEventListener() and removeEventListener() are called: a program's subclass may have its own. @type {Record<string, EventTarget>} */
+/** The prototypes whose addEventListener() and removeEventListener() are called. A program's subclass may have its own. @type {Record<string, EventTarget>} */
 const PROTOTYPES = {
   TCPServerSocket: TCPServerSocket.prototype,
   TCPSocket: TCPSocket.prototype,
   UDPSocket: UDPSocket.prototype,
 };
 
-/** What other interfaces call an event of ours, in lower case. @type {Record<string, Record<string, string>>} */
+/** The names that other interfaces use for our events, in lower case. @type {Record<string, Record<string, string>>} */
 const OTHER_NAMES = {
   TCPServerSocket: { connection: "connect", secureconnection: "connect", message: "connect" },
   TCPSocket: { connect: "open", data: "message", end: "halfclose", secureconnect: "open" },
   UDPSocket: { data: "message" },
 };
 
-/** How engines begin a line about a function that awaits a promise. */
+/** The beginning of a stack's line about a function that awaits a promise. */
 const AWAITER = "    at async ";
 
+/** The third argument of addEventListener(), for an event that is waited for once. */
 const LISTENER_OPTIONS = Object.freeze({ once: true });
 
+/** The third argument of once(). */
 const toOnceOptions = dictionary({ signal: toSignal });
 
 /** One call of once() that is not settled. */
 class Wait {
-  /** @type {(value: any) => void} */
+  /** Resolves the promise. @type {(value: any) => void} */
   #resolve;
+  /** The record of the socket. */
   #record;
+  /** The option `signal`; undefined without one. */
   #signal;
+  /** Ends the watch of the signal; undefined without a signal. */
   #stopWatching;
+  /** The promise is settled. */
   #isOver = false;
 
   /**
@@ -61,22 +68,25 @@ class Wait {
    * @param {(value: any) => void} resolve
    */
   constructor(record, type, signal, resolve) {
+    /** The type of the event. */
     this.type = type;
     this.#record = record;
     this.#signal = signal;
     this.#resolve = resolve;
+    /** Resolves the promise with the event. */
     this.listener = (/** @type {Event} */ event) => {
       this.#end();
       this.#resolve(event);
     };
-    // First, for a signal of another realm may throw here.
+    // This comes before a listener is added: a signal of another realm may throw here.
     this.#stopWatching = signal === undefined ? undefined : watch(signal, this, (reason) => this.reject(() => reason));
   }
 
   /**
-   * The event does not come: `reason` gives what the promise is rejected with, unless its signal is aborted, which may be why.
+   * Rejects the promise: the event does not come. If the signal is aborted, the promise rejects with the signal's reason, because the abort
+   * may be the cause.
    *
-   * @param {() => unknown} reason
+   * @param {() => unknown} reason makes the value that the promise rejects with
    */
   reject(reason) {
     if (this.#isOver) {
@@ -86,7 +96,8 @@ class Wait {
     const cause = signal?.aborted === true ? () => signal.reason : reason;
     prototypeOf(this.#record).removeEventListener.call(this.#record.socket, this.type, this.listener);
     this.#end();
-    // Engines show the functions that await a promise in the stack of what is made in a reaction that leads to that promise.
+    // An exception that is made in a reaction which settles a promise shows in its stack the functions that await the promise. So the
+    // exception is made in such a reaction.
     let go = () => {};
     const rejection = new Promise((resolve) => {
       go = () => resolve(undefined);
@@ -97,18 +108,19 @@ class Wait {
     queueMicrotask(go);
   }
 
-  /** Leaves nothing behind, but the listener. */
+  /** Removes everything but the listener. */
   #end() {
     this.#isOver = true;
-    /** @type {Waits} */ (this.#record.waits).delete(this);
+    this.#record.extras?.waits?.delete(this);
     this.#stopWatching?.();
   }
 }
 
 /** The calls of once() on one socket that are not settled. */
 class Waits {
-  /** @type {Set<Wait>} */
+  /** The calls. @type {Set<Wait>} */
   #all = new Set();
+  /** The record of the socket. */
   #record;
 
   /** @param {SocketRecord} record */
@@ -126,15 +138,15 @@ class Waits {
     this.#all.delete(wait);
   }
 
-  /** Whether an `error` that closes the socket settles one of them (R-unheard). */
-  get hearsFailure() {
+  /** Whether an `error` that closes the socket settles one of the calls (R-unheard). */
+  get isSettledByFailure() {
     return [...this.#all].some(({ type }) => !this.#outlivesFailure(type));
   }
 
   /**
-   * Something has changed that decides which events can still come.
+   * Rejects the calls whose event can no longer come. It is called when something has changed that decides this.
    *
-   * @param {string} [coming] the type of the event that is about to fire
+   * @param {string} [coming] the type of an event that is about to fire
    */
   check(coming) {
     for (const wait of this.#all) {
@@ -146,7 +158,7 @@ class Waits {
   }
 
   /**
-   * An `error` has closed the socket, and is about to fire.
+   * Rejects the calls that an `error` settles which closes the socket. The event is about to fire.
    *
    * @param {DOMException} error
    */
@@ -158,14 +170,14 @@ class Waits {
     }
   }
 
-  /** Whether the event comes with, or behind, an `error` that closes the socket. @param {string} type */
+  /** Whether an event of this type still comes when an `error` closes the socket. @param {string} type */
   #outlivesFailure(type) {
     // R-tcp-lost: `close` follows the `error` of a connection that was open.
     return type === "error" || (type === "close" && this.#record.opened);
   }
 }
 
-// A method of a namespace, as Web IDL has it, is no constructor.
+// In Web IDL, an operation of a namespace is not a constructor. A method is none either, but a function declaration is one.
 const { once } = {
   /**
    * @param {unknown} socket
@@ -189,12 +201,11 @@ const { once } = {
       }
       return new Promise((resolve) => {
         const wait = new Wait(record, event, signal, resolve);
-        if (record.waits === null) {
-          record.waits = new Waits(record);
-        }
-        record.waits.add(wait);
+        const extras = record.ensureExtras();
+        extras.waits ??= new Waits(record);
+        extras.waits.add(wait);
         if (signal?.aborted) {
-          // One that only looks like an AbortSignal, aborted by being listened to.
+          // It only looks like an AbortSignal, and was aborted when a listener was added.
           wait.reject(() => signal.reason);
           return;
         }
@@ -231,7 +242,7 @@ function tagOf(value) {
   try {
     return Object.prototype.toString.call(value);
   } catch {
-    // A getter or a proxy of the program's.
+    // A getter or a proxy of the program has thrown.
     return "";
   }
 }
@@ -252,13 +263,13 @@ function toType(record, value) {
 }
 
 /**
- * The type that somebody may have meant.
+ * The type that the program may have meant; undefined if none is close.
  *
  * @param {string} interfaceName
  * @param {string} type
  */
 function nearest(interfaceName, type) {
-  // "onmessage", "Message".
+  // Also finds "onmessage" and "Message".
   const plain = type.slice(0, 32).toLowerCase().replace(/^on/, "");
   const other = /** @type {Record<string, string>} */ (OTHER_NAMES[interfaceName]);
   if (Object.hasOwn(other, plain)) {
@@ -271,18 +282,19 @@ function nearest(interfaceName, type) {
 }
 
 /**
- * The native half reports the peer's end also where no `halfclose` fires and `close` may be long in coming.
+ * Asks for a report of the peer's end if the call waits for a `message`. Where no `halfclose` fires, `close` may come much later, and only
+ * this report ends the wait.
  *
  * @param {SocketRecord} record
  * @param {string} type
  */
 function listenForEnd(record, type) {
   if (type === "message" && record.name === "TCPSocket") {
-    claim(record, record.claimed | END, record.taken);
+    requestAlso(record, END);
   }
 }
 
-/** The bit of binding.listen() that asks for the peer's end. */
+/** The bit of listen() that asks for a report of the peer's end. */
 const END = 4;
 
 /**
@@ -297,6 +309,8 @@ function whyNever(record, type) {
 }
 
 /**
+ * The same for a TCPSocket.
+ *
  * @param {SocketRecord} record
  * @param {string} type
  */
@@ -304,8 +318,8 @@ function whyNeverOfTcp(record, type) {
   if (record.closed) {
     return over(record);
   }
-  const state = native.readyState(record);
-  // close() while connecting: its `error` is still to come, and ends the wait (R-tcp-close-connecting).
+  const state = readyState(record);
+  // After close() while connecting, an `error` is still to come, and it ends the wait (R-tcp-close-connecting).
   const isAbandoned = state === "closing" && !record.opened;
   if (type === "close" || isAbandoned) {
     return undefined;
@@ -319,7 +333,7 @@ function whyNeverOfTcp(record, type) {
   if (type === "open") {
     return record.opened ? `the socket has opened already, and is "${state}"` : undefined;
   }
-  if (record.relay !== null) {
+  if (record.extras?.relay !== undefined) {
     return "the socket is relayed";
   }
   if (type === "drain") {
@@ -333,33 +347,38 @@ function whyNeverOfTcp(record, type) {
   if (type === "halfclose") {
     return state === "halfclosed" ? 'the socket is "halfclosed": the peer\'s end closes it' : undefined;
   }
-  return record.intake === null ? undefined : "its readable was taken, and gets the bytes";
+  return record.extras?.intake === undefined ? undefined : "its readable was taken, and gets the bytes";
 }
 
 /**
- * @param {SocketRecord} record a UDPSocket's or a TCPServerSocket's
+ * The same for a UDPSocket or a TCPServerSocket.
+ *
+ * @param {SocketRecord} record
  * @param {string} type
  */
 function whyNeverOfOthers(record, type) {
-  if (record.intake !== null && (type === "message" || type === "connect")) {
+  if (record.extras?.intake !== undefined && (type === "message" || type === "connect")) {
     return `its readable was taken, and gets the ${type === "message" ? "datagrams" : "connections"}`;
   }
   if (!record.closed) {
     return undefined;
   }
   const isOver = record.finished || record.failure !== null;
-  // R-srv-close: what was accepted before close() may still come. R-udp-toolong: the error that has closed it is still to come.
+  // R-srv-close: a connection that was accepted before close() may still come. R-udp-toolong: the error that has closed the socket is still
+  // to come.
   const mayCome = type === "connect" || (type === "error" && record.ending === "");
   return mayCome && !isOver ? undefined : over(record);
 }
 
-/** @param {SocketRecord} record */
+/** Why no event comes any more: the state, and the reason if there is one. @param {SocketRecord} record */
 function over(record) {
-  const state = native.readyState(record);
+  const state = readyState(record);
   return record.ending === "" ? `the socket is "${state}"` : `the socket is "${state}": ${record.ending}`;
 }
 
 /**
+ * The exception for an event that can no longer come.
+ *
  * @param {SocketRecord} record
  * @param {string} type
  * @param {string} why
@@ -373,7 +392,8 @@ function never(record, type, why) {
 }
 
 /**
- * The exception of an `error` event was made where no code of the program runs. What awaits it is added to its stack.
+ * Adds the functions that await the promise to the stack of an `error` event's exception. The exception was made where no code of the program
+ * runs, so its own stack does not show them.
  *
  * @param {DOMException} error
  */
@@ -382,14 +402,14 @@ function withAwaiters(error) {
   const here = {};
   Error.captureStackTrace?.(here, withAwaiters);
   const [{ stack }, { stack: added }] = [error, here];
-  // A program may have its own Error.prepareStackTrace.
+  // With a program's own Error.prepareStackTrace, a stack may be something else than a string.
   if (typeof stack !== "string" || typeof added !== "string" || stack.includes(AWAITER)) {
     return error;
   }
   const awaiters = added.split("\n").filter((line) => line.startsWith(AWAITER));
   if (awaiters.length > 0) {
     const value = [stack, ...awaiters].join("\n");
-    // What somebody has frozen stays as it is.
+    // A frozen exception stays as it is.
     Reflect.defineProperty(error, "stack", { value, writable: true, enumerable: false, configurable: true });
   }
   return error;

@@ -5,7 +5,7 @@
 const process = require("node:process");
 const { securityError } = require("./errors.js");
 
-/** Node's permission model knows the network only since it has this flag; before, has("net") is false whatever one allows. */
+/** Whether Node's permission model covers the network. Before Node had this flag, has("net") was always false. */
 const coversNetwork = process.allowedNodeEnvironmentFlags?.has("--allow-net") === true;
 
 /**

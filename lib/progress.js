@@ -1,10 +1,11 @@
 "use strict";
 
-// How a socket fares, told to its promises, its streams, its loops and once(): just before the event that tells its listeners.
+// The progress of a socket: open, ended, failed, finished. It is reported to the socket's promises, streams, loops and once(), just before
+// the event that reports it to listeners.
 
 const { notOpen } = require("./send.js");
 
-/** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
+/** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 
 /**
  * TCP: the connection is established.
@@ -13,8 +14,8 @@ const { notOpen } = require("./send.js");
  */
 function opened(record) {
   record.opened = true;
-  record.promises?.opened();
-  record.outlet?.opened();
+  record.extras?.promises?.opened();
+  record.extras?.outlet?.opened();
 }
 
 /**
@@ -24,82 +25,95 @@ function opened(record) {
  */
 function ended(record) {
   record.ended = true;
-  record.intake?.end();
-  record.waits?.check("halfclose");
+  record.extras?.intake?.end();
+  record.extras?.waits?.check("halfclose");
 }
 
 /**
- * It could not open, or is lost, or has closed itself.
+ * The socket could not open, or its connection is lost, or it has closed itself.
  *
  * @param {SocketRecord} record
  * @param {DOMException} error
  */
 function failed(record, error) {
   record.failure = error;
-  record.promises?.failed(error);
-  record.intake?.fail(error);
-  record.outlet?.fail(error);
-  record.iteration?.fail(error);
-  record.waits?.failed(error);
+  const { extras } = record;
+  if (extras !== undefined) {
+    extras.promises?.failed(error);
+    extras.intake?.fail(error);
+    extras.outlet?.fail(error);
+    extras.iteration?.fail(error);
+    extras.waits?.failed(error);
+  }
 }
 
 /**
- * It is over, and all that was buffered is out; or a failure came before.
+ * The socket is closed. What was buffered is sent, unless an error came first.
  *
  * @param {SocketRecord} record
  */
 function finished(record) {
   record.finished = true;
-  record.promises?.finished();
-  record.intake?.end();
-  record.outlet?.end();
-  record.iteration?.end();
-  record.waits?.check("close");
-  if (record.failure === null) {
-    record.trace = null;
+  const { extras } = record;
+  if (extras !== undefined) {
+    extras.promises?.finished();
+    extras.intake?.end();
+    extras.outlet?.end();
+    extras.iteration?.end();
+    extras.waits?.check("close");
+    if (record.failure === null) {
+      extras.trace = null;
+    }
   }
 }
 
 /**
- * close() or reset() was called: nothing comes in any more, and nothing new goes out.
+ * close() or reset() was called: no data comes in any more, and the program can send no more.
  *
  * @param {SocketRecord} record
- * @param {boolean} isFlushed what is buffered still goes out
+ * @param {boolean} isFlushed what is buffered is still sent
  */
 function closing(record, isFlushed) {
   record.isReset = !isFlushed && record.opened;
-  record.intake?.end();
-  record.iteration?.end();
-  record.outlet?.interrupt(notOpen(record), isFlushed);
-  record.waits?.check();
+  const { extras } = record;
+  if (extras !== undefined) {
+    extras.intake?.end();
+    extras.iteration?.end();
+    extras.outlet?.interrupt(notOpen(record), isFlushed);
+    extras.waits?.check();
+  }
 }
 
 /**
- * Something else has changed that decides which events can still come: a stream was taken, relay() or halfclose() was called, or an
- * event has fired.
+ * Another change that decides which events can still come: the program took a stream, or called relay() or halfclose(), or an event has
+ * fired.
  *
  * @param {SocketRecord} record
  */
 function changed(record) {
-  record.waits?.check();
+  record.extras?.waits?.check();
 }
 
 /**
- * Whether somebody has asked for a promise or a stream, which tells of an error too (R-unheard).
+ * Whether the program has asked for a promise or a stream that also reports an error (R-unheard).
  *
  * @param {SocketRecord} record
  */
 function isFollowed(record) {
-  const { promises, intake, outlet, iteration, waits } = record;
-  if (promises !== null || intake !== null || outlet !== null) {
+  const { extras } = record;
+  if (extras === undefined) {
+    return false;
+  }
+  const { promises, intake, outlet, iteration, waits } = extras;
+  if (promises !== undefined || intake !== undefined || outlet !== undefined) {
     return true;
   }
-  // Loops and once() are only told of an error that closes the socket.
-  return isClosing(record) && ((iteration !== null && iteration.isAwaited) || (waits !== null && waits.hearsFailure));
+  // Loops and once() report only an error that closes the socket.
+  return isClosing(record) && (iteration?.isAwaited === true || waits?.isSettledByFailure === true);
 }
 
 /**
- * Whether an `error` closes the socket, which it is about to fire at.
+ * Whether the `error` event that is about to fire closes the socket.
  *
  * @param {SocketRecord} record
  */

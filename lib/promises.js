@@ -1,27 +1,28 @@
 "use strict";
 
-// The promises `opened` and `closed` (R-promises), and Symbol.asyncDispose, which waits for `closed` (R-dispose). Nothing is
-// made before somebody asks.
+// The promises `opened` and `closed` (R-promises), and Symbol.asyncDispose, which waits for `closed` (R-dispose). They are made when the
+// program first asks for them.
 
 const { noteCaller } = require("./trace.js");
 const { illegalInvocation } = require("./webidl.js");
 
-/** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
+/** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 /** @typedef {(socket: unknown) => SocketRecord | undefined} RecordOf */
 
-/** Node 20 knows it under this name in realms of its own making (jest, vm), too. */
+/** Symbol.asyncDispose. In realms that Node 20 makes (jest, vm), only the symbol of this name exists. */
 const asyncDispose = /** @type {typeof Symbol.asyncDispose} */ (Symbol.asyncDispose ?? Symbol.for("nodejs.asyncDispose"));
 
+/** Does nothing. */
 const ignore = () => {};
 
-/** A promise to be settled from outside. A rejection that nobody looks at is not an unhandled one. */
+/** A promise that is settled from outside. A rejection without a handler does not count as unhandled. */
 class Deferred {
   constructor() {
-    /** @type {(value: any) => void} */
+    /** Fulfils the promise. @type {(value: any) => void} */
     this.resolve = ignore;
-    /** @type {(error: unknown) => void} */
+    /** Rejects the promise. @type {(error: unknown) => void} */
     this.reject = ignore;
-    /** @type {Promise<any>} */
+    /** The promise. @type {Promise<any>} */
     this.promise = new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
@@ -30,18 +31,20 @@ class Deferred {
   }
 }
 
-/** The two of one socket. */
+/** The promises of one socket. */
 class Promises {
-  /** @type {Deferred | null} */
+  /** `opened`; null until the program asks for it. @type {Deferred | null} */
   #opened = null;
-  /** @type {Deferred | null} */
+  /** `closed`; null until the program asks for it. @type {Deferred | null} */
   #closed = null;
+  /** The record of the socket. */
   #record;
+  /** Makes the value of `opened`. */
   #describe;
 
   /**
    * @param {SocketRecord} record
-   * @param {(record: SocketRecord) => object} describe
+   * @param {(record: SocketRecord) => object} describe makes the value of `opened`
    */
   constructor(record, describe) {
     this.#record = record;
@@ -72,17 +75,19 @@ class Promises {
     return this.#closed.promise;
   }
 
+  /** The socket has opened. */
   opened() {
     this.#opened?.resolve(this.#describe(this.#record));
   }
 
-  /** @param {unknown} error */
+  /** The socket has failed. @param {unknown} error */
   failed(error) {
-    // Settled once: after `open` it says nothing to `opened` any more.
+    // A promise is settled once: if the socket has been open, this does nothing to `opened`.
     this.#opened?.reject(error);
     this.#closed?.reject(error);
   }
 
+  /** The socket is closed, without an error. */
   finished() {
     this.#closed?.resolve(undefined);
   }
@@ -92,8 +97,8 @@ class Promises {
  * Defines `opened`, `closed` and Symbol.asyncDispose.
  *
  * @param {{ name: string, prototype: object }} interfaceClass
- * @param {RecordOf} recordOf undefined for whatever is not of the interface
- * @param {(record: SocketRecord) => object} describe what `opened` is fulfilled with
+ * @param {RecordOf} recordOf undefined for an object that is not of the interface
+ * @param {(record: SocketRecord) => object} describe makes the value of `opened`
  */
 function definePromises({ name, prototype }, recordOf, describe) {
   /**
@@ -108,28 +113,30 @@ function definePromises({ name, prototype }, recordOf, describe) {
     if (record === undefined) {
       return Promise.reject(illegalInvocation(`${name}.${member}`));
     }
-    record.promises ??= new Promises(record, describe);
-    return choose(record.promises);
+    const extras = record.ensureExtras();
+    extras.promises ??= new Promises(record, describe);
+    return choose(extras.promises);
   };
   /**
-   * Called by the getters themselves, whose callers count: a helper that they end with takes their place on JavaScriptCore's stack.
+   * Stores the stack of the getter's caller. The getters call it themselves, before their last call: JavaScriptCore removes a function from
+   * the stack when its last call begins.
    *
    * @param {unknown} socket
    * @param {"opened" | "closed"} member
    */
-  const note = (socket, member) => {
+  const storeCaller = (socket, member) => {
     const record = recordOf(socket);
-    if (record !== undefined && record.trace === null) {
+    if (record !== undefined && !record.extras?.trace) {
       noteCaller(record, /** @type {Function} */ (Object.getOwnPropertyDescriptor(members, member)?.get));
     }
   };
   const members = {
     get opened() {
-      note(this, "opened");
+      storeCaller(this, "opened");
       return promise(this, "opened", (promises) => promises.openedPromise);
     },
     get closed() {
-      note(this, "closed");
+      storeCaller(this, "closed");
       return promise(this, "closed", (promises) => promises.closedPromise);
     },
     async [asyncDispose]() {

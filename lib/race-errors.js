@@ -1,6 +1,6 @@
 "use strict";
 
-// Why a connect() failed: its exceptions (R-connect).
+// The exceptions of connect() (R-connect).
 
 const { because, cureFor, endpoint, networkError } = require("./errors.js");
 const { SENTENCE, cut, shown } = require("./shown.js");
@@ -8,23 +8,24 @@ const { SENTENCE, cut, shown } = require("./shown.js");
 /** @typedef {import("./errors.js").Failure} Failure */
 /** @typedef {import("./race.js").Attempt} Attempt */
 
+/** The beginning of each message. */
 const WHERE = "connect()";
 
-/** How many addresses the message of a failure tells of; its cause has them all. */
-const TOLD = 4;
+/** The most addresses in a message. The exception's cause has all of them. */
+const MOST_LISTED = 4;
 
 /**
- * None of the attempts succeeded: one exception for all.
+ * The exception if no attempt has succeeded.
  *
  * @param {string} host
  * @param {number} port
  * @param {readonly Attempt[]} attempts
- * @param {Attempt | undefined} lastFailed in time; undefined where none was allowed
+ * @param {Attempt | undefined} lastFailed the attempt that was the last to fail; undefined if none was allowed
  */
 function allFailed(host, port, attempts, lastFailed) {
   const errors = attempts.map(({ error }) => /** @type {Error} */ (error));
   if (errors.every(({ name }) => name === "InvalidAccessError")) {
-    // The local end cannot be had (R-tcp-create).
+    // The local address or port cannot be used (R-tcp-create).
     return errors[0];
   }
   const { address, error, why } = lastFailed ?? attempts[attempts.length - 1];
@@ -39,16 +40,18 @@ function allFailed(host, port, attempts, lastFailed) {
 }
 
 /**
- * What became of each attempt, for a message.
+ * The addresses of the attempts and why each failed, for a message.
  *
  * @param {readonly Attempt[]} attempts
  */
 function list(attempts) {
-  const told = attempts.slice(0, TOLD).map(({ address, why }) => `${address}: ${why}`);
-  return told.join("; ") + (attempts.length > TOLD ? `; and ${attempts.length - TOLD} more` : "");
+  const listed = attempts.slice(0, MOST_LISTED).map(({ address, why }) => `${address}: ${why}`);
+  return listed.join("; ") + (attempts.length > MOST_LISTED ? `; and ${attempts.length - MOST_LISTED} more` : "");
 }
 
 /**
+ * connectTimeout has passed during the look-up.
+ *
  * @param {string} host
  * @param {number} port
  * @param {string} reason
@@ -58,11 +61,13 @@ function lookupTimedOut(host, port, reason) {
 }
 
 /**
+ * The look-up has found no address that the options allow.
+ *
  * @param {string} host
  * @param {number} port
- * @param {boolean} hasAddresses but none that the options leave
- * @param {number | undefined} asked the family that dnsQueryType asks for
- * @param {number | undefined} local that of localAddress
+ * @param {boolean} hasAddresses the host has addresses, but of another family
+ * @param {number | undefined} asked the family of dnsQueryType
+ * @param {number | undefined} local the family of localAddress
  */
 function notFound(host, port, hasAddresses, asked, local) {
   let why = "it has no address";
@@ -77,9 +82,11 @@ function notFound(host, port, hasAddresses, asked, local) {
 }
 
 /**
+ * The system's resolver has failed.
+ *
  * @param {string} host
  * @param {number} port
- * @param {number | undefined} family the only one that was asked for
+ * @param {number | undefined} family the only family that was looked up; undefined: both
  * @param {Failure} failure
  */
 function lookupFailed(host, port, family, { code, syscall, reason }) {
@@ -88,9 +95,11 @@ function lookupFailed(host, port, family, { code, syscall, reason }) {
 }
 
 /**
+ * The program's lookup() has thrown or rejected.
+ *
  * @param {string} host
  * @param {number} port
- * @param {unknown} reason what the caller's lookup() rejected with
+ * @param {unknown} reason
  */
 function ownLookupFailed(host, port, reason) {
   const { code, message } = /** @type {{ code?: unknown, message?: unknown }} */ (reason ?? {});
@@ -103,6 +112,8 @@ function ownLookupFailed(host, port, reason) {
 }
 
 /**
+ * The TLS handshake has failed.
+ *
  * @param {string} host
  * @param {string} address
  * @param {number} port
@@ -110,12 +121,14 @@ function ownLookupFailed(host, port, reason) {
  */
 function handshakeFailed(host, address, port, { code, syscall, reason }) {
   const at = address === host ? "" : ` (${address})`;
-  // A reason of the package's own says it all: connectTimeout has passed, though the peer has answered.
+  // Without a system call the package has written the reason (such as for connectTimeout), and the advice for the code would be wrong.
   const cure = syscall === undefined ? undefined : cureFor(code, syscall, address, port);
   return networkError(`${WHERE}: no TLS with ${endpoint(host, port)}${at}: ${because(reason, code, cure)}`, { code, syscall, address, port });
 }
 
 /**
+ * allowAddress() does not allow an address.
+ *
  * @param {string} address
  * @param {number} port
  */

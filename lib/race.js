@@ -1,92 +1,101 @@
 "use strict";
 
-// What connect() does: the addresses that the look-up gives are raced as RFC 8305 (Happy Eyeballs) says, and TLS, where it is asked
-// for, is made on the connection that won (R-connect).
+// What connect() does (R-connect). It looks up the host's addresses, and tries them as RFC 8305 (Happy Eyeballs) says: the first connection
+// that is established wins. If the options ask for TLS, the handshake follows on that connection.
 
 const { follow } = require("./abort.js");
 const { fromFailure } = require("./errors.js");
-const { known, parseAddress } = require("./host.js");
-const native = require("./native.js");
-const { allFailed, blocked, handshakeFailed, lookupFailed, lookupTimedOut, notFound, ownLookupFailed } = require("./race-errors.js");
+const { Lookup } = require("./lookup.js");
+const { Kind, binding } = require("./native.js");
+const { packageInstance } = require("./package-instance.js");
+const { cancel, register, unregister } = require("./pending-operations.js");
+const { allFailed, blocked, handshakeFailed, lookupTimedOut, notFound } = require("./race-errors.js");
+const { GONE } = require("./socket-record.js");
+const { discard } = require("./sockets.js");
 const { establish, newRecord } = require("./tcp-socket.js");
+const { startTimer } = require("./timer.js");
 const { leadOn, leadTo } = require("./trace.js");
-const { bare, sequence, toDOMString } = require("./webidl.js");
+const { bare } = require("./webidl.js");
 
-const { GONE, Kind } = native;
-const { close, openLookup, openTcp, openTimer, reset, startTls } = native.binding;
+const { openTcp, reset, startTls } = binding;
 
 /** @typedef {import("./errors.js").Failure} Failure */
 /** @typedef {import("./host.js").Address} Address */
 /** @typedef {InstanceType<typeof import("./tcp-socket.js").TCPSocket>} TCPSocket */
 
+/** The beginning of each message. */
 const WHERE = "connect()";
 
-const toTexts = sequence(toDOMString);
-/** @param {string} text */
-const literal = (text) => parseAddress(text, WHERE);
-
-/** ms; RFC 8305 recommends it, and no less than 10. */
+/** The time between the starts of two attempts, in milliseconds, as RFC 8305 recommends. */
 const ATTEMPT_DELAY = 250;
+/** The shortest such time that RFC 8305 permits, in milliseconds. */
 const LEAST_ATTEMPT_DELAY = 10;
 
-/** ms; the longest timer that there is, which only keeps the process alive. */
-const FOREVER = 0xffffffff;
-
-/** ms that a handshake may take where there is no connectTimeout: about what the system gives a connection attempt. */
-const PATIENCE = 120_000;
+/**
+ * The time that a TLS handshake may take if there is no connectTimeout, in milliseconds: about as long as the system tries to connect.
+ */
+const HANDSHAKE_TIMEOUT = 120_000;
 
 /**
- * One address that it was or is tried to connect to.
+ * An attempt to connect to one address.
  *
  * @typedef {object} Attempt
  * @property {string} address
- * @property {number} id the native socket's while it is under way
- * @property {Error | undefined} error why it failed
- * @property {string} why the same, short
+ * @property {number} id the id of its native socket; GONE when the attempt has ended
+ * @property {Error | undefined} error why it failed; undefined while it has not
+ * @property {string} why the same in a few words; "" while it has not failed
  */
 
 /**
  * @typedef {object} Options
- * @property {Record<string, unknown>} settings what each attempt's socket is opened with
- * @property {4 | 6 | undefined} family
+ * @property {Record<string, unknown>} settings the options for the socket of each attempt
+ * @property {4 | 6 | undefined} family the family of localAddress
  * @property {Function} [allowAddress]
  * @property {number} [attemptDelay]
  * @property {number} [connectTimeout]
  * @property {"ipv4" | "ipv6"} [dnsQueryType]
  * @property {Function} [lookup]
  * @property {AbortSignal | undefined} signal not aborted yet
- * @property {import("./trace.js").Trace | null} trace the call
- * @property {import("./secure-transport.js").SecureTransportKind} kind what it told of TLS
- * @property {import("./secure-transport.js").SecureOptions | undefined} secure TLS is asked for
+ * @property {import("./trace.js").Trace | null} trace the stack of the call
+ * @property {import("./secure-transport.js").SecureTransportKind} kind the attribute secureTransport of the socket
+ * @property {import("./secure-transport.js").SecureOptions | undefined} secure the TLS options; undefined: no TLS
  */
 
 /** One connect(), from its call until its promise is settled. */
 class Race {
-  /** The async resource of the socket to be, made in the context of the call (R-context). */
+  /** The record of the future socket. It is made here so that its events run in the async context of the call (R-context). */
   #record = newRecord(undefined);
-  /** As it is looked up. */
+  /** The host name that is looked up and verified. */
   #name;
-  /** As messages tell it. */
+  /** Whether the host is a name, not an address. */
+  #isName;
+  /** The host in messages. */
   #host;
+  /** The port of all attempts. */
   #port;
+  /** The options of the call. */
   #options;
+  /** Settles the promise of connect(). */
   #settle;
+  /** The promise is settled. */
   #isOver = false;
 
-  /** Errands under way beside the attempts. */
-  #lookup = GONE;
+  /** The look-up; undefined where none is needed. @type {InstanceType<typeof import("./lookup.js").Lookup> | undefined} */
+  #lookup;
+  /** The timer of connectTimeout; GONE if there is none. */
   #timeout = GONE;
+  /** The timer that starts the next attempt; GONE if there is none. */
   #delay = GONE;
-  /** The connection that has won, while TLS is being made on it. */
+  /** The connection that has won, during its TLS handshake; else GONE. */
   #handshake = GONE;
 
-  /** Several attempts are to be made from one port. */
+  /** Several attempts use the same local port. */
   #sharesLocalPort = false;
-  /** Still to be tried, in order. @type {Address[]} */
+  /** The addresses that are not tried yet, in order. @type {Address[]} */
   #waiting = [];
-  /** In order. @type {Attempt[]} */
+  /** The attempts, in the order of their starts. @type {Attempt[]} */
   #attempts = [];
-  /** Those that failed at connecting, the last one last in time. @type {Attempt | undefined} */
+  /** The attempt that was the last to fail; undefined while none has failed. @type {Attempt | undefined} */
   #lastFailed;
 
   /**
@@ -102,16 +111,15 @@ class Race {
     this.#options = options;
     this.#settle = settle;
     this.#record.pending = true;
-    // For startTls() later. An address is verified as the socket has it.
-    this.#record.hostName = address === undefined ? name : null;
+    this.#isName = address === undefined;
   }
 
-  /** @param {Address | undefined} address what the host is, if it is no name */
+  /** Starts the race. @param {Address | undefined} address the address, if the host is one; undefined if it is a name */
   start(address) {
     try {
       this.#begin(address);
     } catch (error) {
-      // Nothing that is under way is left behind.
+      // Whatever was started before is ended.
       this.#fail(error);
     }
   }
@@ -125,81 +133,46 @@ class Race {
       return;
     }
     if (signal !== undefined) {
-      // R-abort; from its winning on the socket follows it.
+      // R-abort. When the race is won, the socket follows the signal instead.
       follow(signal, this.#record, (reason) => this.#fail(reason));
     }
     if (connectTimeout > 0) {
-      this.#timeout = this.#openTimer(connectTimeout, () => this.#timedOut(connectTimeout));
+      this.#timeout = this.#startTimer(connectTimeout, () => this.#timedOut(connectTimeout));
     }
     if (this.#isOver) {
       return;
     }
     if (address !== undefined) {
       this.#found([address]);
-    } else if (this.#options.lookup !== undefined) {
-      this.#ask(this.#options.lookup);
     } else {
-      this.#lookUp();
+      this.#lookUp(this.#options.lookup);
     }
   }
 
   // --- the look-up ---
 
-  /** Asks the system's resolver. */
-  #lookUp() {
-    const opened = openLookup(native.host(), this.#name, this.#family() ?? 0);
-    if (!("id" in opened)) {
-      this.#failWith(fromFailure(opened, WHERE));
-      return;
-    }
-    this.#lookup = opened.id;
-    native.entrust(this.#record, opened.id, (_kind, answer) => {
-      this.#lookup = GONE;
-      if (Array.isArray(answer)) {
-        this.#found(answer.map(known));
-      } else {
-        this.#failWith(lookupFailed(this.#host, this.#port, this.#family(), answer));
-      }
+  /** @param {Function | undefined} lookup the program's own; undefined: the system's resolver */
+  #lookUp(lookup) {
+    const query = { name: this.#name, host: this.#host, port: this.#port, family: this.#family() };
+    this.#lookup = new Lookup(this.#record, query, {
+      found: (addresses) => this.#found(addresses),
+      failed: (error) => this.#failWith(error),
+      threw: (error) => this.#fail(leadOn(error, this.#options.trace)),
     });
-  }
-
-  /** @param {Function} lookup the caller's own, which may answer late, badly or never */
-  #ask(lookup) {
-    this.#lookup = this.#openTimer(FOREVER, () => {});
-    if (this.#isOver) {
-      return;
+    if (lookup === undefined) {
+      this.#lookup.askSystem();
+    } else {
+      this.#lookup.askProgram(lookup);
     }
-    new Promise((resolve) => {
-      resolve(Reflect.apply(lookup, undefined, [this.#name]));
-    }).then(
-      (answer) => this.#answered(() => this.#found(toTexts(answer, `${WHERE}: what lookup gave`).map(literal))),
-      (reason) => this.#answered(() => this.#failWith(ownLookupFailed(this.#host, this.#port, reason))),
-    );
   }
 
-  /** @param {() => void} act on what the caller's lookup came to, which may throw when it is looked at */
-  #answered(act) {
-    if (this.#isOver) {
-      return;
-    }
-    this.#cancel(this.#lookup);
-    this.#lookup = GONE;
-    this.#record.runInAsyncScope(() => {
-      try {
-        act();
-      } catch (error) {
-        this.#fail(leadOn(error, this.#options.trace));
-      }
-    });
-  }
-
-  /** The family that options leave. */
+  /** The only family that the options allow; undefined: both. */
   #family() {
     const { dnsQueryType, family } = this.#options;
     return familyOf(dnsQueryType) ?? family;
   }
 
-  /** @param {Address[]} addresses preferred first */
+  /** Starts the attempts. @param {Address[]} addresses in the order of preference */
   #found(addresses) {
     const wanted = this.#family();
     const usable = addresses.filter(({ family }) => wanted === undefined || family === wanted);
@@ -215,9 +188,9 @@ class Race {
 
   // --- the attempts ---
 
-  /** Starts the next attempt, or fails where there is none left to start or to wait for. */
+  /** Starts the next attempt. If none is left, and all have failed, the race fails. */
   #next() {
-    this.#cancel(this.#delay);
+    cancelIfPending(this.#delay);
     this.#delay = GONE;
     while (this.#waiting.length > 0) {
       const { address } = /** @type {Address} */ (this.#waiting.shift());
@@ -234,7 +207,7 @@ class Race {
       } else if (this.#attempt(attempt)) {
         if (this.#waiting.length > 0) {
           const { attemptDelay = ATTEMPT_DELAY } = this.#options;
-          this.#delay = this.#openTimer(Math.max(attemptDelay, LEAST_ATTEMPT_DELAY), () => this.#next());
+          this.#delay = this.#startTimer(Math.max(attemptDelay, LEAST_ATTEMPT_DELAY), () => this.#next());
         }
         return;
       }
@@ -243,7 +216,7 @@ class Race {
   }
 
   /**
-   * Asks the caller about what is about to be connected to.
+   * Asks the program's allowAddress() whether to connect to an address.
    *
    * @param {string} address
    */
@@ -255,7 +228,7 @@ class Race {
     try {
       const answer = Reflect.apply(allowAddress, undefined, [address]);
       if (typeof answer?.then === "function") {
-        // It would count as true, whatever it comes to.
+        // A promise would count as true, whatever its result.
         throw leadOn(new TypeError(`${WHERE}: options.allowAddress returned a promise; it has to answer at once`), this.#options.trace);
       }
       return Boolean(answer);
@@ -266,13 +239,13 @@ class Race {
   }
 
   /**
-   * Returns whether the attempt is under way.
+   * Starts an attempt. Returns false if it has failed at once.
    *
    * @param {Attempt} attempt
    */
   #attempt(attempt) {
     const opened = openTcp(
-      native.host(),
+      packageInstance(),
       bare({
         ...this.#options.settings,
         remoteAddress: attempt.address,
@@ -285,13 +258,13 @@ class Race {
       return false;
     }
     attempt.id = opened.id;
-    native.entrust(this.#record, opened.id, (kind, a, b) => {
+    register(this.#record, opened.id, (kind, a, b) => {
       if (kind === Kind.TCP_OPEN) {
         this.#won(attempt, a, b);
       } else if (kind === Kind.TCP_ERROR) {
         attempt.id = GONE;
         this.#failed(attempt, a);
-        // The delay runs from the newest attempt, and that one's failure ends it.
+        // The delay began with the newest attempt. If that one fails, the next attempt starts at once.
         if (attempt === this.#attempts.at(-1)) {
           this.#next();
         } else {
@@ -303,6 +276,8 @@ class Race {
   }
 
   /**
+   * Records that an attempt has failed.
+   *
    * @param {Attempt} attempt
    * @param {Failure} failure
    */
@@ -312,6 +287,7 @@ class Race {
     this.#lastFailed = attempt;
   }
 
+  /** Fails if no address is left and every attempt has failed. */
   #failIfAllHave() {
     if (this.#waiting.length === 0 && this.#attempts.every(({ error }) => error !== undefined)) {
       this.#failAll();
@@ -319,13 +295,15 @@ class Race {
   }
 
   /**
+   * An attempt has connected: ends the others.
+   *
    * @param {Attempt} attempt
    * @param {number | string} localAddress
    * @param {number} localPort
    */
   #won(attempt, localAddress, localPort) {
     const { address: remoteAddress, id } = attempt;
-    native.dismiss(id);
+    unregister(id);
     attempt.id = GONE;
     this.#endAttempts();
     const { connectTimeout, kind, secure, signal } = this.#options;
@@ -333,7 +311,8 @@ class Race {
     const succeed = () => {
       this.#end();
       const ends = { remoteAddress, remotePort: this.#port, localAddress, localPort };
-      this.#settle.resolve(establish({ id, ...ends, record, signal, connectTimeout, secureTransport: kind }));
+      const hostName = this.#isName ? this.#name : undefined;
+      this.#settle.resolve(establish({ id, ...ends, record, signal, connectTimeout, hostName, secureTransport: kind }));
     };
     if (secure === undefined) {
       succeed();
@@ -343,7 +322,7 @@ class Race {
   }
 
   /**
-   * TLS on the connection that won: no other address is tried where it fails.
+   * Starts the TLS handshake on the connection that has won. If the handshake fails, no other address is tried.
    *
    * @param {number} id
    * @param {import("./secure-transport.js").SecureOptions} secure
@@ -355,16 +334,16 @@ class Race {
     /** @param {Failure} failure */
     const failed = (failure) => this.#failWith(handshakeFailed(this.#host, address, this.#port, failure));
     this.#handshake = id;
-    // connectTimeout's own timer covers this, too.
-    const failure = startTls(id, secure, this.#name, connectTimeout === undefined ? PATIENCE : 0, false);
+    // If there is a connectTimeout, its timer covers the handshake, too.
+    const failure = startTls(id, secure, this.#name, connectTimeout === undefined ? HANDSHAKE_TIMEOUT : 0, false);
     if (failure !== undefined) {
       failed(failure);
       return;
     }
-    native.entrust(this.#record, id, (kind, what) => {
+    register(this.#record, id, (kind, what) => {
       switch (kind) {
         case Kind.TCP_SECURED:
-          native.dismiss(id);
+          unregister(id);
           this.#handshake = GONE;
           succeed();
           break;
@@ -380,7 +359,7 @@ class Race {
 
   // --- the end ---
 
-  /** @param {number} after ms */
+  /** connectTimeout has passed. @param {number} after its milliseconds */
   #timedOut(after) {
     const reason = `it took longer than connectTimeout (${after} ms)`;
     if (this.#handshake !== GONE) {
@@ -401,6 +380,7 @@ class Race {
     this.#failAll();
   }
 
+  /** Fails with the errors of all attempts. */
   #failAll() {
     const error = allFailed(this.#host, this.#port, this.#attempts, this.#lastFailed);
     for (const each of [error.cause, ...this.#attempts.map((attempt) => attempt.error)]) {
@@ -411,79 +391,74 @@ class Race {
     this.#failWith(error);
   }
 
-  /** @param {Error} error of the package's own making */
+  /** Fails with an error of the package. Its stack shows the call of connect(). @param {Error} error */
   #failWith(error) {
     this.#fail(leadTo(error, this.#options.trace));
   }
 
-  /** @param {unknown} reason perhaps the program's own */
+  /** Rejects the promise. @param {unknown} reason possibly the program's own */
   #fail(reason) {
     if (!this.#isOver) {
       this.#end();
-      native.discard(this.#record);
+      discard(this.#record);
       this.#settle.reject(reason);
     }
   }
 
-  /** Nothing that is still under way is wanted any more: closed without a word. */
+  /** Ends everything that is still pending. It reports nothing. */
   #end() {
     this.#isOver = true;
     this.#record.pending = false;
     this.#endAttempts();
-    this.#cancel(this.#lookup);
-    this.#cancel(this.#timeout);
+    this.#lookup?.cancel();
+    cancelIfPending(this.#timeout);
     if (this.#handshake !== GONE) {
-      native.dismiss(this.#handshake);
+      unregister(this.#handshake);
       reset(this.#handshake);
     }
   }
 
+  /** Ends the attempts that are pending, and starts no more. */
   #endAttempts() {
     this.#waiting = [];
-    this.#cancel(this.#delay);
+    cancelIfPending(this.#delay);
     this.#delay = GONE;
     for (const attempt of this.#attempts) {
-      this.#cancel(attempt.id);
+      cancelIfPending(attempt.id);
       attempt.id = GONE;
     }
   }
 
-  /** @param {number} id */
-  #cancel(id) {
-    if (id !== GONE) {
-      native.dismiss(id);
-      close(id);
-    }
-  }
-
   /**
-   * @param {number} after ms
-   * @param {() => void} handler
+   * Starts a timer.
+   *
+   * @param {number} milliseconds
+   * @param {() => void} expired
    */
-  #openTimer(after, handler) {
-    const opened = openTimer(native.host(), after);
-    if (!("id" in opened)) {
-      this.#failWith(fromFailure(opened, WHERE));
-      return GONE;
-    }
-    native.entrust(this.#record, opened.id, (kind, failure) => {
-      if (kind === Kind.TIMER) {
-        handler();
-      } else {
-        this.#fail(fromFailure(failure, WHERE));
-      }
-    });
-    return opened.id;
+  #startTimer(milliseconds, expired) {
+    return startTimer(this.#record, milliseconds, expired, (error) => this.#failWith(error));
   }
 }
 
-/** @param {"ipv4" | "ipv6" | undefined} dnsQueryType */
+/**
+ * Ends a pending operation, if there is one.
+ *
+ * @param {number} id GONE: there is none
+ */
+function cancelIfPending(id) {
+  if (id !== GONE) {
+    cancel(id);
+  }
+}
+
+/** The family that dnsQueryType asks for; undefined: both. @param {"ipv4" | "ipv6" | undefined} dnsQueryType */
 function familyOf(dnsQueryType) {
   return dnsQueryType === undefined ? undefined : dnsQueryType === "ipv4" ? 4 : 6;
 }
 
 /**
- * The order of the addresses, but for the families taking turns, the first one's first (RFC 8305, section 4).
+ * The same addresses with the families in turn (RFC 8305, section 4). The family of the first address begins, and each family keeps its
+ * order.
  *
  * @param {Address[]} addresses
  */

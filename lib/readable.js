@@ -1,32 +1,35 @@
 "use strict";
 
-// `readable`: what comes in as a ReadableStream (R-streams). An intake stands in a record where the stream was taken; from then
-// on it gets what `message` or `connect` listeners would.
+// `readable`: received data as a ReadableStream (R-streams). When the program takes the stream, the record gets an *intake*. From then on
+// the intake gets what `message` or `connect` listeners would get.
 //
-// While it flows, the promise of the stream's pull() stays pending: the stream then asks for no more, and a chunk that somebody
-// waits for costs no promise of ours. It is fulfilled when the stream has enough, and what asks again is the next pull().
+// While data flows, the promise of the stream's pull() stays pending. The stream then does not call pull() again, so a chunk that a reader
+// waits for costs no promise of ours. The promise is fulfilled when the stream has enough. The next pull() asks for more.
 
-const { claim } = require("./listeners.js");
-const { GONE, binding } = require("./native.js");
+const { requestBits } = require("./listener-bits.js");
+const { binding } = require("./native.js");
+const { GONE } = require("./socket-record.js");
 
-/** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
+/** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 
-/** What a stream of bytes holds when nobody reads it: as much as the native half reads at once. */
+/** The bytes that a TCPSocket's stream holds if the program does not read: as many as the native half reads at once. */
 const BYTES_HELD = 64 * 1024;
-/** What a stream of datagrams holds, each counted with what it costs beyond its bytes, so that empty ones count too. */
+/** The bytes that a UDPSocket's stream holds if the program does not read, DATAGRAM_COST for each datagram included. */
 const DATAGRAM_BYTES_HELD = 64 * 1024;
+/** The bytes that a datagram counts beyond its data. With it, empty datagrams count too. */
 const DATAGRAM_COST = 512;
 
-/** What binding.takeIn() calls what a stream does with the bytes of a TCP socket. */
+/** The second argument of binding.takeIn(): what a stream does with the bytes of a TCP socket (docs/binding.md). */
 const Intake = /** @type {const} */ ({ FLOWING: 0, HELD: 1, DROPPED: 2 });
 
-/** The bits of binding.listen(). */
+/** The bit of listen() for `message` and `connect`. */
 const INCOMING = 1;
+/** The bit of listen() for `halfclose`. */
 const HALFCLOSE = 2;
 
 /**
- * The stream classes of the realm; Node's own where it has none (jest's jsdom environment). Not at load: looking them up
- * loads them.
+ * The stream classes of the realm; Node's own where the realm has none (jest's jsdom environment). They are looked up when they are needed:
+ * the look-up makes Node load them.
  *
  * @returns {typeof import("node:stream/web")}
  */
@@ -34,31 +37,34 @@ function webStreams() {
   return /** @type {any} */ (globalThis.ReadableStream === undefined ? require("node:stream/web") : globalThis);
 }
 
-/** What all three kinds have in common. */
+/** The part that all three kinds share. */
 class Readable {
-  /** @type {any} */
+  /** The stream's controller. @type {any} */
   controller;
-  /** cancel() was called. */
+  /** The program has called cancel(). */
   isCancelled = false;
-  /** Of datagrams and connections: whether more are wanted, as loops want them (iteration.js). */
+  /** Datagrams and connections: the stream wants another one. */
   isWanting = false;
-  /** Fulfils the pull() at hand, which lasts as long as the stream wants more. @type {(() => void) | null} */
-  #rest = null;
-  /** Closed, cancelled, or failed. */
+  /** Fulfils the pending pull(); null if none is pending. @type {(() => void) | null} */
+  #endPull = null;
+  /** The stream is closed, cancelled, or has failed. */
   #isOver = false;
-  /** To be told when what came before it has been read (R-tcp-lost). @type {unknown} */
+  /** An error that the stream reports when the data before it has been read (R-tcp-lost); undefined if there is none. @type {unknown} */
   #failure;
+  /** The high-water mark of the stream. */
   #highWaterMark;
 
   /**
    * @param {SocketRecord} record
-   * @param {object} source beside the methods
+   * @param {object} source members of the underlying source beside its methods
    * @param {{ highWaterMark: number, size?: (chunk: any) => number }} strategy
    */
   constructor(record, source, strategy) {
+    /** The record of the socket. */
     this.record = record;
     this.#highWaterMark = strategy.highWaterMark;
     const { ReadableStream } = webStreams();
+    /** The stream. */
     this.stream = new ReadableStream(
       /** @type {any} */ ({
         ...source,
@@ -72,14 +78,14 @@ class Readable {
     );
   }
 
-  /** Has what comes in taken from the system, or not. @param {boolean} _isFlowing */
+  /** Starts or stops taking data from the system. @param {boolean} _isFlowing */
   flow(_isFlowing) {}
 
-  /** Nobody wants what still comes. */
+  /** The stream was cancelled: no data is needed any more. */
   drop() {}
 
   /**
-   * Something has come in.
+   * Data has come in.
    *
    * @param {unknown} chunk
    */
@@ -90,16 +96,16 @@ class Readable {
     this.controller.enqueue(chunk);
     if (this.controller.desiredSize <= 0) {
       this.flow(false);
-      this.#letGo();
+      this.#finishPull();
     }
   }
 
-  /** Nothing comes any more. What the stream holds can still be read. */
+  /** No more data comes. The data in the stream can still be read. */
   end() {
     if (!this.#isOver && this.#failure === undefined) {
       this.#isOver = true;
       this.finish();
-      this.#letGo();
+      this.#finishPull();
     }
   }
 
@@ -108,7 +114,7 @@ class Readable {
     this.controller.close();
   }
 
-  /** @param {unknown} error */
+  /** The socket has failed. The data in the stream can still be read before the error. @param {unknown} error */
   fail(error) {
     if (this.#isOver) {
       return;
@@ -119,25 +125,27 @@ class Readable {
     } else {
       this.#failure = error;
     }
-    this.#letGo();
+    this.#finishPull();
   }
 
-  /** Whether it has something that nobody has read yet. */
+  /** Whether the stream has data that was not read yet. */
   get isHolding() {
     return !this.#isOver && !this.#isEmpty();
   }
 
+  /** Whether the stream holds nothing. */
   #isEmpty() {
     return this.controller.desiredSize >= this.#highWaterMark;
   }
 
-  #letGo() {
-    const rest = this.#rest;
-    this.#rest = null;
-    rest?.();
+  /** Fulfils the pending pull(), if there is one. */
+  #finishPull() {
+    const endPull = this.#endPull;
+    this.#endPull = null;
+    endPull?.();
   }
 
-  /** The stream has room, or somebody waits. */
+  /** The stream has room, or a reader waits. */
   #pull() {
     if (this.#isOver) {
       return undefined;
@@ -151,10 +159,11 @@ class Readable {
     }
     this.flow(true);
     return new Promise((resolve) => {
-      this.#rest = () => resolve(undefined);
+      this.#endPull = () => resolve(undefined);
     });
   }
 
+  /** The program has called cancel(). */
   #cancel() {
     if (this.#isOver) {
       return;
@@ -162,13 +171,15 @@ class Readable {
     this.#isOver = true;
     this.isCancelled = true;
     this.drop();
-    this.#letGo();
+    this.#finishPull();
   }
 }
 
-/** A TCPSocket's: a stream of bytes. */
+/** The stream of a TCPSocket: bytes. */
 class ByteReadable extends Readable {
+  /** Whether the native half was asked to leave the bytes in the system. */
   #isHeld = false;
+  /** Called when the program cancels the stream. */
   #onCancel;
 
   /**
@@ -178,8 +189,8 @@ class ByteReadable extends Readable {
   constructor(record, onCancel) {
     super(record, { type: "bytes" }, { highWaterMark: BYTES_HELD });
     this.#onCancel = onCancel;
-    // As a listener does; and it counts as one for halfclose.
-    claim(record, record.claimed | INCOMING | HALFCLOSE, INCOMING);
+    // The stream asks for bytes as a `message` listener does, and counts as a `halfclose` listener.
+    requestBits(record, record.ensureExtras().requestedBits | INCOMING | HALFCLOSE, INCOMING);
   }
 
   /** @param {boolean} isFlowing */
@@ -192,7 +203,7 @@ class ByteReadable extends Readable {
 
   drop() {
     this.#takeIn(Intake.DROPPED);
-    claim(this.record, HALFCLOSE, INCOMING);
+    requestBits(this.record, HALFCLOSE, INCOMING);
     this.#onCancel();
   }
 
@@ -201,14 +212,14 @@ class ByteReadable extends Readable {
     try {
       controller.close();
     } catch {
-      // A reader has given views of larger elements, and the last one is not whole: the stream has errored with that.
+      // A reader has given views with elements of several bytes, and the last element is not complete. The stream has errored for that.
       return;
     }
-    // A reader that waits with a view of its own gets it back empty.
+    // A reader that waits with a view of its own gets the view back empty.
     controller.byobRequest?.respond(0);
   }
 
-  /** @param {number} intake */
+  /** Says what the stream does with the bytes. @param {number} intake */
   #takeIn(intake) {
     if (this.record.id !== GONE) {
       binding.takeIn(this.record.id, intake);
@@ -216,7 +227,7 @@ class ByteReadable extends Readable {
   }
 }
 
-/** A UDPSocket's or a TCPServerSocket's: one chunk for each datagram or connection. */
+/** The stream of a UDPSocket or a TCPServerSocket: one chunk for each datagram or connection. */
 class ItemReadable extends Readable {
   /**
    * @param {SocketRecord} record
@@ -224,14 +235,14 @@ class ItemReadable extends Readable {
    */
   constructor(record, strategy) {
     super(record, {}, strategy);
-    claim(record, record.claimed, INCOMING);
+    requestBits(record, record.ensureExtras().requestedBits, INCOMING);
     this.flow(strategy.highWaterMark > 0);
   }
 
   /** @param {boolean} isFlowing */
   flow(isFlowing) {
     this.isWanting = isFlowing;
-    claimIncoming(this.record);
+    requestIncoming(this.record);
   }
 
   drop() {
@@ -240,17 +251,17 @@ class ItemReadable extends Readable {
 }
 
 /**
- * Has datagrams or connections taken while the stream or a loop wants one.
+ * Asks for datagrams or connections while the stream or a loop wants one.
  *
  * @param {SocketRecord} record
  */
-function claimIncoming(record) {
-  const isWanted = record.iteration?.isAwaited || record.intake?.isWanting;
-  claim(record, isWanted ? INCOMING : 0, record.taken);
+function requestIncoming(record) {
+  const { iteration, intake, exclusiveBits } = record.ensureExtras();
+  requestBits(record, iteration?.isAwaited || intake?.isWanting ? INCOMING : 0, exclusiveBits);
 }
 
 /**
- * A TCPSocket's `readable`, in the state that the socket is in.
+ * The `readable` of a TCPSocket.
  *
  * @param {SocketRecord} record
  * @param {() => void} onCancel
@@ -259,7 +270,7 @@ function byteReadable(record, onCancel) {
   return new ByteReadable(record, onCancel);
 }
 
-/** @param {SocketRecord} record */
+/** The `readable` of a UDPSocket. @param {SocketRecord} record */
 function datagramReadable(record) {
   return new ItemReadable(record, {
     highWaterMark: DATAGRAM_BYTES_HELD,
@@ -268,7 +279,7 @@ function datagramReadable(record) {
 }
 
 /**
- * Connections wait in the backlog until somebody reads.
+ * The `readable` of a TCPServerSocket. Connections wait in the backlog until the program reads.
  *
  * @param {SocketRecord} record
  */
@@ -276,4 +287,4 @@ function connectionReadable(record) {
   return new ItemReadable(record, { highWaterMark: 0 });
 }
 
-module.exports = { HALFCLOSE, Readable, byteReadable, claimIncoming, connectionReadable, datagramReadable, webStreams };
+module.exports = { HALFCLOSE, Readable, byteReadable, connectionReadable, datagramReadable, requestIncoming, webStreams };

@@ -1,44 +1,46 @@
 "use strict";
 
-// relay(): joins two open TCPSockets (R-relay). The bytes flow in the native half.
+// relay(): joins two open TCPSockets (R-relay). The native half moves the bytes.
 
 const { fromFailure, invalidState } = require("./errors.js");
-const native = require("./native.js");
+const { Kind, binding } = require("./native.js");
 const { changed } = require("./progress.js");
 const { notOpen } = require("./send.js");
+const { handle, readyState } = require("./sockets.js");
 const { recordOf } = require("./tcp-socket.js");
 const { traceAbove } = require("./trace.js");
 const { missingArguments, shown } = require("./webidl.js");
 
-const { Kind, binding } = native;
+/** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 
-/** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
-
-/** One relay, as both sockets' records hold it. */
+/** One relay. The records of both sockets hold it. */
 class Relay {
-  /** Sockets that are not yet "closed". */
+  /** How many of the two sockets are not yet "closed". */
   #open = 2;
-  /** @type {Map<SocketRecord, number>} */
+  /** The bytes that were sent to each socket. @type {Map<SocketRecord, number>} */
   #bytes = new Map();
+  /** The record of the first argument. */
   #a;
+  /** The record of the second argument. */
   #b;
-  /** @type {(result: { bytesToA: number, bytesToB: number }) => void} */
+  /** Fulfils the promise. @type {(result: { bytesToA: number, bytesToB: number }) => void} */
   #fulfil = () => {};
-  /** @type {(error: unknown) => void} */
+  /** Rejects the promise. @type {(error: unknown) => void} */
   #reject = () => {};
-
-  /** Why the first of the two was lost. @type {Error | undefined} */
+  /** The error of the socket that was lost first; undefined while there is none. @type {Error | undefined} */
   #failure;
 
   /**
    * @param {SocketRecord} a
    * @param {SocketRecord} b
-   * @param {import("./trace.js").Trace | null} trace the call
+   * @param {import("./trace.js").Trace | null} trace the stack of the call
    */
   constructor(a, b, trace) {
+    /** The stack of the call; null where the engine has none. */
     this.trace = trace;
     this.#a = a;
     this.#b = b;
+    /** The promise that relay() returns. */
     this.promise = new Promise((fulfil, reject) => {
       this.#fulfil = fulfil;
       this.#reject = reject;
@@ -47,18 +49,18 @@ class Relay {
 
   /**
    * @param {SocketRecord} record
-   * @param {number} bytes that went to it
+   * @param {number} bytes the number of bytes that were sent to it
    */
   count(record, bytes) {
     this.#bytes.set(record, bytes);
   }
 
-  /** One of the two has been lost, and this is what its `error` event says. @param {Error} error */
+  /** One of the two sockets was lost. @param {Error} error the error of its `error` event */
   lost(error) {
     this.#failure ??= error;
   }
 
-  /** One of the two is "closed", and has told so. */
+  /** One of the two sockets is "closed", and its `close` event has fired. */
   closed() {
     this.#open -= 1;
     if (this.#open > 0) {
@@ -93,9 +95,9 @@ async function relay(a, b) {
   }
   const both = new Relay(first, second, traceAbove(relay));
   for (const record of [first, second]) {
-    record.relay = both;
-    // No drain fires any more for who writes to its `writable`.
-    record.outlet?.fail(notOpen(record));
+    record.ensureExtras().relay = both;
+    // No `drain` comes any more that could settle a write() to the `writable`.
+    record.extras?.outlet?.fail(notOpen(record));
     changed(record);
   }
   return both.promise;
@@ -118,20 +120,20 @@ function toRecord(socket, what) {
  * @param {string} what
  */
 function requireOpen(record, what) {
-  const state = native.readyState(record);
+  const state = readyState(record);
   if (state !== "open") {
     throw invalidState(`relay(): ${what} is "${state}"${record.ending === "" ? "" : `: ${record.ending}`}`);
   }
-  if (record.relay !== null) {
+  if (record.extras?.relay !== undefined) {
     throw invalidState(`relay(): ${what} is relayed already`);
   }
-  if (record.intake !== null) {
+  if (record.extras?.intake !== undefined) {
     throw invalidState(`relay(): the readable of ${what} was taken: what comes in is its`);
   }
 }
 
-native.handle(Kind.TCP_RELAYED, (record, bytes) => {
-  record.relay?.count(record, bytes);
+handle(Kind.TCP_RELAYED, (record, bytes) => {
+  record.extras?.relay?.count(record, bytes);
 });
 
 module.exports = { relay };

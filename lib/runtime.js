@@ -1,17 +1,19 @@
 "use strict";
 
-// What differs between Node, Electron, Bun and Deno: who wakes the JavaScript thread, and how microtasks are run between two
-// events.
+// Differences between Node, Electron, Bun and Deno: the wake source, and how microtasks are run between two events.
 
 const process = require("node:process");
 const { shown } = require("./shown.js");
 
 /** @typedef {"uv" | "tokio" | "thread"} Wake */
 
+/** This runtime is Bun. */
 const isBun = process.versions.bun !== undefined;
+/** Deno's namespace; undefined elsewhere. */
 const Deno = /** @type {any} */ (globalThis).Deno;
+/** This runtime is Deno. */
 const isDeno = Deno !== undefined;
-/** In Bun and Deno libuv's symbols are missing, or resolve and abort: ask for the runtime, never for the symbol. */
+/** This runtime has libuv. The check asks for the runtime, not for libuv's symbols: in Bun and Deno they are missing, or abort when called. */
 const hasUv = !isBun && !isDeno && process.platform !== "win32";
 
 /**
@@ -39,24 +41,24 @@ function chooseWake() {
 }
 
 /**
- * R-task: what runs the microtasks (and process.nextTick's callbacks) that an event has queued before the next event of
- * the same turn is dispatched, or null where it cannot be had (Node then runs them where its libuv is the wake source, and a turn
- * ends after each event).
+ * The function that runs the microtasks (and the callbacks of process.nextTick) which an event has queued, before the next event of the same
+ * turn (R-task). null if this runtime has none. The native half then calls serve() again for each event, and with libuv as wake source Node
+ * runs them between two calls.
  *
  * @returns {(() => void) | null}
  */
 function microtaskDrain() {
   if (isBun) {
-    // Runs both kinds; process._tickCallback does nothing there. Not by require(), which bundlers would want to resolve.
+    // drainMicrotasks() runs both kinds. process._tickCallback does nothing in Bun. A require() would be resolved by bundlers.
     return /** @type {any} */ (process).getBuiltinModule?.("bun:jsc")?.drainMicrotasks ?? null;
   }
   if (isDeno) {
-    // Not a public interface. Where a later Deno has it no more, microtasks run at the end of the turn.
+    // These are not public. If a later Deno does not have them, microtasks run at the end of the turn.
     const core = Deno[Deno.internal]?.core;
     return core?.runNextTicks ?? core?.runMicrotasks ?? null;
   }
-  // An exception of a nextTick callback (so, in Node, of a listener) leaves it. It has to go on up to the native half and
-  // from there to Node: whoever catches it here leaves Node's stack of async ids corrupted, and Node aborts.
+  // _tickCallback() throws the exceptions of nextTick callbacks, and Node reports a listener's exception in such a callback. JavaScript must not
+  // catch them: Node's stack of async ids would be wrong, and Node would abort. The native half passes them on to Node.
   return /** @type {any} */ (process)._tickCallback ?? null;
 }
 

@@ -1,6 +1,6 @@
 "use strict";
 
-// TLS as the interfaces see it: whether it is asked for (R-tls-asked), its options, and what it tells of a connection.
+// TLS in the interfaces: whether the options ask for it (R-tls-asked), its own options, and the results of a handshake.
 
 const { invalidAccess } = require("./errors.js");
 const { secureInfo } = require("./native.js").binding;
@@ -20,7 +20,7 @@ const {
 /** @typedef {"off" | "on" | "starttls"} SecureTransportKind */
 
 /**
- * What there is to know of a TLS connection: the dictionary SecureTransportInfo, frozen.
+ * The results of a TLS handshake: dictionary SecureTransportInfo, frozen.
  *
  * @typedef {object} SecureTransportInfo
  * @property {string} protocol
@@ -33,10 +33,11 @@ const {
  * @property {boolean} resumed
  */
 
+/** enum SecureTransportKind. */
 const toKind = enumeration(/** @type {const} */ (["off", "on", "starttls"]));
 
 /**
- * typedef (DOMString or BufferSource) PEMOrDER. Bytes are copied: what the caller does to them afterwards changes nothing.
+ * typedef (DOMString or BufferSource) PEMOrDER. Bytes are copied, so later changes by the program have no effect.
  *
  * @param {unknown} value
  * @param {string} what
@@ -45,6 +46,7 @@ function toPEMOrDER(value, what) {
   return bytesOf(value, what) ?? toDOMString(value, what);
 }
 
+/** sequence<PEMOrDER>. */
 const toPEMsOrDERs = sequence(toPEMOrDER);
 
 /**
@@ -58,13 +60,15 @@ function toMaterials(value, what) {
   if (bytes !== undefined) {
     return [bytes];
   }
-  // Web IDL: an object with an iterator is the sequence, anything else a string.
+  // Web IDL: an object with an iterator is a sequence, and anything else is a string.
   const iterates = typeof value === "object" && value !== null && /** @type {any} */ (value)[Symbol.iterator] != null;
   return iterates ? toPEMsOrDERs(value, what) : [toDOMString(value, what)];
 }
 
+/** dictionary ServerCertificate. */
 const toServerCertificate = requiring(["cert", "key"], strict(dictionary({ cert: toMaterials, key: toPEMOrDER })));
 
+/** dictionary SecureTransportOptions. */
 const toMembers = strict(
   dictionary({
     alpn: sequence(toDOMString),
@@ -82,7 +86,7 @@ const toMembers = strict(
 );
 
 /**
- * SecureTransportOptions, as the native half takes them (docs/binding.md).
+ * dictionary SecureTransportOptions, in the form of the native half (docs/binding.md).
  *
  * @param {unknown} value
  * @param {string} what
@@ -113,8 +117,8 @@ function toSecureTransport(value, what) {
 }
 
 /**
- * R-tls-asked: whether TLS is asked for. Options that contradict each other are refused: never plain text because one of the
- * two was forgotten.
+ * Whether the options ask for TLS (R-tls-asked). Options that contradict each other are refused: a program that forgets to change one of them
+ * must not get a connection without TLS.
  *
  * @param {{ kind: SecureTransportKind, options: SecureOptions } | undefined} secureTransport
  * @param {boolean | undefined} useSecureTransport
@@ -135,7 +139,7 @@ function chooseSecureTransport(secureTransport, useSecureTransport, where) {
 }
 
 /**
- * What a handshake has agreed on. The native half tells it once.
+ * The results of a handshake; null without TLS. The native half returns them once.
  *
  * @param {number} id
  * @returns {Readonly<SecureTransportInfo> | null}

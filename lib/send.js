@@ -1,17 +1,21 @@
 "use strict";
 
-// What send() of UDPSocket and of TCPSocket have in common: what may be sent (R-types), and how it is handed over. The native
-// half has taken or copied the bytes when its function returns (R-copy).
+// What send() of UDPSocket and of TCPSocket share: which types of data can be sent (R-types), and how strings are encoded. When a function of
+// the native half returns, it has sent or copied the bytes (R-copy).
 
 const { TextEncoder } = require("node:util");
 const { invalidAccess, invalidState } = require("./errors.js");
-const { pinned, readyState, shared } = require("./native.js");
+const { shared } = require("./package-instance.js");
+const { pinned } = require("./pinned.js");
+const { readyState } = require("./sockets.js");
 const { shown } = require("./webidl.js");
 
-/** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
+/** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 /** @typedef {import("./native.js").Bytes} Bytes */
 
 /**
+ * The original getter of a prototype, whatever a program replaces later.
+ *
  * @param {object} prototype
  * @param {string} name
  * @returns {(this: any) => any}
@@ -20,8 +24,9 @@ function getter(prototype, name) {
   return /** @type {any} */ (Object.getOwnPropertyDescriptor(prototype, name)).get;
 }
 
+/** The prototype that all typed arrays share. */
 const typedArrayPrototype = Object.getPrototypeOf(Uint8Array.prototype);
-// Each throws for what is not of its kind, and knows its kind in any realm: what instanceof does not (jest).
+// Each getter throws for an object of another type, and works for objects of all realms. instanceof does not (jest).
 const arrayBufferLength = getter(ArrayBuffer.prototype, "byteLength");
 // Some Electron windows have no such global.
 const sharedBufferLength = globalThis.SharedArrayBuffer && getter(SharedArrayBuffer.prototype, "byteLength");
@@ -35,13 +40,14 @@ const { slice: typedArraySlice, values: typedArrayValues } = typedArrayPrototype
 const { isView } = ArrayBuffer;
 const Bytes = Uint8Array;
 
+/** Encodes strings as UTF-8. */
 const encoder = pinned(new TextEncoder(), ["encodeInto"]);
 
 /**
  * Writes a string of SHORT_STRING units at most into the scratch buffer as UTF-8. A lone surrogate becomes U+FFFD (R-types).
  *
  * @param {string} string
- * @returns {number} its bytes; -1 where they are not all there: somebody has got hold of the buffer and has detached it
+ * @returns {number} the number of bytes; -1 if the string did not fit, because a program has detached the buffer
  */
 function encode(string) {
   const { read, written } = encoder.encodeInto(string, shared.scratch);
@@ -49,8 +55,8 @@ function encode(string) {
 }
 
 /**
- * Whether a value is an ArrayBuffer or a view that can be handed over as it is. This is the hot path: what is empty (it may be
- * detached) or shared is looked at closer by unusualBytes().
+ * Whether a value is an ArrayBuffer or a view that the native half can take as it is. This is the hot path. If the value is empty (it may be
+ * detached) or shared, the result is false, and unusualBytes() checks it.
  *
  * @param {unknown} data
  * @returns {data is Bytes}
@@ -60,7 +66,7 @@ function isUsualBytes(data) {
     try {
       return data.byteLength !== 0 && isArrayBuffer(data.buffer);
     } catch {
-      // A DataView on a detached buffer.
+      // The value is a DataView on a detached buffer.
       return false;
     }
   }
@@ -95,7 +101,7 @@ function isNonEmptyArrayBuffer(value) {
 function unusualBytes(data) {
   if (isView(data)) {
     const { buffer, byteOffset, byteLength } = section(data);
-    // What is shared may change while it is read.
+    // The bytes are copied: shared memory may change while the native half reads it.
     return typedArraySlice.call(new Bytes(buffer, byteOffset, byteLength));
   }
   if (typeof data === "object" && data !== null && isArrayBuffer(data)) {
@@ -109,7 +115,7 @@ function unusualBytes(data) {
 }
 
 /**
- * The section that a view references, told by the platform whatever the view's own properties say.
+ * The part of the buffer that a view references. The platform's getters report it, not the view's own properties.
  *
  * @param {ArrayBufferView} view
  * @returns {{ buffer: ArrayBufferLike, byteOffset: number, byteLength: number }}
@@ -117,14 +123,14 @@ function unusualBytes(data) {
 function section(view) {
   try {
     if (isDataView(view)) {
-      // These throw where the view is detached or out of its buffer's bounds …
+      // These getters throw if the buffer is detached, or the view is out of its bounds.
       return {
         buffer: dataViewBuffer.call(view),
         byteOffset: dataViewOffset.call(view),
         byteLength: dataViewLength.call(view),
       };
     }
-    // … these answer 0, but the iterator throws.
+    // The getters of a typed array return 0 then, but its iterator throws.
     typedArrayValues.call(view);
     return {
       buffer: typedArrayBuffer.call(view),
@@ -146,12 +152,13 @@ function isDataView(view) {
   }
 }
 
+/** The exception for a view whose bytes are no longer there. */
 function detached() {
   return invalidAccess("send(): the data's buffer is detached, or no longer holds the view's section");
 }
 
 /**
- * R-types: anything else.
+ * The exception for a value that cannot be sent (R-types).
  *
  * @param {unknown} data
  */
@@ -171,13 +178,13 @@ function isShared(data) {
 }
 
 /**
- * Step 1 of the draft's send() where the socket is not "open": which state, and why (R-tcp-send).
+ * The exception of step 1 of the draft's send(): the socket is not "open". Its message has the state and the reason (R-tcp-send).
  *
  * @param {SocketRecord} record
  */
 function notOpen(record) {
   const state = readyState(record);
-  if (state === "open" && record.relay !== null) {
+  if (state === "open" && record.extras?.relay !== undefined) {
     return relayed(record, "send");
   }
   const because = `${record.name}.send(): the socket is "${state}": `;
@@ -192,7 +199,7 @@ function notOpen(record) {
 }
 
 /**
- * R-relay: the socket's bytes are another's.
+ * The exception for a member that a relayed socket does not permit (R-relay).
  *
  * @param {SocketRecord} record
  * @param {string} member
@@ -202,7 +209,7 @@ function relayed(record, member) {
 }
 
 /**
- * The ways to be "closed" before any event has told of it, and without a call that says so.
+ * Why a socket may be "closed" before an event has reported it, without a call of close() or reset().
  *
  * @param {SocketRecord} record
  */

@@ -1,18 +1,18 @@
 "use strict";
 
-// What others supplied (the program, a peer, the system's resolver), as a message may quote it: cut to a sensible length, and without
-// characters that would do something to a terminal or a log.
+// Quotes text that comes from others (the program, a peer, the system's resolver) in messages. It is cut to a sensible length, and characters
+// that could change a terminal or a log are escaped.
 
-/** UTF-16 units of an argument that are shown. */
+/** The most UTF-16 units of an argument that a message shows. */
 const SHOWN = 64;
 
-/** Of a sentence that somebody else wrote: the message of another's error. */
+/** The most UTF-16 units of a sentence by others, such as the message of an error. */
 const SENTENCE = 200;
 
-/** Digits of a BigInt that it takes no time to count. */
+/** A BigInt below it is shown. To convert a very large one to a string takes long. */
 const SHORT_BIGINT = 2n ** 128n;
 
-/** Control characters, line separators, marks that turn the direction of writing, and lone surrogates. */
+/** Characters that are escaped: control characters, line separators, marks that change the direction of writing, and lone surrogates. */
 const UNPRINTABLE = /[\p{Cc}\p{Bidi_Control}\p{Surrogate}\u2028\u2029\ufeff]/gu;
 
 /**
@@ -26,14 +26,16 @@ function cut(text, most = SHOWN) {
 }
 
 /**
+ * Cuts a text, with a mark where something is missing. It leaves no half of a character.
+ *
  * @param {string} text
- * @param {number} most
+ * @param {number} most UTF-16 units
  */
 function shorten(text, most) {
   return text.length > most ? `${text.slice(0, most).replace(/[\ud800-\udbff]$/, "")}…` : text;
 }
 
-/** @param {string} character */
+/** A character as an escape sequence of JavaScript. @param {string} character */
 function escape(character) {
   const [, short] = /^"(\\.+)"$/.exec(JSON.stringify(character)) ?? [];
   return short ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;

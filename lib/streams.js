@@ -1,40 +1,44 @@
 "use strict";
 
-// `readable` and `writable` of the three interfaces (R-streams): made when first read, in the state that the socket is in by then.
+// `readable` and `writable` of the three interfaces (R-streams). They are made when they are first read. A stream of a socket that is already
+// closed, or has failed, starts in that state.
 
 const { invalidState } = require("./errors.js");
-const native = require("./native.js");
-const { claim } = require("./listeners.js");
+const { requestAlso } = require("./listener-bits.js");
+const { binding } = require("./native.js");
 const progress = require("./progress.js");
 const { HALFCLOSE, byteReadable, connectionReadable, datagramReadable } = require("./readable.js");
 const { notOpen } = require("./send.js");
+const { readyState } = require("./sockets.js");
 const { noteCaller } = require("./trace.js");
 const { illegalInvocation } = require("./webidl.js");
 const { DatagramWritable, StreamWritable } = require("./writable.js");
 
-/** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
+/** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 /** @typedef {InstanceType<typeof import("./readable.js").Readable>} Readable */
 /** @typedef {InstanceType<typeof import("./writable.js").Writable>} Writable */
 /** @typedef {(record: SocketRecord, chunk: unknown) => boolean} Transmit */
 
 /**
- * Whether nothing comes in or goes out any more, and no event is to tell why.
+ * Whether the socket can neither receive nor send, and no event is still to come that says why.
  *
  * @param {SocketRecord} record
  */
 function isEnding(record) {
-  return record.finished || native.readyState(record) === "closing" || (record.closed && record.ending !== "");
+  return record.finished || readyState(record) === "closing" || (record.closed && record.ending !== "");
 }
 
 /**
+ * Stores a new `readable` in the record, and gives it the state of the socket.
+ *
  * @param {SocketRecord} record
  * @param {Readable} intake
  */
 function adoptIntake(record, intake) {
-  record.intake = intake;
+  record.ensureExtras().intake = intake;
   if (record.failure !== null) {
     intake.fail(record.failure);
-  } else if (record.relay !== null && !record.closed) {
+  } else if (record.extras?.relay !== undefined && !record.closed) {
     intake.fail(invalidState("TCPSocket.readable: the socket is relayed: what comes in goes to the other socket of relay()"));
   } else if (record.ended || isEnding(record)) {
     intake.end();
@@ -44,32 +48,34 @@ function adoptIntake(record, intake) {
 }
 
 /**
+ * Stores a new `writable` in the record, and gives it the state of the socket.
+ *
  * @param {SocketRecord} record
  * @param {Writable} outlet
  */
 function adoptOutlet(record, outlet) {
-  record.outlet = outlet;
-  if (record.failure !== null || record.relay !== null || isEnding(record)) {
+  record.ensureExtras().outlet = outlet;
+  if (record.failure !== null || record.extras?.relay !== undefined || isEnding(record)) {
     outlet.fail(record.failure ?? notOpen(record));
   }
   return outlet;
 }
 
 /**
- * Neither stream has anything left to do: so has the socket, though the peer may still send.
+ * Closes the socket when its `readable` is cancelled and its `writable` is closed, although the peer may still send.
  *
  * @param {SocketRecord} record
  */
 function closeIfBothEnded(record) {
-  if (record.intake?.isCancelled && record.outlet?.isClosed && !record.closed) {
-    native.binding.close(record.id);
+  if (record.extras?.intake?.isCancelled && record.extras?.outlet?.isClosed && !record.closed) {
+    binding.close(record.id);
     progress.changed(record);
   }
 }
 
 /** @param {SocketRecord} record */
 function tcpReadable(record) {
-  return (record.intake ?? adoptIntake(record, byteReadable(record, () => closeIfBothEnded(record)))).stream;
+  return (record.extras?.intake ?? adoptIntake(record, byteReadable(record, () => closeIfBothEnded(record)))).stream;
 }
 
 /**
@@ -79,17 +85,18 @@ function tcpReadable(record) {
 function tcpWritable(transmit, reset) {
   /** @param {SocketRecord} record */
   return (record) => {
-    if (record.outlet === null) {
-      claim(record, record.claimed | HALFCLOSE, record.taken);
-      adoptOutlet(record, new StreamWritable(record, transmit, () => closeIfBothEnded(record), () => reset(record)));
+    const outlet = record.extras?.outlet;
+    if (outlet !== undefined) {
+      return outlet.stream;
     }
-    return /** @type {Writable} */ (record.outlet).stream;
+    requestAlso(record, HALFCLOSE);
+    return adoptOutlet(record, new StreamWritable(record, transmit, () => closeIfBothEnded(record), () => reset(record))).stream;
   };
 }
 
 /** @param {SocketRecord} record */
 function udpReadable(record) {
-  return (record.intake ?? adoptIntake(record, datagramReadable(record))).stream;
+  return (record.extras?.intake ?? adoptIntake(record, datagramReadable(record))).stream;
 }
 
 /**
@@ -98,20 +105,20 @@ function udpReadable(record) {
  */
 function udpWritable(transmit, close) {
   /** @param {SocketRecord} record */
-  return (record) => (record.outlet ?? adoptOutlet(record, new DatagramWritable(record, transmit, () => close(record)))).stream;
+  return (record) => (record.extras?.outlet ?? adoptOutlet(record, new DatagramWritable(record, transmit, () => close(record)))).stream;
 }
 
 /** @param {SocketRecord} record */
 function serverReadable(record) {
-  return (record.intake ?? adoptIntake(record, connectionReadable(record))).stream;
+  return (record.extras?.intake ?? adoptIntake(record, connectionReadable(record))).stream;
 }
 
 /**
  * Defines the accessors of an interface's streams.
  *
  * @param {{ name: string, prototype: object }} interfaceClass
- * @param {(socket: unknown) => SocketRecord | undefined} recordOf undefined for whatever is not of the interface
- * @param {Record<string, (record: SocketRecord) => unknown>} streams by attribute
+ * @param {(socket: unknown) => SocketRecord | undefined} recordOf undefined for an object that is not of the interface
+ * @param {Record<string, (record: SocketRecord) => unknown>} streams functions that make the streams, by attribute
  */
 function defineStreams({ name, prototype }, recordOf, streams) {
   for (const [attribute, stream] of Object.entries(streams)) {
@@ -134,11 +141,12 @@ function defineStreams({ name, prototype }, recordOf, streams) {
 }
 
 /**
- * What `opened` is fulfilled with: Direct Sockets' shape. The streams are made when first read, which takes the bytes from `message`
- * listeners. Therefore they are not enumerable, and not shown: who copies or prints the object takes nothing (R-promises).
+ * The value of `opened`, in the shape of Direct Sockets. Its streams are made when they are first read, and from then on `message` listeners
+ * get no bytes. Therefore the two are not enumerable, and util.inspect() does not show them: a program that copies or prints the object does
+ * not take a stream (R-promises).
  *
  * @param {SocketRecord} record
- * @param {Record<string, (record: SocketRecord) => unknown>} streams
+ * @param {Record<string, (record: SocketRecord) => unknown>} streams functions that make the streams, by attribute
  * @param {object} ends addresses and ports
  */
 function openInfo(record, streams, ends) {
@@ -152,7 +160,7 @@ function openInfo(record, streams, ends) {
     };
     Object.defineProperty(info, attribute, { get, enumerable: false, configurable: true });
   }
-  // util.inspect() with showHidden and getters would call the getters.
+  // Without these, util.inspect() with the options showHidden and getters would call the getters.
   const inspectors = {
     /** @type {(depth: number, options: object, inspect: (value: unknown, options: object) => string) => string} */
     [Symbol.for("nodejs.util.inspect.custom")]: (_depth, options, inspect) => inspect({ ...info }, options),

@@ -1,19 +1,20 @@
 "use strict";
 
-// What TCPSocket.send() and the socket's `writable` hand over.
+// TCPSocket.send(), also for the socket's `writable`.
 
 const { enqueue, toBlob } = require("./blob.js");
 const { fromFailure } = require("./errors.js");
-const native = require("./native.js");
+const { SHORT_STRING, binding } = require("./native.js");
 const { encode, isUsualBytes, notOpen, notSendable, unusualBytes } = require("./send.js");
+const { GONE } = require("./socket-record.js");
+const { readyState } = require("./sockets.js");
 
-const { GONE, SHORT_STRING } = native;
-const { send, sendBlob, sendScratch, sendString } = native.binding;
+const { send, sendBlob, sendScratch, sendString } = binding;
 
-/** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
+/** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 
 /**
- * send(), of a TCPSocket and of its `writable`.
+ * Gives data to the native half. Returns what send() returns.
  *
  * @param {SocketRecord} record
  * @param {unknown} data
@@ -22,35 +23,35 @@ function transmit(record, data) {
   if (record.id === GONE) {
     throw notOpen(record);
   }
-  let taken;
+  let result;
   if (isUsualBytes(data)) {
-    taken = send(record.id, data);
+    result = send(record.id, data);
   } else if (typeof data === "string") {
     const bytes = data.length <= SHORT_STRING ? encode(data) : -1;
-    taken = bytes >= 0 ? sendScratch(record.id, bytes) : sendString(record.id, data);
+    result = bytes >= 0 ? sendScratch(record.id, bytes) : sendString(record.id, data);
   } else {
-    taken = sendUnusual(record, data);
+    result = sendUnusual(record, data);
   }
-  if (taken === 1) {
+  if (result === 1) {
     return true;
   }
-  if (taken === 0) {
+  if (result === 0) {
     record.isDrainDue = true;
     return false;
   }
   // Step 1.
-  throw typeof taken === "number" ? notOpen(record) : fromFailure(taken, "TCPSocket.send()");
+  throw typeof result === "number" ? notOpen(record) : fromFailure(result, "TCPSocket.send()");
 }
 
 /**
- * send() of what is neither a string nor usual bytes: empty, shared, a Blob, or nothing that can be sent.
+ * The same for data that is neither a string nor usual bytes: it is empty, shared or a Blob, or it cannot be sent.
  *
  * @param {SocketRecord} record
  * @param {unknown} data
  */
 function sendUnusual(record, data) {
   // Step 1 comes before step 2.
-  if (native.readyState(record) !== "open" || record.relay !== null) {
+  if (readyState(record) !== "open" || record.extras?.relay !== undefined) {
     throw notOpen(record);
   }
   // Step 2, R-types.
@@ -65,11 +66,11 @@ function sendUnusual(record, data) {
   if (blob.size === 0) {
     return sendScratch(record.id, 0);
   }
-  const taken = sendBlob(record.id, blob.size);
-  if (taken === 0 || taken === 1) {
+  const result = sendBlob(record.id, blob.size);
+  if (result === 0 || result === 1) {
     enqueue(record, blob);
   }
-  return taken;
+  return result;
 }
 
 module.exports = { transmit };

@@ -6,23 +6,27 @@ const { follow, throwIfAborted, toSignal } = require("./abort.js");
 const { fromFailure, invalidState } = require("./errors.js");
 const { defineEventHandlers } = require("./event-handler.js");
 const { ConnectEvent } = require("./events.js");
+const { closeAtOnce } = require("./closing.js");
 const { fireError } = require("./failing.js");
-const { defineIteration } = require("./iteration.js");
+const { defineIteration, takerOf } = require("./iteration.js");
 const { fire, observeListeners } = require("./listeners.js");
-const native = require("./native.js");
+const { Kind, binding } = require("./native.js");
+const { open } = require("./package-instance.js");
 const { requirePermission } = require("./permission.js");
-const progress = require("./progress.js");
 const { definePromises } = require("./promises.js");
 const { chooseSecureTransport, toSecureTransport, toSecureTransportOptions } = require("./secure-transport.js");
+const { defineSocketMembers } = require("./socket-members.js");
+const { SocketRecord } = require("./socket-record.js");
+const { handle } = require("./sockets.js");
 const { defineStreams, openInfo, serverReadable } = require("./streams.js");
 const { establish } = require("./tcp-socket.js");
 const { checkUnknown } = require("./unknown-options.js");
 const {
   bare,
+  brandCheck,
   checkPort,
   defineInterface,
   dictionary,
-  illegalInvocation,
   refuseZero,
   toBoolean,
   toDOMString,
@@ -31,14 +35,14 @@ const {
   toNumber,
 } = require("./webidl.js");
 
-const { Kind } = native;
-const { close, connections, openServer, setSecureContext } = native.binding;
+const { connections, openServer, setSecureContext } = binding;
 
-/** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
+/** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 
-/** What listen() calls the event types that it wants to know of. */
+/** The bits of listen() by event type. */
 const LISTEN_BITS = new Map([["connect", 1]]);
 
+/** dictionary TCPServerOptions. */
 const toTCPServerOptions = dictionary({
   allowHalfOpen: toBoolean,
   backlog: toPositiveUnsignedLong,
@@ -58,19 +62,19 @@ const toTCPServerOptions = dictionary({
   useSecureTransport: toBoolean,
 });
 
-/** What the package keeps of a TCPServerSocket; undefined for anything else. @type {(socket: any) => SocketRecord | undefined} */
+/** The record of a TCPServerSocket; undefined for anything else. @type {(socket: any) => SocketRecord | undefined} */
 let recordOf = () => undefined;
 
 class TCPServerSocket extends EventTarget {
-  /** What says that an object is a TCPServerSocket, too. */
+  /** The record. Its presence also shows that an object is a TCPServerSocket. */
   #record;
-  /** @type {string} */
+  /** The attribute. @type {string} */
   #localAddress;
-  /** @type {number} */
+  /** The attribute. @type {number} */
   #localPort;
-  /** `connections` once closed: attributes keep their last values (R-task). */
+  /** The value of `connections` when the server was closed: attributes keep their last values (R-task). */
   #lastConnections = 0;
-  /** What its options ask for: "on" where clients come in by TLS. */
+  /** "on" where the options ask for TLS with the clients. */
   #secureTransport;
 
   /** @param {unknown} [options] */
@@ -81,7 +85,7 @@ class TCPServerSocket extends EventTarget {
     requirePermission(where);
     checkUnknown(options, toTCPServerOptions.names, "server", where);
 
-    // R-port, R-range; the address is parsed by the native half, which knows it best.
+    // R-port, R-range. The native half checks the address when it parses it.
     if (settings.localPort !== undefined) {
       checkPort(settings.localPort, 0, `${where}: options.localPort`);
     }
@@ -90,8 +94,8 @@ class TCPServerSocket extends EventTarget {
     this.#secureTransport = kind;
     throwIfAborted(signal);
     // Steps 1 to 5, R-srv-bind.
-    const record = new native.SocketRecord(this, "TCPServerSocket", LISTEN_BITS);
-    const opened = native.open(record, openServer, bare({ ...settings, secure }), () => {
+    const record = new SocketRecord(this, "TCPServerSocket", LISTEN_BITS);
+    const opened = open(record, openServer, bare({ ...settings, secure }), () => {
       if (signal !== undefined) {
         follow(signal, record, () => TCPServerSocket.#close(record, "its signal was aborted"));
       }
@@ -106,51 +110,34 @@ class TCPServerSocket extends EventTarget {
   }
 
   get localAddress() {
-    if (!(#record in this)) {
-      throw illegalInvocation("TCPServerSocket.localAddress");
-    }
+    brandCheck(#record in this, "TCPServerSocket.localAddress");
     return this.#localAddress;
   }
 
   get localPort() {
-    if (!(#record in this)) {
-      throw illegalInvocation("TCPServerSocket.localPort");
-    }
+    brandCheck(#record in this, "TCPServerSocket.localPort");
     return this.#localPort;
   }
 
-  get readyState() {
-    if (!(#record in this)) {
-      throw illegalInvocation("TCPServerSocket.readyState");
-    }
-    return native.readyState(this.#record);
-  }
-
-  /** Accepted sockets that are not yet "closed". */
+  /** The number of accepted sockets that are not yet "closed". */
   get connections() {
-    if (!(#record in this)) {
-      throw illegalInvocation("TCPServerSocket.connections");
-    }
+    brandCheck(#record in this, "TCPServerSocket.connections");
     return this.#record.closed ? this.#lastConnections : connections(this.#record.id);
   }
 
   close() {
-    if (!(#record in this)) {
-      throw illegalInvocation("TCPServerSocket.close");
-    }
+    brandCheck(#record in this, "TCPServerSocket.close");
     TCPServerSocket.#close(this.#record, "close() was called");
   }
 
   /**
-   * For handshakes from now on; connections that there are go on (R-srv-secure).
+   * Replaces the TLS options for later handshakes. Existing connections continue (R-srv-secure).
    *
    * @param {unknown} [options]
    */
   setSecureContext(options = undefined) {
     const where = "TCPServerSocket.setSecureContext()";
-    if (!(#record in this)) {
-      throw illegalInvocation(where);
-    }
+    brandCheck(#record in this, where);
     const secure = toSecureTransportOptions(options, "options");
     const record = this.#record;
     if (record.closed) {
@@ -165,70 +152,22 @@ class TCPServerSocket extends EventTarget {
     }
   }
 
-  suspend() {
-    if (!(#record in this)) {
-      throw illegalInvocation("TCPServerSocket.suspend");
-    }
-    native.suspend(this.#record);
-  }
-
-  resume() {
-    if (!(#record in this)) {
-      throw illegalInvocation("TCPServerSocket.resume");
-    }
-    native.resume(this.#record);
-  }
-
-  /** Keeps the process alive until the server is closed: as at first. Node's. */
-  ref() {
-    if (!(#record in this)) {
-      throw illegalInvocation("TCPServerSocket.ref");
-    }
-    native.setReferenced(this.#record, true);
-    return this;
-  }
-
-  /** Lets the process end although the server is open. Node's. */
-  unref() {
-    if (!(#record in this)) {
-      throw illegalInvocation("TCPServerSocket.unref");
-    }
-    native.setReferenced(this.#record, false);
-    return this;
-  }
-
-  /** Whether the server keeps the process alive. Node's. */
-  hasRef() {
-    if (!(#record in this)) {
-      throw illegalInvocation("TCPServerSocket.hasRef");
-    }
-    return native.isReferenced(this.#record);
-  }
-
   /**
-   * close(), by whatever brings it about.
+   * Closes the server, for close() and for the signal.
    *
    * @param {SocketRecord} record
    * @param {string} why
    */
   static #close(record, why) {
-    if (record.closed) {
-      return;
-    }
-    /** @type {TCPServerSocket} */ (record.socket).#lastConnections = connections(record.id);
-    // R-srv-close: a connection that was accepted already may still be delivered.
-    record.closed = true;
-    record.ending = why;
-    const isGone = close(record.id);
-    progress.closing(record, true);
-    if (isGone) {
-      native.retire(record);
-      progress.finished(record);
+    if (!record.closed) {
+      /** @type {TCPServerSocket} */ (record.socket).#lastConnections = connections(record.id);
+      closeAtOnce(record, why);
     }
   }
 
   static {
     recordOf = (socket) => (typeof socket === "object" && socket !== null && #record in socket ? socket.#record : undefined);
+    defineSocketMembers(this, recordOf);
     observeListeners(this, recordOf);
     defineEventHandlers(this, recordOf, ["connect", "error"]);
     defineIteration(this, recordOf);
@@ -240,13 +179,12 @@ class TCPServerSocket extends EventTarget {
     });
 
     // "Upon a new successful connection to the TCP server socket".
-    native.handle(Kind.SERVER_CONNECT, (record, id, remoteAddress, remotePort, localAddress) => {
+    handle(Kind.SERVER_CONNECT, (record, id, remoteAddress, remotePort, localAddress) => {
       const server = /** @type {TCPServerSocket} */ (record.socket);
       const [localPort, secureTransport] = [server.#localPort, server.#secureTransport];
       const connectedSocket = establish({ id, remoteAddress, remotePort, localAddress, localPort, secureTransport });
-      const { intake, iteration } = record;
-      const taker = iteration?.isAwaited ? iteration : intake;
-      if (taker === null) {
+      const taker = takerOf(record);
+      if (taker === undefined) {
         fire(record, new ConnectEvent(connectedSocket));
       } else {
         taker.take(connectedSocket);
@@ -255,20 +193,14 @@ class TCPServerSocket extends EventTarget {
   }
 }
 
-native.handle(Kind.SERVER_ERROR, fireError);
+handle(Kind.SERVER_ERROR, fireError);
 
 defineInterface(TCPServerSocket, "TCPServerSocket", [
   "localAddress",
   "localPort",
-  "readyState",
   "connections",
   "close",
   "setSecureContext",
-  "suspend",
-  "resume",
-  "ref",
-  "unref",
-  "hasRef",
 ]);
 
 module.exports = { TCPServerSocket, recordOf };

@@ -2,7 +2,7 @@
 
 // interface TCPSocket : EventTarget
 
-const { follow, throwIfAborted, toSignal } = require("./abort.js");
+const { follow } = require("./abort.js");
 const { addressText } = require("./address.js");
 const { PIECE_BYTES, answer } = require("./blob.js");
 const { fromFailure, invalidState, networkError } = require("./errors.js");
@@ -10,92 +10,76 @@ const { defineEventHandlers } = require("./event-handler.js");
 const { TCPMessageEvent } = require("./events.js");
 const { fireError } = require("./failing.js");
 const { fire, observeListeners } = require("./listeners.js");
-const native = require("./native.js");
+const { Kind, binding } = require("./native.js");
+const { open } = require("./package-instance.js");
 const { requirePermission } = require("./permission.js");
 const progress = require("./progress.js");
 const { definePromises } = require("./promises.js");
-const { chooseSecureTransport, takeSecureInfo, toSecureTransport, toSecureTransportOptions } = require("./secure-transport.js");
+const { takeSecureInfo, toSecureTransportOptions } = require("./secure-transport.js");
 const { relayed } = require("./send.js");
+const { defineBufferedAmount, defineSocketMembers } = require("./socket-members.js");
+const { SocketRecord } = require("./socket-record.js");
+const { enlist, handle, readyState } = require("./sockets.js");
 const { defineStreams, openInfo, tcpReadable, tcpWritable } = require("./streams.js");
+const { checkTCPOptions, toTCPOptions } = require("./tcp-options.js");
 const { transmit } = require("./tcp-send.js");
 const { leadTo, traceAbove } = require("./trace.js");
 const { checkUnknown } = require("./unknown-options.js");
 const {
   bare,
+  brandCheck,
   checkPort,
   defineInterface,
-  dictionary,
-  illegalInvocation,
   missingArguments,
-  refuseZero,
-  toBoolean,
   toDOMString,
-  toEnforcedUnsignedLong,
-  toPositiveUnsignedLong,
   toNumber,
 } = require("./webidl.js");
 
-const { Kind } = native;
-const { abort, close, halfclose, openTcp, reset, startTls } = native.binding;
+const { abort, close, halfclose, openTcp, reset, startTls } = binding;
 
-/** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
+/** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 
-/** What listen() calls the event types that it wants to know of. */
+/** The bits of listen() by event type. */
 const LISTEN_BITS = new Map([["message", 1], ["halfclose", 2]]);
 
-const toTCPOptions = dictionary({
-  allowHalfOpen: toBoolean,
-  closeTimeout: toEnforcedUnsignedLong,
-  connectTimeout: toEnforcedUnsignedLong,
-  highWaterMark: toEnforcedUnsignedLong,
-  ipv6Only: toBoolean,
-  keepAliveDelay: toEnforcedUnsignedLong,
-  localAddress: toDOMString,
-  localPort: toNumber,
-  maxBufferedAmount: toEnforcedUnsignedLong,
-  noDelay: toBoolean,
-  receiveBufferSize: toPositiveUnsignedLong,
-  sendBufferSize: toPositiveUnsignedLong,
-  secureTransport: toSecureTransport,
-  signal: toSignal,
-  useSecureTransport: toBoolean,
-});
-
-/** Why a socket cannot send any more that can still receive. */
+/** The reason of a socket that can no longer send, but can still receive. */
 const HALFCLOSED = "halfclose() was called";
 
-/** What only establish() has: as first argument it makes the constructor wrap an established connection. */
+/** As first argument it makes the constructor wrap an established connection. Only establish() has it. */
 const ESTABLISHED = Object.freeze({});
 
 /**
- * A connection that is established already. `record`: what connect() has made for its socket; `signal`: what it was given.
+ * A connection that is established already. From connect() come `record`, the record that it made for the socket; `signal` and
+ * `connectTimeout`, its options; `hostName`, the name that it looked up, undefined if it was given an address.
  *
- * @typedef {{ id: number, remoteAddress: number | string, remotePort: number, localAddress: number | string, localPort: number, record?: SocketRecord, signal?: AbortSignal | undefined, secureTransport?: import("./secure-transport.js").SecureTransportKind, connectTimeout?: number | undefined }} Established
+ * @typedef {{ id: number, remoteAddress: number | string, remotePort: number, localAddress: number | string, localPort: number, record?: SocketRecord, signal?: AbortSignal | undefined, secureTransport?: import("./secure-transport.js").SecureTransportKind, connectTimeout?: number | undefined, hostName?: string | undefined }} Established
  */
 
-/** TCPSocket.prototype.startTls, as it was made. @type {Function} */
+/** The original TCPSocket.prototype.startTls, whatever a program replaces later. @type {Function} */
 let startTlsMethod;
 
-/** What the package keeps of a TCPSocket; undefined for anything else. @type {(socket: any) => SocketRecord | undefined} */
+/** The record of a TCPSocket; undefined for anything else. @type {(socket: any) => SocketRecord | undefined} */
 let recordOf = () => undefined;
 
 class TCPSocket extends EventTarget {
-  /** What says that an object is a TCPSocket, too. */
+  /** The record. Its presence also shows that an object is a TCPSocket. */
   #record;
-  /** @type {number | string} */
+  /** The attribute; an IPv4 address may be a number (address.js). @type {number | string} */
   #remoteAddress;
-  /** @type {number} */
+  /** The attribute, as a number. @type {number} */
   #remotePort;
-  /** @type {number | string} */
+  /** The attribute; an IPv4 address may be a number (address.js). @type {number | string} */
   #localAddress;
-  /** @type {number} */
+  /** The attribute. @type {number} */
   #localPort;
-  /** TLS: asked for, or established. @type {import("./secure-transport.js").SecureTransportKind} */
+  /** "on": TLS is established, or the constructor was asked for it. @type {import("./secure-transport.js").SecureTransportKind} */
   #secureTransport = "off";
-  /** @type {Readonly<import("./secure-transport.js").SecureTransportInfo> | null} */
+  /** The attribute; null until TLS is established. @type {Readonly<import("./secure-transport.js").SecureTransportInfo> | null} */
   #secureInfo = null;
-  /** @type {number | undefined} */
+  /** The option, in milliseconds: the time that startTls() may take. @type {number | undefined} */
   #connectTimeout;
+  /** The host name that startTls() verifies; undefined: it verifies the address. @type {string | undefined} */
+  #hostName;
 
   /**
    * @param {unknown} remoteAddress
@@ -116,10 +100,11 @@ class TCPSocket extends EventTarget {
       this.#record.opened = true;
       this.#secureTransport = established.secureTransport ?? "off";
       this.#connectTimeout = established.connectTimeout;
+      this.#hostName = established.hostName;
       if (this.#secureTransport === "on") {
         this.#secureInfo = takeSecureInfo(established.id);
       }
-      native.enlist(this.#record, established.id);
+      enlist(this.#record, established.id);
       followSignal(established.signal, this.#record);
       return;
     }
@@ -133,12 +118,12 @@ class TCPSocket extends EventTarget {
     requirePermission(where);
     checkUnknown(options, toTCPOptions.names, "client", where);
 
-    // Steps 1 to 3, R-port; the addresses are parsed by the native half, which knows them best.
+    // Steps 1 to 3, R-port. The native half checks the addresses when it parses them.
     checkPort(port, 1, `${where}: remotePort`);
     const { kind, secure, settings } = checkTCPOptions(converted, where);
     // Steps 4 to 8, R-tcp-create: the attempt has started when this returns.
     const record = newRecord(this);
-    const opened = native.open(record, openTcp, bare({ ...settings, remoteAddress: address, remotePort: port, secure }), () => {
+    const opened = open(record, openTcp, bare({ ...settings, remoteAddress: address, remotePort: port, secure }), () => {
       followSignal(converted.signal, record);
     });
     if (!("id" in opened)) {
@@ -154,104 +139,74 @@ class TCPSocket extends EventTarget {
   }
 
   get remoteAddress() {
-    if (!(#record in this)) {
-      throw illegalInvocation("TCPSocket.remoteAddress");
-    }
+    brandCheck(#record in this, "TCPSocket.remoteAddress");
     return addressText(this.#remoteAddress);
   }
 
-  /** A DOMString, as the draft has it. */
+  /** A DOMString: so says the draft. */
   get remotePort() {
-    if (!(#record in this)) {
-      throw illegalInvocation("TCPSocket.remotePort");
-    }
+    brandCheck(#record in this, "TCPSocket.remotePort");
     return String(this.#remotePort);
   }
 
   get localAddress() {
-    if (!(#record in this)) {
-      throw illegalInvocation("TCPSocket.localAddress");
-    }
+    brandCheck(#record in this, "TCPSocket.localAddress");
     return addressText(this.#localAddress);
   }
 
   get localPort() {
-    if (!(#record in this)) {
-      throw illegalInvocation("TCPSocket.localPort");
-    }
+    brandCheck(#record in this, "TCPSocket.localPort");
     return this.#localPort;
   }
 
-  get bufferedAmount() {
-    if (!(#record in this)) {
-      throw illegalInvocation("TCPSocket.bufferedAmount");
-    }
-    return native.bufferedAmount(this.#record);
-  }
-
-  get readyState() {
-    if (!(#record in this)) {
-      throw illegalInvocation("TCPSocket.readyState");
-    }
-    return native.readyState(this.#record);
-  }
-
-  /** "on" once TLS is established; before that "starttls" where that was asked for, else "off". */
+  /** "on" when TLS is established. Before that "starttls" if the options ask for it, else "off". */
   get secureTransport() {
-    if (!(#record in this)) {
-      throw illegalInvocation("TCPSocket.secureTransport");
-    }
+    brandCheck(#record in this, "TCPSocket.secureTransport");
     return this.#secureTransport === "on" && this.#secureInfo === null ? "off" : this.#secureTransport;
   }
 
-  /** What the TLS handshake has agreed on; null without TLS. */
+  /** The results of the TLS handshake; null without TLS. */
   get secureTransportInfo() {
-    if (!(#record in this)) {
-      throw illegalInvocation("TCPSocket.secureTransportInfo");
-    }
+    brandCheck(#record in this, "TCPSocket.secureTransportInfo");
     return this.#secureInfo;
   }
 
   /**
-   * R-tls-start. An async method: what it throws is a rejection.
+   * R-tls-start. It is an async method: an exception becomes a rejection.
    *
    * @param {unknown} [options]
    */
   async startTls(options = undefined) {
     const where = "TCPSocket.startTls()";
-    if (!(#record in this)) {
-      throw illegalInvocation(where);
-    }
+    brandCheck(#record in this, where);
     const secure = toSecureTransportOptions(options, "options");
     const record = this.#record;
-    const state = native.readyState(record);
+    const state = readyState(record);
     if (state !== "open") {
       throw invalidState(`${where}: the socket is "${state}"${record.ending === "" ? "" : `: ${record.ending}`}`);
     }
-    if (record.relay !== null) {
+    if (record.extras?.relay !== undefined) {
       throw relayed(record, "startTls");
     }
-    if (this.#secureTransport === "on" || record.upgrade !== null) {
+    if (this.#secureTransport === "on" || record.extras?.upgrade !== undefined) {
       throw invalidState(`${where}: TLS is ${this.#secureInfo === null ? "under way" : "established"} already`);
     }
-    // What the stream holds unread was slipped in before the handshake, for all that anybody knows.
-    const isEarly = record.intake?.isHolding ?? false;
-    const failure = startTls(record.id, secure, record.hostName ?? this.remoteAddress, this.#connectTimeout, isEarly);
+    // The stream may hold bytes that nobody has read. They came before the handshake, and an attacker may have sent them.
+    const isEarly = record.extras?.intake?.isHolding ?? false;
+    const failure = startTls(record.id, secure, this.#hostName ?? this.remoteAddress, this.#connectTimeout, isEarly);
     if (failure !== undefined) {
       throw fromFailure(failure, where);
     }
     const trace = traceAbove(startTlsMethod);
     return new Promise((resolve, reject) => {
-      record.upgrade = { resolve, reject, address: addressText(this.#remoteAddress), port: this.#remotePort, trace };
+      record.ensureExtras().upgrade = { resolve, reject, address: addressText(this.#remoteAddress), port: this.#remotePort, trace };
     });
   }
 
   close() {
-    if (!(#record in this)) {
-      throw illegalInvocation("TCPSocket.close");
-    }
+    brandCheck(#record in this, "TCPSocket.close");
     const record = this.#record;
-    const state = native.readyState(record);
+    const state = readyState(record);
     // Step 1.
     if (state !== "closing" && state !== "closed") {
       // Steps 2 and 3, R-tcp-close, R-tcp-close-connecting.
@@ -262,13 +217,11 @@ class TCPSocket extends EventTarget {
   }
 
   halfclose() {
-    if (!(#record in this)) {
-      throw illegalInvocation("TCPSocket.halfclose");
-    }
+    brandCheck(#record in this, "TCPSocket.halfclose");
     const record = this.#record;
-    const state = native.readyState(record);
+    const state = readyState(record);
     // Step 1.
-    if (record.relay !== null && state === "open") {
+    if (record.extras?.relay !== undefined && state === "open") {
       throw relayed(record, "halfclose");
     }
     if (state === "connecting" || state === "open") {
@@ -281,66 +234,24 @@ class TCPSocket extends EventTarget {
 
   /** R-reset. */
   reset() {
-    if (!(#record in this)) {
-      throw illegalInvocation("TCPSocket.reset");
-    }
+    brandCheck(#record in this, "TCPSocket.reset");
     resetSocket(this.#record, "reset() was called");
-  }
-
-  suspend() {
-    if (!(#record in this)) {
-      throw illegalInvocation("TCPSocket.suspend");
-    }
-    native.suspend(this.#record);
-  }
-
-  resume() {
-    if (!(#record in this)) {
-      throw illegalInvocation("TCPSocket.resume");
-    }
-    native.resume(this.#record);
   }
 
   /** @param {unknown} data */
   send(data) {
-    if (!(#record in this)) {
-      throw illegalInvocation("TCPSocket.send");
-    }
+    brandCheck(#record in this, "TCPSocket.send");
     if (arguments.length === 0) {
       throw missingArguments("TCPSocket.send()", 1, 0);
     }
     return transmit(this.#record, data);
   }
 
-  /** Keeps the process alive until the socket is closed: as at first. Node's. */
-  ref() {
-    if (!(#record in this)) {
-      throw illegalInvocation("TCPSocket.ref");
-    }
-    native.setReferenced(this.#record, true);
-    return this;
-  }
-
-  /** Lets the process end although the socket is open. Node's. */
-  unref() {
-    if (!(#record in this)) {
-      throw illegalInvocation("TCPSocket.unref");
-    }
-    native.setReferenced(this.#record, false);
-    return this;
-  }
-
-  /** Whether the socket keeps the process alive. Node's. */
-  hasRef() {
-    if (!(#record in this)) {
-      throw illegalInvocation("TCPSocket.hasRef");
-    }
-    return native.isReferenced(this.#record);
-  }
-
   static {
     recordOf = (socket) => (typeof socket === "object" && socket !== null && #record in socket ? socket.#record : undefined);
     startTlsMethod = this.prototype.startTls;
+    defineSocketMembers(this, recordOf);
+    defineBufferedAmount(this, recordOf);
     observeListeners(this, recordOf);
     defineEventHandlers(this, recordOf, ["drain", "open", "close", "halfclose", "error", "message"]);
     const streams = {
@@ -358,8 +269,8 @@ class TCPSocket extends EventTarget {
       });
     });
 
-    // "When a new TCP connection has been successfully established": the addresses are final now.
-    native.handle(Kind.TCP_OPEN, (record, localAddress, localPort) => {
+    // "When a new TCP connection has been successfully established". The local end is known now.
+    handle(Kind.TCP_OPEN, (record, localAddress, localPort) => {
       const socket = /** @type {TCPSocket} */ (record.socket);
       socket.#localAddress = localAddress;
       socket.#localPort = localPort;
@@ -371,39 +282,24 @@ class TCPSocket extends EventTarget {
       progress.changed(record);
     });
 
-    native.handle(Kind.TCP_SECURED, (record) => {
+    handle(Kind.TCP_SECURED, (record) => {
       const socket = /** @type {TCPSocket} */ (record.socket);
       socket.#secureTransport = "on";
       socket.#secureInfo = takeSecureInfo(record.id);
-      const { upgrade } = record;
-      record.upgrade = null;
+      const upgrade = takeUpgrade(record);
       upgrade?.resolve(socket.#secureInfo);
     });
   }
 }
 
 /**
- * Of connect(), too: what can be wrong with options whatever the system says.
+ * Resets the connection (R-reset).
  *
- * @param {ReturnType<typeof toTCPOptions>} options
- * @param {string} where
- */
-function checkTCPOptions({ secureTransport, signal, useSecureTransport, ...settings }, where) {
-  if (settings.localPort !== undefined) {
-    checkPort(settings.localPort, 0, `${where}: options.localPort`);
-  }
-  refuseZero(settings, ["receiveBufferSize", "sendBufferSize"], where);
-  const { kind, secure } = chooseSecureTransport(secureTransport, useSecureTransport, where);
-  throwIfAborted(signal);
-  return { kind, secure, settings };
-}
-
-/**
  * @param {SocketRecord} record
  * @param {string} why
  */
 function resetSocket(record, why) {
-  if (native.readyState(record) !== "closed") {
+  if (readyState(record) !== "closed") {
     record.ending = why;
     reset(record.id);
     progress.closing(record, false);
@@ -411,6 +307,8 @@ function resetSocket(record, why) {
 }
 
 /**
+ * Aborts the socket when the signal is aborted.
+ *
  * @param {AbortSignal | undefined} signal
  * @param {SocketRecord} record
  */
@@ -421,47 +319,61 @@ function followSignal(signal, record) {
 }
 
 /**
- * R-abort: the error that follows tells the streams.
+ * Resets the connection because of a signal (R-abort). The `error` event that follows reports it to the streams.
  *
  * @param {SocketRecord} record
  * @param {unknown} reason
  */
 function abortSocket(record, reason) {
-  if (native.readyState(record) !== "closed") {
+  if (readyState(record) !== "closed") {
     record.ending = "its signal was aborted";
-    record.abortReason = reason;
+    record.ensureExtras().abortReason = reason;
     abort(record.id);
   }
 }
 
-native.handle(Kind.TCP_MESSAGE, (record, data) => {
-  if (record.intake === null) {
+/**
+ * The startTls() that is not finished. The record no longer has it afterwards.
+ *
+ * @param {SocketRecord} record
+ */
+function takeUpgrade({ extras }) {
+  const upgrade = extras?.upgrade;
+  if (extras !== undefined) {
+    extras.upgrade = undefined;
+  }
+  return upgrade;
+}
+
+handle(Kind.TCP_MESSAGE, (record, data) => {
+  const intake = record.extras?.intake;
+  if (intake === undefined) {
     fire(record, new TCPMessageEvent(data));
   } else {
-    record.intake.take(new Uint8Array(data));
+    intake.take(new Uint8Array(data));
   }
 });
-native.handle(Kind.TCP_HALFCLOSE, (record) => {
+handle(Kind.TCP_HALFCLOSE, (record) => {
   progress.ended(record);
   fire(record, new Event("halfclose"));
   progress.changed(record);
 });
-native.handle(Kind.TCP_ENDED, progress.ended);
-native.handle(Kind.TCP_DRAIN, (record) => {
+handle(Kind.TCP_ENDED, progress.ended);
+handle(Kind.TCP_DRAIN, (record) => {
   record.isDrainDue = false;
-  record.outlet?.drained();
+  record.extras?.outlet?.drained();
   fire(record, new Event("drain"));
   progress.changed(record);
 });
-native.handle(Kind.TCP_ERROR, fireError);
-native.handle(Kind.TCP_CLOSE, (record, bufferedAmount) => {
+handle(Kind.TCP_ERROR, fireError);
+handle(Kind.TCP_CLOSE, (record, bufferedAmount) => {
   record.bufferedAmount = bufferedAmount;
-  if (record.upgrade !== null) {
+  const upgrade = takeUpgrade(record);
+  if (upgrade !== undefined) {
     const why = record.ending || "the peer has ended it";
-    const { address, port, reject, trace } = record.upgrade;
+    const { address, port, reject, trace } = upgrade;
     const error = networkError(`TCPSocket.startTls(): the connection is closed: ${why}`, { code: "ECONNABORTED", address, port });
     reject(leadTo(error, trace));
-    record.upgrade = null;
   }
   if (record.ending === "" || record.ending === HALFCLOSED) {
     record.ending = "the peer has ended the connection";
@@ -469,17 +381,17 @@ native.handle(Kind.TCP_CLOSE, (record, bufferedAmount) => {
   progress.finished(record);
   fire(record, new Event("close"));
   progress.changed(record);
-  record.relay?.closed();
+  record.extras?.relay?.closed();
 });
-native.handle(Kind.TCP_FINISH, (record) => {
-  record.outlet?.finished();
+handle(Kind.TCP_FINISH, (record) => {
+  record.extras?.outlet?.finished();
 });
-native.handle(Kind.TCP_BLOB, (record) => {
+handle(Kind.TCP_BLOB, (record) => {
   answer(record, PIECE_BYTES);
 });
 
 /**
- * The TCPSocket of an established connection: "open" from the start (R-srv-connect, R-connect).
+ * The TCPSocket of an established connection. It is "open" at once (R-srv-connect, R-connect).
  *
  * @param {Established} established
  */
@@ -487,11 +399,9 @@ function establish(established) {
   return new TCPSocket(ESTABLISHED, established);
 }
 
-/**
- * @param {TCPSocket | undefined} socket undefined: establish() sets it later
- */
+/** A record for a TCPSocket. @param {TCPSocket | undefined} socket undefined: the record gets it later, from establish() */
 function newRecord(socket) {
-  return new native.SocketRecord(/** @type {TCPSocket} */ (socket), "TCPSocket", LISTEN_BITS);
+  return new SocketRecord(/** @type {TCPSocket} */ (socket), "TCPSocket", LISTEN_BITS);
 }
 
 defineInterface(TCPSocket, "TCPSocket", [
@@ -499,20 +409,13 @@ defineInterface(TCPSocket, "TCPSocket", [
   "remotePort",
   "localAddress",
   "localPort",
-  "bufferedAmount",
-  "readyState",
   "secureTransport",
   "secureTransportInfo",
   "startTls",
   "close",
   "halfclose",
   "reset",
-  "suspend",
-  "resume",
   "send",
-  "ref",
-  "unref",
-  "hasRef",
 ]);
 
-module.exports = { TCPSocket, checkTCPOptions, establish, newRecord, recordOf, toTCPOptions };
+module.exports = { TCPSocket, establish, newRecord, recordOf };

@@ -1,20 +1,21 @@
 "use strict";
 
-// R-stack: an exception that an event brings has nothing of the program on its stack. Where a promise or a stream was asked for, the stack is
-// noted, and given to the exception that rejects it. Its text is made only then.
+// R-stack: an exception that is made in an event has no function of the program on its stack. When the program asks for a promise or a stream,
+// the stack of that call is stored. An exception that rejects the promise, or errors the stream, gets those frames. The text of the stack is
+// made only then.
 
 const { captureStackTrace } = Error;
 
-/** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
+/** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 
 /**
- * The stack of a call of the program.
+ * The stack of a call that the program made.
  *
  * @typedef {{ stack?: unknown }} Trace
  */
 
 /**
- * The stack above a function of the package: the program's.
+ * The program's stack above a function of the package.
  *
  * @param {Function} above
  * @returns {Trace | null} null where the engine has no such thing
@@ -29,8 +30,8 @@ function traceAbove(above) {
 }
 
 /**
- * The nearest frame alone, at a quarter of the cost: for accepted sockets, of which a server may take thousands in a second. (Taking their
- * streams notes nothing: it would cost 5 % of what accepting and answering does.)
+ * Only the nearest frame, at a quarter of the cost. It is for accepted sockets, of which a server may have thousands in a second. (When
+ * a program takes their streams, no stack is stored at all: that would cost 5 % of accepting and answering.)
  *
  * @param {Function} above
  */
@@ -42,7 +43,7 @@ function traceOfOne(above) {
   try {
     Error.stackTraceLimit = 1;
   } catch {
-    // It is frozen.
+    // Error is frozen.
     return traceAbove(above);
   }
   const trace = traceAbove(above);
@@ -51,26 +52,27 @@ function traceOfOne(above) {
 }
 
 /**
- * A promise or a stream is asked for: exceptions of the socket lead there, if to nowhere else yet.
+ * Stores the stack of the program's first request for a promise or a stream. The socket's exceptions will show it.
  *
  * @param {SocketRecord} record
  * @param {Function} above the member that was read or called
  */
 function noteCaller(record, above) {
-  if (record.trace === null && (!record.finished || record.failure !== null)) {
-    record.trace = record.accepted ? traceOfOne(above) : traceAbove(above);
+  const extras = record.ensureExtras();
+  if (extras.trace === null && (!record.finished || record.failure !== null)) {
+    extras.trace = record.accepted ? traceOfOne(above) : traceAbove(above);
     if (record.failure !== null) {
-      leadTo(record.failure, record.trace);
+      leadTo(record.failure, extras.trace);
     }
   }
 }
 
 /**
- * Has an exception's stack lead to the program. Returns the exception.
+ * Replaces the frames of an exception's stack by those of a trace. Returns the exception.
  *
  * @template {unknown} Exception
  * @param {Exception} error
- * @param {Trace | null | undefined} trace null: it stays as it is
+ * @param {Trace | null | undefined} trace null, undefined: the stack stays as it is
  */
 function leadTo(error, trace) {
   const frames = trace ? framesOf(trace) : "";
@@ -82,7 +84,8 @@ function leadTo(error, trace) {
 }
 
 /**
- * The same for one that may have been thrown in the program's own call: what it has comes first.
+ * Appends the frames of a trace to an exception's stack. It is for exceptions that may have been thrown in a call of the program: their own
+ * frames stay. Returns the exception.
  *
  * @template {unknown} Exception
  * @param {Exception} error
@@ -131,7 +134,7 @@ function setStack(error, stack) {
   try {
     Object.defineProperty(error, "stack", { value: stack, writable: true, configurable: true });
   } catch {
-    // It is frozen.
+    // The exception is frozen.
   }
 }
 

@@ -4,26 +4,32 @@
 
 const { follow, throwIfAborted, toSignal } = require("./abort.js");
 const { addressText } = require("./address.js");
-const { answer, enqueue, toBlob } = require("./blob.js");
-const { fromFailure, invalidAccess, invalidState } = require("./errors.js");
+const { answer } = require("./blob.js");
+const { closeAtOnce } = require("./closing.js");
+const { fromFailure, invalidState } = require("./errors.js");
 const { defineEventHandlers } = require("./event-handler.js");
 const { UDPMessageEvent } = require("./events.js");
 const { fireError } = require("./failing.js");
-const { defineIteration } = require("./iteration.js");
+const { defineIteration, takerOf } = require("./iteration.js");
 const { fire, observeListeners } = require("./listeners.js");
-const native = require("./native.js");
+const { Kind, binding } = require("./native.js");
+const { open } = require("./package-instance.js");
 const { requirePermission } = require("./permission.js");
 const progress = require("./progress.js");
 const { definePromises } = require("./promises.js");
-const { encode, isUsualBytes, notOpen, notSendable, unusualBytes } = require("./send.js");
+const { notOpen } = require("./send.js");
+const { defineBufferedAmount, defineSocketMembers } = require("./socket-members.js");
+const { SocketRecord } = require("./socket-record.js");
+const { bufferedAmount, handle } = require("./sockets.js");
 const { defineStreams, openInfo, udpReadable, udpWritable } = require("./streams.js");
+const { refusal, transmitTo } = require("./udp-send.js");
 const { checkUnknown } = require("./unknown-options.js");
 const {
   bare,
+  brandCheck,
   checkPort,
   defineInterface,
   dictionary,
-  illegalInvocation,
   missingArguments,
   refuseZero,
   toBoolean,
@@ -35,15 +41,14 @@ const {
   toNumber,
 } = require("./webidl.js");
 
-const { Kind, SHORT_STRING } = native;
-const { close, join, leave, openUdp, sendBlobTo, sendScratchTo, sendStringTo, sendTo } = native.binding;
+const { join, leave, openUdp } = binding;
 
-/** @typedef {import("./errors.js").Failure} Failure */
-/** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
+/** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 
-/** What listen() calls the event types that it wants to know of. */
+/** The bits of listen() by event type. */
 const LISTEN_BITS = new Map([["message", 1]]);
 
+/** dictionary UDPOptions. */
 const toUDPOptions = dictionary({
   addressReuse: toBoolean,
   broadcast: toBoolean,
@@ -64,38 +69,40 @@ const toUDPOptions = dictionary({
   timeToLive: toPositiveOctet,
 });
 
-/** UDPMessage, as `writable` takes it. As with send(), null is the default. */
+/** dictionary UDPMessage: the chunks of `writable`. As with send(), null means the default. */
 const toUDPMessage = dictionary({
   data: (value) => value,
   remoteAddress: (value, what) => (value === null ? null : toDOMString(value, what)),
   remotePort: (value, what) => (value === null ? null : toNumber(value, what)),
 });
 
+/** dictionary MulticastOptions. */
 const toMulticastOptions = dictionary({
   interfaceAddress: toDOMString,
   sourceAddress: toDOMString,
 });
 
-/** What the package keeps of a UDPSocket; undefined for anything else. @type {(socket: any) => SocketRecord | undefined} */
+/** The record of a UDPSocket; undefined for anything else. @type {(socket: any) => SocketRecord | undefined} */
 let recordOf = () => undefined;
 
 class UDPSocket extends EventTarget {
-  /** What says that an object is a UDPSocket, too. */
+  /** The record. Its presence also shows that an object is a UDPSocket. */
   #record;
-  /** @type {string} */
+  /** The attribute. @type {string} */
   #localAddress;
-  /** @type {number} */
+  /** The attribute. @type {number} */
   #localPort;
-  /** The defaults of send(). @type {string | null} */
+  /** The attribute, and the default address of send(). @type {string | null} */
   #remoteAddress;
-  /** @type {number | null} */
+  /** The attribute, and the default port of send(). @type {number | null} */
   #remotePort;
-  /** @type {boolean} */
+  /** The attribute. @type {boolean} */
   #addressReuse;
-  /** @type {boolean} */
+  /** The attribute. @type {boolean} */
   #loopback;
-  /** Where the datagram before went: the native half need not parse the address again. @type {string | undefined} */
+  /** The address of the last datagram. For the same address the native half does not parse it again. @type {string | undefined} */
   #lastAddress;
+  /** The port of the last datagram; 0 before the first. */
   #lastPort = 0;
 
   /** @param {unknown} [options] */
@@ -107,7 +114,7 @@ class UDPSocket extends EventTarget {
     requirePermission(where);
     checkUnknown(options, toUDPOptions.names, "udp", where);
 
-    // R-port; the addresses are parsed by the native half, which knows them best.
+    // R-port. The native half checks the addresses when it parses them.
     if (localPort !== undefined) {
       checkPort(localPort, 0, `${where}: options.localPort`);
     }
@@ -117,8 +124,8 @@ class UDPSocket extends EventTarget {
     refuseZero(settings, ["receiveBufferSize", "sendBufferSize", "timeToLive"], where);
     throwIfAborted(signal);
     // Steps 1 to 9, R-udp-bind, R-udp-family.
-    const record = new native.SocketRecord(this, "UDPSocket", LISTEN_BITS);
-    const opened = native.open(record, openUdp, bare(settings), () => {
+    const record = new SocketRecord(this, "UDPSocket", LISTEN_BITS);
+    const opened = open(record, openUdp, bare(settings), () => {
       if (signal !== undefined) {
         follow(signal, record, () => closeSocket(record, "its signal was aborted"));
       }
@@ -137,81 +144,39 @@ class UDPSocket extends EventTarget {
   }
 
   get localAddress() {
-    if (!(#record in this)) {
-      throw illegalInvocation("UDPSocket.localAddress");
-    }
+    brandCheck(#record in this, "UDPSocket.localAddress");
     return this.#localAddress;
   }
 
   get localPort() {
-    if (!(#record in this)) {
-      throw illegalInvocation("UDPSocket.localPort");
-    }
+    brandCheck(#record in this, "UDPSocket.localPort");
     return this.#localPort;
   }
 
   get remoteAddress() {
-    if (!(#record in this)) {
-      throw illegalInvocation("UDPSocket.remoteAddress");
-    }
+    brandCheck(#record in this, "UDPSocket.remoteAddress");
     return this.#remoteAddress;
   }
 
   get remotePort() {
-    if (!(#record in this)) {
-      throw illegalInvocation("UDPSocket.remotePort");
-    }
+    brandCheck(#record in this, "UDPSocket.remotePort");
     return this.#remotePort;
   }
 
-  /** As requested (R-udp-reuse). */
+  /** The value that the program asked for (R-udp-reuse). */
   get addressReuse() {
-    if (!(#record in this)) {
-      throw illegalInvocation("UDPSocket.addressReuse");
-    }
+    brandCheck(#record in this, "UDPSocket.addressReuse");
     return this.#addressReuse;
   }
 
   get loopback() {
-    if (!(#record in this)) {
-      throw illegalInvocation("UDPSocket.loopback");
-    }
+    brandCheck(#record in this, "UDPSocket.loopback");
     return this.#loopback;
   }
 
-  get bufferedAmount() {
-    if (!(#record in this)) {
-      throw illegalInvocation("UDPSocket.bufferedAmount");
-    }
-    return native.bufferedAmount(this.#record);
-  }
-
-  get readyState() {
-    if (!(#record in this)) {
-      throw illegalInvocation("UDPSocket.readyState");
-    }
-    return native.readyState(this.#record);
-  }
-
   close() {
-    if (!(#record in this)) {
-      throw illegalInvocation("UDPSocket.close");
-    }
+    brandCheck(#record in this, "UDPSocket.close");
     closeSocket(this.#record, "close() was called");
-  }
-
-  suspend() {
-    if (!(#record in this)) {
-      throw illegalInvocation("UDPSocket.suspend");
-    }
-    native.suspend(this.#record);
-  }
-
-  resume() {
-    if (!(#record in this)) {
-      throw illegalInvocation("UDPSocket.resume");
-    }
-    native.resume(this.#record);
   }
 
   /**
@@ -219,9 +184,7 @@ class UDPSocket extends EventTarget {
    * @param {unknown} [options]
    */
   joinMulticastGroup(multicastGroupAddress, options = undefined) {
-    if (!(#record in this)) {
-      throw illegalInvocation("UDPSocket.joinMulticastGroup");
-    }
+    brandCheck(#record in this, "UDPSocket.joinMulticastGroup");
     changeMembership(this.#record, "joinMulticastGroup", join, arguments.length, multicastGroupAddress, options);
   }
 
@@ -230,9 +193,7 @@ class UDPSocket extends EventTarget {
    * @param {unknown} [options]
    */
   leaveMulticastGroup(multicastGroupAddress, options = undefined) {
-    if (!(#record in this)) {
-      throw illegalInvocation("UDPSocket.leaveMulticastGroup");
-    }
+    brandCheck(#record in this, "UDPSocket.leaveMulticastGroup");
     changeMembership(this.#record, "leaveMulticastGroup", leave, arguments.length, multicastGroupAddress, options);
   }
 
@@ -242,13 +203,11 @@ class UDPSocket extends EventTarget {
    * @param {unknown} [remotePort]
    */
   send(data, remoteAddress = undefined, remotePort = undefined) {
-    if (!(#record in this)) {
-      throw illegalInvocation("UDPSocket.send");
-    }
+    brandCheck(#record in this, "UDPSocket.send");
     if (arguments.length === 0) {
       throw missingArguments("UDPSocket.send()", 1, 0);
     }
-    // R-udp-default: what is not given or null comes from the options.
+    // R-udp-default: if an argument is missing or null, the option of that name is the default.
     const address =
       remoteAddress === undefined || remoteAddress === null
         ? this.#remoteAddress
@@ -261,22 +220,11 @@ class UDPSocket extends EventTarget {
     }
 
     const destination = address === this.#lastAddress && port === this.#lastPort ? undefined : address;
-    let taken;
-    if (isUsualBytes(data)) {
-      taken = sendTo(record.id, data, destination, port);
-    } else if (typeof data === "string") {
-      const bytes = data.length <= SHORT_STRING ? encode(data) : -1;
-      taken =
-        bytes >= 0
-          ? sendScratchTo(record.id, bytes, destination, port)
-          : sendStringTo(record.id, data, destination, port);
-    } else {
-      taken = sendUnusual(record, data, destination, port);
+    const result = transmitTo(record, data, destination, port);
+    if (typeof result !== "number") {
+      throw fromFailure(result, "UDPSocket.send()");
     }
-    if (typeof taken !== "number") {
-      throw fromFailure(taken, "UDPSocket.send()");
-    }
-    if (taken < 0) {
+    if (result < 0) {
       // Step 1.
       throw notOpen(record);
     }
@@ -284,42 +232,19 @@ class UDPSocket extends EventTarget {
       this.#lastAddress = address;
       this.#lastPort = port;
     }
-    if (taken === 2) {
-      // "Buffer is full", R-udp-toolong: closed at once; the error event follows.
-      end(record, "");
+    if (result === 2) {
+      // "Buffer is full", R-udp-toolong: the socket is closed at once, and its error event follows.
+      record.bufferedAmount = bufferedAmount(record);
+      record.closed = true;
       return false;
     }
-    return taken === 1;
-  }
-
-  /** Keeps the process alive until the socket is closed: as at first. Node's. */
-  ref() {
-    if (!(#record in this)) {
-      throw illegalInvocation("UDPSocket.ref");
-    }
-    native.setReferenced(this.#record, true);
-    return this;
-  }
-
-  /** Lets the process end although the socket is open. Node's. */
-  unref() {
-    if (!(#record in this)) {
-      throw illegalInvocation("UDPSocket.unref");
-    }
-    native.setReferenced(this.#record, false);
-    return this;
-  }
-
-  /** Whether the socket keeps the process alive. Node's. */
-  hasRef() {
-    if (!(#record in this)) {
-      throw illegalInvocation("UDPSocket.hasRef");
-    }
-    return native.isReferenced(this.#record);
+    return result === 1;
   }
 
   static {
     recordOf = (socket) => (typeof socket === "object" && socket !== null && #record in socket ? socket.#record : undefined);
+    defineSocketMembers(this, recordOf);
+    defineBufferedAmount(this, recordOf);
     observeListeners(this, recordOf);
     defineEventHandlers(this, recordOf, ["drain", "error", "message"]);
     defineIteration(this, recordOf);
@@ -346,97 +271,25 @@ class UDPSocket extends EventTarget {
 }
 
 /**
- * close(), by whatever brings it about.
+ * Closes the socket, for close(), the signal, and an aborted `writable`.
  *
  * @param {SocketRecord} record
  * @param {string} why
  */
 function closeSocket(record, why) {
-  if (record.closed) {
-    return;
-  }
-  // R-udp-close: what is buffered still goes out, which only `closed` tells.
-  end(record, why);
-  const isGone = close(record.id);
-  progress.closing(record, true);
-  if (isGone) {
-    native.retire(record);
-    progress.finished(record);
+  if (!record.closed) {
+    // R-udp-close: the attribute keeps the value of this moment.
+    record.bufferedAmount = bufferedAmount(record);
+    closeAtOnce(record, why);
   }
 }
 
 /**
- * "closed": bufferedAmount keeps the value of this moment.
- *
- * @param {SocketRecord} record
- * @param {string} ending
- */
-function end(record, ending) {
-  record.bufferedAmount = native.bufferedAmount(record);
-  record.closed = true;
-  record.ending = ending;
-}
-
-/**
- * send() of what is neither a string nor usual bytes: empty, shared, a Blob, or nothing that can be sent.
- *
- * @param {SocketRecord} record
- * @param {unknown} data
- * @param {string | undefined} destination
- * @param {number} port
- */
-function sendUnusual(record, data, destination, port) {
-  // Step 2, R-types.
-  const bytes = unusualBytes(data);
-  if (bytes !== undefined) {
-    return sendTo(record.id, bytes, destination, port);
-  }
-  const blob = toBlob(data);
-  if (blob === undefined) {
-    throw notSendable(data);
-  }
-  if (blob.size === 0) {
-    // R-udp-empty
-    return sendScratchTo(record.id, 0, destination, port);
-  }
-  const taken = sendBlobTo(record.id, blob.size, destination, port);
-  if (taken === 0 || taken === 1) {
-    enqueue(record, blob);
-  }
-  return taken;
-}
-
-/**
- * Why a datagram is refused, in the draft's order.
- *
- * @param {SocketRecord} record
- * @param {unknown} data
- * @param {string | null} address
- * @param {number | null} port
- */
-function refusal(record, data, address, port) {
-  // Step 1.
-  if (record.closed) {
-    return notOpen(record);
-  }
-  // Step 2.
-  if (typeof data !== "string" && !isUsualBytes(data) && unusualBytes(data) === undefined && toBlob(data) === undefined) {
-    return notSendable(data);
-  }
-  // Step 3.
-  if (address === null || port === null) {
-    const missing = address === null ? (port === null ? "remoteAddress and remotePort" : "remoteAddress") : "remotePort";
-    return invalidAccess(`UDPSocket.send(): no ${missing} was given, and the socket's options gave none`);
-  }
-  return invalidAccess(`UDPSocket.send(): remotePort must be an integer from 1 to 65535, not ${port}`);
-}
-
-/**
- * R-udp-group
+ * joinMulticastGroup() and leaveMulticastGroup() (R-udp-group).
  *
  * @param {SocketRecord} record
  * @param {"joinMulticastGroup" | "leaveMulticastGroup"} member
- * @param {typeof join} change
+ * @param {typeof join} change the function of the binding
  * @param {number} argumentCount
  * @param {unknown} multicastGroupAddress
  * @param {unknown} options
@@ -457,24 +310,23 @@ function changeMembership(record, member, change, argumentCount, multicastGroupA
   }
 }
 
-native.handle(Kind.UDP_MESSAGE, (record, data, address, port) => {
-  const { intake, iteration } = record;
-  const taker = iteration?.isAwaited ? iteration : intake;
-  if (taker === null) {
+handle(Kind.UDP_MESSAGE, (record, data, address, port) => {
+  const taker = takerOf(record);
+  if (taker === undefined) {
     fire(record, new UDPMessageEvent(data, address, port));
   } else {
     taker.take({ data: new Uint8Array(data), remoteAddress: addressText(address), remotePort: port });
   }
 });
-native.handle(Kind.UDP_DRAIN, (record) => {
-  record.outlet?.drained();
+handle(Kind.UDP_DRAIN, (record) => {
+  record.extras?.outlet?.drained();
   fire(record, new Event("drain"));
 });
-native.handle(Kind.UDP_ERROR, fireError);
-// What was buffered when close() was called is out.
-native.handle(Kind.NONE, progress.finished);
-native.handle(Kind.UDP_BLOB, (record) => {
-  // A datagram is one piece.
+handle(Kind.UDP_ERROR, fireError);
+// The last event of a closed socket: what was buffered when close() was called is sent.
+handle(Kind.NONE, progress.finished);
+handle(Kind.UDP_BLOB, (record) => {
+  // A Blob is one datagram, so it is read in one piece.
   answer(record, Infinity);
 });
 
@@ -485,17 +337,10 @@ defineInterface(UDPSocket, "UDPSocket", [
   "remotePort",
   "addressReuse",
   "loopback",
-  "bufferedAmount",
-  "readyState",
   "close",
-  "suspend",
-  "resume",
   "joinMulticastGroup",
   "leaveMulticastGroup",
   "send",
-  "ref",
-  "unref",
-  "hasRef",
 ]);
 
 module.exports = { UDPSocket, recordOf };

@@ -1,7 +1,8 @@
 "use strict";
 
-// Members of an options object that no dictionary of ours has (R-unknown). Web IDL ignores them. Here those are refused that would leave
-// a connection in the clear, TLS weaker or a filter open, and those are warned of that other libraries name an option of ours by.
+// Members of an options object that none of our dictionaries has (R-unknown). Web IDL ignores them. This file refuses a member if ignoring it
+// would leave a connection without TLS, make TLS weaker, or leave a filter out. It prints a warning for a name that another library uses for
+// one of our options.
 
 const process = require("node:process");
 const { distance } = require("./edit-distance.js");
@@ -11,20 +12,20 @@ const { cut, shown } = require("./shown.js");
 
 /** @typedef {import("./foreign-names.js").Kind} Kind */
 
-/** Misspelt, each of these would leave a connection in the clear, or a filter open. */
+/** Options whose misspelling would leave a connection without TLS, or leave a filter out. */
 const GUARDED = ["secureTransport", "useSecureTransport", "allowAddress"];
 
-/** From this length on a name of TLS is recognised with one mistake in it, too: shorter ones are near to too many words. */
+/** From this length on, a name of TLS is recognised with one mistake in it. Shorter names are too close to other words. */
 const LONG_NAME = 8;
 
-/** How much of a name is compared: none of ours is half as long. */
+/** The number of characters of a name that are compared. None of our names is half as long. */
 const COMPARED = 64;
 
-/** Others' names that have been warned of. A worker has its own copy of this module, so this is once for each thread. @type {Set<string>} */
+/** Names for which a warning was printed. Each worker has its own copy of this module, so a name is printed once in each thread. @type {Set<string>} */
 const warned = new Set();
 
 /**
- * A dictionary type without room for anything else: an unknown member throws TypeError that names the nearest known one.
+ * A dictionary type that refuses unknown members: it throws a TypeError that names the nearest known member.
  *
  * @template {object} Members
  * @param {((value: unknown, what: string) => Members) & { names: ReadonlySet<string> }} convert
@@ -46,9 +47,9 @@ function strict(convert) {
 }
 
 /**
- * Looks at the unknown members of what a constructor or connect() was given as options.
+ * Checks the unknown members of the options of a constructor or of connect().
  *
- * @param {unknown} options what a dictionary type has converted already
+ * @param {unknown} options a value that a dictionary type has accepted
  * @param {ReadonlySet<string>} known
  * @param {Kind} kind
  * @param {string} where
@@ -76,7 +77,7 @@ function checkUnknown(options, known, kind, where) {
 }
 
 /**
- * The enumerable string keys, own and inherited, that are no members.
+ * The enumerable string keys, own and inherited, that are not known.
  *
  * @param {unknown} value
  * @param {ReadonlySet<string>} known
@@ -84,7 +85,7 @@ function checkUnknown(options, known, kind, where) {
 function unknownMembers(value, known) {
   /** @type {string[]} */
   const unknown = [];
-  // Of undefined and null it finds nothing.
+  // The loop accepts undefined and null, and finds nothing.
   for (const name in /** @type {any} */ (value)) {
     if (!known.has(name)) {
       unknown.push(name);
@@ -94,7 +95,7 @@ function unknownMembers(value, known) {
 }
 
 /**
- * Why a name is refused among the options of a socket, if it is.
+ * Why an unknown name is refused; undefined if it is not.
  *
  * @param {string} name
  * @param {string} short its beginning, in lower case
@@ -117,7 +118,7 @@ function findFlaw(name, short, known, kind) {
   return advice === undefined ? undefined : `${option} belongs to TLS, and would do nothing here: ${advice}`;
 }
 
-/** @param {string} short */
+/** What to do instead of giving an option whose name is one edit from a name of TLS; undefined if none is. @param {string} short */
 function nearTls(short) {
   for (const [name, advice] of tls) {
     if (name.length >= LONG_NAME && isNear(short, name)) {
@@ -128,7 +129,7 @@ function nearTls(short) {
 }
 
 /**
- * An option of ours but for case.
+ * Our option whose name differs only in case; undefined if there is none.
  *
  * @param {string} short
  * @param {ReadonlySet<string>} known
@@ -143,7 +144,7 @@ function otherwiseWritten(short, known) {
 }
 
 /**
- * What to do instead of giving a member that there is not.
+ * What to do instead of giving an unknown member.
  *
  * @param {string} name
  * @param {ReadonlySet<string>} known
@@ -156,6 +157,8 @@ function adviceFor(name, known) {
 }
 
 /**
+ * The known name that is nearest.
+ *
  * @param {string} short
  * @param {ReadonlySet<string>} known
  */
@@ -165,7 +168,7 @@ function nearest(short, known) {
 }
 
 /**
- * Whether two names are one edit apart at most.
+ * Whether two names are at most one edit apart.
  *
  * @param {string} a
  * @param {string} b
@@ -174,7 +177,7 @@ function isNear(a, b) {
   return Math.abs(a.length - b.length) <= 1 && distance(a, b) <= 1;
 }
 
-/** @param {ReadonlySet<string>} names */
+/** The names, for a message. @param {ReadonlySet<string>} names */
 function list(names) {
   const all = [...names].sort();
   return `${all.slice(0, -1).join(", ")} and ${all[all.length - 1]}`;

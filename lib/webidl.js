@@ -1,13 +1,13 @@
 "use strict";
 
-// Web IDL's conversions of ECMAScript values, those that the interfaces need, and the shape of interface prototype objects.
-// What Web IDL answers with a TypeError throws one here; the rulings' InvalidAccessErrors come from errors.js.
+// The conversions of Web IDL that the interfaces need, and the shape of interface prototype objects. Where Web IDL says TypeError, this file
+// throws one. The InvalidAccessErrors of the rulings come from errors.js.
 
 const { invalidAccess } = require("./errors.js");
 const { shown } = require("./shown.js");
 
 /**
- * What a member throws that was called on an object which is not of its interface.
+ * The exception for a member that was called on an object which is not of its interface.
  *
  * @param {string} member
  */
@@ -16,6 +16,20 @@ function illegalInvocation(member) {
 }
 
 /**
+ * Throws where a member was called on an object that is not of its interface. The caller asks: `#brand in this`.
+ *
+ * @param {boolean} hasBrand
+ * @param {string} member
+ */
+function brandCheck(hasBrand, member) {
+  if (!hasBrand) {
+    throw illegalInvocation(member);
+  }
+}
+
+/**
+ * The exception for a call with too few arguments.
+ *
  * @param {string} member
  * @param {number} required
  * @param {number} present
@@ -62,7 +76,7 @@ function toNumber(value, what) {
   if (typeof value === "symbol" || typeof value === "bigint") {
     throw new TypeError(`${what} is a ${typeof value === "symbol" ? "Symbol" : "BigInt"}, which cannot be converted to a number`);
   }
-  // Not Number(value), which takes what becomes a BigInt only on its way to a primitive (`Object(80n)`).
+  // Number(value) would accept an object that converts to a BigInt (`Object(80n)`).
   return +(/** @type {any} */ (value));
 }
 
@@ -77,7 +91,7 @@ function toEnforcedUnsignedLong(value, what) {
 }
 
 /**
- * The same, of what refuseZero() refuses 0 afterwards.
+ * The same for an option of which refuseZero() refuses 0 later: the message says "from 1".
  *
  * @param {unknown} value
  * @param {string} what
@@ -97,7 +111,7 @@ function toEnforcedOctet(value, what) {
 }
 
 /**
- * The same, of what refuseZero() refuses 0 afterwards.
+ * The same for an option of which refuseZero() refuses 0 later: the message says "from 1".
  *
  * @param {unknown} value
  * @param {string} what
@@ -107,23 +121,25 @@ function toPositiveOctet(value, what) {
 }
 
 /**
+ * [EnforceRange] for a range of integers.
+ *
  * @param {unknown} value
  * @param {string} what
- * @param {0 | 1} least as the message says; 0 itself is converted all the same
+ * @param {0 | 1} least the smallest value in the message; 0 is converted in any case
  * @param {number} most
  */
 function toEnforced(value, what, least, most) {
   const number = Math.trunc(toNumber(value, what));
-  // NaN fails both comparisons' positive form.
+  // NaN makes both comparisons false.
   if (!(number >= 0 && number <= most)) {
     throw new TypeError(`${what} must be a number from ${least} to ${most}, not ${shown(value)}`);
   }
-  // No negative zero.
+  // The addition makes a negative zero positive.
   return number + 0;
 }
 
 /**
- * R-range: options of which 0 makes no sense.
+ * Refuses 0 for options of which 0 makes no sense (R-range).
  *
  * @template {string} Name
  * @param {{ [key in Name]?: unknown }} options
@@ -139,10 +155,10 @@ function refuseZero(options, names, where) {
 }
 
 /**
- * R-port: the check that follows the conversion of a port, in its place in the draft's order.
+ * Checks a port (R-port). The draft's order places this check after the conversions of all arguments.
  *
  * @param {number} port
- * @param {0 | 1} least 1 where the port names a remote
+ * @param {0 | 1} least 1 for a remote port
  * @param {string} what
  */
 function checkPort(port, least, what) {
@@ -154,8 +170,7 @@ function checkPort(port, least, what) {
 }
 
 /**
- * The same object without a prototype, for the native half, which reads members by name: what somebody has put into Object.prototype is
- * no option.
+ * Removes an object's prototype. The native half reads members by name, and what a program has put into Object.prototype is no option.
  *
  * @template {object} T
  * @param {T} members
@@ -166,7 +181,7 @@ function bare(members) {
 }
 
 /**
- * A dictionary type: its members as name and conversion, in Web IDL's (lexicographical) order.
+ * A dictionary type: the conversion of each member, by name. Members are read in Web IDL's (lexicographical) order.
  *
  * @template {Record<string, (value: unknown, what: string) => unknown>} Members
  * @param {Members} members
@@ -179,7 +194,7 @@ function dictionary(members) {
    * @returns {{ [Name in keyof Members]?: ReturnType<Members[Name]> }}
    */
   function toDictionary(value, what) {
-    // It inherits nothing: what somebody has put into Object.prototype is no option.
+    // The result has no prototype: what a program has put into Object.prototype is no option.
     const result = /** @type {Record<string, unknown>} */ (Object.create(null));
     if (value === undefined || value === null) {
       return /** @type {any} */ (result);
@@ -196,13 +211,13 @@ function dictionary(members) {
     }
     return /** @type {any} */ (result);
   }
-  /** What its members are called. @type {ReadonlySet<string>} */
+  /** The names of the members. @type {ReadonlySet<string>} */
   const names = new Set(Object.keys(members));
   return Object.assign(toDictionary, { names });
 }
 
 /**
- * A dictionary type whose members of these names have to be there.
+ * A dictionary type in which the members of these names are required.
  *
  * @template {Record<string, unknown>} Members
  * @template {keyof Members & string} Name
@@ -254,7 +269,7 @@ function sequence(convert) {
 }
 
 /**
- * A record<DOMString, …> type, as a list of names and values.
+ * A record<DOMString, …> type. The result is a list of names and values.
  *
  * @template Value
  * @param {(value: unknown, what: string) => Value} convert
@@ -283,11 +298,11 @@ function record(convert) {
 }
 
 const { isView } = ArrayBuffer;
-/** Throws for what is no ArrayBuffer, of whichever realm. */
+/** The getter of an ArrayBuffer's length. It accepts an ArrayBuffer of any realm, and throws for anything else. */
 const arrayBufferLength = /** @type {any} */ (Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, "byteLength")).get;
 
 /**
- * BufferSource: a copy of the bytes; undefined for anything else.
+ * BufferSource: a copy of the bytes; undefined for a value of another type.
  *
  * @param {unknown} value
  * @param {string} what
@@ -348,7 +363,17 @@ function toFunction(value, what) {
 }
 
 /**
- * Gives a class the shape of a Web IDL interface: its members enumerable, `Symbol.toStringTag`.
+ * Defines members on a class's prototype as Web IDL does: enumerable and configurable, methods writable too.
+ *
+ * @param {{ prototype: object }} interfaceClass
+ * @param {object} members an object with the same getters, setters and methods
+ */
+function defineMembers({ prototype }, members) {
+  Object.defineProperties(prototype, Object.getOwnPropertyDescriptors(members));
+}
+
+/**
+ * Gives a class the shape of a Web IDL interface: enumerable members, and `Symbol.toStringTag`.
  *
  * @param {{ prototype: object }} interfaceClass
  * @param {string} name
@@ -364,9 +389,11 @@ function defineInterface(interfaceClass, name, members) {
 
 module.exports = {
   bare,
+  brandCheck,
   bytesOf,
   checkPort,
   defineInterface,
+  defineMembers,
   dictionary,
   enumeration,
   illegalInvocation,

@@ -1,7 +1,7 @@
 "use strict";
 
-// `writable`: send() as a WritableStream (R-streams). The stream hands over one chunk at a time: while its promise is pending, the
-// others wait there.
+// `writable`: send() as a WritableStream (R-streams). The stream passes one chunk at a time to write(). While the promise of write() is
+// pending, the other chunks wait in the stream.
 
 const { binding } = require("./native.js");
 const { changed } = require("./progress.js");
@@ -9,22 +9,22 @@ const { notOpen } = require("./send.js");
 const { webStreams } = require("./readable.js");
 const { leadOn, leadTo } = require("./trace.js");
 
-/** @typedef {InstanceType<typeof import("./native.js").SocketRecord>} SocketRecord */
+/** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 /** @typedef {{ resolve: (value?: any) => void, reject: (error: unknown) => void }} Waiting */
 
-/** What the writables of a TCPSocket and of a UDPSocket have in common. */
+/** The part that the writables of a TCPSocket and of a UDPSocket share. */
 class Writable {
-  /** @type {any} */
+  /** The stream's controller. @type {any} */
   controller;
-  /** Of a TCPSocket's: the program has closed it. */
+  /** TCPSocket: the program has closed the stream. */
   isClosed = false;
-  /** The program has aborted the stream, which so fails by itself. */
+  /** The program has aborted the stream. The stream fails by itself then. */
   #isAborted = false;
   /** The write() that waits for `open` or `drain`. @type {Waiting | null} */
   #writing = null;
-  /** What is to be sent once the socket is open. */
-  /** @type {unknown} */
+  /** The chunk that is sent when the socket is open. @type {unknown} */
   #early;
+  /** send(). */
   #transmit;
 
   /**
@@ -32,13 +32,15 @@ class Writable {
    * @param {(record: SocketRecord, chunk: unknown) => boolean} transmit send()
    */
   constructor(record, transmit) {
+    /** The record of the socket. */
     this.record = record;
     this.#transmit = transmit;
     const { WritableStream } = webStreams();
+    /** The stream. */
     this.stream = new WritableStream({
       start: (controller) => {
         this.controller = controller;
-        // abort() reaches the sink only when what is under way has ended, which may take for ever.
+        // The stream calls abort() only after a pending write() has ended, which may take for ever. The signal comes at once.
         controller.signal?.addEventListener("abort", () => this.#onAbort(), { once: true });
       },
       write: (chunk) => this.#write(chunk),
@@ -47,6 +49,7 @@ class Writable {
     });
   }
 
+  /** The program has called abort(). */
   #onAbort() {
     this.#isAborted = true;
     this.abort();
@@ -59,7 +62,7 @@ class Writable {
 
   abort() {}
 
-  /** The last byte is the system's. */
+  /** The system has accepted the last byte. */
   finished() {}
 
   /** @param {unknown} chunk */
@@ -68,26 +71,28 @@ class Writable {
       try {
         return this.#transmit(this.record, chunk) ? undefined : this.#wait();
       } catch (error) {
-        throw leadOn(error, this.record.trace);
+        throw leadOn(error, this.record.extras?.trace);
       }
     }
     this.#early = chunk;
     return this.#wait();
   }
 
+  /** A promise that `drain` or `open` settles. */
   #wait() {
     return new Promise((resolve, reject) => {
       this.#writing = { resolve, reject };
     });
   }
 
+  /** The write() that waits. It is no longer stored afterwards. */
   #takeWriting() {
     const writing = this.#writing;
     this.#writing = null;
     return writing;
   }
 
-  /** The socket is open: what waited for that is sent. */
+  /** The socket is open: sends the chunk that has waited for it. */
   opened() {
     const writing = this.#writing;
     if (writing === null) {
@@ -100,17 +105,17 @@ class Writable {
         this.#takeWriting()?.resolve();
       }
     } catch (error) {
-      this.#takeWriting()?.reject(leadOn(error, this.record.trace));
+      this.#takeWriting()?.reject(leadOn(error, this.record.extras?.trace));
     }
   }
 
-  /** All that was sent is the system's. */
+  /** The system has accepted all bytes. */
   drained() {
     this.#takeWriting()?.resolve();
   }
 
   /**
-   * Nothing can be sent any more.
+   * The program can send no more.
    *
    * @param {unknown} error
    */
@@ -122,26 +127,28 @@ class Writable {
   }
 
   /**
-   * close() or reset() of the socket was called.
+   * The program has called close() or reset() of the socket.
    *
    * @param {unknown} error
-   * @param {boolean} _isFlushed
+   * @param {boolean} _isFlushed what is buffered is still sent
    */
   interrupt(error, _isFlushed) {
     this.fail(error);
   }
 
-  /** The socket is over. */
+  /** The socket is closed. */
   end() {
-    this.fail(this.record.failure ?? leadTo(notOpen(this.record), this.record.trace));
+    this.fail(this.record.failure ?? leadTo(notOpen(this.record), this.record.extras?.trace));
   }
 }
 
-/** A TCPSocket's. Closing it ends our direction. */
+/** The writable of a TCPSocket. Closing it sends FIN. */
 class StreamWritable extends Writable {
-  /** That close(), while the last byte is not the system's. @type {Waiting | null} */
+  /** The close() that waits until the system has accepted the last byte. @type {Waiting | null} */
   #closing = null;
+  /** Called when the program closes the stream. */
   #onClose;
+  /** Resets the connection. */
   #reset;
 
   /**
@@ -159,7 +166,7 @@ class StreamWritable extends Writable {
   close() {
     const { record } = this;
     if (record.closed) {
-      throw leadOn(notOpen(record), record.trace);
+      throw leadOn(notOpen(record), record.extras?.trace);
     }
     this.isClosed = true;
     record.ending ||= "its writable was closed";
@@ -175,7 +182,7 @@ class StreamWritable extends Writable {
     this.#reset();
   }
 
-  /** The last byte is the system's. */
+  /** The system has accepted the last byte: close() is done. */
   finished() {
     const closing = this.#closing;
     this.#closing = null;
@@ -195,7 +202,7 @@ class StreamWritable extends Writable {
    * @param {boolean} isFlushed
    */
   interrupt(error, isFlushed) {
-    // What is closed already is flushed by the socket's close() as well.
+    // If the stream was closed before, the socket's close() still sends its bytes.
     if (!(this.isClosed && isFlushed)) {
       this.fail(error);
     }
@@ -210,8 +217,9 @@ class StreamWritable extends Writable {
   }
 }
 
-/** A UDPSocket's. Closing it leaves the socket as it is. */
+/** The writable of a UDPSocket. Closing it does not close the socket. */
 class DatagramWritable extends Writable {
+  /** Closes the socket. */
   #abort;
 
   /**

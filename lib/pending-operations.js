@@ -1,0 +1,56 @@
+"use strict";
+
+// Pending operations: what the native half does for connect() before there is a socket object. These are look-ups, timers, connection
+// attempts and TLS handshakes. Each has an id like a socket, and its events go to a handler instead of an interface.
+
+const { LAST, binding } = require("./native.js");
+const { pinned } = require("./pinned.js");
+
+/** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
+/** @typedef {(kind: number, a: any, b: any, c: any, d: any) => void} OperationHandler */
+
+/** The pending operations by id, each with the record in whose async context its handler runs. @type {Map<number, { record: SocketRecord, handler: OperationHandler }>} */
+const operations = pinned(new Map(), ["get", "set", "delete"]);
+
+/**
+ * From now on events with this id go to the handler.
+ *
+ * @param {SocketRecord} record
+ * @param {number} id
+ * @param {OperationHandler} handler
+ */
+function register(record, id, handler) {
+  operations.set(id, { record, handler });
+}
+
+/**
+ * From now on the handler gets no events. The native half keeps the id: a caller that no longer needs it must close it.
+ *
+ * @param {number} id
+ */
+function unregister(id) {
+  operations.delete(id);
+}
+
+/**
+ * Ends an operation. Its handler gets no more events.
+ *
+ * @param {number} id
+ */
+function cancel(id) {
+  unregister(id);
+  binding.close(id);
+}
+
+/** Passes an event on to the handler that is registered for its id. @type {import("./sockets.js").Dispatch} */
+function deliverToOperation(id, kind, a, b, c, d) {
+  const operation = operations.get(id);
+  if (operation !== undefined) {
+    if ((kind & LAST) !== 0) {
+      operations.delete(id);
+    }
+    operation.record.runInAsyncScope(operation.handler, undefined, kind & ~LAST, a, b, c, d);
+  }
+}
+
+module.exports = { cancel, deliverToOperation, register, unregister };

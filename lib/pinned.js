@@ -1,0 +1,19 @@
+"use strict";
+
+/**
+ * Copies methods of an object's prototype onto the object itself. The object keeps them when somebody replaces the prototype's methods
+ * later, as polyfills and test fakes do.
+ *
+ * @template {object} T
+ * @param {T} object
+ * @param {(keyof T)[]} names
+ * @returns {T}
+ */
+function pinned(object, names) {
+  for (const name of names) {
+    Object.defineProperty(object, name, { value: object[name] });
+  }
+  return object;
+}
+
+module.exports = { pinned };

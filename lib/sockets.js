@@ -1,0 +1,97 @@
+"use strict";
+
+// The registry of living sockets. It passes each event on to the interface that the event belongs to.
+
+const { LAST, READY_STATES, binding } = require("./native.js");
+const { deliverToOperation } = require("./pending-operations.js");
+const { pinned } = require("./pinned.js");
+const { GONE } = require("./socket-record.js");
+
+/** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
+/** @typedef {(id: number, kind: number, a: any, b: any, c: any, d: any) => void} Dispatch */
+/** @typedef {(record: SocketRecord, a: any, b: any, c: any, d: any) => void} Handler */
+
+/** Living sockets by id. The map protects them from garbage collection (R-keep). @type {Map<number, SocketRecord>} */
+const sockets = pinned(new Map(), ["get", "set", "delete"]);
+
+/** What an event does, by its kind. @type {Handler[]} */
+const handlers = [];
+
+/**
+ * Sets what an event of this kind does.
+ *
+ * @param {number} kind
+ * @param {Handler} handler
+ */
+function handle(kind, handler) {
+  handlers[kind] = handler;
+}
+
+/** Passes an event on, in the async context of its socket (R-context). @type {Dispatch} */
+function deliver(id, kind, a, b, c, d) {
+  const record = sockets.get(id);
+  if (record === undefined) {
+    deliverToOperation(id, kind, a, b, c, d);
+    return;
+  }
+  if ((kind & LAST) !== 0) {
+    retire(record);
+    kind &= ~LAST;
+  }
+  record.runInAsyncScope(/** @type {Handler} */ (handlers[kind]), undefined, record, a, b, c, d);
+}
+
+/**
+ * From now on events with this id go to the record's socket.
+ *
+ * @param {SocketRecord} record
+ * @param {number} id
+ */
+function enlist(record, id) {
+  record.id = id;
+  sockets.set(id, record);
+}
+
+/**
+ * Ends a record that never got a socket: the socket could not be opened, or connect() has failed.
+ *
+ * @param {SocketRecord} record
+ */
+function discard(record) {
+  record.pending = false;
+  record.closed = true;
+  record.emitDestroy();
+  record.release?.();
+  record.release = null;
+}
+
+/**
+ * Ends a record whose socket the native half has closed and freed.
+ *
+ * @param {SocketRecord} record
+ */
+function retire(record) {
+  sockets.delete(record.id);
+  record.emitDestroy();
+  record.id = GONE;
+  record.closed = true;
+  if (record.extras !== undefined) {
+    record.extras.blobs = undefined;
+  }
+  if (record.release !== null) {
+    record.release();
+    record.release = null;
+  }
+}
+
+/** @param {SocketRecord} record */
+function readyState(record) {
+  return record.closed ? "closed" : /** @type {(typeof READY_STATES)[number]} */ (READY_STATES[binding.readyState(record.id)]);
+}
+
+/** @param {SocketRecord} record */
+function bufferedAmount(record) {
+  return record.closed ? record.bufferedAmount : binding.bufferedAmount(record.id);
+}
+
+module.exports = { bufferedAmount, deliver, discard, enlist, handle, readyState, retire, sockets };

@@ -1,0 +1,89 @@
+"use strict";
+
+// What UDPSocket.send() does with a datagram once its arguments are converted.
+
+const { enqueue, toBlob } = require("./blob.js");
+const { invalidAccess } = require("./errors.js");
+const { SHORT_STRING, binding } = require("./native.js");
+const { encode, isUsualBytes, notOpen, notSendable, unusualBytes } = require("./send.js");
+
+const { sendBlobTo, sendScratchTo, sendStringTo, sendTo } = binding;
+
+/** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
+
+/**
+ * Gives a datagram to the native half. Returns what sendTo() returns (docs/binding.md, UDP).
+ *
+ * @param {SocketRecord} record
+ * @param {unknown} data
+ * @param {string | undefined} destination undefined: the address and port of the datagram before
+ * @param {number} port
+ */
+function transmitTo(record, data, destination, port) {
+  if (isUsualBytes(data)) {
+    return sendTo(record.id, data, destination, port);
+  }
+  if (typeof data === "string") {
+    const bytes = data.length <= SHORT_STRING ? encode(data) : -1;
+    return bytes >= 0
+      ? sendScratchTo(record.id, bytes, destination, port)
+      : sendStringTo(record.id, data, destination, port);
+  }
+  return sendUnusual(record, data, destination, port);
+}
+
+/**
+ * The same for data that is neither a string nor usual bytes: it is empty, shared or a Blob, or it cannot be sent.
+ *
+ * @param {SocketRecord} record
+ * @param {unknown} data
+ * @param {string | undefined} destination
+ * @param {number} port
+ */
+function sendUnusual(record, data, destination, port) {
+  // Step 2, R-types.
+  const bytes = unusualBytes(data);
+  if (bytes !== undefined) {
+    return sendTo(record.id, bytes, destination, port);
+  }
+  const blob = toBlob(data);
+  if (blob === undefined) {
+    throw notSendable(data);
+  }
+  if (blob.size === 0) {
+    // R-udp-empty
+    return sendScratchTo(record.id, 0, destination, port);
+  }
+  const result = sendBlobTo(record.id, blob.size, destination, port);
+  if (result === 0 || result === 1) {
+    enqueue(record, blob);
+  }
+  return result;
+}
+
+/**
+ * The exception for a datagram that is refused. The checks are in the draft's order.
+ *
+ * @param {SocketRecord} record
+ * @param {unknown} data
+ * @param {string | null} address
+ * @param {number | null} port
+ */
+function refusal(record, data, address, port) {
+  // Step 1.
+  if (record.closed) {
+    return notOpen(record);
+  }
+  // Step 2.
+  if (typeof data !== "string" && !isUsualBytes(data) && unusualBytes(data) === undefined && toBlob(data) === undefined) {
+    return notSendable(data);
+  }
+  // Step 3.
+  if (address === null || port === null) {
+    const missing = address === null ? (port === null ? "remoteAddress and remotePort" : "remoteAddress") : "remotePort";
+    return invalidAccess(`UDPSocket.send(): no ${missing} was given, and the socket's options gave none`);
+  }
+  return invalidAccess(`UDPSocket.send(): remotePort must be an integer from 1 to 65535, not ${port}`);
+}
+
+module.exports = { refusal, transmitTo };
