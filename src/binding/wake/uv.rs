@@ -11,7 +11,7 @@ use std::ptr;
 use napi::sys;
 
 use super::Wake;
-use super::uv_handles::{Calls, Handles, Library};
+use super::uv_handles::{Callbacks, Handles, Library};
 use crate::binding::environment::{Environment, Scope};
 use crate::binding::values::{ok, to_string};
 
@@ -54,9 +54,9 @@ pub fn start(environment: &Environment) -> io::Result<Option<Box<dyn Wake>>> {
     let ending = || io::Error::other("the environment is ending");
     let descriptor = environment.net(|net| net.descriptor()).flatten().ok_or_else(ending)?;
     let owner = ptr::from_ref(environment).cast();
-    let calls = Calls { ready: |handles| turn(handles, true), prepare };
+    let callbacks = Callbacks { ready: |handles| turn(handles, true), prepare };
     // SAFETY: the loop is the environment's own, so this thread's. `on_end` closes the handles before the environment is freed.
-    let handles = unsafe { Handles::start(library, uv_loop.cast(), descriptor, owner, calls) }?;
+    let handles = unsafe { Handles::start(library, uv_loop.cast(), descriptor, owner, callbacks) }?;
     let mut hook = ptr::null_mut();
     // SAFETY: the environment is live, and the hook gets what it expects.
     let hooked =
