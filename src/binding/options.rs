@@ -4,35 +4,35 @@ use std::ffi::CStr;
 
 use napi::sys;
 
-use super::values::{Raw, Value, elements, get, to_bool, to_bytes, to_string, to_u32, type_of};
+use super::env::{Env, Value};
 use crate::net::memory::{self, NoMemory};
 use crate::net::{
     BufferSizes, Material, NamedCertificate, SecureOptions, ServerOptions, StreamOptions, TcpOptions, UdpOptions,
 };
 
 /// Reads members of one option object.
-struct Members {
-    env: Raw,
-    object: Value,
+struct Members<'scope> {
+    env: Env<'scope>,
+    object: Value<'scope>,
 }
 
-impl Members {
+impl<'scope> Members<'scope> {
     /// A member that is there. (Deno converts undefined to a number where Node-API says that it is none.)
-    fn member(&self, name: &CStr) -> Option<Value> {
-        let member = get(self.env, self.object, name);
-        (type_of(self.env, member) != sys::ValueType::napi_undefined).then_some(member)
+    fn member(&self, name: &CStr) -> Option<Value<'scope>> {
+        let member = self.env.get(self.object, name);
+        (self.env.type_of(member) != sys::ValueType::napi_undefined).then_some(member)
     }
 
     fn text(&self, name: &CStr) -> Result<Option<String>, NoMemory> {
-        self.member(name).map_or(Ok(None), |text| to_string(self.env, text))
+        self.member(name).map_or(Ok(None), |text| self.env.to_text(text))
     }
 
     fn flag(&self, name: &CStr) -> Option<bool> {
-        to_bool(self.env, self.member(name)?)
+        self.env.to_bool(self.member(name)?)
     }
 
     fn number(&self, name: &CStr) -> Option<u32> {
-        to_u32(self.env, self.member(name)?)
+        self.env.to_u32(self.member(name)?)
     }
 
     fn octet(&self, name: &CStr) -> Option<u8> {
@@ -47,10 +47,10 @@ impl Members {
     fn list<T>(
         &self,
         name: &CStr,
-        read: impl Fn(Raw, Value) -> Result<Option<T>, NoMemory>,
+        read: impl Fn(Env<'scope>, Value<'scope>) -> Result<Option<T>, NoMemory>,
     ) -> Result<Option<Vec<T>>, NoMemory> {
         let Some(list) = self.member(name) else { return Ok(None) };
-        let elements = elements(self.env, list)?;
+        let elements = self.env.elements(list)?;
         let mut read_ones = memory::vec(elements.len())?;
         for element in elements {
             read_ones.extend(read(self.env, element)?);
@@ -59,7 +59,7 @@ impl Members {
     }
 
     fn texts(&self, name: &CStr) -> Result<Vec<String>, NoMemory> {
-        Ok(self.list(name, to_string)?.unwrap_or_default())
+        Ok(self.list(name, Env::to_text)?.unwrap_or_default())
     }
 
     fn materials(&self, name: &CStr) -> Result<Option<Vec<Material>>, NoMemory> {
@@ -95,7 +95,7 @@ impl Members {
 }
 
 /// Of openTcp.
-pub fn tcp(env: Raw, object: Value) -> Result<TcpOptions, NoMemory> {
+pub fn tcp<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<TcpOptions, NoMemory> {
     let members = Members { env, object };
     Ok(TcpOptions {
         remote_address: members.text(c"remoteAddress")?.unwrap_or_default(),
@@ -112,7 +112,7 @@ pub fn tcp(env: Raw, object: Value) -> Result<TcpOptions, NoMemory> {
 }
 
 /// Of openServer.
-pub fn server(env: Raw, object: Value) -> Result<ServerOptions, NoMemory> {
+pub fn server<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<ServerOptions, NoMemory> {
     let members = Members { env, object };
     Ok(ServerOptions {
         local_address: members.text(c"localAddress")?,
@@ -128,7 +128,7 @@ pub fn server(env: Raw, object: Value) -> Result<ServerOptions, NoMemory> {
 }
 
 /// `SecureTransportOptions`: lists where the interface takes one or many.
-pub fn secure(env: Raw, object: Value) -> Result<SecureOptions, NoMemory> {
+pub fn secure<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<SecureOptions, NoMemory> {
     let members = Members { env, object };
     Ok(SecureOptions {
         sni: members.text(c"sni")?,
@@ -146,24 +146,24 @@ pub fn secure(env: Raw, object: Value) -> Result<SecureOptions, NoMemory> {
 }
 
 /// One of `serverCertificates`.
-fn named(env: Raw, object: Value) -> Result<Option<NamedCertificate>, NoMemory> {
+fn named<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<Option<NamedCertificate>, NoMemory> {
     let members = Members { env, object };
     let (name, cert, key) = (members.text(c"name")?, members.materials(c"cert")?, members.key()?);
     Ok(name.zip(cert).zip(key).map(|((name, cert), key)| NamedCertificate { name, cert, key }))
 }
 
 /// A string, or bytes.
-fn material(env: Raw, from: Value) -> Result<Option<Material>, NoMemory> {
-    if type_of(env, from) == sys::ValueType::napi_string {
-        return Ok(to_string(env, from)?.map(Material::Text));
+fn material<'scope>(env: Env<'scope>, from: Value<'scope>) -> Result<Option<Material>, NoMemory> {
+    if env.is_string(from) {
+        return Ok(env.to_text(from)?.map(Material::Text));
     }
-    // SAFETY: the bytes are copied before JavaScript runs.
-    let bytes = unsafe { to_bytes(env, from) };
+    // SAFETY: the next statement copies the bytes. No JavaScript runs before, and the scope of `env` stays open.
+    let bytes = unsafe { env.bytes(from) };
     Ok(bytes.map(memory::copy).transpose()?.map(Material::Bytes))
 }
 
 /// Of openUdp.
-pub fn udp(env: Raw, object: Value) -> Result<UdpOptions, NoMemory> {
+pub fn udp<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<UdpOptions, NoMemory> {
     let members = Members { env, object };
     Ok(UdpOptions {
         local_address: members.text(c"localAddress")?,

@@ -43,7 +43,7 @@ mod unacknowledged;
 mod winsock;
 
 pub use blocks::Block;
-pub use context::Id;
+pub use context::{Id, READ_SIZE};
 pub use endpoint::{parse as parse_address, text as address_text};
 pub use error::SocketError;
 pub use event::{Event, EventKind, Place};
