@@ -36,7 +36,7 @@ pub struct Environment {
     /// The next event of this turn, not yet taken by JavaScript.
     pending: RefCell<Option<Event>>,
     /// How many events JavaScript has taken in this turn.
-    taken: Cell<usize>,
+    events_taken: Cell<usize>,
     /// `next()` has panicked before it took an event.
     has_missed_event: Cell<bool>,
     /// The package instance whose socket has just had its last event.
@@ -62,7 +62,7 @@ impl Environment {
             blocks: RefCell::new(Slab::new()),
             in_turn: Cell::new(false),
             pending: RefCell::new(None),
-            taken: Cell::new(0),
+            events_taken: Cell::new(0),
             has_missed_event: Cell::new(false),
             ended_owner: Cell::new(None),
             is_terminated: Cell::new(false),
@@ -110,7 +110,9 @@ impl Environment {
         open: impl FnOnce(&mut Net) -> Result<Id, SocketError>,
     ) -> Result<Id, SocketError> {
         if owner as usize >= self.instances.borrow().len() {
-            return Err(SocketError::BadOption { reason: format!("attach() has given no host {owner}") });
+            return Err(SocketError::BadOption {
+                reason: format!("{owner} is no number that attach() has returned as host"),
+            });
         }
         self.start(env, owner)?;
         let id = self.net(open).unwrap_or_else(|| Err(ending()))?;

@@ -37,12 +37,12 @@ pub fn describe<'scope>(
             slots[2] = local.port().into();
             address(env, local)
         }
-        EventKind::Message(place) => environment.data(env, *place),
+        EventKind::Message(payload) => environment.data(env, *payload),
         EventKind::Error(error) | EventKind::UdpError(error) | EventKind::ServerError(error) => env.failure(error),
         EventKind::Relayed(bytes) => env.float(*bytes),
         EventKind::Close(buffered) => env.uint(*buffered),
-        EventKind::Datagram(place, from) => {
-            let data = environment.data(env, *place);
+        EventKind::Datagram(payload, from) => {
+            let data = environment.data(env, *payload);
             let port = from.port().into();
             if let IpAddr::V4(ip) = from.ip() {
                 [slots[2], slots[3]] = [ip.to_bits(), port];

@@ -104,7 +104,7 @@ fn define_one<'scope>(
 ) -> Result<()> {
     let (start, length) = (name.as_ptr().cast(), name.len().cast_signed());
     // SAFETY: an `Env` is live and on its thread; `length` bytes of UTF-8 lie at `start`; the engine only keeps `data`, for `function`;
-    // `made` gives a place for the result.
+    // `made` gives room for the result.
     let made =
         env.made(|out| unsafe { sys::napi_create_function(env.raw(), start, length, Some(function), data, out) });
     if made.is_nothing() {
@@ -146,9 +146,9 @@ fn attach(call: Call<'_>) -> Value<'_> {
 fn next(call: Call<'_>) -> Value<'_> {
     let owner = call.number(0);
     let described = loop {
-        let taken = guarded(|| call.environment.take_event(call.env, owner));
+        let next = guarded(|| call.environment.take_event(call.env, owner));
         // A panic in take_event() is not one of a socket. The next turn looks again for what it has left undone.
-        let Ok(Some(event)) = taken else { break None };
+        let Ok(Some(event)) = next else { break None };
         if let Some(described) = describe(call, event) {
             break Some(described);
         }

@@ -69,7 +69,7 @@ impl<'scope> Env<'scope> {
     /// A new ArrayBuffer; `start` becomes the address of its memory.
     fn new_array_buffer(self, length: usize, start: &mut *mut c_void) -> Value<'scope> {
         // SAFETY: an `Env` is live and on its thread; the length is passed by value; `start` is borrowed for the call, and `made`
-        // gives a place for the result.
+        // gives room for the result.
         self.made(|out| unsafe { sys::napi_create_arraybuffer(self.raw(), length, start, out) })
     }
 
@@ -77,8 +77,8 @@ impl<'scope> Env<'scope> {
     /// the runtime can do without: it makes a Buffer for native code, with an ArrayBuffer for that Buffer alone.
     pub fn blank_array_buffer(self, length: usize) -> Option<(Value<'scope>, *mut u8)> {
         let mut start = ptr::null_mut();
-        // SAFETY: an `Env` is live and on its thread; the length is passed by value; `start` outlives the call, and `made` gives a
-        // place for the result.
+        // SAFETY: an `Env` is live and on its thread; the length is passed by value; `start` outlives the call, and `made` gives
+        // room for the result.
         let view = self.made(|out| unsafe { sys::napi_create_buffer(self.raw(), length, &raw mut start, out) });
         if view.is_nothing() {
             self.clear_exception();
@@ -87,7 +87,7 @@ impl<'scope> Env<'scope> {
             let buffer = self.made(|out| {
                 let (kind, count) = (ptr::null_mut(), ptr::null_mut());
                 // SAFETY: an `Env` is live and on its thread; the view is a handle of its scope; `start` and `offset` outlive the
-                // call, `made` gives a place for the buffer, and null says that kind and count are not wanted.
+                // call, `made` gives room for the buffer, and null says that kind and count are not wanted.
                 unsafe {
                     let (start, offset) = (&raw mut start, &raw mut offset);
                     sys::napi_get_typedarray_info(self.raw(), view.raw(), kind, count, start, out, offset)
@@ -117,7 +117,7 @@ impl<'scope> Env<'scope> {
         hint: *mut c_void,
     ) -> Option<Value<'scope>> {
         // SAFETY: an `Env` is live and on its thread; the caller promises that the memory lives until `release` has been called with
-        // `hint`; `made` gives a place for the result.
+        // `hint`; `made` gives room for the result.
         let buffer = self.made(|out| unsafe {
             sys::napi_create_external_arraybuffer(self.raw(), start.cast(), length, Some(release), hint, out)
         });
@@ -133,7 +133,7 @@ impl<'scope> Env<'scope> {
         let (_, length) = self.location_of(buffer)?;
         let count = length / element_size(kind)?;
         // SAFETY: an `Env` is live and on its thread; the buffer is a handle of its scope, and the engine checks that `count`
-        // elements fit in; `made` gives a place for the result.
+        // elements fit in; `made` gives room for the result.
         let view =
             self.made(|out| unsafe { sys::napi_create_typedarray(self.raw(), kind, count, buffer.raw(), 0, out) });
         (!view.is_nothing()).then_some(view)
@@ -141,7 +141,7 @@ impl<'scope> Env<'scope> {
 
     /// Drops the exception that a failed call has left. There may be none.
     fn clear_exception(self) {
-        // SAFETY: an `Env` is live and on its thread; `made` gives a place for the exception.
+        // SAFETY: an `Env` is live and on its thread; `made` gives room for the exception.
         self.made(|out| unsafe { sys::napi_get_and_clear_last_exception(self.raw(), out) });
     }
 }

@@ -1,10 +1,13 @@
-//! The option objects of openTcp, openUdp and openServer. JavaScript has converted and checked every member's type.
+//! The option objects that functions get. JavaScript has converted every member, and has checked its type.
 
 use std::ffi::CStr;
 
 use napi::sys;
 
 use super::env::{Env, Value};
+use super::numbers::{
+    BACKLOG, CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT, HIGH_WATER_MARK, TCP_MAX_BUFFERED_AMOUNT, UDP_MAX_BUFFERED_AMOUNT,
+};
 use crate::net::memory::{self, NoMemory};
 use crate::net::{
     BufferSizes, Material, NamedCertificate, SecureOptions, ServerOptions, StreamOptions, TcpOptions, UdpOptions,
@@ -12,12 +15,14 @@ use crate::net::{
 
 /// Reads members of one option object.
 struct Members<'scope> {
+    /// The environment that the object is of.
     env: Env<'scope>,
+    /// The object.
     object: Value<'scope>,
 }
 
 impl<'scope> Members<'scope> {
-    /// A member that is there. (Deno converts undefined to a number where Node-API says that it is none.)
+    /// A member; `None` where it is undefined. (Deno converts undefined to a number, where Node-API says that it is none.)
     fn member(&self, name: &CStr) -> Option<Value<'scope>> {
         let member = self.env.get(self.object, name);
         (self.env.type_of(member) != sys::ValueType::napi_undefined).then_some(member)
@@ -43,7 +48,7 @@ impl<'scope> Members<'scope> {
         self.number(name).and_then(|port| u16::try_from(port).ok())
     }
 
-    /// What `read` makes of each element of a list, as far as it is of that kind; `None` where there is no list.
+    /// What `read` makes of each element of a list; it skips elements of another kind. `None` where there is no list.
     fn list<T>(
         &self,
         name: &CStr,
@@ -75,7 +80,7 @@ impl<'scope> Members<'scope> {
     }
 
     fn high_water_mark(&self) -> u32 {
-        self.number(c"highWaterMark").unwrap_or(64 * 1024)
+        self.number(c"highWaterMark").unwrap_or(HIGH_WATER_MARK)
     }
 
     fn buffers(&self) -> BufferSizes {
@@ -87,14 +92,14 @@ impl<'scope> Members<'scope> {
             no_delay: self.flag(c"noDelay"),
             keep_alive_delay: self.number(c"keepAliveDelay"),
             allow_half_open: self.flag(c"allowHalfOpen"),
-            close_timeout: self.number(c"closeTimeout").unwrap_or(30_000),
+            close_timeout: self.number(c"closeTimeout").unwrap_or(CLOSE_TIMEOUT),
             high_water_mark: self.high_water_mark(),
-            max_buffered_amount: self.number(c"maxBufferedAmount").unwrap_or(256 * 1024 * 1024),
+            max_buffered_amount: self.number(c"maxBufferedAmount").unwrap_or(TCP_MAX_BUFFERED_AMOUNT),
         }
     }
 }
 
-/// Of openTcp.
+/// The options of openTcp().
 pub fn tcp<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<TcpOptions, NoMemory> {
     let members = Members { env, object };
     Ok(TcpOptions {
@@ -111,7 +116,7 @@ pub fn tcp<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<TcpOptions
     })
 }
 
-/// Of openServer.
+/// The options of openServer().
 pub fn server<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<ServerOptions, NoMemory> {
     let members = Members { env, object };
     Ok(ServerOptions {
@@ -120,14 +125,14 @@ pub fn server<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<ServerO
         ipv6_only: members.flag(c"ipv6Only"),
         reuse_port: members.flag(c"reusePort").unwrap_or(false),
         max_connections: members.number(c"maxConnections"),
-        handshake_timeout: members.number(c"handshakeTimeout").unwrap_or(10_000),
+        handshake_timeout: members.number(c"handshakeTimeout").unwrap_or(HANDSHAKE_TIMEOUT),
         secure: members.secure()?,
-        backlog: members.number(c"backlog").unwrap_or(511),
+        backlog: members.number(c"backlog").unwrap_or(BACKLOG),
         stream: members.stream(),
     })
 }
 
-/// `SecureTransportOptions`: lists where the interface takes one or many.
+/// The options of TLS: SecureTransportOptions, always with lists where that takes one or many.
 pub fn secure<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<SecureOptions, NoMemory> {
     let members = Members { env, object };
     Ok(SecureOptions {
@@ -145,14 +150,14 @@ pub fn secure<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<SecureO
     })
 }
 
-/// One of `serverCertificates`.
+/// One of `serverCertificates`; `None` where a member is missing.
 fn named<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<Option<NamedCertificate>, NoMemory> {
     let members = Members { env, object };
     let (name, cert, key) = (members.text(c"name")?, members.materials(c"cert")?, members.key()?);
     Ok(name.zip(cert).zip(key).map(|((name, cert), key)| NamedCertificate { name, cert, key }))
 }
 
-/// A string, or bytes.
+/// Keys and certificates: a string, or bytes; `None` where the value is neither.
 fn material<'scope>(env: Env<'scope>, from: Value<'scope>) -> Result<Option<Material>, NoMemory> {
     if env.is_string(from) {
         return Ok(env.to_text(from)?.map(Material::Text));
@@ -162,7 +167,7 @@ fn material<'scope>(env: Env<'scope>, from: Value<'scope>) -> Result<Option<Mate
     Ok(bytes.map(memory::copy).transpose()?.map(Material::Bytes))
 }
 
-/// Of openUdp.
+/// The options of openUdp().
 pub fn udp<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<UdpOptions, NoMemory> {
     let members = Members { env, object };
     Ok(UdpOptions {
@@ -179,6 +184,6 @@ pub fn udp<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<UdpOptions
         multicast_interface: members.text(c"multicastInterface")?,
         buffers: members.buffers(),
         high_water_mark: members.high_water_mark(),
-        max_buffered_amount: members.number(c"maxBufferedAmount").unwrap_or(64 * 1024 * 1024),
+        max_buffered_amount: members.number(c"maxBufferedAmount").unwrap_or(UDP_MAX_BUFFERED_AMOUNT),
     })
 }

@@ -5,13 +5,11 @@ use std::time::{Duration, Instant};
 use super::call::Call;
 use super::env::Value;
 use super::failure::attempt;
+use super::numbers::START_TLS_TIMEOUT;
 use super::options;
 use crate::net::{Limit, Role, SecureInfo, SocketError, client_role, server_context};
 
-/// How long startTls() may take, in milliseconds, where its caller gives no limit (R-tls-start).
-const START_TLS: u32 = 10_000;
-
-/// `checkSecure(options, name)`.
+/// `checkSecure(options, name)`: whether startTls() could use these options.
 pub fn check(call: Call<'_>) -> Value<'_> {
     let options = attempt!(call, options::secure(call.env, call.arguments[0]));
     match client_role(&options, &attempt!(call, call.text(1)).unwrap_or_default()) {
@@ -24,7 +22,7 @@ pub fn check(call: Call<'_>) -> Value<'_> {
 pub fn start_tls(call: Call<'_>) -> Value<'_> {
     let options = attempt!(call, options::secure(call.env, call.arguments[1]));
     let name = attempt!(call, call.text(2)).unwrap_or_default();
-    let milliseconds = call.env.to_u32(call.arguments[3]).unwrap_or(START_TLS);
+    let milliseconds = call.env.to_u32(call.arguments[3]).unwrap_or(START_TLS_TIMEOUT);
     let limit = (milliseconds > 0).then(|| Limit {
         at: Instant::now() + Duration::from_millis(milliseconds.into()),
         milliseconds: milliseconds.into(),

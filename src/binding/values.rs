@@ -12,37 +12,37 @@ use crate::net::memory::{self, NoMemory};
 impl<'scope> Env<'scope> {
     /// `undefined`.
     pub fn undefined(self) -> Value<'scope> {
-        // SAFETY: an `Env` is live and on its thread; `made` gives a place for the result.
+        // SAFETY: an `Env` is live and on its thread; `made` gives room for the result.
         self.made(|out| unsafe { sys::napi_get_undefined(self.raw(), out) })
     }
 
     /// `null`.
     pub fn null(self) -> Value<'scope> {
-        // SAFETY: an `Env` is live and on its thread; `made` gives a place for the result.
+        // SAFETY: an `Env` is live and on its thread; `made` gives room for the result.
         self.made(|out| unsafe { sys::napi_get_null(self.raw(), out) })
     }
 
     /// A small whole number.
     pub fn int(self, number: i32) -> Value<'scope> {
-        // SAFETY: an `Env` is live and on its thread; the number is passed by value; `made` gives a place for the result.
+        // SAFETY: an `Env` is live and on its thread; the number is passed by value; `made` gives room for the result.
         self.made(|out| unsafe { sys::napi_create_int32(self.raw(), number, out) })
     }
 
     /// A whole number.
     pub fn uint(self, number: u32) -> Value<'scope> {
-        // SAFETY: an `Env` is live and on its thread; the number is passed by value; `made` gives a place for the result.
+        // SAFETY: an `Env` is live and on its thread; the number is passed by value; `made` gives room for the result.
         self.made(|out| unsafe { sys::napi_create_uint32(self.raw(), number, out) })
     }
 
     /// A count that may need more than 32 bits. It is exact up to 2^53.
     pub fn float(self, number: u64) -> Value<'scope> {
-        // SAFETY: an `Env` is live and on its thread; the number is passed by value; `made` gives a place for the result.
+        // SAFETY: an `Env` is live and on its thread; the number is passed by value; `made` gives room for the result.
         self.made(|out| unsafe { sys::napi_create_double(self.raw(), number as f64, out) })
     }
 
     /// true or false.
     pub fn boolean(self, flag: bool) -> Value<'scope> {
-        // SAFETY: an `Env` is live and on its thread; the flag is passed by value; `made` gives a place for the result.
+        // SAFETY: an `Env` is live and on its thread; the flag is passed by value; `made` gives room for the result.
         self.made(|out| unsafe { sys::napi_get_boolean(self.raw(), flag, out) })
     }
 
@@ -50,19 +50,19 @@ impl<'scope> Env<'scope> {
     pub fn string(self, text: &str) -> Value<'scope> {
         let (start, length) = (text.as_ptr().cast(), text.len().cast_signed());
         // SAFETY: an `Env` is live and on its thread; `length` bytes of UTF-8 lie at `start`, and the call copies them; `made` gives
-        // a place for the result.
+        // room for the result.
         self.made(|out| unsafe { sys::napi_create_string_utf8(self.raw(), start, length, out) })
     }
 
     /// An object without members.
     pub fn object(self) -> Value<'scope> {
-        // SAFETY: an `Env` is live and on its thread; `made` gives a place for the result.
+        // SAFETY: an `Env` is live and on its thread; `made` gives room for the result.
         self.made(|out| unsafe { sys::napi_create_object(self.raw(), out) })
     }
 
     /// An array of these values.
     pub fn array(self, values: &[Value<'scope>]) -> Value<'scope> {
-        // SAFETY: an `Env` is live and on its thread; the length is passed by value; `made` gives a place for the result.
+        // SAFETY: an `Env` is live and on its thread; the length is passed by value; `made` gives room for the result.
         let array = self.made(|out| unsafe { sys::napi_create_array_with_length(self.raw(), values.len(), out) });
         for (index, element) in (0..).zip(values) {
             // A failed call leaves the element undefined.
@@ -98,7 +98,7 @@ impl<'scope> Env<'scope> {
         let mut status = sys::Status::napi_ok;
         let result = self.made(|out| {
             // SAFETY: an `Env` is live and on its thread; receiver, function and argument are handles of its scope or null, which
-            // the engine checks; `arguments` is as long as it says and outlives the call; `made` gives a place for the result.
+            // the engine checks; `arguments` is as long as it says and outlives the call; `made` gives room for the result.
             status = unsafe {
                 let (count, start) = (arguments.len(), arguments.as_ptr());
                 sys::napi_call_function(self.raw(), receiver.raw(), function.raw(), count, start, out)
@@ -114,7 +114,7 @@ impl<'scope> Env<'scope> {
     /// Reads a member of an object. (A getter runs.)
     pub fn get(self, object: Value<'scope>, name: &CStr) -> Value<'scope> {
         // SAFETY: an `Env` is live and on its thread; the object is a handle of its scope or null, which the engine checks; the name
-        // ends with a NUL and outlives the call; `made` gives a place for the result.
+        // ends with a NUL and outlives the call; `made` gives room for the result.
         self.made(|out| unsafe { sys::napi_get_named_property(self.raw(), object.raw(), name.as_ptr(), out) })
     }
 
@@ -127,7 +127,7 @@ impl<'scope> Env<'scope> {
         }
         let mut elements = memory::vec(length as usize)?;
         // SAFETY: an `Env` is live and on its thread; the array is a handle of its scope, and the engine answers for any index;
-        // `made` gives a place for the result.
+        // `made` gives room for the result.
         let element = |index| self.made(|out| unsafe { sys::napi_get_element(self.raw(), array.raw(), index, out) });
         elements.extend((0..length).map(element));
         Ok(elements)

@@ -11,11 +11,11 @@ const BLOCK: usize = READ_SIZE;
 
 impl Environment {
     /// The ArrayBuffer of an event's bytes (R-data: exactly the received ones).
-    pub fn data<'scope>(&self, env: Env<'scope>, place: Place) -> Value<'scope> {
-        if let Place::Block { number, len } = place {
+    pub fn data<'scope>(&self, env: Env<'scope>, payload: Place) -> Value<'scope> {
+        if let Place::Block { number, len } = payload {
             return self.block_data(env, number, len);
         }
-        self.net(|net| env.array_buffer(net.received(place))).unwrap_or(Value::NOTHING)
+        self.net(|net| env.array_buffer(net.received(payload))).unwrap_or(Value::NOTHING)
     }
 
     /// The ArrayBuffer of the first `len` bytes of a block. A full block becomes the message itself. The bytes of a shorter one are

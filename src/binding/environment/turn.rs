@@ -22,13 +22,13 @@ impl Turns for Environment {
         // C calls this, so no panic may leave it; and a panic in one part must not stop the next part. (A panic of a socket has
         // become its error in `net`.) The next turn looks again for what a panic has left undone.
         let begun = guarded(|| self.net(|net| if ask { net.begin() } else { net.begin_known() }));
-        self.taken.set(0);
+        self.events_taken.set(0);
         // After a panic, once more: for the events that are still to be taken.
         let served = guarded(|| self.serve_all(env)).or_else(|_| guarded(|| self.serve_all(env)));
         let ended = guarded(|| self.end_turn(env));
         self.in_turn.set(outer);
         let _ = guarded(|| self.after_turn(env));
-        self.taken.get() > 0 || begun.is_err() || served.is_err() || ended.is_err()
+        self.events_taken.get() > 0 || begun.is_err() || served.is_err() || ended.is_err()
     }
 
     fn turn_in_scope(&self, ask: bool) {
@@ -55,14 +55,14 @@ impl Environment {
     fn serve_all(&self, env: Env<'_>) {
         let mut misses_left = MISSES;
         while let Some(owner) = self.advance(env) {
-            let before = self.taken.get();
+            let before = self.events_taken.get();
             if !self.serve(env, owner) {
                 self.is_terminated.set(true);
                 break;
             }
             if self.has_missed_event.take() && misses_left > 0 {
                 misses_left -= 1;
-            } else if self.taken.get() == before {
+            } else if self.events_taken.get() == before {
                 // The instance's JavaScript has been collected, or does not call next(): the event is dropped.
                 self.take_event(env, owner);
             }
@@ -111,7 +111,7 @@ impl Environment {
             return None;
         }
         let event = self.pending.take()?;
-        self.taken.set(self.taken.get() + 1);
+        self.events_taken.set(self.events_taken.get() + 1);
         if event.last {
             self.ended_owner.set(Some(owner));
         }
@@ -203,7 +203,7 @@ fn report_exception(env: Env<'_>) -> bool {
     if !ok(asked) || !is_pending {
         return false;
     }
-    // SAFETY: an `Env` is live and on its thread; `made` gives a place for the exception.
+    // SAFETY: an `Env` is live and on its thread; `made` gives room for the exception.
     let exception = env.made(|out| unsafe { sys::napi_get_and_clear_last_exception(env.raw(), out) });
     if exception.is_nothing() {
         return false;

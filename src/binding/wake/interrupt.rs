@@ -77,7 +77,7 @@ impl<T: Turns> Interrupt<T> {
         }
     }
 
-    /// Has the next turn taken by an immediate, if none is on its way.
+    /// Makes an immediate that takes the next turn, if none is on its way.
     fn schedule(&self, env: Env<'_>) {
         if self.is_scheduled.get() {
             return;
@@ -134,11 +134,11 @@ pub fn start<'scope, T: Turns + 'static>(
     let watch = turns.net(|net| watch(net, gate.clone()));
     let watch = watch.unwrap_or_else(|| Err(io::Error::other("the environment is ending")))?;
     // The functions need the address before there is an interrupt. None of them is called before.
-    let place: *mut Interrupt<T> = Box::into_raw(Box::<Interrupt<T>>::new_uninit()).cast();
-    let Some((immediates, function)) = functions::<T>(env, options, place.cast()) else {
+    let address: *mut Interrupt<T> = Box::into_raw(Box::<Interrupt<T>>::new_uninit()).cast();
+    let Some((immediates, function)) = functions::<T>(env, options, address.cast()) else {
         // SAFETY: from Box::into_raw above, and still uninitialised. The functions that know the address are gone, or will never be
         // called: no JavaScript has got the one, and the gate has never been open for the other.
-        drop(unsafe { Box::from_raw(place.cast::<MaybeUninit<Interrupt<T>>>()) });
+        drop(unsafe { Box::from_raw(address.cast::<MaybeUninit<Interrupt<T>>>()) });
         turns.net(|net| watch.stop(net));
         return Err(io::Error::other("the runtime made no threadsafe function"));
     };
@@ -152,11 +152,11 @@ pub fn start<'scope, T: Turns + 'static>(
         is_kept: Cell::new(true),
         last_event: Cell::new(Instant::now()),
     };
-    // SAFETY: `place` is from Box::into_raw above, with room for an interrupt, and there is none in it yet.
-    unsafe { place.write(interrupt) };
+    // SAFETY: `address` is from Box::into_raw above, with room for an interrupt, and there is none in it yet.
+    unsafe { address.write(interrupt) };
     // SAFETY: it has just been written, and is never freed: a callback may come as late as the release of the threadsafe function,
     // which is asynchronous. From now on all have only shared references to it.
-    let interrupt: &'static Interrupt<T> = unsafe { &*place };
+    let interrupt: &'static Interrupt<T> = unsafe { &*address };
     interrupt.gate.open(function);
     turns.net(|net| interrupt.watch.arm(net));
     Ok(Box::new(InterruptWake(interrupt)))
@@ -222,7 +222,7 @@ impl Immediates {
     fn new<'scope, T: Turns + 'static>(env: Env<'scope>, options: Value<'scope>, data: *mut c_void) -> Option<Self> {
         let set_immediate = Reference::strong(env, env.get(options, c"setImmediate"))?;
         // SAFETY: an `Env` is live and on its thread; the function has no name; the engine only keeps `data`, for `on_immediate`; `made`
-        // gives a place for the result.
+        // gives room for the result.
         let take_turn = env.made(|out| unsafe {
             sys::napi_create_function(env.raw(), ptr::null(), 0, Some(on_immediate::<T>), data, out)
         });
@@ -235,7 +235,7 @@ impl Immediates {
         }
     }
 
-    /// Has an immediate call [`on_immediate`]. `Err` where `setImmediate` has thrown.
+    /// Makes an immediate that calls [`on_immediate`]. `Err` where `setImmediate` has thrown.
     fn schedule<'scope>(&self, env: Env<'scope>) -> Result<Value<'scope>, sys::napi_status> {
         let set_immediate = self.set_immediate.value(env);
         env.call_method(set_immediate, set_immediate, Some(self.take_turn.value(env)))
