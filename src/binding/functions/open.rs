@@ -26,6 +26,7 @@ fn opened<'scope>(
     }
 }
 
+/// Sets the members for the local address and port.
 fn set_local<'scope>(call: Call<'scope>, opened: Value<'scope>, local: &SocketAddr) {
     call.env.set(opened, c"localAddress", call.env.string(&address_text(local)));
     call.env.set(opened, c"localPort", call.env.uint(local.port().into()));

@@ -56,8 +56,8 @@ pub fn relay(call: Call<'_>) -> Value<'_> {
     }
 }
 
-/// 1, 0, -1 or a Failure, as docs/binding.md says.
-fn answer(call: Call<'_>, sent: Option<std::result::Result<Sent, Unkept>>, bytes: usize) -> Value<'_> {
+/// What a send of this many bytes returns: 1, 0, -1 or a Failure, as docs/binding.md says.
+fn answer(call: Call<'_>, sent: Option<Result<Sent, Unkept>>, bytes: usize) -> Value<'_> {
     let number = match sent {
         Some(Ok(Sent::Taken(go_on))) => i32::from(go_on),
         Some(Ok(Sent::Ignored | Sent::Full)) => 0,
@@ -67,6 +67,7 @@ fn answer(call: Call<'_>, sent: Option<std::result::Result<Sent, Unkept>>, bytes
     call.env.int(number)
 }
 
+/// Sends the bytes.
 fn send_bytes<'scope>(call: Call<'scope>, data: &[u8]) -> Value<'scope> {
     let id = call.id();
     let sent = call.environment.net(|net| net.tcp(id, |tcp, context| tcp.send(data, id, context)));

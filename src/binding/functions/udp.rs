@@ -23,6 +23,7 @@ fn to_destination<'scope>(
     }
 }
 
+/// Sends the bytes to the destination in arguments 2 and 3.
 fn send_bytes_to<'scope>(call: Call<'scope>, data: &[u8]) -> Value<'scope> {
     to_destination(call, |net, id, to| net.udp(id, |udp, context| udp.send(data, to, id, context)))
 }
@@ -50,6 +51,7 @@ pub fn send_blob_to(call: Call<'_>) -> Value<'_> {
     to_destination(call, |net, id, to| net.udp(id, |udp, context| udp.send_blob(size, to, id, context)))
 }
 
+/// Joins a multicast group, or leaves it.
 fn change_group(call: Call<'_>, join: bool) -> Value<'_> {
     let group = attempt!(call, call.text(1)).unwrap_or_default();
     let (interface, source) = (attempt!(call, call.text(2)), attempt!(call, call.text(3)));

@@ -87,7 +87,7 @@ fn is_runtimes_own<'scope>(library: &Library, env: Env<'scope>, options: Value<'
 /// The environment that handles belong to.
 ///
 /// # Safety
-/// `handles` must be of [`start`] with this `T`, and [`on_end`] must not have returned.
+/// `handles` must be from [`start`] with this `T`, and [`on_end`] must not have returned.
 unsafe fn turns_of<T: Turns>(handles: &Handles) -> &T {
     // SAFETY: `start` has put the address of a `T` there, as the caller promises. The `T` lives until the environment has ended, which
     // waits for `on_end`.
@@ -96,7 +96,8 @@ unsafe fn turns_of<T: Turns>(handles: &Handles) -> &T {
 
 /// The loop is about to block.
 fn prepare<T: Turns>(handles: &Handles) {
-    // SAFETY: only `start` names this function, for handles of this `T`. libuv does not call back for handles that are being closed.
+    // SAFETY: only `start` names this function, for handles of this `T`. libuv does not call back for handles that are being closed, so
+    // `on_end` has not run.
     let turns: &T = unsafe { turns_of(handles) };
     if turns.net(|net| net.has_work()).unwrap_or(false) {
         turn::<T>(handles, false);
@@ -105,8 +106,8 @@ fn prepare<T: Turns>(handles: &Handles) {
 
 /// One turn; then the loop may block if nothing is left to do.
 fn turn<T: Turns>(handles: &Handles, ask: bool) {
-    // SAFETY: `start` names this function for handles of this `T` alone, as `prepare` does. libuv does not call back for handles that
-    // are being closed.
+    // SAFETY: `start` and `prepare` alone name this function, both for handles of this `T`, and in callbacks: libuv makes none for
+    // handles that are being closed, so `on_end` has not run.
     let turns: &T = unsafe { turns_of(handles) };
     turns.turn_in_scope(ask);
     if let Some(work) = turns.net(|net| net.has_work()) {
@@ -114,7 +115,8 @@ fn turn<T: Turns>(handles: &Handles, ask: bool) {
     }
 }
 
-/// The environment ends: its sockets first, then the handles. When libuv has closed them, Node may go on.
+/// The environment ends. The handles are closed first, while their descriptor is open, then the sockets end. Node waits until libuv has
+/// closed the handles.
 unsafe extern "C" fn on_end<T: Turns>(hook: sys::napi_async_cleanup_hook_handle, data: *mut c_void) {
     let handles: *mut Handles = data.cast();
     // SAFETY: the hook was added with handles of `start`, and Node calls it once, so they are not closed yet.
@@ -125,8 +127,8 @@ unsafe extern "C" fn on_end<T: Turns>(hook: sys::napi_async_cleanup_hook_handle,
         // SAFETY: Node gave this hook to this call, and waits until it is removed. This runs once.
         unsafe { sys::napi_remove_async_cleanup_hook(hook) };
     };
-    // SAFETY: they are of `Handles::start`, and closed only here. The environment's `UvWake` does not use them any more: its sockets end
-    // below, and no JavaScript runs before.
+    // SAFETY: they are of `Handles::start`, and closed only here. The environment's `UvWake` does not use them any more: no JavaScript
+    // runs before the sockets end, below, and without sockets the environment does not call its wake source.
     unsafe { Handles::close(handles, when_closed) };
     turns.end();
 }

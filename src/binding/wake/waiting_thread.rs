@@ -19,7 +19,7 @@ type Lent = (Poll, Events);
 pub struct IdleThread {
     /// Gives the thread its gate.
     gate: Sender<Gate>,
-    /// The rest.
+    /// What the JavaScript thread keeps of it.
     thread: WaitingThread,
 }
 
