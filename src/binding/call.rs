@@ -10,7 +10,6 @@ use crate::net::memory::NoMemory;
 pub const ARGUMENTS: usize = 5;
 
 /// One call from JavaScript, until it returns.
-#[derive(Clone, Copy)]
 pub struct Call<'scope> {
     /// The sockets of the calling thread.
     pub environment: &'scope Environment,
@@ -22,27 +21,27 @@ pub struct Call<'scope> {
 
 impl<'scope> Call<'scope> {
     /// The first argument, as the number of a socket.
-    pub fn id(self) -> Id {
+    pub fn id(&self) -> Id {
         Id::from_number(self.env.to_u32(self.arguments[0]).unwrap_or(u32::MAX))
     }
 
     /// An argument that is a whole number; 0 where it is not a number.
-    pub fn number(self, index: usize) -> u32 {
+    pub fn number(&self, index: usize) -> u32 {
         self.env.to_u32(self.arguments[index]).unwrap_or(0)
     }
 
     /// An argument that is the size of a Blob; 0 where it is not a number.
-    pub fn size(self, index: usize) -> u64 {
+    pub fn size(&self, index: usize) -> u64 {
         self.env.to_u64(self.arguments[index]).unwrap_or(0)
     }
 
     /// An argument that is a boolean; false where it is none.
-    pub fn flag(self, index: usize) -> bool {
+    pub fn flag(&self, index: usize) -> bool {
         self.env.to_bool(self.arguments[index]).unwrap_or(false)
     }
 
     /// An argument that is a string; `None` where it is none.
-    pub fn text(self, index: usize) -> Result<Option<String>, NoMemory> {
+    pub fn text(&self, index: usize) -> Result<Option<String>, NoMemory> {
         self.env.to_text(self.arguments[index])
     }
 
@@ -50,7 +49,7 @@ impl<'scope> Call<'scope> {
     ///
     /// # Safety
     /// The slice must not be used after JavaScript has run again.
-    pub unsafe fn bytes(self, index: usize) -> &'scope [u8] {
+    pub unsafe fn bytes(&self, index: usize) -> &'scope [u8] {
         // SAFETY: the lifetime `'scope` ends before the call's handle scope closes, and the caller lets no JavaScript run while it uses
         // the slice.
         unsafe { self.env.bytes(self.arguments[index]) }.unwrap_or(&[])
@@ -60,7 +59,7 @@ impl<'scope> Call<'scope> {
     ///
     /// # Safety
     /// The slice must not be used after JavaScript has run again.
-    pub unsafe fn scratch(self, id: Id, length: u32) -> &'scope [u8] {
+    pub unsafe fn scratch(&self, id: Id, length: u32) -> &'scope [u8] {
         let owner = self.environment.net(|net| net.owner(id)).flatten().unwrap_or(u32::MAX);
         let bytes = self.environment.instance(owner, |instance| {
             // SAFETY: the environment keeps its package instances as long as it lives, which is longer than `'scope`, and the caller
@@ -71,7 +70,7 @@ impl<'scope> Call<'scope> {
     }
 
     /// Leaves an event's numbers where the JavaScript that calls `next(host)` reads them.
-    pub fn leave_numbers(self, numbers: [u32; SLOTS]) {
+    pub fn leave_numbers(&self, numbers: [u32; SLOTS]) {
         self.environment.instance(self.number(0), |instance| instance.leave(self.env, numbers));
     }
 }

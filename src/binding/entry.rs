@@ -42,48 +42,37 @@ pub unsafe fn run(
     raw: Raw,
     info: sys::napi_callback_info,
     name: &'static str,
-    function: impl for<'scope> FnOnce(Call<'scope>) -> Value<'scope>,
+    function: impl for<'scope> FnOnce(&Call<'scope>) -> Value<'scope>,
     panicked: Panicked,
 ) -> sys::napi_value {
     let run = |env: Env<'_>| {
-        // SAFETY: the caller promises that the engine has called with `info`, and that the function's data is a live environment.
-        let call = unsafe { read_call(env, info) };
-        call.map_or(ptr::null_mut(), |call| run_guarded(call, name, function, panicked).raw())
+        let mut arguments = [Value::NOTHING; ARGUMENTS];
+        let (mut count, mut data) = (ARGUMENTS, ptr::null_mut());
+        // SAFETY: an `Env` is live and on its thread, and the caller promises that the engine has called with `info`. There is room for
+        // `count` arguments: a `Value` is laid out as the pointer that the engine writes, a handle of this call's scope, which is the
+        // one of `env`. The engine fills missing ones with undefined. Null says that `this` is not wanted.
+        let read = unsafe {
+            let (arguments, count, data) = (arguments.as_mut_ptr().cast(), &raw mut count, &raw mut data);
+            sys::napi_get_cb_info(env.raw(), info, count, arguments, ptr::null_mut(), data)
+        };
+        if !ok(read) {
+            return ptr::null_mut();
+        }
+        // SAFETY: the caller promises that the data is a live `Environment`. It is freed when no function of it can run any more, so not
+        // before this call returns.
+        let environment = unsafe { &*data.cast::<Environment>() };
+        run_guarded(&Call { environment, env, arguments }, name, function, panicked).raw()
     };
     // SAFETY: the engine calls `raw`'s functions on its thread, while it is live, and has opened a handle scope for the callback.
     unsafe { Env::with(raw, run) }
 }
 
-/// The call that the engine makes with `info`; `None` where the engine does not say.
-///
-/// # Safety
-/// As for [`run`]: the engine has called with `info`, and the function's data is a live [`Environment`].
-#[inline(always)]
-unsafe fn read_call(env: Env<'_>, info: sys::napi_callback_info) -> Option<Call<'_>> {
-    let mut arguments = [ptr::null_mut(); ARGUMENTS];
-    let (mut count, mut data) = (ARGUMENTS, ptr::null_mut());
-    // SAFETY: an `Env` is live and on its thread, and the caller promises that the engine has called with `info`. There is room for
-    // `count` arguments, and the engine fills missing ones with undefined. Null says that `this` is not wanted.
-    let read = unsafe {
-        let (count, data) = (&raw mut count, &raw mut data);
-        sys::napi_get_cb_info(env.raw(), info, count, arguments.as_mut_ptr(), ptr::null_mut(), data)
-    };
-    if !ok(read) {
-        return None;
-    }
-    // SAFETY: the caller promises that the data is a live `Environment`. It is freed when no function of it can run any more, so not
-    // before this call returns.
-    let environment = unsafe { &*data.cast::<Environment>() };
-    // SAFETY: the engine has just given these arguments, as handles of this call's scope, which is the one of `env`.
-    let arguments = arguments.map(|argument| unsafe { Value::from_raw(argument) });
-    Some(Call { environment, env, arguments })
-}
-
+/// Runs the function of a call, and what follows each call. What it returns is the call's answer.
 #[inline(always)]
 fn run_guarded<'scope>(
-    call: Call<'scope>,
+    call: &Call<'scope>,
     name: &'static str,
-    function: impl FnOnce(Call<'scope>) -> Value<'scope>,
+    function: impl FnOnce(&Call<'scope>) -> Value<'scope>,
     panicked: Panicked,
 ) -> Value<'scope> {
     let called = guarded(|| {
@@ -100,7 +89,7 @@ fn run_guarded<'scope>(
 }
 
 #[cold]
-fn answer_panic<'scope>(call: Call<'scope>, panic: &(dyn Any + Send), panicked: Panicked) -> Value<'scope> {
+fn answer_panic<'scope>(call: &Call<'scope>, panic: &(dyn Any + Send), panicked: Panicked) -> Value<'scope> {
     let answer = match panicked {
         Panicked::Failure => return call.env.failure(&SocketError::Panic { message: panic_message(panic) }),
         Panicked::Number(number) => call.env.int(number),

@@ -125,7 +125,7 @@ unsafe extern "C" fn free(_env: Raw, data: *mut c_void, _hint: *mut c_void) {
 }
 
 /// `attach(serve, options)`.
-fn attach(call: Call<'_>) -> Value<'_> {
+fn attach<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let (serve, options) = (call.arguments[0], call.arguments[1]);
     let wake = attempt!(call, call.env.to_text(call.env.get(options, c"wake"))).unwrap_or_default();
     match (Source::named(&wake), PackageInstance::new(call.env, serve, options)) {
@@ -143,7 +143,7 @@ fn attach(call: Call<'_>) -> Value<'_> {
 
 /// `next(host)`: returns the first value of the next event of this turn that is for this copy of the package, and leaves its numbers in
 /// the slots. It never returns a Failure: a panic becomes an error of the socket that the event is of, and the next event is returned.
-fn next(call: Call<'_>) -> Value<'_> {
+fn next<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let owner = call.number(0);
     let described = loop {
         let next = guarded(|| call.environment.take_event(call.env, owner));
@@ -159,7 +159,7 @@ fn next(call: Call<'_>) -> Value<'_> {
 }
 
 /// An event's first value and its numbers; `None` where they could not be made, and a later event reports that.
-fn describe(call: Call<'_>, event: Event) -> Option<(Value<'_>, [u32; SLOTS])> {
+fn describe<'scope>(call: &Call<'scope>, event: Event) -> Option<(Value<'scope>, [u32; SLOTS])> {
     let attempt = |event: &Event| {
         guarded(|| {
             let mut numbers = NO_EVENT;
@@ -177,7 +177,7 @@ fn describe(call: Call<'_>, event: Event) -> Option<(Value<'_>, [u32; SLOTS])> {
 
 /// `panicAt(point, passes)`: arms one of the points in `net::hooks`.
 #[cfg(feature = "test-hooks")]
-fn panic_at(call: Call<'_>) -> Value<'_> {
+fn panic_at<'scope>(call: &Call<'scope>) -> Value<'scope> {
     hooks::arm(call.text(0).ok().flatten().unwrap_or_default(), call.number(1));
     call.env.undefined()
 }

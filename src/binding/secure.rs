@@ -10,7 +10,7 @@ use super::options;
 use crate::net::{Limit, Role, SecureInfo, SocketError, client_role, server_context};
 
 /// `checkSecure(options, name)`: whether startTls() could use these options.
-pub fn check(call: Call<'_>) -> Value<'_> {
+pub fn check<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let options = attempt!(call, options::secure(call.env, call.arguments[0]));
     match client_role(&options, &attempt!(call, call.text(1)).unwrap_or_default()) {
         Ok(_) => call.env.undefined(),
@@ -19,7 +19,7 @@ pub fn check(call: Call<'_>) -> Value<'_> {
 }
 
 /// `startTls(id, options, name, milliseconds, isEarly)`.
-pub fn start_tls(call: Call<'_>) -> Value<'_> {
+pub fn start_tls<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let options = attempt!(call, options::secure(call.env, call.arguments[1]));
     let name = attempt!(call, call.text(2)).unwrap_or_default();
     let milliseconds = call.env.to_u32(call.arguments[3]).unwrap_or(START_TLS_TIMEOUT);
@@ -44,7 +44,7 @@ pub fn start_tls(call: Call<'_>) -> Value<'_> {
 }
 
 /// `setSecureContext(id, options)`.
-pub fn set_secure_context(call: Call<'_>) -> Value<'_> {
+pub fn set_secure_context<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let options = attempt!(call, options::secure(call.env, call.arguments[1]));
     let context = attempt!(call, server_context(&options));
     let set = call.environment.net(|net| net.server(call.id(), |server, _| server.set_secure_context(context)));
@@ -55,13 +55,13 @@ pub fn set_secure_context(call: Call<'_>) -> Value<'_> {
 }
 
 /// `secureInfo(id)`: the session's, once for each handshake; null later, and without TLS.
-pub fn secure_info(call: Call<'_>) -> Value<'_> {
+pub fn secure_info<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let info = call.environment.net(|net| net.tcp(call.id(), |tcp, _| tcp.take_secure_info())).flatten().flatten();
     info.map_or_else(|| call.env.null(), |info| describe(call, &info))
 }
 
 /// The members of `SecureTransportInfo`.
-fn describe<'scope>(call: Call<'scope>, info: &SecureInfo) -> Value<'scope> {
+fn describe<'scope>(call: &Call<'scope>, info: &SecureInfo) -> Value<'scope> {
     let env = call.env;
     let text = |text: Option<&str>| text.map_or_else(|| env.null(), |text| env.string(text));
     let certificates: Vec<_> = info.peer_certificates.iter().map(|der| env.array_buffer(der)).collect();

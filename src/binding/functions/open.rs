@@ -11,7 +11,7 @@ use crate::net::{self, Family, Id, SocketError, address_text};
 
 /// The object that an open… function returns, with the socket's id and what `describe` adds; or the Failure.
 fn opened<'scope>(
-    call: Call<'scope>,
+    call: &Call<'scope>,
     result: Result<Id, SocketError>,
     describe: impl FnOnce(Id, Value<'scope>),
 ) -> Value<'scope> {
@@ -27,13 +27,13 @@ fn opened<'scope>(
 }
 
 /// Sets the members for the local address and port.
-fn set_local<'scope>(call: Call<'scope>, opened: Value<'scope>, local: &SocketAddr) {
+fn set_local<'scope>(call: &Call<'scope>, opened: Value<'scope>, local: &SocketAddr) {
     call.env.set(opened, c"localAddress", call.env.string(&address_text(local)));
     call.env.set(opened, c"localPort", call.env.uint(local.port().into()));
 }
 
 /// `openTcp(host, options)`.
-pub fn open_tcp(call: Call<'_>) -> Value<'_> {
+pub fn open_tcp<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let options = attempt!(call, options::tcp(call.env, call.arguments[1]));
     let result = call.environment.open(call.env, call.number(0), |net| net.open_tcp(call.number(0), &options));
     opened(call, result, |id, opened| {
@@ -46,7 +46,7 @@ pub fn open_tcp(call: Call<'_>) -> Value<'_> {
 }
 
 /// `openUdp(host, options)`.
-pub fn open_udp(call: Call<'_>) -> Value<'_> {
+pub fn open_udp<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let options = attempt!(call, options::udp(call.env, call.arguments[1]));
     let result = call.environment.open(call.env, call.number(0), |net| net.open_udp(call.number(0), &options));
     opened(call, result, |id, opened| {
@@ -60,7 +60,7 @@ pub fn open_udp(call: Call<'_>) -> Value<'_> {
 }
 
 /// `openServer(host, options)`.
-pub fn open_server(call: Call<'_>) -> Value<'_> {
+pub fn open_server<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let options = attempt!(call, options::server(call.env, call.arguments[1]));
     let result = call.environment.open(call.env, call.number(0), |net| net.open_server(call.number(0), &options));
     opened(call, result, |id, opened| {
@@ -71,7 +71,7 @@ pub fn open_server(call: Call<'_>) -> Value<'_> {
 }
 
 /// `openLookup(host, name, family)`.
-pub fn open_lookup(call: Call<'_>) -> Value<'_> {
+pub fn open_lookup<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let (owner, name) = (call.number(0), attempt!(call, call.text(1)).unwrap_or_default());
     let family = match call.number(2) {
         4 => Family::V4,
@@ -82,13 +82,13 @@ pub fn open_lookup(call: Call<'_>) -> Value<'_> {
 }
 
 /// `openTimer(host, ms)`.
-pub fn open_timer(call: Call<'_>) -> Value<'_> {
+pub fn open_timer<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let (owner, after) = (call.number(0), Duration::from_millis(call.number(1).into()));
     opened(call, call.environment.open(call.env, owner, |net| net.open_timer(owner, after)), |_, _| {})
 }
 
 /// `parseAddress(text)`.
-pub fn parse_address(call: Call<'_>) -> Value<'_> {
+pub fn parse_address<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let text = attempt!(call, call.text(0)).unwrap_or_default();
     match net::parse_address("address", &text, 0) {
         Ok(address) => {

@@ -9,35 +9,35 @@ use crate::net::{Id, SocketError, Unkept};
 use crate::proto::{Intake, Sent};
 
 /// `halfclose(id)`.
-pub fn half_close(call: Call<'_>) -> Value<'_> {
+pub fn half_close<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let id = call.id();
     call.environment.net(|net| net.tcp(id, |tcp, context| tcp.half_close(id, context)));
     call.env.undefined()
 }
 
 /// `reset(id)`.
-pub fn reset(call: Call<'_>) -> Value<'_> {
+pub fn reset<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let id = call.id();
     call.environment.net(|net| net.tcp(id, |tcp, context| tcp.reset(id, context)));
     call.env.undefined()
 }
 
 /// `finish(id)`.
-pub fn finish(call: Call<'_>) -> Value<'_> {
+pub fn finish<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let id = call.id();
     call.environment.net(|net| net.tcp(id, |tcp, context| tcp.finish(id, context)));
     call.env.undefined()
 }
 
 /// `abort(id)`.
-pub fn abort(call: Call<'_>) -> Value<'_> {
+pub fn abort<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let id = call.id();
     call.environment.net(|net| net.tcp(id, |tcp, context| tcp.abort(id, context)));
     call.env.undefined()
 }
 
 /// `takeIn(id, intake)`.
-pub fn take_in(call: Call<'_>) -> Value<'_> {
+pub fn take_in<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let intake = match call.number(1) {
         0 => Intake::Flowing,
         1 => Intake::Held,
@@ -48,7 +48,7 @@ pub fn take_in(call: Call<'_>) -> Value<'_> {
 }
 
 /// `relay(a, b)`.
-pub fn relay(call: Call<'_>) -> Value<'_> {
+pub fn relay<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let (a, b) = (call.id(), Id::from_number(call.number(1)));
     match call.environment.net(|net| net.relay(a, b)) {
         Some(Err(error)) => call.env.failure(&error),
@@ -57,7 +57,7 @@ pub fn relay(call: Call<'_>) -> Value<'_> {
 }
 
 /// What a send of this many bytes returns: 1, 0, -1 or a Failure, as docs/binding.md says.
-fn answer(call: Call<'_>, sent: Option<Result<Sent, Unkept>>, bytes: usize) -> Value<'_> {
+fn answer<'scope>(call: &Call<'scope>, sent: Option<Result<Sent, Unkept>>, bytes: usize) -> Value<'scope> {
     let number = match sent {
         Some(Ok(Sent::Taken(go_on))) => i32::from(go_on),
         Some(Ok(Sent::Ignored | Sent::Full)) => 0,
@@ -68,31 +68,31 @@ fn answer(call: Call<'_>, sent: Option<Result<Sent, Unkept>>, bytes: usize) -> V
 }
 
 /// Sends the bytes.
-fn send_bytes<'scope>(call: Call<'scope>, data: &[u8]) -> Value<'scope> {
+fn send_bytes<'scope>(call: &Call<'scope>, data: &[u8]) -> Value<'scope> {
     let id = call.id();
     let sent = call.environment.net(|net| net.tcp(id, |tcp, context| tcp.send(data, id, context)));
     answer(call, sent.flatten(), data.len())
 }
 
 /// `send(id, bytes)`.
-pub fn send(call: Call<'_>) -> Value<'_> {
+pub fn send<'scope>(call: &Call<'scope>) -> Value<'scope> {
     // SAFETY: `send_bytes` hands the bytes to `net`, which writes or copies them, and runs no JavaScript before.
     send_bytes(call, unsafe { call.bytes(1) })
 }
 
 /// `sendString(id, text)`.
-pub fn send_string(call: Call<'_>) -> Value<'_> {
+pub fn send_string<'scope>(call: &Call<'scope>) -> Value<'scope> {
     send_bytes(call, attempt!(call, call.text(1)).unwrap_or_default().as_bytes())
 }
 
 /// `sendScratch(id, bytes)`.
-pub fn send_scratch(call: Call<'_>) -> Value<'_> {
+pub fn send_scratch<'scope>(call: &Call<'scope>) -> Value<'scope> {
     // SAFETY: `send_bytes` hands the bytes to `net`, which writes or copies them, and runs no JavaScript before.
     send_bytes(call, unsafe { call.scratch(call.id(), call.number(1)) })
 }
 
 /// `sendBlob(id, size)`.
-pub fn send_blob(call: Call<'_>) -> Value<'_> {
+pub fn send_blob<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let (id, size) = (call.id(), call.size(1));
     let sent = call.environment.net(|net| net.tcp(id, |tcp, context| tcp.send_blob(size, id, context)));
     answer(call, sent.flatten(), usize::try_from(size).unwrap_or(usize::MAX))

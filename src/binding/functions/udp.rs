@@ -8,7 +8,7 @@ use crate::net::{Destination, GroupRequest, Id, Net, SocketError, UdpSent};
 
 /// Runs a send to the destination in arguments 2 and 3; without an address, to the one of the call before.
 fn to_destination<'scope>(
-    call: Call<'scope>,
+    call: &Call<'scope>,
     send: impl FnOnce(&mut Net, Id, Destination<'_>) -> Option<Result<UdpSent, SocketError>>,
 ) -> Value<'scope> {
     let is_given = call.env.is_string(call.arguments[2]);
@@ -24,35 +24,35 @@ fn to_destination<'scope>(
 }
 
 /// Sends the bytes to the destination in arguments 2 and 3.
-fn send_bytes_to<'scope>(call: Call<'scope>, data: &[u8]) -> Value<'scope> {
+fn send_bytes_to<'scope>(call: &Call<'scope>, data: &[u8]) -> Value<'scope> {
     to_destination(call, |net, id, to| net.udp(id, |udp, context| udp.send(data, to, id, context)))
 }
 
 /// `sendTo(id, bytes, address, port)`.
-pub fn send_to(call: Call<'_>) -> Value<'_> {
+pub fn send_to<'scope>(call: &Call<'scope>) -> Value<'scope> {
     // SAFETY: `send_bytes_to` hands the bytes to `net`, which copies them, and runs no JavaScript before.
     send_bytes_to(call, unsafe { call.bytes(1) })
 }
 
 /// `sendStringTo(id, text, address, port)`.
-pub fn send_string_to(call: Call<'_>) -> Value<'_> {
+pub fn send_string_to<'scope>(call: &Call<'scope>) -> Value<'scope> {
     send_bytes_to(call, attempt!(call, call.text(1)).unwrap_or_default().as_bytes())
 }
 
 /// `sendScratchTo(id, bytes, address, port)`.
-pub fn send_scratch_to(call: Call<'_>) -> Value<'_> {
+pub fn send_scratch_to<'scope>(call: &Call<'scope>) -> Value<'scope> {
     // SAFETY: `send_bytes_to` hands the bytes to `net`, which copies them, and runs no JavaScript before.
     send_bytes_to(call, unsafe { call.scratch(call.id(), call.number(1)) })
 }
 
 /// `sendBlobTo(id, size, address, port)`.
-pub fn send_blob_to(call: Call<'_>) -> Value<'_> {
+pub fn send_blob_to<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let size = call.size(1);
     to_destination(call, |net, id, to| net.udp(id, |udp, context| udp.send_blob(size, to, id, context)))
 }
 
 /// Joins a multicast group, or leaves it.
-fn change_group(call: Call<'_>, join: bool) -> Value<'_> {
+fn change_group<'scope>(call: &Call<'scope>, join: bool) -> Value<'scope> {
     let group = attempt!(call, call.text(1)).unwrap_or_default();
     let (interface, source) = (attempt!(call, call.text(2)), attempt!(call, call.text(3)));
     let request = GroupRequest { group: &group, interface: interface.as_deref(), source: source.as_deref() };
@@ -63,11 +63,11 @@ fn change_group(call: Call<'_>, join: bool) -> Value<'_> {
 }
 
 /// `join(id, group, interfaceAddress, sourceAddress)`.
-pub fn join(call: Call<'_>) -> Value<'_> {
+pub fn join<'scope>(call: &Call<'scope>) -> Value<'scope> {
     change_group(call, true)
 }
 
 /// `leave(id, group, interfaceAddress, sourceAddress)`.
-pub fn leave(call: Call<'_>) -> Value<'_> {
+pub fn leave<'scope>(call: &Call<'scope>) -> Value<'scope> {
     change_group(call, false)
 }
