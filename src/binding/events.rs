@@ -2,22 +2,24 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::env::{Env, Value};
 use super::environment::Environment;
-use super::values::{Raw, Value, array, failure, float, string, uint, undefined};
+use super::package_instance::SLOTS;
 use crate::net::{Event, EventKind, address_text};
 
 /// Added to the kind of a socket's last event.
 const LAST: u32 = 64;
 
-/// Added where the event has values that are no numbers beyond the first: then the first is an array of all of them.
+/// Added to the kind where a value after the first is not a number. The first is then an array of all values.
 const PACKED: u32 = 128;
 
-/// Numbers that `next()` leaves beside the value that it returns: id, kind, and the event's values after the first.
-pub const SLOTS: usize = 5;
-
-/// The value that tells of `event`, and the numbers beside it.
-pub fn describe(environment: &Environment, event: &Event, slots: &mut [u32; SLOTS]) -> Value {
-    let env = environment.raw();
+/// The value that `next()` returns for `event`. The numbers beside it go into `slots`.
+pub fn describe<'scope>(
+    environment: &Environment,
+    env: Env<'scope>,
+    event: &Event,
+    slots: &mut [u32; SLOTS],
+) -> Value<'scope> {
     let last = if event.last { LAST } else { 0 };
     *slots = [event.id.number(), number(&event.kind) | last, 0, 0, 0];
     match &event.kind {
@@ -30,42 +32,43 @@ pub fn describe(environment: &Environment, event: &Event, slots: &mut [u32; SLOT
         | EventKind::Blob
         | EventKind::UdpDrain
         | EventKind::UdpBlob
-        | EventKind::Timer => undefined(env),
+        | EventKind::Timer => env.undefined(),
         EventKind::Open(local) => {
             slots[2] = local.port().into();
             address(env, local)
         }
-        EventKind::Message(place) => environment.data(*place),
-        EventKind::Error(error) | EventKind::UdpError(error) | EventKind::ServerError(error) => failure(env, error),
-        EventKind::Relayed(bytes) => float(env, *bytes),
-        EventKind::Close(buffered) => uint(env, *buffered),
-        EventKind::Datagram(place, from) => {
-            let data = environment.data(*place);
+        EventKind::Message(payload) => environment.data(env, *payload),
+        EventKind::Error(error) | EventKind::UdpError(error) | EventKind::ServerError(error) => env.failure(error),
+        EventKind::Relayed(bytes) => env.float(*bytes),
+        EventKind::Close(buffered) => env.uint(*buffered),
+        EventKind::Datagram(payload, from) => {
+            let data = environment.data(env, *payload);
             let port = from.port().into();
             if let IpAddr::V4(ip) = from.ip() {
                 [slots[2], slots[3]] = [ip.to_bits(), port];
                 return data;
             }
             slots[1] |= PACKED;
-            array(env, &[data, address(env, from), uint(env, port)])
+            env.array(&[data, address(env, from), env.uint(port)])
         }
         EventKind::Connect { accepted, remote, local } => {
             let port = remote.port().into();
             if let (IpAddr::V4(remote), IpAddr::V4(local)) = (remote.ip(), local.ip()) {
                 [slots[2], slots[3], slots[4]] = [remote.to_bits(), port, local.to_bits()];
-                return uint(env, accepted.number());
+                return env.uint(accepted.number());
             }
             slots[1] |= PACKED;
-            array(env, &[uint(env, accepted.number()), address(env, remote), uint(env, port), address(env, local)])
+            env.array(&[env.uint(accepted.number()), address(env, remote), env.uint(port), address(env, local)])
         }
         EventKind::Lookup(Ok(addresses)) => {
-            let texts: Vec<Value> = addresses.iter().map(|address| string(env, &address_text(address))).collect();
-            array(env, &texts)
+            let texts: Vec<_> = addresses.iter().map(|address| env.string(&address_text(address))).collect();
+            env.array(&texts)
         }
-        EventKind::Lookup(Err(error)) => failure(env, error),
+        EventKind::Lookup(Err(error)) => env.failure(error),
     }
 }
 
+/// The number of a kind in docs/binding.md.
 fn number(kind: &EventKind) -> u32 {
     match kind {
         EventKind::Gone => 0,
@@ -91,10 +94,10 @@ fn number(kind: &EventKind) -> u32 {
     }
 }
 
-/// IPv4 as a number, so that an address which nobody reads costs no string.
-fn address(env: Raw, address: &SocketAddr) -> Value {
+/// An IPv4 address as a number, so that an address which nobody reads costs no string; an IPv6 address as a string.
+fn address<'scope>(env: Env<'scope>, address: &SocketAddr) -> Value<'scope> {
     match address.ip() {
-        IpAddr::V4(ip) => uint(env, ip.to_bits()),
-        IpAddr::V6(_) => string(env, &address_text(address)),
+        IpAddr::V4(ip) => env.uint(ip.to_bits()),
+        IpAddr::V6(_) => env.string(&address_text(address)),
     }
 }

@@ -1,26 +1,37 @@
 //! Node-API: the only place that names napi.
 //!
-//! Plain functions called by number of socket (docs/binding.md), raw because a call is on the hot path; one
-//! [`environment::Environment`] for the main thread and for each worker; events out by one callback each; and the
-//! [`wake`] sources that say when a turn is due. No socket is touched here: that is `net`'s.
+//! JavaScript calls plain functions, with the number of a socket as their first argument (docs/binding.md). They are raw
+//! Node-API functions, because calls are on the hot path. The main thread and each worker have one
+//! [`environment::Environment`]. JavaScript takes events one by one, with `next()`. The [`wake`] sources say when a turn is due.
+//! No socket is read or written here: `net` does that.
 
 mod call;
-mod common;
+mod entry;
+mod env;
 mod environment;
 mod events;
+mod failure;
 mod functions;
-mod host;
+mod guard;
+mod memory_views;
+mod numbers;
 mod options;
+mod package_instance;
+mod reference;
+mod scope;
 mod secure;
+mod shared_memory;
 mod values;
 mod wake;
 
-use napi::bindgen_prelude::{Env, Object, Result};
+use napi::bindgen_prelude::{JsValue, Object, Result};
 use napi_derive::napi;
 
-/// Called once for each environment that loads the addon.
+/// The runtime calls this once for each environment that loads the addon.
 #[napi(module_exports)]
-pub fn exports(exports: Object<'_>, env: Env) -> Result<()> {
-    use napi::bindgen_prelude::JsValue;
-    functions::define(env.raw(), exports.raw())
+pub fn exports(exports: Object<'_>, env: napi::Env) -> Result<()> {
+    let exports = exports.raw();
+    // SAFETY: the runtime runs this in a callback for `env`, on its thread, in a handle scope of the callback; `exports` is a value
+    // that it gave to that callback.
+    unsafe { env::Env::with(env.raw(), |env| functions::define(env, env::Value::from_raw(exports))) }
 }

@@ -1,38 +1,43 @@
-//! The option objects of openTcp, openUdp and openServer. JavaScript has converted and checked every member's type.
+//! The option objects that functions get. JavaScript has converted every member, and has checked its type.
 
 use std::ffi::CStr;
 
 use napi::sys;
 
-use super::values::{Raw, Value, elements, get, to_bool, to_bytes, to_string, to_u32, type_of};
+use super::env::{Env, Value};
+use super::numbers::{
+    BACKLOG, CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT, HIGH_WATER_MARK, TCP_MAX_BUFFERED_AMOUNT, UDP_MAX_BUFFERED_AMOUNT,
+};
 use crate::net::memory::{self, NoMemory};
 use crate::net::{
     BufferSizes, Material, NamedCertificate, SecureOptions, ServerOptions, StreamOptions, TcpOptions, UdpOptions,
 };
 
 /// Reads members of one option object.
-struct Members {
-    env: Raw,
-    object: Value,
+struct Members<'scope> {
+    /// The environment that the object is of.
+    env: Env<'scope>,
+    /// The object.
+    object: Value<'scope>,
 }
 
-impl Members {
-    /// A member that is there. (Deno converts undefined to a number where Node-API says that it is none.)
-    fn member(&self, name: &CStr) -> Option<Value> {
-        let member = get(self.env, self.object, name);
-        (type_of(self.env, member) != sys::ValueType::napi_undefined).then_some(member)
+impl<'scope> Members<'scope> {
+    /// A member; `None` where it is undefined. (Deno converts undefined to a number, where Node-API says that it is none.)
+    fn member(&self, name: &CStr) -> Option<Value<'scope>> {
+        let member = self.env.get(self.object, name);
+        (self.env.type_of(member) != sys::ValueType::napi_undefined).then_some(member)
     }
 
     fn text(&self, name: &CStr) -> Result<Option<String>, NoMemory> {
-        self.member(name).map_or(Ok(None), |text| to_string(self.env, text))
+        self.member(name).map_or(Ok(None), |text| self.env.to_text(text))
     }
 
     fn flag(&self, name: &CStr) -> Option<bool> {
-        to_bool(self.env, self.member(name)?)
+        self.env.to_bool(self.member(name)?)
     }
 
     fn number(&self, name: &CStr) -> Option<u32> {
-        to_u32(self.env, self.member(name)?)
+        self.env.to_u32(self.member(name)?)
     }
 
     fn octet(&self, name: &CStr) -> Option<u8> {
@@ -43,14 +48,14 @@ impl Members {
         self.number(name).and_then(|port| u16::try_from(port).ok())
     }
 
-    /// What `read` makes of each element of a list, as far as it is of that kind; `None` where there is no list.
+    /// What `read` makes of each element of a list; it skips elements of another kind. `None` where there is no list.
     fn list<T>(
         &self,
         name: &CStr,
-        read: impl Fn(Raw, Value) -> Result<Option<T>, NoMemory>,
+        read: impl Fn(Env<'scope>, Value<'scope>) -> Result<Option<T>, NoMemory>,
     ) -> Result<Option<Vec<T>>, NoMemory> {
         let Some(list) = self.member(name) else { return Ok(None) };
-        let elements = elements(self.env, list)?;
+        let elements = self.env.elements(list)?;
         let mut read_ones = memory::vec(elements.len())?;
         for element in elements {
             read_ones.extend(read(self.env, element)?);
@@ -59,7 +64,7 @@ impl Members {
     }
 
     fn texts(&self, name: &CStr) -> Result<Vec<String>, NoMemory> {
-        Ok(self.list(name, to_string)?.unwrap_or_default())
+        Ok(self.list(name, Env::to_text)?.unwrap_or_default())
     }
 
     fn materials(&self, name: &CStr) -> Result<Option<Vec<Material>>, NoMemory> {
@@ -75,7 +80,7 @@ impl Members {
     }
 
     fn high_water_mark(&self) -> u32 {
-        self.number(c"highWaterMark").unwrap_or(64 * 1024)
+        self.number(c"highWaterMark").unwrap_or(HIGH_WATER_MARK)
     }
 
     fn buffers(&self) -> BufferSizes {
@@ -87,15 +92,15 @@ impl Members {
             no_delay: self.flag(c"noDelay"),
             keep_alive_delay: self.number(c"keepAliveDelay"),
             allow_half_open: self.flag(c"allowHalfOpen"),
-            close_timeout: self.number(c"closeTimeout").unwrap_or(30_000),
+            close_timeout: self.number(c"closeTimeout").unwrap_or(CLOSE_TIMEOUT),
             high_water_mark: self.high_water_mark(),
-            max_buffered_amount: self.number(c"maxBufferedAmount").unwrap_or(256 * 1024 * 1024),
+            max_buffered_amount: self.number(c"maxBufferedAmount").unwrap_or(TCP_MAX_BUFFERED_AMOUNT),
         }
     }
 }
 
-/// Of openTcp.
-pub fn tcp(env: Raw, object: Value) -> Result<TcpOptions, NoMemory> {
+/// The options of openTcp().
+pub fn tcp<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<TcpOptions, NoMemory> {
     let members = Members { env, object };
     Ok(TcpOptions {
         remote_address: members.text(c"remoteAddress")?.unwrap_or_default(),
@@ -111,8 +116,8 @@ pub fn tcp(env: Raw, object: Value) -> Result<TcpOptions, NoMemory> {
     })
 }
 
-/// Of openServer.
-pub fn server(env: Raw, object: Value) -> Result<ServerOptions, NoMemory> {
+/// The options of openServer().
+pub fn server<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<ServerOptions, NoMemory> {
     let members = Members { env, object };
     Ok(ServerOptions {
         local_address: members.text(c"localAddress")?,
@@ -120,15 +125,15 @@ pub fn server(env: Raw, object: Value) -> Result<ServerOptions, NoMemory> {
         ipv6_only: members.flag(c"ipv6Only"),
         reuse_port: members.flag(c"reusePort").unwrap_or(false),
         max_connections: members.number(c"maxConnections"),
-        handshake_timeout: members.number(c"handshakeTimeout").unwrap_or(10_000),
+        handshake_timeout: members.number(c"handshakeTimeout").unwrap_or(HANDSHAKE_TIMEOUT),
         secure: members.secure()?,
-        backlog: members.number(c"backlog").unwrap_or(511),
+        backlog: members.number(c"backlog").unwrap_or(BACKLOG),
         stream: members.stream(),
     })
 }
 
-/// `SecureTransportOptions`: lists where the interface takes one or many.
-pub fn secure(env: Raw, object: Value) -> Result<SecureOptions, NoMemory> {
+/// The options of TLS: SecureTransportOptions, always with lists where that takes one or many.
+pub fn secure<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<SecureOptions, NoMemory> {
     let members = Members { env, object };
     Ok(SecureOptions {
         sni: members.text(c"sni")?,
@@ -145,25 +150,25 @@ pub fn secure(env: Raw, object: Value) -> Result<SecureOptions, NoMemory> {
     })
 }
 
-/// One of `serverCertificates`.
-fn named(env: Raw, object: Value) -> Result<Option<NamedCertificate>, NoMemory> {
+/// One of `serverCertificates`; `None` where a member is missing.
+fn named<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<Option<NamedCertificate>, NoMemory> {
     let members = Members { env, object };
     let (name, cert, key) = (members.text(c"name")?, members.materials(c"cert")?, members.key()?);
     Ok(name.zip(cert).zip(key).map(|((name, cert), key)| NamedCertificate { name, cert, key }))
 }
 
-/// A string, or bytes.
-fn material(env: Raw, from: Value) -> Result<Option<Material>, NoMemory> {
-    if type_of(env, from) == sys::ValueType::napi_string {
-        return Ok(to_string(env, from)?.map(Material::Text));
+/// Keys and certificates: a string, or bytes; `None` where the value is neither.
+fn material<'scope>(env: Env<'scope>, from: Value<'scope>) -> Result<Option<Material>, NoMemory> {
+    if env.is_string(from) {
+        return Ok(env.to_text(from)?.map(Material::Text));
     }
-    // SAFETY: the bytes are copied before JavaScript runs.
-    let bytes = unsafe { to_bytes(env, from) };
+    // SAFETY: the next statement copies the bytes. No JavaScript runs before, and the scope of `env` stays open.
+    let bytes = unsafe { env.bytes(from) };
     Ok(bytes.map(memory::copy).transpose()?.map(Material::Bytes))
 }
 
-/// Of openUdp.
-pub fn udp(env: Raw, object: Value) -> Result<UdpOptions, NoMemory> {
+/// The options of openUdp().
+pub fn udp<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<UdpOptions, NoMemory> {
     let members = Members { env, object };
     Ok(UdpOptions {
         local_address: members.text(c"localAddress")?,
@@ -179,6 +184,6 @@ pub fn udp(env: Raw, object: Value) -> Result<UdpOptions, NoMemory> {
         multicast_interface: members.text(c"multicastInterface")?,
         buffers: members.buffers(),
         high_water_mark: members.high_water_mark(),
-        max_buffered_amount: members.number(c"maxBufferedAmount").unwrap_or(64 * 1024 * 1024),
+        max_buffered_amount: members.number(c"maxBufferedAmount").unwrap_or(UDP_MAX_BUFFERED_AMOUNT),
     })
 }

@@ -63,6 +63,7 @@ pub use options::{BufferSizes, ServerOptions, StreamOptions, TcpOptions, UdpOpti
 pub use panics::{panic_message, restarted};
 pub use resolver::Family;
 pub use runtime::runtime;
+pub use sizes::READ_SIZE;
 pub use syscall::Syscall;
 pub use tcp_socket::Unkept;
 pub use tls::{

@@ -1,161 +1,118 @@
-//! Where libuv does not watch: a watch on another thread interrupts JavaScript through a threadsafe function, once.
-//! JavaScript then takes turns by setImmediate until there is nothing for a moment, and arms the watch again: never a wake a message.
+//! The wake sources without libuv: a watch on another thread interrupts JavaScript through a threadsafe function, once. JavaScript then
+//! takes turns by `setImmediate()` until there has been nothing to do for a moment, and arms the watch again. So there is not one
+//! wake-up for each message.
 
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::io;
+use std::mem::MaybeUninit;
 use std::ptr;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use napi::sys;
 
-use super::Wake;
-use crate::binding::environment::Environment;
-use crate::binding::host::dereference;
-use crate::binding::values::{Value, boolean, hold, ok, string};
+use super::gate::{Gate, ThreadsafeFunction};
+use super::turns::{Turns, Wake};
+use crate::binding::env::{Env, Raw, Value, ok};
+use crate::binding::reference::Reference;
 use crate::net::Net;
 
-/// Turns go on for that long after the last event: about what an interrupt and the way back to the watch cost. A peer that answers at once
-/// is served without either.
-const LINGER: Duration = Duration::from_micros(20);
+/// Turns go on for this long after the last event. It is about what an interrupt and the way back to the watch cost. A peer that
+/// answers at once is served without either.
+const KEEP_POLLING: Duration = Duration::from_micros(20);
 
-/// The threadsafe function, behind a lock that is closed before the environment goes: a call into one that is being
-/// torn down crashes Node.
-#[derive(Clone)]
-pub struct Gate(Arc<Mutex<Option<ThreadsafeFunction>>>);
-
-struct ThreadsafeFunction(sys::napi_threadsafe_function);
-
-// SAFETY: a threadsafe function may be called from any thread: that is what it is for. It is used under the gate's lock only.
-unsafe impl Send for ThreadsafeFunction {}
-
-impl Gate {
-    /// Interrupts JavaScript, unless its environment is ending.
-    pub fn interrupt(&self) {
-        let gate = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(function) = &*gate {
-            // SAFETY: the gate is open, so the function has not been released. The queue is unbounded.
-            unsafe {
-                let mode = sys::ThreadsafeFunctionCallMode::nonblocking;
-                sys::napi_call_threadsafe_function(function.0, ptr::null_mut(), mode);
-            }
-        }
-    }
-
-    fn open(&self, function: ThreadsafeFunction) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(function);
-    }
-
-    fn close(&self) -> Option<ThreadsafeFunction> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
-
-/// Who waits on the poll set, elsewhere.
+/// What waits on the poll set, on another thread.
 pub trait Watch {
-    /// From now on a ready set interrupts, once. It does so too if the set is ready already.
+    /// From now on a ready set interrupts JavaScript, once; at once if the set is ready already.
     fn arm(&self, net: &mut Net);
 
-    /// Before a turn: what the wait has brought.
+    /// Before a turn: takes what the wait has brought.
     fn collect(&self, net: &mut Net);
 
-    /// The environment ends.
+    /// The environment ends: stops waiting.
     fn stop(&self, net: &mut Net);
 }
 
-struct Interrupt {
-    environment: *const Environment,
+/// The environment's end of such a wake source.
+struct Interrupt<T> {
+    /// The environment. It lives until after `on_end`, and nothing is called here after that.
+    turns: *const T,
+    /// What the watch's thread interrupts through.
     gate: Gate,
+    /// The threadsafe function. `on_end` releases it, through the gate.
     function: sys::napi_threadsafe_function,
+    /// What waits on the poll set.
     watch: Box<dyn Watch>,
-    /// `setImmediate`, and the function that it is to call.
-    set_immediate: sys::napi_ref,
-    take_turn: sys::napi_ref,
-    scheduled: Cell<bool>,
-    kept: Cell<bool>,
+    /// How turns follow one another.
+    immediates: Immediates,
+    /// Whether an immediate is on its way.
+    is_scheduled: Cell<bool>,
+    /// Whether the process is to stay alive for the sockets.
+    is_kept: Cell<bool>,
     /// When a turn last had an event.
-    last: Cell<Instant>,
+    last_event: Cell<Instant>,
 }
 
-impl Interrupt {
-    fn environment(&self) -> &Environment {
-        // SAFETY: the hook `on_end` runs before the environment is freed; after it nothing calls here.
-        unsafe { &*self.environment }
+impl<T: Turns> Interrupt<T> {
+    fn turns(&self) -> &T {
+        // SAFETY: the environment is freed after the hook `on_end` has run, and nothing calls this afterwards: the gate is closed, so
+        // there are no interrupts; JavaScript has ended, so there are no immediates; and the environment, which has the `Wake`, is
+        // what ends.
+        unsafe { &*self.turns }
     }
 
-    /// One turn, then the next by setImmediate, or the watch.
-    fn turn(&self) {
-        let environment = self.environment();
-        environment.net(|net| self.watch.collect(net));
-        let told = environment.turn(true);
-        let Some(work) = environment.net(|net| net.has_work()) else { return };
-        if told {
-            self.last.set(Instant::now());
+    /// Takes one turn. Then the next one comes by `setImmediate`, or the watch is armed.
+    fn turn(&self, env: Env<'_>) {
+        let turns = self.turns();
+        turns.net(|net| self.watch.collect(net));
+        let had_event = turns.turn(env, true);
+        let Some(work) = turns.net(|net| net.has_work()) else { return };
+        if had_event {
+            self.last_event.set(Instant::now());
         }
-        if told || work || (self.kept.get() && self.last.get().elapsed() < LINGER) {
-            self.schedule();
+        if had_event || work || (self.is_kept.get() && self.last_event.get().elapsed() < KEEP_POLLING) {
+            self.schedule(env);
         } else {
-            environment.net(|net| self.watch.arm(net));
+            turns.net(|net| self.watch.arm(net));
         }
     }
 
-    fn schedule(&self) {
-        if self.scheduled.get() {
+    /// Makes an immediate that takes the next turn, if none is on its way.
+    fn schedule(&self, env: Env<'_>) {
+        if self.is_scheduled.get() {
             return;
         }
-        let raw = self.environment().raw();
-        let set_immediate = dereference(raw, self.set_immediate);
-        let take_turn = dereference(raw, self.take_turn);
-        let mut immediate = ptr::null_mut();
-        // SAFETY: live handles, on the environment's thread, called from JavaScript or from the threadsafe function.
-        let status = unsafe {
-            sys::napi_call_function(raw, set_immediate, set_immediate, 1, &raw const take_turn, &raw mut immediate)
-        };
-        if ok(status) {
-            self.scheduled.set(true);
-            if !self.kept.get() {
-                unref(raw, immediate);
-                // Such an immediate lets the loop block, so it would wait for somebody else's work. An interrupt ends
-                // the wait; it takes no turn itself while the immediate is on its way.
+        if let Ok(immediate) = self.immediates.schedule(env) {
+            self.is_scheduled.set(true);
+            if !self.is_kept.get() {
+                // An immediate must not keep the process alive by itself. A runtime whose immediates have no unref() returns an error
+                // here, which changes nothing.
+                let _ = env.call_method(immediate, env.get(immediate, c"unref"), None);
+                // The loop may block in spite of such an immediate, and would wait for other work. An interrupt ends that wait. It takes
+                // no turn itself while the immediate is on its way.
                 self.gate.interrupt();
             }
         }
     }
 }
 
-/// An immediate that is not to keep the process alive by itself.
-fn unref(raw: sys::napi_env, immediate: Value) {
-    let unref = crate::binding::values::get(raw, immediate, c"unref");
-    let mut result = ptr::null_mut();
-    // SAFETY: live handles; a runtime whose immediates have no unref() answers with a status, which changes nothing.
-    unsafe { sys::napi_call_function(raw, immediate, unref, 0, ptr::null(), &raw mut result) };
-}
+/// The [`Wake`] of an [`Interrupt`], which is never freed once it has started.
+struct InterruptWake<T: 'static>(&'static Interrupt<T>);
 
-struct InterruptWake(*const Interrupt);
-
-impl InterruptWake {
-    fn interrupt(&self) -> &Interrupt {
-        // SAFETY: it came from `Starting::finish`: from then on it is never freed, and only shared references to it are made.
-        unsafe { &*self.0 }
-    }
-}
-
-impl Wake for InterruptWake {
-    fn need_turn(&self) {
-        self.interrupt().schedule();
+impl<T: Turns> Wake for InterruptWake<T> {
+    fn need_turn(&self, env: Env<'_>) {
+        self.0.schedule(env);
     }
 
-    fn keep_alive(&self, stay: bool) {
-        let interrupt = self.interrupt();
-        if interrupt.kept.replace(stay) != stay {
-            let raw = interrupt.environment().raw();
-            // SAFETY: this is the environment's thread, and the function is not released before `on_end`, which ends all turns.
+    fn keep_alive(&self, env: Env<'_>, stay: bool) {
+        if self.0.is_kept.replace(stay) != stay {
+            // SAFETY: an `Env` is live and on its thread, and the function is one of it. `on_end` alone releases it, when the sockets
+            // go; after that the environment does not call its wake source.
             unsafe {
                 if stay {
-                    sys::napi_ref_threadsafe_function(raw, interrupt.function);
+                    sys::napi_ref_threadsafe_function(env.raw(), self.0.function);
                 } else {
-                    sys::napi_unref_threadsafe_function(raw, interrupt.function);
+                    sys::napi_unref_threadsafe_function(env.raw(), self.0.function);
                 }
             }
         }
@@ -166,150 +123,177 @@ impl Wake for InterruptWake {
     }
 }
 
-/// Makes the threadsafe function and the watch. What has failed leaves nothing behind.
-pub fn start(
-    environment: &Environment,
+/// Makes the threadsafe function and the watch. Where something fails, nothing is left of it. `options`: what `attach()` was given.
+pub fn start<'scope, T: Turns + 'static>(
+    turns: &T,
+    env: Env<'scope>,
+    options: Value<'scope>,
     watch: impl FnOnce(&mut Net, Gate) -> io::Result<Box<dyn Watch>>,
 ) -> io::Result<Box<dyn Wake>> {
-    let raw = environment.raw();
-    let gate = Gate(Arc::new(Mutex::new(None)));
-    let watch = environment.net(|net| watch(net, gate.clone()));
+    let gate = Gate::default();
+    let watch = turns.net(|net| watch(net, gate.clone()));
     let watch = watch.unwrap_or_else(|| Err(io::Error::other("the environment is ending")))?;
-    let mut starting = Starting::new(Interrupt {
-        environment,
+    // The functions need the address before there is an interrupt. None of them is called before.
+    let address: *mut Interrupt<T> = Box::into_raw(Box::<Interrupt<T>>::new_uninit()).cast();
+    let Some((immediates, function)) = functions::<T>(env, options, address.cast()) else {
+        // SAFETY: from Box::into_raw above, and still uninitialised. The functions that know the address are gone, or will never be
+        // called: no JavaScript has got the one, and the gate has never been open for the other.
+        drop(unsafe { Box::from_raw(address.cast::<MaybeUninit<Interrupt<T>>>()) });
+        turns.net(|net| watch.stop(net));
+        return Err(io::Error::other("the runtime made no threadsafe function"));
+    };
+    let interrupt = Interrupt {
+        turns,
         gate,
-        function: ptr::null_mut(),
+        function: function.raw(),
         watch,
-        set_immediate: ptr::null_mut(),
-        take_turn: ptr::null_mut(),
-        scheduled: Cell::new(false),
-        kept: Cell::new(true),
-        last: Cell::new(Instant::now()),
-    });
-    let failed = || io::Error::other("the runtime made no threadsafe function");
-    let data: *mut c_void = starting.0.cast();
-    let interrupt = starting.interrupt();
-    let set_immediate = environment.starting_option(c"setImmediate");
-    interrupt.set_immediate = hold(raw, set_immediate).ok_or_else(failed)?;
-    let mut take_turn = ptr::null_mut();
-    // SAFETY: the environment is live, this is its thread, and the function's data is freed only where nobody has got the function.
-    let made = unsafe { sys::napi_create_function(raw, ptr::null(), 0, Some(on_immediate), data, &raw mut take_turn) };
-    if !ok(made) {
-        return Err(failed());
+        immediates,
+        is_scheduled: Cell::new(false),
+        is_kept: Cell::new(true),
+        last_event: Cell::new(Instant::now()),
+    };
+    // SAFETY: `address` is from Box::into_raw above, with room for an interrupt, and there is none in it yet.
+    unsafe { address.write(interrupt) };
+    // SAFETY: it has just been written, and is never freed: a callback may come as late as the release of the threadsafe function,
+    // which is asynchronous. From now on all have only shared references to it.
+    let interrupt: &'static Interrupt<T> = unsafe { &*address };
+    interrupt.gate.open(function);
+    turns.net(|net| interrupt.watch.arm(net));
+    Ok(Box::new(InterruptWake(interrupt)))
+}
+
+/// All that knows the address of the interrupt: the functions, and last the hook. `None`, and nothing is left, where one fails.
+fn functions<'scope, T: Turns + 'static>(
+    env: Env<'scope>,
+    options: Value<'scope>,
+    data: *mut c_void,
+) -> Option<(Immediates, ThreadsafeFunction)> {
+    let immediates = Immediates::new::<T>(env, options, data)?;
+    // SAFETY: an `Env` is live and on its thread. `start` writes the interrupt to `data` before anything else can happen on this thread,
+    // and never frees it where the hook was added.
+    let add_hook = || ok(unsafe { sys::napi_add_env_cleanup_hook(env.raw(), Some(on_end::<T>), data) });
+    match threadsafe_function::<T>(env, options, data).filter(|_| add_hook()) {
+        Some(function) => Some((immediates, function)),
+        None => {
+            immediates.delete(env);
+            None
+        }
     }
-    interrupt.take_turn = hold(raw, take_turn).ok_or_else(failed)?;
-    // SAFETY: live handles of an open scope; the context, which `on_interrupt` gets, is freed only where nothing can call it.
-    let made = unsafe {
+}
+
+/// The function through which the watch interrupts JavaScript. It calls [`on_interrupt`] with `data`.
+fn threadsafe_function<'scope, T: Turns + 'static>(
+    env: Env<'scope>,
+    options: Value<'scope>,
+    data: *mut c_void,
+) -> Option<ThreadsafeFunction> {
+    let (resource, name) = (env.get(options, c"resource"), env.string("tcp-udp-sockets"));
+    let mut function = ptr::null_mut();
+    // SAFETY: an `Env` is live and on its thread; resource and name are handles of its scope; there is no function of JavaScript's and
+    // no finalizer; the engine only keeps `data`, for `on_interrupt`; `function` outlives the call.
+    let status = unsafe {
         sys::napi_create_threadsafe_function(
-            raw,
+            env.raw(),
             ptr::null_mut(),
-            environment.starting_option(c"resource"),
-            string(raw, "tcp-udp-sockets"),
+            resource.raw(),
+            name.raw(),
             0,
             1,
             ptr::null_mut(),
             None,
             data,
-            Some(on_interrupt),
-            &raw mut interrupt.function,
+            Some(on_interrupt::<T>),
+            &raw mut function,
         )
     };
-    if !ok(made) {
-        interrupt.function = ptr::null_mut();
-        return Err(failed());
-    }
-    // SAFETY: the environment is live; the hook gets a pointer that is good until the process ends, from `finish` on.
-    if !ok(unsafe { sys::napi_add_env_cleanup_hook(raw, Some(on_end), data) }) {
-        return Err(failed());
-    }
-    let interrupt = starting.finish();
-    // SAFETY: it stays, and nobody has a `&mut` to it any more.
-    let started = unsafe { &*interrupt };
-    started.gate.open(ThreadsafeFunction(started.function));
-    environment.net(|net| started.watch.arm(net));
-    Ok(Box::new(InterruptWake(interrupt)))
+    // SAFETY: the call has made the function with one acquisition, this one.
+    ok(status).then(|| unsafe { ThreadsafeFunction::from_raw(function) })
 }
 
-/// One that is not whole yet: dropped, all that it has is given back.
-struct Starting(*mut Interrupt);
-
-impl Starting {
-    fn new(interrupt: Interrupt) -> Self {
-        Self(Box::into_raw(Box::new(interrupt)))
-    }
-
-    fn interrupt(&mut self) -> &mut Interrupt {
-        // SAFETY: made by Box::into_raw in `new`. The gate is shut, so that nobody else uses it yet.
-        unsafe { &mut *self.0 }
-    }
-
-    /// It is whole, and stays.
-    fn finish(self) -> *mut Interrupt {
-        std::mem::ManuallyDrop::new(self).0
-    }
+/// How turns follow one another.
+struct Immediates {
+    /// The function `setImmediate` of the options.
+    set_immediate: Reference,
+    /// What it is given: a function that calls [`on_immediate`].
+    take_turn: Reference,
 }
 
-impl Drop for Starting {
-    fn drop(&mut self) {
-        // SAFETY: made by Box::into_raw in `new`, and given to nobody who could still use it: the gate has never been open, so the
-        // threadsafe function has no call, and no JavaScript has got the function that takes turns.
-        let interrupt = unsafe { Box::from_raw(self.0) };
-        let environment = interrupt.environment();
-        environment.net(|net| interrupt.watch.stop(net));
-        for reference in [interrupt.set_immediate, interrupt.take_turn] {
-            if !reference.is_null() {
-                // SAFETY: made in `start`, deleted once, on the environment's thread.
-                unsafe { sys::napi_delete_reference(environment.raw(), reference) };
-            }
-        }
-        if !interrupt.function.is_null() {
-            // SAFETY: made in `start`, with one acquisition, which is released once.
-            unsafe {
-                let mode = sys::ThreadsafeFunctionReleaseMode::abort;
-                sys::napi_release_threadsafe_function(interrupt.function, mode);
+impl Immediates {
+    fn new<'scope, T: Turns + 'static>(env: Env<'scope>, options: Value<'scope>, data: *mut c_void) -> Option<Self> {
+        let set_immediate = Reference::strong(env, env.get(options, c"setImmediate"))?;
+        // SAFETY: an `Env` is live and on its thread; the function has no name; the engine only keeps `data`, for `on_immediate`; `made`
+        // gives room for the result.
+        let take_turn = env.made(|out| unsafe {
+            sys::napi_create_function(env.raw(), ptr::null(), 0, Some(on_immediate::<T>), data, out)
+        });
+        match Reference::strong(env, take_turn) {
+            Some(take_turn) => Some(Self { set_immediate, take_turn }),
+            None => {
+                set_immediate.delete(env);
+                None
             }
         }
     }
+
+    /// Makes an immediate that calls [`on_immediate`]. `Err` where `setImmediate` has thrown.
+    fn schedule<'scope>(&self, env: Env<'scope>) -> Result<Value<'scope>, sys::napi_status> {
+        let set_immediate = self.set_immediate.value(env);
+        env.call_method(set_immediate, set_immediate, Some(self.take_turn.value(env)))
+    }
+
+    fn delete(self, env: Env<'_>) {
+        self.set_immediate.delete(env);
+        self.take_turn.delete(env);
+    }
 }
 
-unsafe extern "C" fn on_interrupt(env: sys::napi_env, _function: Value, context: *mut c_void, _data: *mut c_void) {
+/// The engine calls this for an interrupt, on the environment's thread.
+unsafe extern "C" fn on_interrupt<T: Turns + 'static>(
+    env: Raw,
+    _function: sys::napi_value,
+    context: *mut c_void,
+    _data: *mut c_void,
+) {
     if env.is_null() {
+        // The environment is ending.
         return;
     }
-    // SAFETY: the context given at creation. The first call comes after the gate has been opened: from then on it is never freed.
-    let interrupt = unsafe { &*context.cast::<Interrupt>() };
-    // While an immediate is on its way it takes the turn.
-    if !interrupt.scheduled.get() {
-        interrupt.turn();
+    // SAFETY: the context that the function was made with. It can be called only once the gate is open: then the interrupt has been
+    // written, and it is never freed.
+    let interrupt = unsafe { &*context.cast::<Interrupt<T>>() };
+    // While an immediate is on its way, that takes the turn.
+    if !interrupt.is_scheduled.get() {
+        // SAFETY: the engine calls this with a live environment, on its thread, in a handle scope of the callback.
+        unsafe { Env::with(env, |env| interrupt.turn(env)) };
     }
 }
 
-unsafe extern "C" fn on_immediate(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+/// JavaScript calls this in an immediate. It returns whether JavaScript can go on.
+unsafe extern "C" fn on_immediate<T: Turns + 'static>(env: Raw, info: sys::napi_callback_info) -> sys::napi_value {
     let mut data = ptr::null_mut();
     let nothing = ptr::null_mut();
-    // SAFETY: the engine has called with `info`, and is asked only for the data pointer.
+    // SAFETY: the engine calls this with its `env` and `info`; `data` outlives the call, and null says that nothing else is wanted.
     if !ok(unsafe { sys::napi_get_cb_info(env, info, nothing, ptr::null_mut(), ptr::null_mut(), &raw mut data) }) {
         return ptr::null_mut();
     }
-    // SAFETY: the pointer given at creation. No JavaScript gets the function before `start` is through; from then on it stays.
-    let interrupt = unsafe { &*data.cast::<Interrupt>() };
-    interrupt.scheduled.set(false);
-    interrupt.turn();
-    boolean(env, !interrupt.environment().is_over())
+    // SAFETY: the data that the function was made with. JavaScript gets the function from `schedule`: then the interrupt has been
+    // written, and it is never freed.
+    let interrupt = unsafe { &*data.cast::<Interrupt<T>>() };
+    interrupt.is_scheduled.set(false);
+    let turn = |env: Env<'_>| {
+        interrupt.turn(env);
+        env.boolean(!interrupt.turns().is_terminated()).raw()
+    };
+    // SAFETY: the engine calls functions of a live environment, on its thread, in a handle scope of the callback.
+    unsafe { Env::with(env, turn) }
 }
 
-/// The environment ends: no more interrupts, then the sockets. The small `Interrupt` stays: a release is
-/// asynchronous, and its last callback may still come.
-unsafe extern "C" fn on_end(data: *mut c_void) {
-    // SAFETY: the pointer that the hook was added with, last of all: it is never freed, so also not where a callback still comes.
-    let interrupt = unsafe { &*data.cast::<Interrupt>() };
+/// The environment ends: there are no more interrupts, then the sockets end, then the threadsafe function is released.
+unsafe extern "C" fn on_end<T: Turns + 'static>(data: *mut c_void) {
+    // SAFETY: the address that the hook was added with. The interrupt was written right after, and it is never freed.
+    let interrupt = unsafe { &*data.cast::<Interrupt<T>>() };
     let function = interrupt.gate.close();
-    interrupt.environment().net(|net| interrupt.watch.stop(net));
-    interrupt.environment().end();
-    if let Some(function) = function {
-        // SAFETY: the one acquisition, released once.
-        unsafe {
-            sys::napi_release_threadsafe_function(function.0, sys::ThreadsafeFunctionReleaseMode::abort);
-        }
-    }
+    interrupt.turns().net(|net| interrupt.watch.stop(net));
+    interrupt.turns().end();
+    drop(function);
 }

@@ -1,17 +1,19 @@
-//! Wake sources: who watches the poll set and says when a turn is due. What a turn does is the same for all.
+//! Wake sources: each watches the poll set and says when a turn is due. What a turn does is the same for all.
 
+mod gate;
 mod interrupt;
 #[cfg(target_os = "linux")]
 mod one_shot;
+mod turns;
 #[cfg(unix)]
 mod uv;
 #[cfg(unix)]
 mod uv_handles;
 mod waiting_thread;
 
-use super::environment::Environment;
-use crate::net::SocketError;
-use crate::net::Syscall;
+use super::env::{Env, Value};
+use crate::net::{SocketError, Syscall};
+pub use turns::{Turns, Wake};
 
 /// Which wake source an environment uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +27,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// By the name that `attach()` gives.
+    /// The wake source of this name in `attach()`; `None` where there is none.
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "uv" => Some(Self::Uv),
@@ -36,36 +38,29 @@ impl Source {
     }
 }
 
-/// What the environment asks of its wake source.
-pub trait Wake {
-    /// Something is to be done that the poll set does not tell of: take a turn soon.
-    fn need_turn(&self);
-
-    /// Whether the process is to stay alive for the sockets.
-    fn keep_alive(&self, stay: bool);
-
-    /// Whether turns run with no JavaScript below them, so that Node runs microtasks after each event.
-    fn is_at_bottom(&self) -> bool;
-}
-
-/// Starts the wake source of `environment`. Its end comes with the environment's. Where libuv is asked for and cannot be had, or is
-/// not the runtime's own, it is the one of runtimes without.
-pub fn start(source: Source, environment: &Environment) -> Result<Box<dyn Wake>, SocketError> {
+/// Starts a wake source for the environment `turns`. It ends when the environment does. `options` is what `attach()` was given. Where
+/// `source` is libuv, and the process has none or another one than the runtime's own, the source is the one for runtimes without libuv.
+pub fn start<'scope>(
+    source: Source,
+    turns: &(impl Turns + 'static),
+    env: Env<'scope>,
+    options: Value<'scope>,
+) -> Result<Box<dyn Wake>, SocketError> {
     let failed = |error| SocketError::system(Syscall::CreatePollSet, error);
     match source {
         #[cfg(unix)]
-        Source::Uv => match uv::start(environment).map_err(failed)? {
+        Source::Uv => match uv::start(turns, env, options).map_err(failed)? {
             Some(wake) => Ok(wake),
-            None => start(if cfg!(target_os = "linux") { Source::Tokio } else { Source::Thread }, environment),
+            None => start(if cfg!(target_os = "linux") { Source::Tokio } else { Source::Thread }, turns, env, options),
         },
         #[cfg(target_os = "linux")]
-        Source::Tokio => interrupt::start(environment, |net, gate| {
+        Source::Tokio => interrupt::start(turns, env, options, |net, gate| {
             one_shot::OneShot::new(net, gate).map(|watch| Box::new(watch) as _)
         })
         .map_err(failed),
         _ => {
             let thread = waiting_thread::WaitingThread::start()?;
-            interrupt::start(environment, |_, gate| Ok(Box::new(thread.watch(gate)) as _)).map_err(failed)
+            interrupt::start(turns, env, options, |_, gate| Ok(Box::new(thread.watch(gate)) as _)).map_err(failed)
         }
     }
 }

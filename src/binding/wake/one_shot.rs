@@ -1,4 +1,5 @@
-//! tokio's AsyncFd on a one-shot watch of the poll set: armed when JavaScript has nothing to do, silent while it has.
+//! The wake source "tokio": an AsyncFd on a one-shot watch of the poll set. The watch is armed while JavaScript has nothing to do, and
+//! reports nothing while it has.
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -8,18 +9,22 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::task::AbortHandle;
 
-use super::interrupt::{Gate, Watch};
+use super::gate::Gate;
+use super::interrupt::Watch;
 use crate::net::{Net, hooks, restarted, runtime};
 
-/// An epoll descriptor whose only member is the poll set, watched once for each arm().
+/// An epoll descriptor whose only member is the poll set. It reports once for each [`Watch::arm`].
 pub struct OneShot {
+    /// The epoll descriptor. The task owns it.
     outer: RawFd,
+    /// The poll set's descriptor. `Net` owns it.
     set: RawFd,
+    /// The task that waits. Aborting it closes `outer`.
     task: AbortHandle,
 }
 
 impl OneShot {
-    /// The watch, not yet armed.
+    /// The watch, not yet armed. It interrupts through `gate`.
     pub fn new(net: &Net, gate: Gate) -> io::Result<Self> {
         let set = net.descriptor().ok_or_else(|| io::Error::other("the environment is ending"))?;
         // SAFETY: the call takes a flag and no pointer.
@@ -27,13 +32,13 @@ impl OneShot {
         if outer < 0 {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: a descriptor that epoll_create1 has just given us, and that nobody else owns.
+        // SAFETY: epoll_create1 has just given this descriptor, and nothing else owns it.
         let owned = unsafe { OwnedFd::from_raw_fd(outer) };
         control(outer, set, libc::EPOLL_CTL_ADD, 0)?;
-        // `Net::new` has made it.
+        // `Net::new` has made the runtime already.
         let runtime = runtime().map_err(io::Error::other)?;
         let _inside = runtime.enter();
-        // SAFETY: an OwnedFd keeps its descriptor open and the same until the AsyncFd, which owns it, drops it.
+        // SAFETY: an OwnedFd keeps its descriptor open, and the same one, until the AsyncFd drops it, which owns it.
         let watched = unsafe { AsyncFd::register_with_interest(owned, Interest::READABLE) }?;
         let watched = Arc::new(watched);
         let task = runtime.spawn(restarted(move || watch(Arc::clone(&watched), gate.clone())));
@@ -41,6 +46,7 @@ impl OneShot {
     }
 }
 
+/// Interrupts JavaScript each time that the watch reports.
 async fn watch(watched: Arc<AsyncFd<OwnedFd>>, gate: Gate) {
     while let Ok(mut ready) = watched.readable().await {
         hooks::pass("watch");
@@ -52,8 +58,8 @@ async fn watch(watched: Arc<AsyncFd<OwnedFd>>, gate: Gate) {
 
 impl Watch for OneShot {
     fn arm(&self, _net: &mut Net) {
-        // Re-arming looks at the set as it is: what became ready in between is reported. It can fail only for
-        // descriptors that are not open: both are until stop().
+        // Arming looks at the set as it is, so what became ready in between is reported. It fails only for descriptors that are not open,
+        // and both are open until stop().
         let _ = control(self.outer, self.set, libc::EPOLL_CTL_MOD, (libc::EPOLLIN | libc::EPOLLONESHOT) as u32);
     }
 
@@ -64,16 +70,17 @@ impl Watch for OneShot {
     }
 }
 
+/// One epoll_ctl on the member `set` of `outer`.
 fn control(outer: RawFd, set: RawFd, operation: i32, events: u32) -> io::Result<()> {
     let mut event = libc::epoll_event { events, u64: 0 };
-    // SAFETY: `event` lives through the call, which copies it; the descriptors are numbers, which the system checks.
+    // SAFETY: `event` outlives the call, which copies it; the descriptors are numbers, which the system checks.
     let result = unsafe { libc::epoll_ctl(outer, operation, set, &raw mut event) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Takes the one report, which disarms the watch.
+/// Takes the one report. That disarms the watch.
 fn take_report(outer: RawFd) {
     let mut event = libc::epoll_event { events: 0, u64: 0 };
-    // SAFETY: `event` has room for the one event that is asked for, and lives through the call.
+    // SAFETY: `event` has room for the one event that the call may write, and outlives it.
     unsafe { libc::epoll_wait(outer, &raw mut event, 1, 0) };
 }

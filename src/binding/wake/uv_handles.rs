@@ -1,4 +1,4 @@
-//! libuv's three handles: made together, closed together. No Node-API, so that its tests need no Node.
+//! libuv's three handles, made together and closed together. There is no Node-API here, so that the tests need no Node.
 
 use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -6,51 +6,76 @@ use std::io;
 use std::ptr;
 use std::sync::OnceLock;
 
-/// A `uv_handle_t *`, of whichever type.
+/// A `uv_handle_t *` of any type.
 pub type Handle = *mut c_void;
-type Callback = unsafe extern "C" fn(Handle);
-type PollCallback = unsafe extern "C" fn(Handle, c_int, c_int);
 
-/// UV_READABLE, and the handle types by uv.h's numbers.
+/// A `uv_prepare_cb`, `uv_idle_cb` or `uv_close_cb`.
+type UvCallback = unsafe extern "C" fn(Handle);
+
+/// A `uv_poll_cb`: the handle, a status, and what is ready.
+type UvPollCallback = unsafe extern "C" fn(Handle, c_int, c_int);
+
+/// uv.h's UV_READABLE.
 const READABLE: c_int = 1;
+
+/// uv.h's UV_IDLE, the type of the handle.
 const IDLE: c_int = 6;
+
+/// uv.h's UV_POLL, the type of the handle.
 const POLL: c_int = 8;
+
+/// uv.h's UV_PREPARE, the type of the handle.
 const PREPARE: c_int = 9;
 
-/// libuv's functions, from the program that loaded us.
+/// libuv's functions, as the program that loaded us has them.
 pub struct Library {
+    /// `uv_version_string`.
     version: unsafe extern "C" fn() -> *const c_char,
+    /// `uv_handle_size`.
     handle_size: unsafe extern "C" fn(c_int) -> usize,
+    /// `uv_poll_init`.
     poll_init: unsafe extern "C" fn(*mut c_void, Handle, c_int) -> c_int,
-    poll_start: unsafe extern "C" fn(Handle, c_int, PollCallback) -> c_int,
+    /// `uv_poll_start`.
+    poll_start: unsafe extern "C" fn(Handle, c_int, UvPollCallback) -> c_int,
+    /// `uv_prepare_init`.
     prepare_init: unsafe extern "C" fn(*mut c_void, Handle) -> c_int,
-    prepare_start: unsafe extern "C" fn(Handle, Callback) -> c_int,
+    /// `uv_prepare_start`.
+    prepare_start: unsafe extern "C" fn(Handle, UvCallback) -> c_int,
+    /// `uv_idle_init`.
     idle_init: unsafe extern "C" fn(*mut c_void, Handle) -> c_int,
-    idle_start: unsafe extern "C" fn(Handle, Callback) -> c_int,
+    /// `uv_idle_start`.
+    idle_start: unsafe extern "C" fn(Handle, UvCallback) -> c_int,
+    /// `uv_idle_stop`.
     idle_stop: unsafe extern "C" fn(Handle) -> c_int,
-    keep: unsafe extern "C" fn(Handle),
-    let_go: unsafe extern "C" fn(Handle),
-    close: unsafe extern "C" fn(Handle, Option<Callback>),
+    /// `uv_ref`.
+    reference: unsafe extern "C" fn(Handle),
+    /// `uv_unref`.
+    unreference: unsafe extern "C" fn(Handle),
+    /// `uv_close`.
+    close: unsafe extern "C" fn(Handle, Option<UvCallback>),
+    /// `uv_handle_set_data`.
     set_data: unsafe extern "C" fn(Handle, *mut c_void),
+    /// `uv_handle_get_data`.
     data: unsafe extern "C" fn(Handle) -> *mut c_void,
 }
 
-/// Looked up once for the process: callbacks need it to find out whose they are. `None`: there is no libuv.
+/// Looked up once for the process: callbacks need it to find their [`Handles`]. `None`: the process has no libuv, or not all of it.
 static LIBRARY: OnceLock<Option<Library>> = OnceLock::new();
 
+/// The address of this name in the process.
 fn symbol(name: &CStr) -> Option<*mut c_void> {
-    // SAFETY: `name` is NUL-terminated; the look-up runs no code of the symbol.
+    // SAFETY: `name` ends with a NUL and outlives the call, which runs no code of the symbol.
     let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
     (!found.is_null()).then_some(found)
 }
 
 impl Library {
-    /// The libuv that this process has; `None` where it has none, or none that is whole.
+    /// The libuv that this process has; `None` where it has none, or not all of it.
     pub fn of_this_process() -> Option<&'static Self> {
         LIBRARY.get_or_init(Self::load).as_ref()
     }
 
-    #[allow(clippy::missing_transmute_annotations, reason = "the fields above give every signature")]
+    #[allow(clippy::missing_transmute_annotations, reason = "the fields give every signature")]
     fn load() -> Option<Self> {
         macro_rules! function {
             ($name:literal) => {{
@@ -69,27 +94,27 @@ impl Library {
             idle_init: function!(c"uv_idle_init"),
             idle_start: function!(c"uv_idle_start"),
             idle_stop: function!(c"uv_idle_stop"),
-            keep: function!(c"uv_ref"),
-            let_go: function!(c"uv_unref"),
+            reference: function!(c"uv_ref"),
+            unreference: function!(c"uv_unref"),
             close: function!(c"uv_close"),
             set_data: function!(c"uv_handle_set_data"),
             data: function!(c"uv_handle_get_data"),
         })
     }
 
-    /// What it says it is: "1.51.0".
+    /// The version that it reports, such as "1.51.0".
     pub fn version(&self) -> &'static CStr {
-        // SAFETY: the call takes nothing, and gives a NUL-terminated constant of libuv's.
+        // SAFETY: the function takes nothing, and returns a constant of libuv's that ends with a NUL.
         unsafe { CStr::from_ptr((self.version)()) }
     }
 }
 
-/// Memory for one handle. It is libuv's to write to, so it is known by its address alone: there is no reference to it.
-struct Memory(*mut [u128]);
+/// HandleMemory for one handle. libuv writes to it, so we only keep its address and never make a reference to it.
+struct HandleMemory(*mut [u128]);
 
-impl Memory {
+impl HandleMemory {
     fn new(library: &Library, kind: c_int) -> Self {
-        // SAFETY: the call looks a size up, for a type that every libuv 1.x has.
+        // SAFETY: the function looks up the size of a type that every libuv 1.x has.
         let size = unsafe { (library.handle_size)(kind) };
         Self(Box::into_raw(vec![0u128; size.div_ceil(size_of::<u128>())].into_boxed_slice()))
     }
@@ -99,87 +124,97 @@ impl Memory {
     }
 }
 
-impl Drop for Memory {
+impl Drop for HandleMemory {
     fn drop(&mut self) {
-        // SAFETY: made by Box::into_raw in `new`, freed once. Its owner goes when libuv has closed what was in it.
+        // SAFETY: from Box::into_raw in `new`, and a drop happens once. `Handles`, the only owner, is freed when libuv has closed the
+        // handle in it, or when there was none.
         drop(unsafe { Box::from_raw(self.0) });
     }
 }
 
-/// What the handles tell their owner.
+/// What the handles call.
 #[derive(Clone, Copy)]
-pub struct Calls {
-    /// The descriptor is ready.
+pub struct Callbacks {
+    /// Called when the descriptor is ready.
     pub ready: fn(&Handles),
-    /// The loop is about to wait.
+    /// Called when the loop is about to wait.
     pub prepare: fn(&Handles),
 }
 
 /// The three handles. They live until libuv has closed them, which may be after the environment's end.
 pub struct Handles {
+    /// Where they come from.
     library: &'static Library,
-    /// The caller's own.
+    /// The caller's own, for its callbacks.
     pub owner: *const c_void,
-    calls: Calls,
-    poll: Memory,
-    prepare: Memory,
-    idle: Memory,
-    /// Whether they keep the loop alive.
-    kept: Cell<bool>,
-    idling: Cell<bool>,
-    /// How many are initialised, and not yet closed: the first ones of [`Self::all`].
+    /// What the handles call.
+    callbacks: Callbacks,
+    /// Reports that the descriptor is ready.
+    poll: HandleMemory,
+    /// Runs before the loop waits.
+    prepare: HandleMemory,
+    /// Keeps the loop from waiting while it is started.
+    idle: HandleMemory,
+    /// Whether the handles keep the loop alive.
+    is_kept: Cell<bool>,
+    /// Whether `idle` is started.
+    is_idling: Cell<bool>,
+    /// How many handles are initialised and not yet closed. They are the first ones of [`Self::all`].
     open: Cell<usize>,
-    /// To be done when libuv has closed them.
+    /// Called once libuv has closed all handles. `None` before [`Self::close`].
     when_closed: Cell<Option<Box<dyn FnOnce()>>>,
 }
 
 impl Handles {
-    /// Watches `descriptor`. What has failed leaves nothing behind.
+    /// Watches `descriptor`. Where something fails, nothing is left of it.
     ///
     /// # Safety
-    /// `uv_loop` must be a loop of the calling thread's, and what `calls` do with `owner` must be sound until [`Self::close`].
+    /// `uv_loop` must be a loop of the calling thread. What `callbacks` do with `owner` must be sound until [`Self::close`].
     pub unsafe fn start(
         library: &'static Library,
         uv_loop: *mut c_void,
         descriptor: c_int,
         owner: *const c_void,
-        calls: Calls,
+        callbacks: Callbacks,
     ) -> io::Result<*mut Self> {
         let handles = Box::into_raw(Box::new(Self {
             library,
             owner,
-            calls,
-            poll: Memory::new(library, POLL),
-            prepare: Memory::new(library, PREPARE),
-            idle: Memory::new(library, IDLE),
-            kept: Cell::new(true),
-            idling: Cell::new(false),
+            callbacks,
+            poll: HandleMemory::new(library, POLL),
+            prepare: HandleMemory::new(library, PREPARE),
+            idle: HandleMemory::new(library, IDLE),
+            is_kept: Cell::new(true),
+            is_idling: Cell::new(false),
             open: Cell::new(0),
             when_closed: Cell::new(None),
         }));
-        // SAFETY: made just now; the caller vouches for the loop.
+        // SAFETY: `handles` is from Box::into_raw above, and the caller promises that the loop is one of this thread.
         let started = unsafe { Self::initialise(handles, uv_loop, descriptor) };
         if let Err(error) = started {
-            // SAFETY: made above, and closed only here.
+            // SAFETY: `handles` is from Box::into_raw above. The caller does not get it, so it is closed only here.
             unsafe { Self::close(handles, || {}) };
             return Err(error);
         }
         Ok(handles)
     }
 
+    /// Initialises and starts the handles. After an error `open` counts those that must be closed.
+    ///
     /// # Safety
-    /// `handles` is new, and `uv_loop` a loop of this thread's.
+    /// `handles` must be new, from Box::into_raw, and `uv_loop` a loop of this thread.
     unsafe fn initialise(handles: *mut Self, uv_loop: *mut c_void, descriptor: c_int) -> io::Result<()> {
-        // SAFETY: made by `start`, and freed by nobody before a close callback, which only the loop calls.
+        // SAFETY: the caller promises that it is new. Only `close` and its callbacks free it, which cannot run before this returns.
         let this = unsafe { &*handles };
         let [poll, prepare, idle] = this.all();
         let adopt = |handle| {
-            // SAFETY: the handle has just been initialised.
+            // SAFETY: libuv has just initialised the handle, and its data field is ours to set.
             unsafe { (this.library.set_data)(handle, handles.cast()) };
             this.open.set(this.open.get() + 1);
         };
-        // SAFETY: each piece of memory is as large as a handle of its type, aligned for anything, and stays where it is until libuv
-        // has closed the handle. A handle is started only after it has been initialised.
+        // SAFETY: the caller promises that the loop is one of this thread. Each piece of memory is as large as a handle of its type,
+        // aligned for anything, and stays where it is until libuv has closed the handle. Each handle is initialised before anything
+        // else is done with it.
         unsafe {
             done((this.library.poll_init)(uv_loop, poll, descriptor))?;
             adopt(poll);
@@ -187,35 +222,37 @@ impl Handles {
             adopt(prepare);
             done((this.library.idle_init)(uv_loop, idle))?;
             adopt(idle);
-            (this.library.let_go)(prepare);
+            (this.library.unreference)(prepare);
             done((this.library.poll_start)(poll, READABLE, on_ready))?;
             done((this.library.prepare_start)(prepare, on_prepare))
         }
     }
 
-    /// In the order in which they are initialised.
+    /// The handles, in the order in which they are initialised.
     fn all(&self) -> [Handle; 3] {
         [self.poll.handle(), self.prepare.handle(), self.idle.handle()]
     }
 
-    /// Whether they keep the loop alive.
+    /// Sets whether the handles keep the loop alive.
     pub fn set_kept(&self, keep: bool) {
-        if self.kept.replace(keep) == keep {
+        if self.is_kept.replace(keep) == keep {
             return;
         }
         for handle in [self.poll.handle(), self.idle.handle()] {
-            // SAFETY: `start` has initialised it; whether it is being closed does not matter to these two.
-            unsafe { if keep { (self.library.keep)(handle) } else { (self.library.let_go)(handle) } }
+            // SAFETY: `start` has initialised the handle, and its memory is there for as long as `self`. Both functions only change a
+            // flag, so it does not matter whether the handle is being closed.
+            unsafe { if keep { (self.library.reference)(handle) } else { (self.library.unreference)(handle) } }
         }
     }
 
-    /// Whether the loop is to go round without waiting.
+    /// Sets whether the loop is to go round without waiting.
     pub fn set_idling(&self, idling: bool) {
-        if self.idling.replace(idling) == idling {
+        if self.is_idling.replace(idling) == idling {
             return;
         }
         let idle = self.idle.handle();
-        // SAFETY: `start` has initialised it, and its owner calls this only before `close`. Neither call can fail: there is a callback.
+        // SAFETY: `start` has initialised the handle, and `close`'s caller promises that this is not called afterwards. Neither call can
+        // fail, since there is a callback.
         unsafe {
             if idling {
                 (self.library.idle_start)(idle, on_idle);
@@ -225,12 +262,14 @@ impl Handles {
         }
     }
 
-    /// Closes them. The loop does it, in its own time: then `when_closed` is called, and they are freed.
+    /// Closes the handles. The loop does that in one of its next rounds. Then `when_closed` is called, and they are freed.
     ///
     /// # Safety
-    /// `handles` is of [`Self::start`], and nobody uses it after this.
+    /// `handles` must be from [`Self::start`], and must not be used after this.
     pub unsafe fn close(handles: *mut Self, when_closed: impl FnOnce() + 'static) {
-        // SAFETY: the caller vouches for it. No reference outlives its expression, so that the last callback may free it.
+        // SAFETY: the caller promises that `handles` is from `start` and not closed yet. The first `open` handles are initialised, and
+        // closed once. No reference outlives its expression, so the last callback may free what it was made from. Where no handle
+        // is open, there will be no callback, so it is freed here.
         unsafe {
             (*handles).when_closed.set(Some(Box::new(when_closed)));
             let (library, open) = ((*handles).library, (*handles).open.get());
@@ -244,10 +283,12 @@ impl Handles {
         }
     }
 
+    /// Frees the handles and reports that they are closed.
+    ///
     /// # Safety
-    /// libuv knows of none of them any more, and nobody else does.
+    /// `handles` must be from `start`. Neither libuv nor anything else may use it any more.
     unsafe fn free(handles: *mut Self) {
-        // SAFETY: made by Box::into_raw in `start`; the caller vouches that it is freed once.
+        // SAFETY: from Box::into_raw in `start`. The caller promises that nothing uses it any more, so it is freed once.
         let handles = unsafe { Box::from_raw(handles) };
         if let Some(when_closed) = handles.when_closed.take() {
             when_closed();
@@ -255,43 +296,48 @@ impl Handles {
     }
 }
 
-/// What a status of libuv's says: 0, or minus the system's number.
+/// A status of libuv as a Result. It is negative for an error: minus the system's number.
 fn done(status: c_int) -> io::Result<()> {
     if status < 0 { Err(io::Error::from_raw_os_error(-status)) } else { Ok(()) }
 }
 
-/// Whose a handle is.
+/// The [`Handles`] that a handle is part of.
 ///
 /// # Safety
-/// `handle` is one that libuv calls back with, so that `initialise` has set its data.
+/// libuv must have called back with `handle`: then `initialise` has set its data.
 unsafe fn handles_of(handle: Handle) -> *mut Handles {
     match Library::of_this_process() {
-        // SAFETY: the caller vouches for the handle.
+        // SAFETY: libuv has called back with the handle, as the caller promises, so it is initialised.
         Some(library) => unsafe { (library.data)(handle) }.cast(),
         None => ptr::null_mut(),
     }
 }
 
+/// The descriptor is ready.
 unsafe extern "C" fn on_ready(handle: Handle, _status: c_int, _events: c_int) {
-    // SAFETY: libuv calls back with a handle that was started; its `Handles` are freed after it has been closed.
+    // SAFETY: libuv calls this with the handle that `initialise` has started, and not once it is being closed. Its `Handles` are freed
+    // after it has been closed.
     if let Some(handles) = unsafe { handles_of(handle).as_ref() } {
-        (handles.calls.ready)(handles);
+        (handles.callbacks.ready)(handles);
     }
 }
 
+/// The loop is about to wait.
 unsafe extern "C" fn on_prepare(handle: Handle) {
-    // SAFETY: it was started, and has not been closed: then it is not called. Its `Handles` are alive for so long.
+    // SAFETY: libuv calls this with the handle that `initialise` has started, and not once it is being closed. So the data is its
+    // `Handles`, which live until it has been closed.
     if let Some(handles) = unsafe { handles_of(handle).as_ref() } {
-        (handles.calls.prepare)(handles);
+        (handles.callbacks.prepare)(handles);
     }
 }
 
-/// Idling does nothing: that it is active keeps the loop from blocking.
+/// An idle handle keeps the loop from blocking by being active. The callback has nothing to do.
 unsafe extern "C" fn on_idle(_handle: Handle) {}
 
+/// libuv has closed a handle.
 unsafe extern "C" fn on_closed(handle: Handle) {
-    // SAFETY: the handle's data is the `Handles` of `start`, as Box::into_raw gave it. After the last of these callbacks libuv knows
-    // of none of them, and `close`'s caller has given them up.
+    // SAFETY: libuv calls this once for each handle that `close` has closed. The handle's data is its `Handles`, as Box::into_raw gave
+    // it in `start`. After the last of these callbacks libuv knows none of the handles, and `close`'s caller has given them up.
     unsafe {
         let handles = handles_of(handle);
         let left = (*handles).open.get() - 1;

@@ -1,4 +1,4 @@
-//! With a libuv that fails where it is told to, and closes handles when it is told to.
+//! Tests with a fake libuv: it fails at a chosen call, and closes handles when the test says so.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -8,16 +8,21 @@ use super::*;
 /// What the fake libuv knows.
 #[derive(Default)]
 struct Uv {
-    /// Which of the calls that can fail does, by its number.
+    /// The number of the call that fails, of those that can; `None`: none fails.
     fails: Option<usize>,
+    /// How many of the calls that can fail there were.
     calls: usize,
-    /// Initialised, and not yet closed; the data of each.
+    /// The data of each handle that is initialised and not yet closed.
     data: HashMap<usize, *mut c_void>,
-    closing: Vec<(Handle, Callback)>,
-    prepare: Option<(Handle, Callback)>,
-    ready: Option<(Handle, PollCallback)>,
+    /// The handles that are being closed, each with its callback.
+    closing: Vec<(Handle, UvCallback)>,
+    /// The `uv_prepare` handle, once it is started.
+    prepare: Option<(Handle, UvCallback)>,
+    /// The `uv_poll` handle, once it is started.
+    ready: Option<(Handle, UvPollCallback)>,
+    /// Whether the `uv_idle` handle is started.
     is_idling: bool,
-    /// Sizes, so that a write beyond one shows under a checker of memory.
+    /// Whether each handle keeps the loop alive.
     referenced: HashMap<usize, bool>,
 }
 
@@ -25,7 +30,10 @@ thread_local! {
     static UV: RefCell<Uv> = RefCell::default();
 }
 
+/// The size of a handle in bytes.
 const SIZE: usize = 100;
+
+/// What the call that fails returns.
 const EMFILE: c_int = -24;
 
 fn status() -> c_int {
@@ -36,8 +44,8 @@ fn status() -> c_int {
 }
 
 fn initialise(handle: Handle) -> c_int {
-    // As libuv does, which writes all over a handle: its first word is not the data.
-    // SAFETY: the memory has SIZE bytes, as `handle_size` says.
+    // libuv, too, writes all over a handle: its first word is not the data.
+    // SAFETY: `Handles` gives the memory that it has allocated with SIZE bytes, as `handle_size` says.
     unsafe { handle.cast::<u8>().write_bytes(0xee, SIZE) };
     let status = status();
     if status == 0 {
@@ -62,7 +70,7 @@ extern "C" fn handle_size(_kind: c_int) -> usize {
 extern "C" fn poll_init(_loop: *mut c_void, handle: Handle, _descriptor: c_int) -> c_int {
     initialise(handle)
 }
-extern "C" fn poll_start(handle: Handle, _events: c_int, callback: PollCallback) -> c_int {
+extern "C" fn poll_start(handle: Handle, _events: c_int, callback: UvPollCallback) -> c_int {
     assert!(is_initialised(handle));
     UV.with_borrow_mut(|uv| uv.ready = Some((handle, callback)));
     status()
@@ -70,12 +78,12 @@ extern "C" fn poll_start(handle: Handle, _events: c_int, callback: PollCallback)
 extern "C" fn other_init(_loop: *mut c_void, handle: Handle) -> c_int {
     initialise(handle)
 }
-extern "C" fn prepare_start(handle: Handle, callback: Callback) -> c_int {
+extern "C" fn prepare_start(handle: Handle, callback: UvCallback) -> c_int {
     assert!(is_initialised(handle));
     UV.with_borrow_mut(|uv| uv.prepare = Some((handle, callback)));
     status()
 }
-extern "C" fn idle_start(handle: Handle, _callback: Callback) -> c_int {
+extern "C" fn idle_start(handle: Handle, _callback: UvCallback) -> c_int {
     assert!(is_initialised(handle));
     UV.with_borrow_mut(|uv| uv.is_idling = true);
     0
@@ -85,13 +93,13 @@ extern "C" fn idle_stop(handle: Handle) -> c_int {
     UV.with_borrow_mut(|uv| uv.is_idling = false);
     0
 }
-extern "C" fn keep(handle: Handle) {
+extern "C" fn reference(handle: Handle) {
     UV.with_borrow_mut(|uv| uv.referenced.insert(handle as usize, true));
 }
-extern "C" fn let_go(handle: Handle) {
+extern "C" fn unreference(handle: Handle) {
     UV.with_borrow_mut(|uv| uv.referenced.insert(handle as usize, false));
 }
-extern "C" fn close(handle: Handle, callback: Option<Callback>) {
+extern "C" fn close(handle: Handle, callback: Option<UvCallback>) {
     assert!(is_initialised(handle), "what was not initialised cannot be closed");
     UV.with_borrow_mut(|uv| {
         assert!(uv.closing.iter().all(|(other, _)| *other != handle), "closed twice");
@@ -118,8 +126,8 @@ fn library() -> &'static Library {
             idle_init: other_init,
             idle_start,
             idle_stop,
-            keep,
-            let_go,
+            reference,
+            unreference,
             close,
             set_data,
             data,
@@ -128,33 +136,35 @@ fn library() -> &'static Library {
     LIBRARY.get_or_init(fake).as_ref().unwrap()
 }
 
-/// What the owner was told.
+/// The owner of the handles.
 #[derive(Default)]
 struct Owner {
-    told: RefCell<Vec<&'static str>>,
+    /// The callbacks that there were.
+    called: RefCell<Vec<&'static str>>,
 }
 
 fn owner(handles: &Handles) -> &Owner {
-    // SAFETY: `start` below has put it there, and it outlives the handles.
+    // SAFETY: `start` below has put the address of an `Owner` there, and each test keeps it longer than the handles.
     unsafe { &*handles.owner.cast() }
 }
 
 fn start(owned_by: &Owner, fails: Option<usize>) -> io::Result<*mut Handles> {
     UV.set(Uv { fails, ..Uv::default() });
-    let calls = Calls {
-        ready: |handles| owner(handles).told.borrow_mut().push("ready"),
-        prepare: |handles| owner(handles).told.borrow_mut().push("prepare"),
+    let callbacks = Callbacks {
+        ready: |handles| owner(handles).called.borrow_mut().push("ready"),
+        prepare: |handles| owner(handles).called.borrow_mut().push("prepare"),
     };
-    // SAFETY: the fake libuv does not look at its loop; the owner outlives the handles.
-    unsafe { Handles::start(library(), ptr::null_mut(), 7, ptr::from_ref(owned_by).cast(), calls) }
+    // SAFETY: the fake libuv does not use its loop. The callbacks take the owner for an `Owner`, which outlives the handles.
+    unsafe { Handles::start(library(), ptr::null_mut(), 7, ptr::from_ref(owned_by).cast(), callbacks) }
 }
 
-/// The loop goes round: what is to be closed is.
+/// One round of the loop: the handles that are to be closed are closed.
 fn go_round() {
     let closing = UV.with_borrow_mut(|uv| std::mem::take(&mut uv.closing));
     for (handle, callback) in closing {
-        // As libuv does, which reads and writes a handle until its callback is called.
-        // SAFETY: the memory must still be there, and a handle's callback gets the handle.
+        // libuv, too, reads and writes a handle until it calls the callback.
+        // SAFETY: the memory has SIZE bytes, and must be there until the callback has run: the test is about that. The callback was
+        // given with this handle.
         unsafe {
             handle.cast::<u8>().write_bytes(0xdd, SIZE);
             callback(handle);
@@ -164,9 +174,9 @@ fn go_round() {
 }
 
 #[test]
-fn each_failure_undoes_what_was_done_and_is_told() {
+fn each_failure_is_returned_and_undoes_what_was_done() {
     let owned_by = Owner::default();
-    // Three are initialised, two are started.
+    // Three handles are initialised, two are started.
     for step in 0..5 {
         let error = start(&owned_by, Some(step)).err().unwrap();
         assert_eq!(error.raw_os_error(), Some(-EMFILE));
@@ -178,17 +188,17 @@ fn each_failure_undoes_what_was_done_and_is_told() {
 }
 
 #[test]
-fn handles_tell_their_owner_and_are_freed_when_the_loop_has_closed_them() {
+fn handles_call_their_owner_and_are_freed_when_the_loop_has_closed_them() {
     let owned_by = Owner::default();
     let handles = start(&owned_by, None).unwrap();
     let (ready, prepare) = UV.with_borrow(|uv| (uv.ready.unwrap(), uv.prepare.unwrap()));
-    // SAFETY: as libuv calls back, with the handles that were started.
+    // SAFETY: these are the callbacks that the handles were started with, and they are called with those handles.
     unsafe {
         (ready.1)(ready.0, 0, READABLE);
         (prepare.1)(prepare.0);
     }
-    assert_eq!(*owned_by.told.borrow(), ["ready", "prepare"]);
-    // SAFETY: started, and not closed.
+    assert_eq!(*owned_by.called.borrow(), ["ready", "prepare"]);
+    // SAFETY: `start` has made it, and it is closed only below.
     let this = unsafe { &*handles };
     let idling = || UV.with_borrow(|uv| uv.is_idling);
     this.set_idling(true);
@@ -196,22 +206,22 @@ fn handles_tell_their_owner_and_are_freed_when_the_loop_has_closed_them() {
     this.set_idling(false);
     assert!(!idling());
     let referenced = || UV.with_borrow(|uv| uv.referenced.values().filter(|kept| **kept).count());
-    assert_eq!(referenced(), 2, "the one that runs before each wait keeps nothing alive");
+    assert_eq!(referenced(), 2, "the handle that runs before each wait does not keep the loop alive");
     this.set_kept(false);
     assert_eq!(referenced(), 0);
     this.set_kept(true);
     assert_eq!(referenced(), 2);
 
     let closed = std::rc::Rc::new(Cell::new(false));
-    let told = std::rc::Rc::clone(&closed);
-    // SAFETY: started above, and not used below.
-    unsafe { Handles::close(handles, move || told.set(true)) };
+    let report = std::rc::Rc::clone(&closed);
+    // SAFETY: `start` has made it, and it is not used below.
+    unsafe { Handles::close(handles, move || report.set(true)) };
     assert!(!closed.get(), "the loop has not closed them yet");
     go_round();
     assert!(closed.get());
 }
 
 #[test]
-fn a_library_says_which_it_is() {
+fn a_library_reports_its_version() {
     assert_eq!(library().version(), c"1.2.3");
 }

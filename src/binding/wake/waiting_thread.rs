@@ -1,5 +1,5 @@
-//! A thread of its own waits on the poll set, which it is lent while JavaScript has nothing to do.
-//! Works wherever mio does: what Windows has, and the BSDs without libuv.
+//! The wake source "thread": a thread waits on the poll set, which is lent to it while JavaScript has nothing to do. It works wherever mio
+//! does: on Windows, and on the BSDs without libuv.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -8,54 +8,61 @@ use std::thread;
 
 use mio::{Events, Poll};
 
-use super::interrupt::{Gate, Watch};
+use super::gate::Gate;
+use super::interrupt::Watch;
 use crate::net::{Net, SocketError, hooks};
 
+/// The poll set, and room for its reports, on loan.
 type Lent = (Poll, Events);
 
-/// The thread, which does not know yet whom to interrupt. Dropped, it ends.
-pub struct Starting {
+/// A thread that has no gate yet to interrupt through. Dropping this ends it.
+pub struct IdleThread {
+    /// Gives the thread its gate.
     gate: Sender<Gate>,
+    /// What the JavaScript thread keeps of it.
     thread: WaitingThread,
 }
 
-/// The JavaScript end of the loan.
+/// The JavaScript thread's side of the loan.
 pub struct WaitingThread {
+    /// Lends the poll set to the thread. `None` once the environment has ended, which ends the thread.
     lend: Mutex<Option<Sender<Lent>>>,
+    /// Where the thread leaves the poll set when a wait is over.
     returned: Arc<Mutex<Option<Lent>>>,
 }
 
 impl WaitingThread {
-    /// Starts the thread, where there is one to be had.
-    pub fn start() -> Result<Starting, SocketError> {
+    /// Starts the thread. Fails where the system gives none.
+    pub fn start() -> Result<IdleThread, SocketError> {
         let (lend, borrowed) = mpsc::channel();
-        let (gate, told) = mpsc::channel();
+        let (gate, given) = mpsc::channel();
         let returned = Arc::new(Mutex::new(None));
         let slot = Arc::clone(&returned);
         thread::Builder::new()
             .name("tcp-udp-wait".to_owned())
             .spawn(move || {
-                if let Ok(gate) = told.recv() {
+                if let Ok(gate) = given.recv() {
                     wait(&borrowed, &slot, &gate);
                 }
             })
             .map_err(|error| SocketError::no_thread(&error))?;
-        Ok(Starting { gate, thread: Self { lend: Mutex::new(Some(lend)), returned } })
+        Ok(IdleThread { gate, thread: Self { lend: Mutex::new(Some(lend)), returned } })
     }
 }
 
-impl Starting {
-    /// It is to interrupt through `gate`.
+impl IdleThread {
+    /// Gives the thread the gate to interrupt through.
     pub fn watch(self, gate: Gate) -> WaitingThread {
-        // The thread waits for it, and so it is there.
+        // It fails only where the thread has ended, and the thread waits for this.
         let _ = self.gate.send(gate);
         self.thread
     }
 }
 
+/// Waits on the poll set each time that it is lent, until there is nobody to lend it.
 fn wait(borrowed: &Receiver<Lent>, slot: &Mutex<Option<Lent>>, gate: &Gate) {
     while let Ok((mut poll, mut events)) = borrowed.recv() {
-        // An interrupted wait is a turn that finds nothing. So is a panic: the set has to come back, whatever happens.
+        // After a wait that fails (a signal), or panics, the turn finds nothing. The set is given back all the same.
         let _ = catch_unwind(AssertUnwindSafe(|| {
             hooks::pass("watch");
             poll.poll(&mut events, None)
@@ -84,7 +91,7 @@ impl Watch for WaitingThread {
 
     fn stop(&self, net: &mut Net) {
         self.lend.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // Ends a wait that is under way. Failing that, the thread ends with the process.
+        // Ends a wait that is under way. If that fails, the thread ends with the process.
         let _ = net.waker().wake();
     }
 }

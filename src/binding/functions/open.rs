@@ -1,0 +1,102 @@
+//! Opening: sockets, look-ups and timers.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::binding::call::Call;
+use crate::binding::env::Value;
+use crate::binding::failure::attempt;
+use crate::binding::options;
+use crate::net::{self, Family, Id, SocketError, address_text};
+
+/// The object that an open… function returns, with the socket's id and what `describe` adds; or the Failure.
+fn opened<'scope>(
+    call: &Call<'scope>,
+    result: Result<Id, SocketError>,
+    describe: impl FnOnce(Id, Value<'scope>),
+) -> Value<'scope> {
+    match result {
+        Ok(id) => {
+            let opened = call.env.object();
+            call.env.set(opened, c"id", call.env.uint(id.number()));
+            describe(id, opened);
+            opened
+        }
+        Err(error) => call.env.failure(&error),
+    }
+}
+
+/// Sets the members for the local address and port.
+fn set_local<'scope>(call: &Call<'scope>, opened: Value<'scope>, local: &SocketAddr) {
+    call.env.set(opened, c"localAddress", call.env.string(&address_text(local)));
+    call.env.set(opened, c"localPort", call.env.uint(local.port().into()));
+}
+
+/// `openTcp(host, options)`.
+pub fn open_tcp<'scope>(call: &Call<'scope>) -> Value<'scope> {
+    let options = attempt!(call, options::tcp(call.env, call.arguments[1]));
+    let result = call.environment.open(call.env, call.number(0), |net| net.open_tcp(call.number(0), &options));
+    opened(call, result, |id, opened| {
+        let ends = call.environment.net(|net| net.tcp(id, |tcp, _| (tcp.local, tcp.remote))).flatten();
+        if let Some((local, remote)) = ends {
+            set_local(call, opened, &local);
+            call.env.set(opened, c"remoteAddress", call.env.string(&address_text(&remote)));
+        }
+    })
+}
+
+/// `openUdp(host, options)`.
+pub fn open_udp<'scope>(call: &Call<'scope>) -> Value<'scope> {
+    let options = attempt!(call, options::udp(call.env, call.arguments[1]));
+    let result = call.environment.open(call.env, call.number(0), |net| net.open_udp(call.number(0), &options));
+    opened(call, result, |id, opened| {
+        let ends = call.environment.net(|net| net.udp(id, |udp, _| (udp.local, udp.remote))).flatten();
+        if let Some((local, remote)) = ends {
+            set_local(call, opened, &local);
+            let remote = remote.map(|remote| call.env.string(&address_text(&remote)));
+            call.env.set(opened, c"remoteAddress", remote.unwrap_or_else(|| call.env.null()));
+        }
+    })
+}
+
+/// `openServer(host, options)`.
+pub fn open_server<'scope>(call: &Call<'scope>) -> Value<'scope> {
+    let options = attempt!(call, options::server(call.env, call.arguments[1]));
+    let result = call.environment.open(call.env, call.number(0), |net| net.open_server(call.number(0), &options));
+    opened(call, result, |id, opened| {
+        if let Some(local) = call.environment.net(|net| net.server(id, |server, _| server.local)).flatten() {
+            set_local(call, opened, &local);
+        }
+    })
+}
+
+/// `openLookup(host, name, family)`.
+pub fn open_lookup<'scope>(call: &Call<'scope>) -> Value<'scope> {
+    let (owner, name) = (call.number(0), attempt!(call, call.text(1)).unwrap_or_default());
+    let family = match call.number(2) {
+        4 => Family::V4,
+        6 => Family::V6,
+        _ => Family::Any,
+    };
+    opened(call, call.environment.open(call.env, owner, |net| net.open_lookup(owner, &name, family)), |_, _| {})
+}
+
+/// `openTimer(host, ms)`.
+pub fn open_timer<'scope>(call: &Call<'scope>) -> Value<'scope> {
+    let (owner, after) = (call.number(0), Duration::from_millis(call.number(1).into()));
+    opened(call, call.environment.open(call.env, owner, |net| net.open_timer(owner, after)), |_, _| {})
+}
+
+/// `parseAddress(text)`.
+pub fn parse_address<'scope>(call: &Call<'scope>) -> Value<'scope> {
+    let text = attempt!(call, call.text(0)).unwrap_or_default();
+    match net::parse_address("address", &text, 0) {
+        Ok(address) => {
+            let parsed = call.env.object();
+            call.env.set(parsed, c"address", call.env.string(&address_text(&address)));
+            call.env.set(parsed, c"family", call.env.uint(if address.is_ipv4() { 4 } else { 6 }));
+            parsed
+        }
+        Err(error) => call.env.failure(&SocketError::BadOption { reason: error.why_no_address() }),
+    }
+}

@@ -1,0 +1,99 @@
+//! What TCP sockets have. (TLS: `secure.rs`.)
+
+use crate::binding::call::Call;
+use crate::binding::env::Value;
+use crate::binding::failure::attempt;
+use crate::binding::numbers::NOT_OPEN;
+use crate::net::memory::NoMemory;
+use crate::net::{Id, SocketError, Unkept};
+use crate::proto::{Intake, Sent};
+
+/// `halfclose(id)`.
+pub fn half_close<'scope>(call: &Call<'scope>) -> Value<'scope> {
+    let id = call.id();
+    call.environment.net(|net| net.tcp(id, |tcp, context| tcp.half_close(id, context)));
+    call.env.undefined()
+}
+
+/// `reset(id)`.
+pub fn reset<'scope>(call: &Call<'scope>) -> Value<'scope> {
+    let id = call.id();
+    call.environment.net(|net| net.tcp(id, |tcp, context| tcp.reset(id, context)));
+    call.env.undefined()
+}
+
+/// `finish(id)`.
+pub fn finish<'scope>(call: &Call<'scope>) -> Value<'scope> {
+    let id = call.id();
+    call.environment.net(|net| net.tcp(id, |tcp, context| tcp.finish(id, context)));
+    call.env.undefined()
+}
+
+/// `abort(id)`.
+pub fn abort<'scope>(call: &Call<'scope>) -> Value<'scope> {
+    let id = call.id();
+    call.environment.net(|net| net.tcp(id, |tcp, context| tcp.abort(id, context)));
+    call.env.undefined()
+}
+
+/// `takeIn(id, intake)`.
+pub fn take_in<'scope>(call: &Call<'scope>) -> Value<'scope> {
+    let intake = match call.number(1) {
+        0 => Intake::Flowing,
+        1 => Intake::Held,
+        _ => Intake::Dropped,
+    };
+    call.environment.net(|net| net.take_in(call.id(), intake));
+    call.env.undefined()
+}
+
+/// `relay(a, b)`.
+pub fn relay<'scope>(call: &Call<'scope>) -> Value<'scope> {
+    let (a, b) = (call.id(), Id::from_number(call.number(1)));
+    match call.environment.net(|net| net.relay(a, b)) {
+        Some(Err(error)) => call.env.failure(&error),
+        _ => call.env.undefined(),
+    }
+}
+
+/// What a send of this many bytes returns: 1, 0, -1 or a Failure, as docs/binding.md says.
+fn answer<'scope>(call: &Call<'scope>, sent: Option<Result<Sent, Unkept>>, bytes: usize) -> Value<'scope> {
+    let number = match sent {
+        Some(Ok(Sent::Accepted(go_on))) => i32::from(go_on),
+        Some(Ok(Sent::Ignored | Sent::Full)) => 0,
+        Some(Ok(Sent::NotOpen)) | None => NOT_OPEN,
+        Some(Err(Unkept)) => return call.env.failure(&NoMemory { bytes }.into()),
+    };
+    call.env.int(number)
+}
+
+/// Sends the bytes.
+fn send_bytes<'scope>(call: &Call<'scope>, data: &[u8]) -> Value<'scope> {
+    let id = call.id();
+    let sent = call.environment.net(|net| net.tcp(id, |tcp, context| tcp.send(data, id, context)));
+    answer(call, sent.flatten(), data.len())
+}
+
+/// `send(id, bytes)`.
+pub fn send<'scope>(call: &Call<'scope>) -> Value<'scope> {
+    // SAFETY: `send_bytes` hands the bytes to `net`, which writes or copies them, and runs no JavaScript before.
+    send_bytes(call, unsafe { call.bytes(1) })
+}
+
+/// `sendString(id, text)`.
+pub fn send_string<'scope>(call: &Call<'scope>) -> Value<'scope> {
+    send_bytes(call, attempt!(call, call.text(1)).unwrap_or_default().as_bytes())
+}
+
+/// `sendScratch(id, bytes)`.
+pub fn send_scratch<'scope>(call: &Call<'scope>) -> Value<'scope> {
+    // SAFETY: `send_bytes` hands the bytes to `net`, which writes or copies them, and runs no JavaScript before.
+    send_bytes(call, unsafe { call.scratch(call.id(), call.number(1)) })
+}
+
+/// `sendBlob(id, size)`.
+pub fn send_blob<'scope>(call: &Call<'scope>) -> Value<'scope> {
+    let (id, size) = (call.id(), call.size(1));
+    let sent = call.environment.net(|net| net.tcp(id, |tcp, context| tcp.send_blob(size, id, context)));
+    answer(call, sent.flatten(), usize::try_from(size).unwrap_or(usize::MAX))
+}

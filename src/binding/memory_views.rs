@@ -1,0 +1,159 @@
+//! ArrayBuffers and views: where their bytes lie, and how new ones are made.
+
+use std::ffi::c_void;
+use std::ptr;
+
+use napi::sys;
+
+use super::env::{Env, Raw, Value, ok};
+
+/// Where bytes lie now: their address, and how many there are.
+pub type Location = (*mut u8, usize);
+
+impl<'scope> Env<'scope> {
+    /// Where the bytes of an ArrayBuffer or of a view lie now. `None` where the value is neither, or is detached.
+    pub fn location_of(self, of: Value<'scope>) -> Option<Location> {
+        let (mut start, mut length): (*mut c_void, usize) = (ptr::null_mut(), 0);
+        // SAFETY: an `Env` is live and on its thread; the engine checks whether the value is an ArrayBuffer; `start` and `length`
+        // outlive the call.
+        let is_buffer =
+            ok(unsafe { sys::napi_get_arraybuffer_info(self.raw(), of.raw(), &raw mut start, &raw mut length) });
+        if is_buffer {
+            return Some((start.cast(), length));
+        }
+        let mut kind = sys::TypedarrayType::uint8_array;
+        let (buffer, offset) = (ptr::null_mut(), ptr::null_mut());
+        // SAFETY: an `Env` is live and on its thread; the engine checks whether the value is a typed array; `kind`, `length` and
+        // `start` outlive the call, and null says that buffer and offset are not wanted.
+        let is_typed_array = ok(unsafe {
+            let (kind, length, start) = (&raw mut kind, &raw mut length, &raw mut start);
+            sys::napi_get_typedarray_info(self.raw(), of.raw(), kind, length, start, buffer, offset)
+        });
+        if is_typed_array {
+            return Some((start.cast(), length * element_size(kind)?));
+        }
+        // SAFETY: an `Env` is live and on its thread; the engine checks whether the value is a DataView; `length` and `start`
+        // outlive the call, and null says that buffer and offset are not wanted.
+        let is_data_view = ok(unsafe {
+            let (length, start) = (&raw mut length, &raw mut start);
+            sys::napi_get_dataview_info(self.raw(), of.raw(), length, start, buffer, offset)
+        });
+        is_data_view.then_some((start.cast(), length))
+    }
+
+    /// The bytes of an ArrayBuffer or of a view; `None` where the value is neither.
+    ///
+    /// # Safety
+    /// The slice must not be used after JavaScript has run again, nor after the handle scope has closed.
+    pub unsafe fn bytes<'a>(self, of: Value<'scope>) -> Option<&'a [u8]> {
+        let (start, length) = self.location_of(of)?;
+        if length == 0 || start.is_null() {
+            return Some(&[]);
+        }
+        // SAFETY: the engine has just said that `length` bytes lie at `start`. The caller uses them only while no JavaScript runs,
+        // which alone could change or free them.
+        Some(unsafe { std::slice::from_raw_parts(start, length) })
+    }
+
+    /// A new ArrayBuffer of exactly these bytes.
+    pub fn array_buffer(self, bytes: &[u8]) -> Value<'scope> {
+        let mut start = ptr::null_mut();
+        let buffer = self.new_array_buffer(bytes.len(), &mut start);
+        if !bytes.is_empty() && !buffer.is_nothing() {
+            // SAFETY: the engine has just given `bytes.len()` bytes at `start`, which nothing else knows of yet.
+            unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), start.cast(), bytes.len()) };
+        }
+        buffer
+    }
+
+    /// A new ArrayBuffer; `start` becomes the address of its memory.
+    fn new_array_buffer(self, length: usize, start: &mut *mut c_void) -> Value<'scope> {
+        // SAFETY: an `Env` is live and on its thread; the length is passed by value; `start` is borrowed for the call, and `made`
+        // gives room for the result.
+        self.made(|out| unsafe { sys::napi_create_arraybuffer(self.raw(), length, start, out) })
+    }
+
+    /// A new ArrayBuffer of `length` bytes that no JavaScript knows of, and the address of its memory. The memory is not cleared where
+    /// the runtime can do without: it makes a Buffer for native code, with an ArrayBuffer for that Buffer alone.
+    pub fn blank_array_buffer(self, length: usize) -> Option<(Value<'scope>, *mut u8)> {
+        let mut start = ptr::null_mut();
+        // SAFETY: an `Env` is live and on its thread; the length is passed by value; `start` outlives the call, and `made` gives
+        // room for the result.
+        let view = self.made(|out| unsafe { sys::napi_create_buffer(self.raw(), length, &raw mut start, out) });
+        if view.is_nothing() {
+            self.clear_exception();
+        } else {
+            let mut offset = 0;
+            let buffer = self.made(|out| {
+                let (kind, count) = (ptr::null_mut(), ptr::null_mut());
+                // SAFETY: an `Env` is live and on its thread; the view is a handle of its scope; `start` and `offset` outlive the
+                // call, `made` gives room for the buffer, and null says that kind and count are not wanted.
+                unsafe {
+                    let (start, offset) = (&raw mut start, &raw mut offset);
+                    sys::napi_get_typedarray_info(self.raw(), view.raw(), kind, count, start, out, offset)
+                }
+            });
+            if offset == 0 && self.location_of(buffer) == Some((start.cast(), length)) {
+                return Some((buffer, start.cast()));
+            }
+        }
+        let buffer = self.new_array_buffer(length, &mut start);
+        if buffer.is_nothing() {
+            self.clear_exception();
+            return None;
+        }
+        Some((buffer, start.cast()))
+    }
+
+    /// A new ArrayBuffer on memory of ours; `None` where the engine has no such thing (Electron).
+    ///
+    /// # Safety
+    /// `start` must point to `length` bytes that may be written, and that live until `release` is called with `hint`. `release` must
+    /// be sound for `hint`, once.
+    pub unsafe fn external_array_buffer(
+        self,
+        (start, length): Location,
+        release: unsafe extern "C" fn(Raw, *mut c_void, *mut c_void),
+        hint: *mut c_void,
+    ) -> Option<Value<'scope>> {
+        // SAFETY: an `Env` is live and on its thread; the caller promises that the memory lives until `release` has been called with
+        // `hint`; `made` gives room for the result.
+        let buffer = self.made(|out| unsafe {
+            sys::napi_create_external_arraybuffer(self.raw(), start.cast(), length, Some(release), hint, out)
+        });
+        if buffer.is_nothing() {
+            self.clear_exception();
+            return None;
+        }
+        Some(buffer)
+    }
+
+    /// A view on a whole ArrayBuffer, a Uint8Array or a Uint32Array. The engine makes it, whatever the globals of these names are.
+    pub fn view(self, buffer: Value<'scope>, kind: sys::napi_typedarray_type) -> Option<Value<'scope>> {
+        let (_, length) = self.location_of(buffer)?;
+        let count = length / element_size(kind)?;
+        // SAFETY: an `Env` is live and on its thread; the buffer is a handle of its scope, and the engine checks that `count`
+        // elements fit in; `made` gives room for the result.
+        let view =
+            self.made(|out| unsafe { sys::napi_create_typedarray(self.raw(), kind, count, buffer.raw(), 0, out) });
+        (!view.is_nothing()).then_some(view)
+    }
+
+    /// Drops the exception that a failed call has left. There may be none.
+    fn clear_exception(self) {
+        // SAFETY: an `Env` is live and on its thread; `made` gives room for the exception.
+        self.made(|out| unsafe { sys::napi_get_and_clear_last_exception(self.raw(), out) });
+    }
+}
+
+/// The bytes of one element, by the numbers of `napi_typedarray_type`; `None` for a kind that is not known here.
+fn element_size(kind: sys::napi_typedarray_type) -> Option<usize> {
+    Some(match kind {
+        0..=2 => 1,
+        // 11 is float16, the newest.
+        3 | 4 | 11 => 2,
+        5..=7 => 4,
+        8..=10 => 8,
+        _ => return None,
+    })
+}
