@@ -1,10 +1,10 @@
-// Fails on a circle of imports between the files of a Rust source tree: its layers cannot be told apart any more.
+// Fails on a circle of imports between the files of a source tree: with one, the tree has no layers any more.
 //
-//   node scripts/circles.mjs            checks src/
-//   node scripts/circles.mjs FOLDER…    checks other trees, each from its lib.rs
+//   node scripts/circles.mjs            checks src/ and lib/
+//   node scripts/circles.mjs FOLDER…    checks other trees: of Rust from their lib.rs, else all files .js
 //   node scripts/circles.mjs --graph    prints every import as well
 //
-// What counts:
+// Of JavaScript each require() of a file of the tree counts. Of Rust:
 //
 // - An import is a path that leads into another file: in a `use`, or in code (`crate::…`, `super::…`, `self::…`, a child module's
 //   name, or the name of a module that a `use` brought). It counts at the line of the name.
@@ -18,10 +18,12 @@
 //
 // Not seen, since no path leads there: methods of types that another file has an `impl` for, and macros that are in scope by order of text.
 
+import { existsSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { Tree, compare } from "./circles/imports.mjs";
+import { Requires } from "./circles/requires.mjs";
 
 /** @typedef {import("./circles/imports.mjs").Edge} Edge */
 
@@ -170,7 +172,8 @@ function report(folder, isGraph) {
   const shown = (file) => path.relative(process.cwd(), path.join(folder, file)).replaceAll(path.sep, "/") || ".";
   /** @param {Edge} edge */
   const place = (edge) => `${shown(edge.file)}:${edge.line}`;
-  const tree = new Tree(folder);
+  const isRust = existsSync(path.join(folder, "lib.rs"));
+  const tree = isRust ? new Tree(folder) : new Requires(folder);
   const edges = tree.edges();
   if (isGraph) for (const edge of edges) console.log(`${place(edge)}: ${edge.name} -> ${shown(edge.to)}`);
   const found = circles(edges);
@@ -201,7 +204,7 @@ function wayBack(edge, forward) {
 const options = process.argv.slice(2);
 const flags = options.filter((option) => option.startsWith("-"));
 const folders = options.filter((option) => !option.startsWith("-"));
-if (folders.length === 0) folders.push(fileURLToPath(new URL("../src", import.meta.url)));
+if (folders.length === 0) folders.push(...["../src", "../lib"].map((name) => fileURLToPath(new URL(name, import.meta.url))));
 try {
   const unknown = flags.filter((flag) => flag !== "--graph");
   if (unknown.length > 0) throw new Error(`there is no option ${unknown.join(" ")}: node scripts/circles.mjs [--graph] [FOLDER…]`);

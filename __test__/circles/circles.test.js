@@ -49,6 +49,40 @@ function changed(file, from, to) {
   return tree;
 }
 
+describe("files of JavaScript", () => {
+  /** A folder of such files. @param {Record<string, string>} files */
+  function scripts(files) {
+    const tree = mkdtempSync(path.join(folder, "scripts-"));
+    for (const [name, text] of Object.entries(files)) {
+      mkdirSync(path.dirname(path.join(tree, name)), { recursive: true });
+      writeFileSync(path.join(tree, name), text);
+    }
+    return tree;
+  }
+
+  test("a circle of require() is reported with the line that closes it", async () => {
+    const tree = scripts({
+      "a.js": 'const fs = require("node:fs");\nconst b = require("./below/b.js");\n',
+      "below/b.js": "const { c } = require('../c.js');\n",
+      "c.js": 'exports.c = () => require("./a.js");\n',
+      "d.js": 'require("./a.js");\n',
+    });
+    const { code, circles, closing } = await check(tree, ".");
+    expect({ code, circles }).toEqual({ code: 1, circles: [["a.js", "below/b.js", "c.js"]] });
+    expect(closing).toHaveLength(1);
+  });
+
+  test.each([
+    ["a comment", '// require("./a.js")\n/* require("./a.js") */\n'],
+    ["a string", "const text = 'require(\"./a.js\")';\n"],
+    ["a package of that name", 'require("a.js");\n'],
+    ["a file that is not there", 'require("./a.json");\n'],
+  ])("%s closes none", async (_what, text) => {
+    const tree = scripts({ "a.js": 'require("./b.js");\n', "b.js": text });
+    expect(await check(tree, ".")).toMatchObject({ code: 0, circles: [], stdout: ".: 2 files, 1 import, 0 circles\n" });
+  });
+});
+
 test("each way of import closes a circle, which is reported with its line", async () => {
   const tree = path.join(FIXTURES, "circular");
   const marked = readdirSync(tree, { recursive: true })
@@ -186,7 +220,7 @@ test("--graph prints every import", async () => {
 });
 
 test("a tree that cannot be read is no tree without circles", async () => {
-  expect(await check(folder, ".")).toMatchObject({ code: 2, stderr: "circles: . has no lib.rs\n" });
+  expect(await check(mkdtempSync(path.join(folder, "empty-")), ".")).toMatchObject({ code: 2, stderr: "circles: . has neither a lib.rs nor a file .js\n" });
   const tree = made({ a: [] });
   mkdirSync(path.join(tree, "b"));
   writeFileSync(path.join(tree, "lib.rs"), "mod a;\n\nmod b;\n");
