@@ -8,6 +8,8 @@ use std::io;
 macro_rules! errnos {
     ($($name:ident $(= $winsock:literal)?,)*) => {
         /// An error of the system. The variants have the names that POSIX, and Node on every system, give them.
+        // Windows does not report all of them.
+        #[cfg_attr(windows, allow(dead_code))]
         #[allow(clippy::upper_case_acronyms)]
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Errno {
