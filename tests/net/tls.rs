@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -221,15 +222,20 @@ fn r_tls_start_plain_text_slipped_in_before_the_handshake_makes_it_fail() {
     let (_, client_side) = options();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
+    let (go_ahead, awaits_go_ahead) = mpsc::channel();
+    let (sent, awaits_sent) = mpsc::channel();
     let peer = thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
+        awaits_go_ahead.recv().unwrap();
         stream.write_all(b"220 go ahead\r\n250 injected\r\n").unwrap();
+        sent.send(()).unwrap();
         let _ = stream.read_to_end(&mut Vec::new());
     });
     let client = world.connected(address);
-    // It has arrived, and nobody has read it.
+    // It arrives while there is no listener for it.
     world.net.listen(client, false, false);
-    thread::sleep(Duration::from_millis(50));
+    go_ahead.send(()).unwrap();
+    awaits_sent.recv().unwrap();
     let role = client_role(&client_side, "127.0.0.1").unwrap();
     world.net.tcp(client, |tcp, context| tcp.start_tls(role, None, false, client, context)).unwrap().unwrap();
     world.net.listen(client, true, false);
