@@ -297,7 +297,7 @@ impl Environment {
     /// Has the owner's JavaScript take its events. Returns whether JavaScript can go on.
     fn serve(&self, owner: u32) -> bool {
         let Some(_scope) = Scope::open(self.raw) else { return false };
-        let serve = self.host(owner, Host::serve).unwrap_or(ptr::null_mut());
+        let serve = self.host(owner, Host::serve).unwrap_or_default();
         if serve.is_null() {
             return true;
         }
@@ -311,7 +311,7 @@ impl Environment {
 
     /// What the wake source is made of: a member of the options of the host whose call starts it.
     pub fn starting_option(&self, name: &CStr) -> Value {
-        self.host(self.starter.get(), |host| host.option(name)).unwrap_or(ptr::null_mut())
+        self.host(self.starter.get(), |host| host.option(name)).unwrap_or_default()
     }
 
     /// What Node has around every callback from its event loop: calls from below it don't run microtasks, its end does.
@@ -348,7 +348,7 @@ impl Environment {
         if let Place::Block { number, len } = place {
             return self.block_data(number, len);
         }
-        self.net(|net| array_buffer(self.raw, net.received(place))).unwrap_or(ptr::null_mut())
+        self.net(|net| array_buffer(self.raw, net.received(place))).unwrap_or_default()
     }
 
     /// A full block is handed over as it is; of a shorter one the bytes are copied and the block is used again.

@@ -81,6 +81,7 @@ pub fn multicast_indices(with_ipv4: bool) -> Result<Vec<u32>, SocketError> {
 }
 
 /// The numbers of all interfaces.
+#[cfg(target_os = "linux")]
 pub fn indices() -> Result<Vec<u32>, SocketError> {
     Ok(distinct(all()?.into_iter()))
 }

@@ -81,26 +81,20 @@ struct Probe {
     thread: JoinHandle<()>,
     /// Dropped, it has the thread end.
     keep: Sender<()>,
-    #[cfg(target_os = "linux")]
-    id: libc::c_long,
+    id: ThreadId,
 }
 
 impl Probe {
     fn start() -> io::Result<Self> {
         let (keep, kept) = mpsc::channel::<()>();
-        let (tell, told) = mpsc::channel();
+        let (send_id, received_id) = mpsc::channel();
         let thread = thread::Builder::new().name(NAME.to_owned()).spawn(move || {
-            // Nobody is there any more where it fails, and so nothing will come.
-            let _ = tell.send(thread_id());
+            // It fails only where the other thread has given up: then recv() fails too, and this one ends.
+            let _ = send_id.send(ThreadId::current());
             let _ = kept.recv();
         })?;
-        let _id = told.recv().map_err(io::Error::other)?;
-        Ok(Self {
-            thread,
-            keep,
-            #[cfg(target_os = "linux")]
-            id: _id,
-        })
+        let id = received_id.recv().map_err(io::Error::other)?;
+        Ok(Self { thread, keep, id })
     }
 
     /// Ends it, and waits until the system counts it no more.
@@ -108,33 +102,48 @@ impl Probe {
         drop(self.keep);
         // It has nothing to panic with.
         let _ = self.thread.join();
-        #[cfg(target_os = "linux")]
-        wait_until_gone(self.id);
+        self.id.wait_until_gone();
     }
 }
 
+/// The system's number of a thread.
 #[cfg(target_os = "linux")]
-fn thread_id() -> libc::c_long {
-    // SAFETY: a plain system call without arguments.
-    unsafe { libc::syscall(libc::SYS_gettid) }
+struct ThreadId(libc::c_long);
+
+#[cfg(target_os = "linux")]
+impl ThreadId {
+    /// That of the calling thread.
+    fn current() -> Self {
+        // SAFETY: a plain system call without arguments.
+        Self(unsafe { libc::syscall(libc::SYS_gettid) })
+    }
+
+    /// A thread that has been joined may still be on its way out, and counts against the limit until it is out: some microseconds.
+    fn wait_until_gone(self) {
+        use std::time::{Duration, Instant};
+
+        /// Another thread may have got the number by now: then there is nothing to wait for.
+        const PATIENCE: Duration = Duration::from_millis(20);
+        let start = Instant::now();
+        let process = libc::c_long::from(std::process::id().cast_signed());
+        // SAFETY: signal 0 is none: the call only checks whether there is such a thread in this process.
+        while unsafe { libc::syscall(libc::SYS_tgkill, process, self.0, 0) } == 0 && start.elapsed() < PATIENCE {
+            thread::yield_now();
+        }
+    }
 }
+
+/// Other systems do not count a thread that has been joined.
+#[cfg(not(target_os = "linux"))]
+struct ThreadId;
 
 #[cfg(not(target_os = "linux"))]
-fn thread_id() {}
-
-/// A thread that has been joined may still be on its way out, and counts against the limit until it is out: some microseconds.
-#[cfg(target_os = "linux")]
-fn wait_until_gone(id: libc::c_long) {
-    use std::time::{Duration, Instant};
-
-    /// Another thread may have got the number by now: then there is nothing to wait for.
-    const PATIENCE: Duration = Duration::from_millis(20);
-    let start = Instant::now();
-    let process = libc::c_long::from(std::process::id().cast_signed());
-    // SAFETY: signal 0 is none: the call only tells whether there is such a thread in this process.
-    while unsafe { libc::syscall(libc::SYS_tgkill, process, id, 0) } == 0 && start.elapsed() < PATIENCE {
-        thread::yield_now();
+impl ThreadId {
+    fn current() -> Self {
+        Self
     }
+
+    fn wait_until_gone(self) {}
 }
 
 // --- the gate ---
