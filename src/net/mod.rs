@@ -16,7 +16,6 @@ pub mod hooks;
 mod inbox;
 mod interfaces;
 pub mod memory;
-mod mmsg;
 mod multicast;
 mod options;
 mod panics;
@@ -27,7 +26,6 @@ mod runtime;
 mod seats;
 mod send_queue;
 mod socket_options;
-#[cfg(target_os = "linux")]
 mod sys;
 mod tcp_open;
 mod tcp_server_socket;
@@ -38,9 +36,6 @@ mod turn;
 mod udp_open;
 mod udp_queue;
 mod udp_socket;
-mod unacknowledged;
-#[cfg(windows)]
-mod winsock;
 
 pub use blocks::Block;
 pub use context::Id;

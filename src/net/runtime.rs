@@ -16,6 +16,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::SocketError;
 use super::panics::panic_message;
+use super::sys::ThreadId;
 
 /// The name of the runtime's threads, as debuggers show it.
 const NAME: &str = "tcp-udp-sockets";
@@ -79,8 +80,9 @@ fn make(workers: usize, before_spawn: impl Fn(usize) + Send + Sync + 'static) ->
 /// A thread that only shows that it can be had, until it ends.
 struct Probe {
     thread: JoinHandle<()>,
-    /// Dropped, it has the thread end.
+    /// Dropping it ends the thread.
     keep: Sender<()>,
+    /// The thread's number, to wait until the system does not count it any more.
     id: ThreadId,
 }
 
@@ -104,46 +106,6 @@ impl Probe {
         let _ = self.thread.join();
         self.id.wait_until_gone();
     }
-}
-
-/// The system's number of a thread.
-#[cfg(target_os = "linux")]
-struct ThreadId(libc::c_long);
-
-#[cfg(target_os = "linux")]
-impl ThreadId {
-    /// That of the calling thread.
-    fn current() -> Self {
-        // SAFETY: a plain system call without arguments.
-        Self(unsafe { libc::syscall(libc::SYS_gettid) })
-    }
-
-    /// A thread that has been joined may still be on its way out, and counts against the limit until it is out: some microseconds.
-    fn wait_until_gone(self) {
-        use std::time::{Duration, Instant};
-
-        /// Another thread may have got the number by now: then there is nothing to wait for.
-        const PATIENCE: Duration = Duration::from_millis(20);
-        let start = Instant::now();
-        let process = libc::c_long::from(std::process::id().cast_signed());
-        // SAFETY: signal 0 is none: the call only checks whether there is such a thread in this process.
-        while unsafe { libc::syscall(libc::SYS_tgkill, process, self.0, 0) } == 0 && start.elapsed() < PATIENCE {
-            thread::yield_now();
-        }
-    }
-}
-
-/// Other systems do not count a thread that has been joined.
-#[cfg(not(target_os = "linux"))]
-struct ThreadId;
-
-#[cfg(not(target_os = "linux"))]
-impl ThreadId {
-    fn current() -> Self {
-        Self
-    }
-
-    fn wait_until_gone(self) {}
 }
 
 // --- the gate ---
@@ -184,8 +146,8 @@ thread_local! {
     static BUILDING: RefCell<Option<Arc<Gate>>> = const { RefCell::new(None) };
 }
 
-/// Has the panic of a failing build turn the threads away, before it unwinds and waits for them, and print nothing: it is no bug. (The
-/// hook is the addon's own: it has its own copy of Rust's library.)
+/// Makes the panic of a failing build turn the threads away before it unwinds and waits for them. It prints nothing then, since it is
+/// no bug. (The hook is the addon's own: the addon has its own copy of Rust's library.)
 fn silence_failed_builds() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -224,8 +186,8 @@ mod tests {
     #[test]
     fn all_threads_are_tried_out_at_once_and_each_ends_before_tokio_spawns_its_own() {
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let told = Arc::clone(&seen);
-        let runtime = make(2, move |probes| told.lock().unwrap().push(probes)).expect("there are threads");
+        let recorded = Arc::clone(&seen);
+        let runtime = make(2, move |probes| recorded.lock().unwrap().push(probes)).expect("there are threads");
         assert_eq!(*seen.lock().unwrap(), [2, 1]);
         assert_eq!(runtime.metrics().num_workers(), 2);
     }

@@ -8,11 +8,9 @@ use mio::net::UdpSocket as MioSocket;
 
 use super::context::{BATCH, Context};
 use super::event::{EventKind, Place};
-#[cfg(target_os = "linux")]
-use super::mmsg;
-use super::mmsg::Received;
 use super::multicast::{GroupRequest, Member, Memberships};
 use super::options::UdpOptions;
+use super::sys::{self, Received};
 use super::timers::{Deadline, Timers};
 use super::turn::Step;
 use super::udp_open::Opened;
@@ -115,7 +113,7 @@ impl UdpSocket {
             local,
             remote,
             ipv6_only: options.ipv6_only.unwrap_or(false),
-            segments: cfg!(target_os = "linux"),
+            segments: sys::SEGMENTS_DATAGRAMS,
             max_buffered_amount: options.max_buffered_amount.into(),
             ledger: Ledger::new(options.high_water_mark, options.max_buffered_amount),
             queue: UdpQueue::default(),
@@ -269,11 +267,9 @@ impl UdpSocket {
         if !join {
             return self.groups.leave(member, request);
         }
-        // Linux compares an IPv6 group alone, whatever interface it was joined on.
-        #[cfg(target_os = "linux")]
-        if request.group.contains(':') && !self.sorts_groups {
+        if sys::MIXES_IPV6_GROUPS && request.group.contains(':') && !self.sorts_groups {
             // Where the system does not have it, the socket gets more than it should, as any other program's does.
-            self.sorts_groups = mmsg::ask_packet_info(&self.socket, self.local.is_ipv6()).is_ok();
+            self.sorts_groups = sys::report_destinations(&self.socket, self.local.is_ipv6());
         }
         self.groups.join(member, request)
     }
@@ -435,7 +431,7 @@ impl UdpSocket {
         match batches.receive(&self.socket, buffer, most, self.sorts_groups) {
             Ok(()) => {
                 self.receive_failed = false;
-                self.readable = batches.received.len() == most || cfg!(not(target_os = "linux"));
+                self.readable = batches.received.len() == most || !sys::TAKES_BATCHES;
                 self.large = batches.received.iter().any(|received| received.len >= LARGE);
                 if self.sorts_groups {
                     batches.received.retain(|received| self.is_for_us(received));

@@ -6,8 +6,8 @@ use socket2::SockRef;
 
 use super::TcpSocket;
 use crate::net::context::Context;
+use crate::net::sys::unacknowledged;
 use crate::net::timers::{Deadline, Timers};
-use crate::net::unacknowledged::unacknowledged;
 use crate::net::{Id, SocketError};
 
 /// The peer's progress is looked at so many times within closeTimeout, by default each second. A loss is told so much too late

@@ -17,7 +17,7 @@ use super::connection::Info;
 use super::courier::Courier;
 use crate::net::memory::{self, NoMemory};
 use crate::net::send_queue::{Piece, Pool, SendQueue};
-use crate::net::unacknowledged::unacknowledged;
+use crate::net::sys::unacknowledged;
 use crate::net::{Id, SocketError};
 
 /// Decrypted bytes that wait for a reader: beyond that nothing is read, and TCP pushes back (R-listen).
