@@ -54,7 +54,7 @@ function requireCargo(least) {
 }
 
 /** @param {string} version @param {string} least */
-function isOlder(version, least) {
+export function isOlder(version, least) {
   const [major, minor] = version.split(".").map(Number);
   const [leastMajor, leastMinor] = least.split(".").map(Number);
   return major < leastMajor || (major === leastMajor && minor < leastMinor);

@@ -5,11 +5,11 @@ use tokio::sync::Notify;
 
 use super::blocks::Blocks;
 use super::inbox::Inbox;
-use super::mmsg::Batches;
 use super::relay_signal::RelaySignal;
 use super::runtime::runtime;
 use super::send_queue::Pool;
 use super::sizes::{DATAGRAM_BATCH, DATAGRAM_STRIDE};
+use super::sys::Batches;
 use super::timers::Timers;
 use super::tls::WakeBatcher;
 use super::{Id, SocketError};

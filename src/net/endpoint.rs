@@ -1,15 +1,8 @@
 //! Addresses as the system takes and gives them: zones resolved, IPv4-mapped ones unmapped, families checked.
 
-#[cfg(unix)]
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
-#[cfg(unix)]
-use socket2::{Domain, Socket, Type};
-
-#[cfg(unix)]
-use super::errno;
-use super::{SocketError, quoted};
+use super::{SocketError, quoted, sys};
 use crate::proto::{Literal, needs_zone};
 
 /// Parses an address argument (R-address). `what` names it in the error.
@@ -73,80 +66,19 @@ pub fn wildcard(of: &SocketAddr, port: u16) -> SocketAddr {
 }
 
 /// The index of the interface that a zone names, or that it is.
-#[cfg(unix)]
 pub fn zone_index(zone: &str) -> Result<Option<u32>, SocketError> {
     let by_name = interface_index(zone)?;
-    Ok(by_name.or_else(|| zone.parse().ok().filter(|index| interface_exists(*index))))
+    Ok(by_name.or_else(|| zone.parse().ok().filter(|index| sys::interface_exists(*index))))
 }
 
-/// The index of the interface of this name. An error is a want of the system's, mostly of a descriptor, which the question takes.
-#[cfg(unix)]
+/// The index of the interface of this name. An error: the system lacks something that the question takes, mostly a descriptor.
 pub fn interface_index(name: &str) -> Result<Option<u32>, SocketError> {
-    let Ok(name) = std::ffi::CString::new(name) else { return Ok(None) };
-    // SAFETY: `name` is a NUL-terminated string that lives through the call.
-    let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
-    if index != 0 {
-        return Ok(Some(index));
-    }
-    let error = io::Error::last_os_error();
-    if !leaves_open(&error) {
-        return Ok(None);
-    }
-    // What glibc says tells nothing: the same question's socket tells why.
-    let why = Socket::new(Domain::IPV4, Type::DGRAM, None).err().unwrap_or(error);
-    Err(SocketError::system(super::Syscall::Socket, why))
+    sys::interface_index(name).map_err(|error| SocketError::system(super::Syscall::Socket, error))
 }
 
-/// Whether there is an interface of this index. Where the system cannot say, there is one: nothing that was joined there is given up.
-#[cfg(unix)]
-pub fn interface_exists(index: u32) -> bool {
-    interface_name(index).is_some() || leaves_open(&io::Error::last_os_error())
-}
-
-/// Whether an answer about an interface is none: there was no descriptor, or no memory, for the question. (glibc says ENOENT then.)
-#[cfg(unix)]
-fn leaves_open(error: &io::Error) -> bool {
-    errno::is_resource_shortage(error) || cfg!(target_os = "linux") && error.raw_os_error() == Some(libc::ENOENT)
-}
-
-#[cfg(unix)]
-fn interface_name(index: u32) -> Option<String> {
-    let mut name = [0 as libc::c_char; libc::IF_NAMESIZE];
-    // SAFETY: `name` has the IF_NAMESIZE bytes that the call may fill.
-    let found = unsafe { libc::if_indextoname(index, name.as_mut_ptr()) };
-    if found.is_null() {
-        return None;
-    }
-    // SAFETY: the call succeeded, so `name` holds a NUL-terminated string.
-    Some(unsafe { std::ffi::CStr::from_ptr(name.as_ptr()) }.to_string_lossy().into_owned())
-}
-
-#[cfg(unix)]
+/// The name of the interface of this index, or the index where it has no name.
 fn zone_name(index: u32) -> String {
-    interface_name(index).unwrap_or_else(|| index.to_string())
-}
-
-/// Windows zones are numbers.
-#[cfg(windows)]
-pub fn zone_index(zone: &str) -> Result<Option<u32>, SocketError> {
-    Ok(zone.parse().ok())
-}
-
-/// Windows: interfaces are not known by name.
-#[cfg(windows)]
-pub fn interface_index(_name: &str) -> Result<Option<u32>, SocketError> {
-    Ok(None)
-}
-
-/// Windows: the package does not list interfaces there.
-#[cfg(windows)]
-pub fn interface_exists(_index: u32) -> bool {
-    true
-}
-
-#[cfg(windows)]
-fn zone_name(index: u32) -> String {
-    index.to_string()
+    sys::interface_name(index).unwrap_or_else(|| index.to_string())
 }
 
 #[cfg(test)]

@@ -20,7 +20,6 @@ mod id;
 mod inbox;
 mod interfaces;
 pub mod memory;
-mod mmsg;
 mod multicast;
 mod options;
 mod panics;
@@ -34,7 +33,6 @@ mod send_queue;
 mod sizes;
 mod socket_options;
 mod step;
-#[cfg(target_os = "linux")]
 mod sys;
 mod syscall;
 mod tcp_open;
@@ -47,9 +45,6 @@ mod turn;
 mod udp_open;
 mod udp_queue;
 mod udp_socket;
-mod unacknowledged;
-#[cfg(windows)]
-mod winsock;
 
 pub use blocks::Block;
 pub use deadline::{DeadlineKind, TimeLimit};

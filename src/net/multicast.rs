@@ -1,6 +1,7 @@
 //! Group memberships (R-udp-group): the package keeps the list itself, so that what throws changes nothing, and so that it
 //! can drop what the system delivers without regard to the interface.
 
+mod filter;
 mod request;
 mod system;
 
@@ -11,36 +12,36 @@ use mio::net::UdpSocket;
 
 pub use self::request::GroupRequest;
 use self::request::{Interface, Membership, no_interface};
-use self::system::Device;
+use self::system::{Device, Entry, is_gone};
 use super::errno::{self, Errno};
 use super::syscall::Syscall;
-use super::{SocketError, quoted};
+use super::{SocketError, quoted, sys};
 
 /// The groups that one socket has joined.
 #[derive(Default)]
 pub struct Memberships {
+    /// In no particular order.
     list: Vec<Joined>,
 }
 
-/// The socket, as far as memberships go.
+/// A socket and what its memberships depend on.
 #[derive(Clone, Copy)]
 pub struct Member<'a> {
     /// The socket.
     pub socket: &'a UdpSocket,
-    /// What it is bound to.
+    /// The address that it is bound to.
     pub local: &'a SocketAddr,
-    /// IPV6_V6ONLY.
+    /// IPV6_V6ONLY. True: it takes no IPv4.
     pub ipv6_only: bool,
 }
 
+/// A membership that the system has.
 struct Joined {
+    /// The request.
     membership: Membership,
-    /// Where: several for "all". One of them may belong to another membership, too.
+    /// The interfaces on which the system has joined: several for "all". One of them may belong to another membership, too.
     devices: Vec<Device>,
 }
-
-/// What the system is to know of a group: from which source on which interface. `None`: from any.
-type Entry = (Device, Option<IpAddr>);
 
 impl Memberships {
     /// joinMulticastGroup().
@@ -73,7 +74,7 @@ impl Memberships {
         let kept = self.entries(group);
         let gone: Vec<Entry> = left.devices.iter().map(|&device| (device, source)).collect();
         let gone: Vec<Entry> = gone.into_iter().filter(|entry| !kept.contains(entry)).collect();
-        if let Err(error) = system::remove(member.socket, group, &gone, &kept) {
+        if let Err(error) = filter::remove(member.socket, group, &gone, &kept) {
             self.list.push(left);
             return Err(failure(group, request, error, None));
         }
@@ -92,7 +93,7 @@ impl Memberships {
         self.list.iter().filter(move |joined| joined.membership.group == group)
     }
 
-    /// What the system has been told of a group, each once.
+    /// The entries that the system has of a group, each once.
     fn entries(&self, group: IpAddr) -> Vec<Entry> {
         let mut entries = Vec::new();
         for joined in self.of(group) {
@@ -106,7 +107,8 @@ impl Memberships {
         entries
     }
 
-    /// The membership that a request to leave means: on the interface that it names now, else the one joined under that name.
+    /// The index of the membership that a request to leave means: the one on the interface that it names now, else the one that was
+    /// joined under that name.
     fn find(&self, wanted: &Membership) -> Option<usize> {
         let same_source =
             |joined: &Joined| joined.membership.group == wanted.group && joined.membership.source == wanted.source;
@@ -119,7 +121,7 @@ impl Memberships {
         self.list.iter().position(now).or_else(|| self.list.iter().position(then))
     }
 
-    /// Interfaces that are gone take what was joined on them along: where one of the same name comes, it can be joined again.
+    /// Forgets what was joined on interfaces that are gone. On a new interface of the same name the group can then be joined again.
     fn forget_gone(&mut self, socket: &UdpSocket, group: IpAddr) {
         self.list.retain_mut(|joined| {
             if joined.membership.group != group {
@@ -127,7 +129,7 @@ impl Memberships {
             }
             let (gone, kept): (Vec<Device>, Vec<Device>) = joined.devices.iter().partition(|device| device.is_gone());
             for device in &gone {
-                // It counts against the socket's limit until the system is told. It may have been told: then it says so.
+                // It counts against the socket's limit until it is left. Where it has been left already, the call fails, which is no matter.
                 let _ = system::leave(socket, group, *device, None);
             }
             joined.devices = kept;
@@ -135,7 +137,7 @@ impl Memberships {
         });
     }
 
-    /// What has been joined under this very interface: joining twice, or otherwise than before.
+    /// Refuses to join twice under the same interface, or there from any source and from listed ones.
     fn refuse_same(&self, wanted: &Membership, request: GroupRequest<'_>) -> Result<(), SocketError> {
         for joined in self.of(wanted.group).filter(|joined| joined.is_on(&wanted.interface)) {
             let how = match (wanted.source, joined.membership.source) {
@@ -151,7 +153,7 @@ impl Memberships {
         Ok(())
     }
 
-    /// What has been joined on the same interface under another name: an address of it, its name, "all", or left out.
+    /// Refuses the same where the interface was given in another way before: by an address, by its name, by "all", or left out.
     fn refuse_shared(
         &self,
         wanted: &Membership,
@@ -175,7 +177,7 @@ impl Memberships {
         Ok(())
     }
 
-    /// Has the system join. Returns where it has.
+    /// Makes the system join. Returns the interfaces on which it has.
     fn enter(
         &self,
         member: Member<'_>,
@@ -193,7 +195,7 @@ impl Memberships {
                 joined.push(device);
                 continue;
             }
-            match system::add(socket, group, entry, &entries) {
+            match filter::add(socket, group, entry, &entries) {
                 Ok(()) => {
                     entries.push(entry);
                     joined.push(device);
@@ -203,7 +205,7 @@ impl Memberships {
                 Err(error) => {
                     let new: Vec<Entry> = entries.split_off(before.len());
                     // What has just been joined can be left.
-                    let _ = system::remove(socket, group, &new, &before);
+                    let _ = filter::remove(socket, group, &new, &before);
                     return Err(failure(group, request, error, wanted.source));
                 }
             }
@@ -223,17 +225,14 @@ impl Joined {
     }
 }
 
-/// Linux says EADDRNOTAVAIL of a source that is listed already, other systems of an address that no interface has.
+/// Whether joining failed because there is no such interface. EADDRNOTAVAIL may mean a listed source instead.
 fn is_no_interface(error: &io::Error, source: Option<IpAddr>) -> bool {
     is_gone(error) && !(is_listed(error) && source.is_some())
 }
 
-fn is_gone(error: &io::Error) -> bool {
-    matches!(Errno::of(error), Errno::ENODEV | Errno::EADDRNOTAVAIL | Errno::ENXIO)
-}
-
+/// Whether joining failed because the source is listed already.
 fn is_listed(error: &io::Error) -> bool {
-    cfg!(target_os = "linux") && Errno::of(error) == Errno::EADDRNOTAVAIL
+    sys::LISTED_SOURCE_IS_ADDRNOTAVAIL && Errno::of(error) == Errno::EADDRNOTAVAIL
 }
 
 fn on_that_interface(request: GroupRequest<'_>, how: &str) -> SocketError {
@@ -254,7 +253,7 @@ fn failure(group: IpAddr, request: GroupRequest<'_>, error: io::Error, source: O
         Errno::EINVAL if source.is_some() => on_that_interface(request, "from any source"),
         Errno::ENOBUFS | Errno::ENOMEM => SocketError::TooManyGroups {
             group: SocketAddr::new(group, 0),
-            limit: system::limit(group.is_ipv6(), source.is_some()),
+            limit: sys::membership_limit(group.is_ipv6(), source.is_some()),
             of_sources: source.is_some(),
             source: error,
         },

@@ -16,6 +16,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::SocketError;
 use super::panics::panic_message;
+use super::sys::ThreadId;
 use super::syscall::Syscall;
 
 /// The name of the runtime's threads, as debuggers show it.
@@ -82,30 +83,24 @@ fn make(workers: usize, before_spawn: impl Fn(usize) + Send + Sync + 'static) ->
 struct Probe {
     /// The thread.
     thread: JoinHandle<()>,
-    /// The thread ends when this is dropped.
+    /// Dropping it ends the thread.
     keep: Sender<()>,
-    /// The system's number of the thread.
-    #[cfg(target_os = "linux")]
-    id: libc::c_long,
+    /// The thread's number, to wait until the system does not count it any more.
+    id: ThreadId,
 }
 
 impl Probe {
     /// Starts a thread.
     fn start() -> io::Result<Self> {
         let (keep, kept) = mpsc::channel::<()>();
-        let (sender, receiver) = mpsc::channel();
+        let (send_id, received_id) = mpsc::channel();
         let thread = thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(move || {
-            // If this fails, the receiver is gone, and so is `keep`: the thread ends below.
-            let _ = sender.send(thread_id());
+            // It fails only where the other thread has given up: then recv() fails too, and this one ends.
+            let _ = send_id.send(ThreadId::current());
             let _ = kept.recv();
         })?;
-        let _id = receiver.recv().map_err(io::Error::other)?;
-        Ok(Self {
-            thread,
-            keep,
-            #[cfg(target_os = "linux")]
-            id: _id,
-        })
+        let id = received_id.recv().map_err(io::Error::other)?;
+        Ok(Self { thread, keep, id })
     }
 
     /// Ends the thread, and waits until the system does not count it any more.
@@ -113,32 +108,7 @@ impl Probe {
         drop(self.keep);
         // The thread runs no code that panics.
         let _ = self.thread.join();
-        #[cfg(target_os = "linux")]
-        wait_until_gone(self.id);
-    }
-}
-
-#[cfg(target_os = "linux")]
-fn thread_id() -> libc::c_long {
-    // SAFETY: a plain system call without arguments.
-    unsafe { libc::syscall(libc::SYS_gettid) }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn thread_id() {}
-
-/// Waits until a joined thread has left the system. Until then, for some microseconds, it counts against the limit of threads.
-#[cfg(target_os = "linux")]
-fn wait_until_gone(id: libc::c_long) {
-    use std::time::{Duration, Instant};
-
-    /// The longest wait. It is needed since another thread may have got the same number by now.
-    const MAX_EXIT_WAIT: Duration = Duration::from_millis(20);
-    let start = Instant::now();
-    let process = libc::c_long::from(std::process::id().cast_signed());
-    // SAFETY: signal 0 sends nothing: the call only checks whether this process has such a thread.
-    while unsafe { libc::syscall(libc::SYS_tgkill, process, id, 0) } == 0 && start.elapsed() < MAX_EXIT_WAIT {
-        thread::yield_now();
+        self.id.wait_until_gone();
     }
 }
 

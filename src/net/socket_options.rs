@@ -6,19 +6,20 @@ use std::time::Duration;
 
 use socket2::{Socket, TcpKeepalive};
 
-use super::SocketError;
 use super::options::{BufferSizes, StreamOptions};
+use super::{SocketError, sys};
 
 /// The longest silence that systems take before a keep-alive probe: 9 hours, Linux' MAX_TCP_KEEPIDLE. Longer ones are
 /// cut down to it.
 const LONGEST_KEEP_ALIVE: u64 = 32_767;
 
-/// Probes follow a first unanswered one after this long, and so many unanswered ones end the connection (R-keepalive, as libuv).
+/// The time from one unanswered keep-alive probe to the next (R-keepalive, as libuv).
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(1);
+/// So many unanswered keep-alive probes end the connection (R-keepalive, as libuv).
 const KEEP_ALIVE_COUNT: u32 = 10;
 
-/// Sets an option that is asked for, and throws where the system refuses it. One that nobody asked for is set to its default,
-/// and the socket goes without where the system does not have it (QEMU's user mode has few).
+/// Sets an option that the program asks for, and fails where the system refuses it. Without such a request it sets the default, and
+/// the socket goes without where the system does not have the option (QEMU's user mode has few).
 pub fn set<T>(
     name: &'static str,
     asked: Option<T>,
@@ -52,15 +53,13 @@ pub fn set_buffer_sizes(socket: &Socket, sizes: &BufferSizes) -> Result<(), Sock
     Ok(())
 }
 
-/// What every connection has. On Linux a listening socket hands it down to those that it accepts.
+/// Sets the options that every connection has. On Linux accepted connections inherit them from the listening socket.
 pub fn set_stream_options(socket: &Socket, options: &StreamOptions) -> Result<(), SocketError> {
     set("noDelay", options.no_delay, true, |on| socket.set_tcp_nodelay(on))?;
     if let Some(idle) = options.keep_alive_delay.and_then(keep_alive_idle) {
         let asked = TcpKeepalive::new().with_time(idle);
-        let probes = asked.clone().with_interval(KEEP_ALIVE_INTERVAL);
-        #[cfg(not(target_os = "openbsd"))]
-        let probes = probes.with_retries(KEEP_ALIVE_COUNT);
-        // Where the system has no such settings for a socket, its own hold: 75 s and 9 on Linux.
+        let probes = sys::with_probes(asked.clone().with_interval(KEEP_ALIVE_INTERVAL), KEEP_ALIVE_COUNT);
+        // Some systems have no such settings for one socket. Then the system's own apply: 75 s and 9 on Linux.
         let set = socket.set_tcp_keepalive(&probes).or_else(|_| socket.set_tcp_keepalive(&asked));
         set_asked("keepAliveDelay", set)?;
     }
@@ -73,30 +72,14 @@ fn keep_alive_idle(delay: u32) -> Option<Duration> {
     (seconds > 0).then(|| Duration::from_secs(seconds))
 }
 
-/// SO_REUSEPORT where it shares the load.
-#[cfg(any(target_os = "linux", target_os = "android", target_os = "solaris", target_os = "illumos"))]
+/// Lets sockets share a port and its load.
 pub fn share_port(socket: &Socket, local: SocketAddr) -> Result<(), SocketError> {
-    socket.set_reuse_port(true).map_err(|error| SocketError::system_at(super::Syscall::SetOption, local, error))
-}
-
-/// FreeBSD's own: its SO_REUSEPORT does not share the load.
-#[cfg(target_os = "freebsd")]
-pub fn share_port(socket: &Socket, local: SocketAddr) -> Result<(), SocketError> {
-    socket.set_reuse_port_lb(true).map_err(|error| SocketError::system_at(super::Syscall::SetOption, local, error))
-}
-
-/// Elsewhere SO_REUSEPORT, where there is one, gives everything to one of the sockets.
-#[cfg(not(any(
-    target_os = "linux",
-    target_os = "android",
-    target_os = "solaris",
-    target_os = "illumos",
-    target_os = "freebsd"
-)))]
-pub fn share_port(_socket: &Socket, _local: SocketAddr) -> Result<(), SocketError> {
-    let reason =
-        "this system does not share a port's load between sockets (reusePort); let one socket have it".to_owned();
-    Err(SocketError::NotSupported { reason })
+    if !sys::BALANCES_SHARED_PORTS {
+        let reason =
+            "this system does not share a port's load between sockets (reusePort); let one socket have it".to_owned();
+        return Err(SocketError::NotSupported { reason });
+    }
+    sys::share_port(socket).map_err(|error| SocketError::system_at(super::Syscall::SetOption, local, error))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::options::TcpOptions;
 use super::syscall::Syscall;
-use super::{SocketError, endpoint, errno, socket_options};
+use super::{SocketError, endpoint, errno, socket_options, sys};
 
 /// What became of connect(2).
 pub enum ConnectStart {
@@ -45,10 +45,9 @@ fn configure(socket: &Socket, options: &TcpOptions, remote: &SocketAddr) -> Resu
     if remote.is_ipv6() {
         socket_options::set("ipv6Only", options.ipv6_only, false, |only| socket.set_only_v6(only))?;
     }
-    // On Windows it would let anybody take the port over. Where it cannot be had, bind(2) says what follows from that.
-    #[cfg(unix)]
+    // Where the option cannot be had, bind(2) fails with what follows from that.
     if options.shares_local_port {
-        let _ = socket.set_reuse_address(true);
+        let _ = sys::reuse_waiting_port(socket);
     }
     socket_options::set_buffer_sizes(socket, &options.buffers)?;
     socket_options::set_stream_options(socket, &options.stream)
@@ -69,19 +68,12 @@ fn local_wanted(options: &TcpOptions, remote: &SocketAddr) -> Result<Option<Sock
 }
 
 fn bind(socket: &Socket, local: SocketAddr) -> Result<(), SocketError> {
-    #[cfg(target_os = "linux")]
     if local.port() == 0 {
-        // The port is chosen by connect(2), which knows the destination: no limit of 28,000 (R-tcp-create).
-        // Where the kernel does not know the option, bind(2) chooses.
-        let _ = super::sys::set_option(socket, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, 1);
+        sys::choose_port_at_connect(socket);
     }
     socket.bind(&local.into()).map_err(|error| SocketError::local(Syscall::Bind, local, error))
 }
 
 fn is_in_progress(error: &io::Error) -> bool {
-    #[cfg(unix)]
-    if error.raw_os_error() == Some(libc::EINPROGRESS) {
-        return true;
-    }
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+    sys::is_in_progress(error) || matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }

@@ -284,7 +284,7 @@ fn open(options: &ServerOptions, local: SocketAddr) -> Result<TcpListener, Socke
     // There that option would let two servers share a port, and without the other one another program's would.
     #[cfg(windows)]
     if !options.reuse_port {
-        super::winsock::set_exclusive_address(&raw).map_err(failed(Syscall::SetOption))?;
+        super::sys::exclude_others(&raw).map_err(failed(Syscall::SetOption))?;
     }
     if options.reuse_port {
         socket_options::share_port(&raw, local)?;

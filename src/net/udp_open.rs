@@ -9,7 +9,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::options::UdpOptions;
 use super::socket_options::{set, set_asked};
 use super::syscall::Syscall;
-use super::{SocketError, endpoint, errno, interfaces, quoted, socket_options};
+use super::{SocketError, endpoint, errno, interfaces, quoted, socket_options, sys};
 
 /// A socket that was opened.
 pub struct Opened {
@@ -17,7 +17,7 @@ pub struct Opened {
     pub socket: UdpSocket,
     /// The default destination's address, its port left out.
     pub remote: Option<SocketAddr>,
-    /// The system delivers groups that others have joined, too: packet information is on, so that they can be told apart.
+    /// The system also delivers groups that other sockets have joined. Packet information is on, so that the package can drop those.
     pub sorts_groups: bool,
 }
 
@@ -37,10 +37,11 @@ pub fn open(options: &UdpOptions) -> Result<Opened, SocketError> {
         endpoint::check_reachable(&local, options.ipv6_only.unwrap_or(false), remote)?;
     }
     let raw = make(options, &local)?;
-    let sorts_groups = !keeps_groups_apart(&raw, &local) && tells_destinations(&raw, &local);
-    // Two sockets that share their ports may be given one port that neither asked for, like R-udp-reuse's. Linux takes the
-    // option after bind(2), too.
-    let late = local.port() == 0 && cfg!(any(target_os = "linux", target_os = "android"));
+    let is_ipv6 = local.is_ipv6();
+    let sorts_groups = !sys::keep_groups_apart(&raw, is_ipv6) && sys::report_destinations(&raw, is_ipv6);
+    // Two sockets that share their ports may be given one port that neither asked for, like R-udp-reuse's. So the
+    // option is set after bind(2), where the system takes it then.
+    let late = local.port() == 0 && sys::SHARES_BOUND_PORTS;
     if options.reuse_port && !late {
         socket_options::share_port(&raw, local)?;
     }
@@ -67,16 +68,12 @@ fn configure(raw: &Socket, options: &UdpOptions, local: &SocketAddr) -> Result<(
     if options.broadcast {
         set_asked("broadcast", raw.set_broadcast(true))?;
     }
-    #[cfg(windows)]
-    super::winsock::ignore_unreachable(raw);
+    sys::ignore_unreachable(raw);
     // R-udp-reuse
     if options.address_reuse == Some(false) || local.port() == 0 {
-        #[cfg(windows)]
-        set("addressReuse", options.address_reuse, false, |_| super::winsock::set_exclusive_address(raw))?;
+        set("addressReuse", options.address_reuse, false, |_| sys::exclude_others(raw))?;
     } else {
-        set("addressReuse", options.address_reuse, true, |share| raw.set_reuse_address(share))?;
-        #[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "openbsd", target_os = "netbsd"))]
-        set("addressReuse", options.address_reuse, true, |share| raw.set_reuse_port(share))?;
+        set("addressReuse", options.address_reuse, true, |_| sys::share_address(raw))?;
     }
     if local.is_ipv6() {
         set("ipv6Only", options.ipv6_only, false, |only| raw.set_only_v6(only))?;
@@ -89,43 +86,15 @@ fn configure(raw: &Socket, options: &UdpOptions, local: &SocketAddr) -> Result<(
             && !v4.ip().is_unspecified()
             && !v4.ip().is_multicast()
         {
-            // An address that is none of ours is told by bind(2), with a better error.
+            // Where no interface has the address, bind(2) fails with a better error.
             let _ = raw.set_multicast_if_v4(v4.ip());
         }
     }
-    #[cfg(target_os = "macos")]
-    {
-        // Datagrams over 9,216 bytes are refused until it is raised.
-        let _ = raw.set_send_buffer_size(65_535);
+    if let Some(bytes) = sys::DATAGRAM_SEND_BUFFER {
+        // Where it cannot be had, the longest datagrams are refused.
+        let _ = raw.set_send_buffer_size(bytes);
     }
     socket_options::set_buffer_sizes(raw, &options.buffers)
-}
-
-/// Has the system give this socket only the groups that it has joined itself (R-udp-group). Returns whether it does.
-#[cfg(target_os = "linux")]
-fn keeps_groups_apart(raw: &Socket, local: &SocketAddr) -> bool {
-    // Since Linux 4.20.
-    const IPV6_MULTICAST_ALL: i32 = 29;
-    let v4 = super::sys::set_option(raw, libc::IPPROTO_IP, libc::IP_MULTICAST_ALL, 0).is_ok();
-    let v6 = local.is_ipv4() || super::sys::set_option(raw, libc::IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0).is_ok();
-    v4 && v6
-}
-
-/// Has the system tell where each datagram was sent to. Returns whether it does: where not, the socket gets more than it should.
-#[cfg(target_os = "linux")]
-fn tells_destinations(raw: &Socket, local: &SocketAddr) -> bool {
-    super::mmsg::ask_packet_info(raw, local.is_ipv6()).is_ok()
-}
-
-/// Other systems compare the interface themselves.
-#[cfg(not(target_os = "linux"))]
-fn keeps_groups_apart(_raw: &Socket, _local: &SocketAddr) -> bool {
-    true
-}
-
-#[cfg(not(target_os = "linux"))]
-fn tells_destinations(_raw: &Socket, _local: &SocketAddr) -> bool {
-    false
 }
 
 /// Time to live, hop limits. A dual-stack socket has those of both families.
@@ -151,9 +120,9 @@ fn set_hops(raw: &Socket, options: &UdpOptions, local: &SocketAddr) -> Result<()
     Ok(())
 }
 
-/// Where an IPv6 socket has no options of IPv4, its IPv4 half goes without: only Linux and Windows are known to have them.
+/// Where an IPv6 socket has no options of IPv4, its IPv4 half goes without.
 fn tolerate(set: io::Result<()>, dual: bool) -> io::Result<()> {
-    if dual && cfg!(not(any(target_os = "linux", windows))) { Ok(()) } else { set }
+    if dual && !sys::IPV6_TAKES_IPV4_OPTIONS { Ok(()) } else { set }
 }
 
 /// `multicastInterface`: by an address, by its name, or by an IPv6 zone (R-udp-group).

@@ -16,15 +16,13 @@ use super::context::Context;
 use super::deadline::DeadlineKind;
 use super::errno::{self, Errno};
 use super::event::EventKind;
-#[cfg(target_os = "linux")]
-use super::mmsg;
 use super::multicast::{GroupRequest, Member, Memberships};
 use super::options::UdpOptions;
 use super::step::Step;
 use super::syscall::Syscall;
 use super::udp_open::Opened;
 use super::udp_queue::UdpQueue;
-use super::{Id, SocketError, endpoint, udp_open};
+use super::{Id, SocketError, endpoint, sys, udp_open};
 use crate::proto::Ledger;
 
 /// With this many datagrams in the queue, send() hands them to the system at once (R-udp-full).
@@ -125,7 +123,7 @@ impl UdpSocket {
             local,
             remote,
             ipv6_only: options.ipv6_only.unwrap_or(false),
-            may_segment: cfg!(target_os = "linux"),
+            may_segment: sys::SEGMENTS_DATAGRAMS,
             max_buffered_amount: options.max_buffered_amount.into(),
             ledger: Ledger::new(options.high_water_mark, options.max_buffered_amount),
             queue: UdpQueue::default(),
@@ -260,11 +258,9 @@ impl UdpSocket {
         if !join {
             return self.groups.leave(member, request);
         }
-        // Linux compares only an IPv6 group's address, and not the interface on which it was joined.
-        #[cfg(target_os = "linux")]
-        if request.group.contains(':') && !self.sorts_groups {
-            // Without packet information the socket gets more datagrams than it should, as in any other program.
-            self.sorts_groups = mmsg::ask_packet_info(&self.socket, self.local.is_ipv6()).is_ok();
+        if sys::MIXES_IPV6_GROUPS && request.group.contains(':') && !self.sorts_groups {
+            // Where the system does not report destinations, the socket gets more datagrams than it should, as in any other program.
+            self.sorts_groups = sys::report_destinations(&self.socket, self.local.is_ipv6());
         }
         self.groups.join(member, request)
     }

@@ -40,7 +40,7 @@ fn exhaust() {
         libc::close(next);
         next
     };
-    set_limit(libc::rlim_t::try_from(next).unwrap());
+    set_limit(next.cast_unsigned().into());
 }
 
 /// Runs `test` in a child process; the test of that name calls this first.

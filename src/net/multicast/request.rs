@@ -22,7 +22,7 @@ pub struct GroupRequest<'a> {
 pub struct Membership {
     /// The group.
     pub group: IpAddr,
-    /// Where.
+    /// The interface to join on.
     pub interface: Interface,
     /// The listed source. `None`: any source.
     pub source: Option<IpAddr>,
@@ -31,15 +31,15 @@ pub struct Membership {
 /// The interface of a membership.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Interface {
-    /// Left out: one of its own, whatever the system makes of it.
+    /// Left out: the system chooses. It is not the same membership as one under the name of the interface that it chooses.
     Default,
-    /// "all": one of its own, too.
+    /// "all": each interface that is up and can do multicast. It is a membership of its own, too.
     All,
     /// By an address, a name or a zone.
     Named {
-        /// As the program gave it: it may belong to another interface by the time of leaving.
+        /// The text that the program gave. It may name another interface by the time of leaving.
         text: String,
-        /// The interface that it names now. `None`: none; only leaving goes on then.
+        /// The interface that it names now. `None`: it names none, and the group cannot be joined there, only left.
         device: Option<Device>,
     },
 }
@@ -61,7 +61,7 @@ impl Membership {
         Ok(Self { group: group.ip(), interface: parse_interface(&group, request.interface)?, source })
     }
 
-    /// Where the system is to join. `Interface::All` gives several.
+    /// The interfaces on which the system is to join. `Interface::All` gives several.
     pub fn devices(&self, local: &SocketAddr, request: GroupRequest<'_>) -> Result<Vec<Device>, SocketError> {
         let device = match (&self.interface, self.group, local) {
             (Interface::All, ..) => {
@@ -107,9 +107,9 @@ fn parse_interface(group: &SocketAddr, text: Option<&str>) -> Result<Interface, 
         (Ok(address), _) if address.ip().is_unspecified() => Ok(Interface::Default),
         (Ok(SocketAddr::V4(v4)), SocketAddr::V4(_)) => named(Some(device_of(*v4.ip()))),
         (Ok(address), _) => named(interfaces::index_of(address.ip()).map(Device::Index)),
-        // An IPv6 zone may be a number; what is neither may be a name that is gone.
+        // An IPv6 zone may be a number. What is not may be the name of an interface that is gone.
         (Err(_), SocketAddr::V6(_)) => named(endpoint::zone_index(text)?.map(Device::Index)),
-        // An IPv4 group has always been joined by an address: what is no address and no name is a mistake of the caller's.
+        // With an IPv4 group, what is neither an address nor a name is a mistake of the caller's.
         (Err(_), SocketAddr::V4(_)) => {
             let (what, text) = ("interfaceAddress", quoted::beginning(text));
             Err(SocketError::Interface { what, text, syscall: None, source: errno::no_interface() })

@@ -19,7 +19,7 @@ use super::fault::Fault;
 use super::wake_batcher::WakeBatcher;
 use crate::net::memory::{self, NoMemory};
 use crate::net::send_queue::{Piece, Pool, SendQueue};
-use crate::net::unacknowledged::unacknowledged;
+use crate::net::sys::unacknowledged;
 use crate::net::{Id, SocketError};
 
 /// Decrypted bytes that may wait for a reader: with more than that nothing is read, and TCP pushes back (R-listen).

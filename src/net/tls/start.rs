@@ -56,7 +56,7 @@ pub fn start(
     let failed = |error: io::Error| SocketError::system_at(Syscall::Socket, remote, error);
     let runtime = runtime()?;
     let _inside = runtime.enter();
-    let stream = tokio::net::TcpStream::from_std(into_std(stream)).map_err(failed)?;
+    let stream = tokio::net::TcpStream::from_std(stream.into()).map_err(failed)?;
     let connection = match role {
         Role::Client(setup, name) => Connection::client(setup, name.clone(), remote),
         Role::Server(ServerContext(setup)) => Connection::server(setup),
@@ -66,16 +66,4 @@ pub fn start(
     let (session, shared, stream) = Session::new(stream, target, Arc::clone(batcher));
     runtime.spawn(Driver::new(connection, stream, shared, remote, received, limit).run());
     Ok(session)
-}
-
-#[cfg(unix)]
-fn into_std(stream: mio::net::TcpStream) -> std::net::TcpStream {
-    std::net::TcpStream::from(std::os::fd::OwnedFd::from(stream))
-}
-
-#[cfg(windows)]
-fn into_std(stream: mio::net::TcpStream) -> std::net::TcpStream {
-    use std::os::windows::io::{FromRawSocket, IntoRawSocket};
-    // SAFETY: the socket is open, and ours alone: `stream` has given it up.
-    unsafe { std::net::TcpStream::from_raw_socket(stream.into_raw_socket()) }
 }

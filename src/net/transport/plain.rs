@@ -14,8 +14,8 @@ use crate::net::Id;
 use crate::net::blocks::{Block, MAX_FREE_BLOCKS};
 use crate::net::context::Context;
 use crate::net::send_queue::SendQueue;
+use crate::net::sys::unacknowledged;
 use crate::net::syscall::Syscall;
-use crate::net::unacknowledged::unacknowledged;
 
 /// Reads of bytes that are dropped, in one turn.
 const DROPPED_READS: usize = 4;

@@ -7,9 +7,9 @@ use super::UdpSocket;
 use crate::net::context::Context;
 use crate::net::deadline::DeadlineKind;
 use crate::net::event::{EventKind, Payload};
-use crate::net::mmsg::Received;
 use crate::net::sizes::DATAGRAM_BATCH;
 use crate::net::step::Step;
+use crate::net::sys::{self, Received};
 use crate::net::syscall::Syscall;
 use crate::net::{Id, SocketError, endpoint, memory};
 
@@ -101,7 +101,7 @@ impl UdpSocket {
         match batches.receive(&self.socket, buffer, most, self.sorts_groups) {
             Ok(()) => {
                 self.receive_state = ReceiveState::Working;
-                self.readable = batches.received.len() == most || cfg!(not(target_os = "linux"));
+                self.readable = batches.received.len() == most || !sys::TAKES_BATCHES;
                 self.last_batch_was_large = batches.received.iter().any(|received| received.len >= LARGE_DATAGRAM);
                 if self.sorts_groups {
                     batches.received.retain(|received| self.is_for_us(received));

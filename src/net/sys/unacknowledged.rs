@@ -1,8 +1,8 @@
-//! How much of what a connection was given the peer has not acknowledged, where the system tells it.
+//! How many of a connection's bytes the peer has not acknowledged, where the system reports it.
 
 use socket2::Socket;
 
-/// Bytes that the system holds for the peer: not sent yet, or sent and not acknowledged. `None`: the system does not tell.
+/// Bytes that the system holds for the peer: not sent yet, or sent and not acknowledged. `None`: the system does not report it.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub fn unacknowledged(socket: &Socket) -> Option<u64> {
     use std::os::fd::AsRawFd;
@@ -13,7 +13,7 @@ pub fn unacknowledged(socket: &Socket) -> Option<u64> {
     if result == 0 { u64::try_from(bytes).ok() } else { None }
 }
 
-/// Bytes that the system holds for the peer: not sent yet, or sent and not acknowledged. `None`: the system does not tell.
+/// Bytes that the system holds for the peer: not sent yet, or sent and not acknowledged. `None`: the system does not report it.
 #[cfg(target_vendor = "apple")]
 pub fn unacknowledged(socket: &Socket) -> Option<u64> {
     use std::os::fd::AsRawFd;
@@ -28,7 +28,7 @@ pub fn unacknowledged(socket: &Socket) -> Option<u64> {
     if result == 0 { u64::try_from(bytes).ok() } else { None }
 }
 
-/// This system does not tell.
+/// This system does not report it.
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
 pub fn unacknowledged(_socket: &Socket) -> Option<u64> {
     None

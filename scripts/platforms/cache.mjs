@@ -1,0 +1,57 @@
+// What is fetched for other systems, each thing in a folder of its own that is there either whole or not at all.
+
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import process from "node:process";
+
+/** Where it is kept, as in .ci/run. */
+const CACHE =
+  process.env.TCP_UDP_SOCKETS_CI_CACHE ||
+  path.join(process.env.XDG_CACHE_HOME || path.join(os.homedir(), ".cache"), "tcp-udp-sockets-ci");
+
+/** This system cannot do it, and that is no fault. The message says why. */
+export class Unavailable extends Error {}
+
+/**
+ * The folder of that name in the cache. It is made first where it is missing.
+ *
+ * @param {string} name
+ * @param {(folder: string) => void} make fills an empty folder, or throws
+ */
+export function cached(name, make) {
+  const folder = path.join(CACHE, name);
+  if (existsSync(folder)) return folder;
+  mkdirSync(CACHE, { recursive: true });
+  const unfinished = mkdtempSync(path.join(CACHE, `${name}-`));
+  try {
+    make(unfinished);
+    try {
+      renameSync(unfinished, folder);
+    } catch (error) {
+      // Another process has made it meanwhile.
+      if (!existsSync(folder)) throw error;
+    }
+  } finally {
+    rmSync(unfinished, { recursive: true, force: true });
+  }
+  return folder;
+}
+
+/**
+ * Runs a program, and returns what it prints. Throws with its last lines where it fails.
+ *
+ * @param {string} program
+ * @param {string[]} args
+ * @param {NodeJS.ProcessEnv} [env]
+ */
+export function run(program, args, env = process.env) {
+  const { error, status, signal, stdout, stderr } = spawnSync(program, args, { env, encoding: "utf8", maxBuffer: 1 << 26 });
+  if (error) throw new Error(`${program} does not run: ${error.message}`);
+  if (status !== 0) {
+    const said = `${stdout}${stderr}`.trim().split("\n").slice(-15).join("\n");
+    throw new Error(`${program} ${args.join(" ")} ended with ${signal ?? status}:\n${said}`);
+  }
+  return stdout;
+}

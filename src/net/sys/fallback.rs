@@ -1,0 +1,98 @@
+//! What other systems than Linux do instead.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use mio::net::UdpSocket;
+use socket2::{SockRef, Socket};
+
+use super::{FilterMode, Received};
+use crate::net::sizes::{DATAGRAM_STRIDE, READ_SIZE};
+
+/// Datagrams, one in a system call.
+#[derive(Default)]
+pub struct Batches {
+    /// What the last receive() got.
+    pub received: Vec<Received>,
+}
+
+impl Batches {
+    /// Receives up to `most` datagrams into `buffer`, one a stride.
+    pub fn receive(&mut self, socket: &UdpSocket, buffer: &mut [u8], most: usize, _with_info: bool) -> io::Result<()> {
+        self.received.clear();
+        for (index, stride) in buffer.chunks_exact_mut(DATAGRAM_STRIDE).take(most).enumerate() {
+            match socket.recv_from(&mut stride[..READ_SIZE]) {
+                Ok((len, from)) => self.received.push(Received { start: index * DATAGRAM_STRIDE, len, from, to: None }),
+                Err(error) if self.received.is_empty() => return Err(error),
+                // It comes again with the next call.
+                Err(_) => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends datagrams in order; returns how many the system took, at least one.
+    pub fn send<'a>(
+        &mut self,
+        socket: &UdpSocket,
+        datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])>,
+        _segment: bool,
+    ) -> io::Result<usize> {
+        let mut sent = 0;
+        for (to, bytes) in datagrams {
+            match socket.send_to(bytes, to) {
+                Ok(_) => sent += 1,
+                Err(error) if sent == 0 => return Err(error),
+                Err(_) => break,
+            }
+        }
+        Ok(sent)
+    }
+}
+
+/// A thread's number. A thread that has been joined is not counted any more, so that there is nothing to wait for.
+pub struct ThreadId;
+
+impl ThreadId {
+    /// That of the calling thread.
+    pub fn current() -> Self {
+        Self
+    }
+
+    /// Returns at once.
+    pub fn wait_until_gone(self) {}
+}
+
+/// bind(2) chooses a port.
+pub fn choose_port_at_connect(_socket: &Socket) {}
+
+/// The system compares the interface of each datagram itself: a socket gets only the groups that it has joined.
+pub fn keep_groups_apart(_socket: &Socket, _is_ipv6: bool) -> bool {
+    true
+}
+
+/// The package does not ask for destinations here.
+pub fn report_destinations<'a>(_socket: impl Into<SockRef<'a>>, _is_ipv6: bool) -> bool {
+    false
+}
+
+/// No setting bounds what a socket may join.
+pub fn membership_limit(_is_ipv6: bool, _of_sources: bool) -> Option<&'static str> {
+    None
+}
+
+/// The system is not asked.
+pub fn has_joined(_socket: &UdpSocket, _group: IpAddr, _interface: u32) -> bool {
+    false
+}
+
+/// Each membership has sources of its own here, which `change_source()` changes.
+pub fn set_source_filter(
+    _socket: &UdpSocket,
+    _group: IpAddr,
+    _interface: u32,
+    _mode: FilterMode,
+    _sources: &[IpAddr],
+) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}

@@ -1,0 +1,99 @@
+//! Multicast groups: Linux' own calls for a socket's memberships.
+
+use std::io;
+use std::mem::offset_of;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsRawFd;
+
+use mio::net::UdpSocket;
+use socket2::{SockAddr, Socket};
+
+use super::super::FilterMode;
+use super::super::group_sources::level;
+
+/// Makes the system give this socket only the groups that it has joined itself (R-udp-group). Returns whether it does.
+pub fn keep_groups_apart(socket: &Socket, is_ipv6: bool) -> bool {
+    let v4 = socket.set_multicast_all_v4(false).is_ok();
+    // Since Linux 4.20.
+    let v6 = !is_ipv6 || socket.set_multicast_all_v6(false).is_ok();
+    v4 && v6
+}
+
+/// The setting that bounds what a socket may join.
+pub fn membership_limit(is_ipv6: bool, of_sources: bool) -> Option<&'static str> {
+    Some(match (is_ipv6, of_sources) {
+        (false, false) => "net.ipv4.igmp_max_memberships",
+        (false, true) => "net.ipv4.igmp_max_msf",
+        (true, false) => "net.core.optmem_max",
+        (true, true) => "net.ipv6.mld_max_msf",
+    })
+}
+
+/// Whether the socket has joined the group on this interface.
+pub fn has_joined(socket: &UdpSocket, group: IpAddr, interface: u32) -> bool {
+    let mut bytes = group_filter(group, interface, FilterMode::Exclude, &[]);
+    let mut size = bytes.len() as libc::socklen_t;
+    // SAFETY: the system writes at most `size` bytes behind the pointer, and there are so many.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            level(group),
+            libc::MCAST_MSFILTER,
+            bytes.as_mut_ptr().cast(),
+            &raw mut size,
+        )
+    };
+    result == 0
+}
+
+/// Replaces the source filter of a membership (RFC 3678's "full-state" call).
+pub fn set_source_filter(
+    socket: &UdpSocket,
+    group: IpAddr,
+    interface: u32,
+    mode: FilterMode,
+    sources: &[IpAddr],
+) -> io::Result<()> {
+    let bytes = group_filter(group, interface, mode, sources);
+    let size = libc::socklen_t::try_from(bytes.len()).map_err(|_| io::Error::from_raw_os_error(libc::ENOBUFS))?;
+    // SAFETY: the pointer and the size are those of `bytes`, which live through the call.
+    let result = unsafe {
+        libc::setsockopt(socket.as_raw_fd(), level(group), libc::MCAST_MSFILTER, bytes.as_ptr().cast(), size)
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Where the fields of the system's `struct group_filter` lie, up to its list of sources.
+#[repr(C)]
+#[allow(dead_code, reason = "only the fields' places are asked for")]
+struct Header {
+    interface: u32,
+    group: libc::sockaddr_storage,
+    mode: u32,
+    count: u32,
+}
+
+/// The bytes of a `struct group_filter` with so many sources.
+fn group_filter(group: IpAddr, interface: u32, mode: FilterMode, sources: &[IpAddr]) -> Vec<u8> {
+    // MCAST_EXCLUDE and MCAST_INCLUDE.
+    let mode: u32 = match mode {
+        FilterMode::Exclude => 0,
+        FilterMode::Include => 1,
+    };
+    let list = size_of::<Header>();
+    let mut bytes = vec![0; list + size_of::<libc::sockaddr_storage>() * sources.len()];
+    let mut put = |at: usize, field: &[u8]| bytes[at..at + field.len()].copy_from_slice(field);
+    put(offset_of!(Header, interface), &interface.to_ne_bytes());
+    put(offset_of!(Header, mode), &mode.to_ne_bytes());
+    put(offset_of!(Header, count), &(sources.len() as u32).to_ne_bytes());
+    let mut put_address = |at: usize, ip: IpAddr| {
+        let address = SockAddr::from(SocketAddr::new(ip, 0));
+        // SAFETY: a SockAddr has `len` bytes of an address behind its pointer, and lives until they are copied.
+        put(at, unsafe { std::slice::from_raw_parts(address.as_ptr().cast(), address.len() as usize) });
+    };
+    put_address(offset_of!(Header, group), group);
+    for (index, source) in sources.iter().enumerate() {
+        put_address(list + index * size_of::<libc::sockaddr_storage>(), *source);
+    }
+    bytes
+}
