@@ -10,7 +10,7 @@ const { loadBinding } = require("./load-binding.js");
 
 /**
  * @typedef {object} Binding
- * @property {(serve: () => void, options: object) => { host: number, scratch: Uint8Array, slots: Uint32Array } | Failure} attach
+ * @property {(serve: () => void, options: object) => { instance: number, scratch: Uint8Array, slots: Uint32Array } | Failure} attach
  * @property {(instance: number) => any} next
  * @property {(instance: number, options: object) => { id: number, remoteAddress: string, localAddress: string, localPort: number } | Failure} openTcp
  * @property {(instance: number, options: object) => { id: number, remoteAddress: string | null, localAddress: string, localPort: number } | Failure} openUdp

@@ -82,12 +82,12 @@ const attachment = {
 function packageInstance() {
   if (instance === undefined) {
     const answer = attach(serve, attachment);
-    if (!("host" in answer)) {
+    if (!("instance" in answer)) {
       throw fromFailure(answer, "tcp-udp-sockets");
     }
     shared.scratch = answer.scratch;
     shared.slots = answer.slots;
-    instance = answer.host;
+    instance = answer.instance;
     // flush() sends what was queued in the turn that ends the process (process.exit(), an uncaught exception). All copies of the package
     // share that function, so one listener for all of them is enough.
     if (!isFlushedOnExit()) {

@@ -50,8 +50,8 @@ function optionsRead(name, { seam, src }, opening = new RegExp(`\\bpub fn ${name
 /** What a system's option is set to where nobody says: `set("noDelay", asked, true, …)`. Undefined where that is not done. @param {string} option @param {string} src */
 function setByDefault(option, src) {
   const calls = src.matchAll(new RegExp(`\\bset\\(\\s*"${option}",\\s*[\\w.]+,\\s*(true|false),\\s*\\|\\w+\\| ([^\\n]*)`, "g"));
-  // Windows' option for the same is the contrary.
-  const values = new Set([...calls].filter(([, , call]) => !call.includes("exclusive")).map(([, value]) => value === "true"));
+  // Windows has an option for the contrary.
+  const values = new Set([...calls].filter(([, , call]) => !call.includes("exclude_others")).map(([, value]) => value === "true"));
   return values.size > 1 ? "not the same everywhere" : [...values][0];
 }
 
@@ -85,7 +85,7 @@ const nativeOptionNames = {
     }),
     "docs/binding.md": ({ binding }) => each((name, { open }) => {
       if (!open) return {};
-      const [, list = "", rest = ""] = new RegExp(`\`${open}\\(host, \\{([^}]*)\\}([^]*?)\\n(?:- |\\n)`).exec(binding) ?? [];
+      const [, list = "", rest = ""] = new RegExp(`\`${open}\\(instance, \\{([^}]*)\\}([^]*?)\\n(?:- |\\n)`).exec(binding) ?? [];
       return present([...list.match(/\w+/g) ?? [], ...[...rest.matchAll(/`(\w+)`: /g)].map(([, option]) => option)], name);
     }),
   },

@@ -53,8 +53,8 @@ test.each(["tokio", "thread"])("a wake source that could not be started leaves n
     const path = require("node:path");
     const fs = require("node:fs");
     const binding = require(path.join(path.dirname(process.env.PACKAGE), "lib/load-binding.js")).loadBinding();
-    const { host } = binding.attach(() => {}, { wake: ${JSON.stringify(wake)} });
-    const open = () => binding.openUdp(host, { localAddress: "127.0.0.1" });
+    const { instance } = binding.attach(() => {}, { wake: ${JSON.stringify(wake)} });
+    const open = () => binding.openUdp(instance, { localAddress: "127.0.0.1" });
     const count = () => (process.platform === "linux" ? fs.readdirSync("/proc/self/fd").length : 0);
     const failed = open();
     console.log(failed.name, failed.reason.includes("threadsafe function"), "id" in failed);

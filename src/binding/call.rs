@@ -69,7 +69,7 @@ impl<'scope> Call<'scope> {
         bytes.unwrap_or(&[])
     }
 
-    /// Leaves an event's numbers where the JavaScript that calls `next(host)` reads them.
+    /// Leaves an event's numbers where the JavaScript that calls `next(instance)` reads them.
     pub fn leave_numbers(&self, numbers: [u32; SLOTS]) {
         self.environment.instance(self.number(0), |instance| instance.leave(self.env, numbers));
     }

@@ -111,7 +111,7 @@ impl Environment {
     ) -> Result<Id, SocketError> {
         if owner as usize >= self.instances.borrow().len() {
             return Err(SocketError::BadOption {
-                reason: format!("{owner} is no number that attach() has returned as host"),
+                reason: format!("{owner} is no number that attach() has returned as instance"),
             });
         }
         self.start(env, owner)?;

@@ -130,8 +130,7 @@ fn attach<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let wake = attempt!(call, call.env.to_text(call.env.get(options, c"wake"))).unwrap_or_default();
     match (Source::named(&wake), PackageInstance::new(call.env, serve, options)) {
         (Some(source), Some((instance, answer))) => {
-            // JavaScript knows the number of a package instance as `host`.
-            call.env.set(answer, c"host", call.env.uint(call.environment.attach(instance, source)));
+            call.env.set(answer, c"instance", call.env.uint(call.environment.attach(instance, source)));
             answer
         }
         _ => {
@@ -141,7 +140,7 @@ fn attach<'scope>(call: &Call<'scope>) -> Value<'scope> {
     }
 }
 
-/// `next(host)`: returns the first value of the next event of this turn that is for this copy of the package, and leaves its numbers in
+/// `next(instance)`: returns the first value of the next event of this turn that is for this copy of the package, and leaves its numbers in
 /// the slots. It never returns a Failure: a panic becomes an error of the socket that the event is of, and the next event is returned.
 fn next<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let owner = call.number(0);

@@ -32,7 +32,7 @@ fn set_local<'scope>(call: &Call<'scope>, opened: Value<'scope>, local: &SocketA
     call.env.set(opened, c"localPort", call.env.uint(local.port().into()));
 }
 
-/// `openTcp(host, options)`.
+/// `openTcp(instance, options)`.
 pub fn open_tcp<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let options = attempt!(call, options::tcp(call.env, call.arguments[1]));
     let result = call.environment.open(call.env, call.number(0), |net| net.open_tcp(call.number(0), &options));
@@ -45,7 +45,7 @@ pub fn open_tcp<'scope>(call: &Call<'scope>) -> Value<'scope> {
     })
 }
 
-/// `openUdp(host, options)`.
+/// `openUdp(instance, options)`.
 pub fn open_udp<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let options = attempt!(call, options::udp(call.env, call.arguments[1]));
     let result = call.environment.open(call.env, call.number(0), |net| net.open_udp(call.number(0), &options));
@@ -59,7 +59,7 @@ pub fn open_udp<'scope>(call: &Call<'scope>) -> Value<'scope> {
     })
 }
 
-/// `openServer(host, options)`.
+/// `openServer(instance, options)`.
 pub fn open_server<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let options = attempt!(call, options::server(call.env, call.arguments[1]));
     let result = call.environment.open(call.env, call.number(0), |net| net.open_server(call.number(0), &options));
@@ -70,7 +70,7 @@ pub fn open_server<'scope>(call: &Call<'scope>) -> Value<'scope> {
     })
 }
 
-/// `openLookup(host, name, family)`.
+/// `openLookup(instance, name, family)`.
 pub fn open_lookup<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let (owner, name) = (call.number(0), attempt!(call, call.text(1)).unwrap_or_default());
     let family = match call.number(2) {
@@ -81,7 +81,7 @@ pub fn open_lookup<'scope>(call: &Call<'scope>) -> Value<'scope> {
     opened(call, call.environment.open(call.env, owner, |net| net.open_lookup(owner, &name, family)), |_, _| {})
 }
 
-/// `openTimer(host, ms)`.
+/// `openTimer(instance, ms)`.
 pub fn open_timer<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let (owner, after) = (call.number(0), Duration::from_millis(call.number(1).into()));
     opened(call, call.environment.open(call.env, owner, |net| net.open_timer(owner, after)), |_, _| {})
