@@ -30,8 +30,9 @@ export function libraryPath(folder) {
  *
  * @param {string} folder where to
  * @param {string[]} packages
+ * @param {string[]} [more] options of `apt-get install`
  */
-export function unpack(folder, packages) {
+export function unpack(folder, packages, more = []) {
   const apt = path.join(folder, "apt");
   for (const name of ["lists/partial", "archives/partial"]) mkdirSync(path.join(apt, name), { recursive: true });
   const options = [
@@ -42,7 +43,7 @@ export function unpack(folder, packages) {
   ];
   try {
     run("apt-get", [...options, "update"]);
-    run("apt-get", [...options, "--download-only", "install", ...packages]);
+    run("apt-get", [...options, "--download-only", "install", ...more, ...packages]);
     for (const name of readdirSync(path.join(apt, "archives"))) {
       if (name.endsWith(".deb")) run("dpkg", ["-x", path.join(apt, "archives", name), folder]);
     }

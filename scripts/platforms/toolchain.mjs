@@ -37,7 +37,8 @@ export function toolchain(purpose) {
   requireTools(root);
   const rust = cached("rust-web", (folder) => {
     console.log("fetching Debian's rustc-web and the standard library's sources");
-    unpack(folder, RUST);
+    // Also what is installed here: the library's sources and rustc have to lie in one folder.
+    unpack(folder, RUST, ["--reinstall"]);
     // Checked before it is kept: with a better source in apt's lists, the next run tries again.
     requireVersion(folder);
   });
