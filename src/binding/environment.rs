@@ -20,6 +20,7 @@ use crate::net::{Event, Id, Net, SocketError, Syscall, keep_heap};
 /// `net` is never borrowed while JavaScript runs: handlers call back into these functions.
 pub struct Environment {
     /// The environment's pointer. The environment is live for as long as this struct (see [`Self::new`]).
+    #[cfg_attr(not(unix), allow(dead_code, reason = "only turn_in_scope() uses it"))]
     raw: Raw,
     /// The sockets. `None` before the first one, and after the environment's end.
     net: RefCell<Option<Net>>,

@@ -10,6 +10,7 @@ pub trait Turns {
     fn turn(&self, env: Env<'_>, ask: bool) -> bool;
 
     /// Takes a turn from the bottom of the stack, where no handle scope is open yet. `ask`: as for [`Self::turn`].
+    #[cfg_attr(not(unix), allow(dead_code, reason = "only the wake source uv calls it, which is Unix's"))]
     fn turn_in_scope(&self, ask: bool);
 
     /// Runs `f` on the sockets; `None` where there are none any more.
