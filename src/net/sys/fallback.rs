@@ -6,7 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 use mio::net::UdpSocket;
 use socket2::{SockRef, Socket};
 
-use super::{FilterMode, Received};
+use super::datagrams::Received;
+use super::vocabulary::FilterMode;
 use crate::net::context::{READ_SIZE, STRIDE};
 
 /// Datagrams, one in a system call.

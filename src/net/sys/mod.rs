@@ -10,6 +10,7 @@
 mod datagrams;
 mod group_sources;
 mod unacknowledged;
+mod vocabulary;
 
 #[cfg(unix)]
 mod unix;
@@ -31,9 +32,6 @@ use self::fallback as kernel;
 #[cfg(target_os = "linux")]
 use self::linux as kernel;
 
-use std::io;
-use std::net::IpAddr;
-
 use socket2::TcpKeepalive;
 
 pub use self::datagrams::Received;
@@ -47,6 +45,7 @@ pub use self::kernel::{
     set_source_filter,
 };
 pub use self::unacknowledged::unacknowledged;
+pub use self::vocabulary::{FilterMode, InterfaceAddress, LookUpError};
 
 /// Datagrams are received in batches, and a batch that is not full has emptied the socket.
 pub const TAKES_BATCHES: bool = cfg!(target_os = "linux");
@@ -87,32 +86,4 @@ pub fn with_probes(keepalive: TcpKeepalive, count: u32) -> TcpKeepalive {
     #[cfg(target_os = "openbsd")]
     let _ = count;
     keepalive
-}
-
-/// An interface and one of its addresses, as the system lists them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InterfaceAddress {
-    /// The interface's number.
-    pub index: u32,
-    /// `None`: an entry of the interface itself (its link), not of an IP address.
-    pub ip: Option<IpAddr>,
-    /// The interface is up and can do multicast.
-    pub does_multicast: bool,
-}
-
-/// Why the system's resolver found nothing.
-pub struct LookUpError {
-    /// The name that Node gives it. `None`: the number in `error` says which error it is.
-    pub code: Option<&'static str>,
-    /// The system's sentence.
-    pub error: io::Error,
-}
-
-/// Which datagrams a source filter lets through (RFC 3678).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FilterMode {
-    /// Only those from the listed sources.
-    Include,
-    /// All but those from the listed sources.
-    Exclude,
 }
