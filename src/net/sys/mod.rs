@@ -1,8 +1,8 @@
 //! What differs from system to system. Each thing has one name here and exists on every system, so that the rest of the package
 //! asks for no system's name:
 //!
-//! - `family` is what Unix and Windows do in ways of their own: [`unix`] or [`windows`];
-//! - `kernel` is what only Linux does: [`linux`], or [`fallback`], which does without;
+//! - `family` is what Unix and Windows do in ways of their own: `unix` or `windows`;
+//! - `kernel` is what only Linux does: `linux`, or `fallback`, which does without;
 //! - a constant says what a system does where the code that follows from it is the same everywhere.
 //!
 //! It does not know sockets of the package, nor its errors: calls return `io::Error`.
