@@ -2,11 +2,6 @@
 //! thread. In bulk they don't even enter the process: the kernel moves them through a pipe (splice(2)).
 
 mod direction;
-#[cfg(target_os = "linux")]
-mod pipe;
-#[cfg(not(target_os = "linux"))]
-#[path = "relay_task/no_pipe.rs"]
-mod pipe;
 
 use std::future::{Future, pending, poll_fn};
 use std::pin::pin;

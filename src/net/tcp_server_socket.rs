@@ -16,7 +16,7 @@ use super::options::{ServerOptions, StreamOptions};
 use super::step::Step;
 use super::syscall::Syscall;
 use super::tls::{HandshakeQueue, ServerContext, server_context};
-use super::{Id, SocketError, endpoint, socket_options};
+use super::{Id, SocketError, endpoint, socket_options, sys};
 
 /// Connections accepted in one turn; the rest waits in the backlog for the next.
 const ACCEPTS: usize = 64;
@@ -223,7 +223,7 @@ impl TcpServerSocket {
 
     /// Options that Linux hands down from the listening socket are set there once.
     fn prepare(&self, stream: &TcpStream) {
-        if cfg!(not(target_os = "linux")) {
+        if !sys::ACCEPTED_INHERIT_OPTIONS {
             // It may have ended already: then the options make no difference.
             let _ = socket_options::set_stream_options(&SockRef::from(stream), &self.stream_options);
         }
@@ -278,19 +278,16 @@ fn open(options: &ServerOptions, local: SocketAddr) -> Result<TcpListener, Socke
     if local.is_ipv6() {
         socket_options::set("ipv6Only", options.ipv6_only, false, |only| raw.set_only_v6(only))?;
     }
-    // A port in TIME_WAIT is free (R-srv-bind). Where the option cannot be had, bind(2) says what follows from that.
-    #[cfg(unix)]
-    let _ = raw.set_reuse_address(true);
-    // There that option would let two servers share a port, and without the other one another program's would.
-    #[cfg(windows)]
-    if !options.reuse_port {
-        super::sys::exclude_others(&raw).map_err(failed(Syscall::SetOption))?;
-    }
+    // A port in TIME_WAIT is free (R-srv-bind). Where the option is refused, bind(2) reports what follows from that.
+    let _ = sys::reuse_waiting_port(&raw);
     if options.reuse_port {
         socket_options::share_port(&raw, local)?;
+    } else {
+        sys::exclude_others(&raw).map_err(failed(Syscall::SetOption))?;
     }
-    #[cfg(target_os = "linux")]
-    socket_options::set_stream_options(&raw, &options.stream)?;
+    if sys::ACCEPTED_INHERIT_OPTIONS {
+        socket_options::set_stream_options(&raw, &options.stream)?;
+    }
     raw.bind(&local.into()).map_err(failed(Syscall::Bind))?;
     let backlog = i32::try_from(options.backlog).unwrap_or(i32::MAX);
     raw.listen(backlog).map_err(failed(Syscall::Listen))?;

@@ -10,10 +10,10 @@ use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
-use super::pipe::{self, Pipe};
 use crate::net::errno;
 use crate::net::memory::{self, NoMemory};
 use crate::net::send_queue::{Pool, SendQueue};
+use crate::net::sys::{self, Pipe};
 use crate::net::syscall::Syscall;
 
 /// One direction moves at most so many bytes before other tasks have their turn.
@@ -227,7 +227,7 @@ impl Direction {
     /// Reads once, into the pipe in bulk, else through the buffer and right on.
     fn read(&mut self, from: &TcpStream, to: &TcpStream, passed: &AtomicU64) -> io::Result<usize> {
         if self.bulk && self.pipe.is_none() {
-            self.pipe = pipe::take();
+            self.pipe = sys::take_pipe();
         }
         if let Some(pipe) = &self.pipe {
             let read = from.try_io(Interest::READABLE, || pipe.fill_from(from))?;
@@ -248,7 +248,7 @@ impl Direction {
         if self.in_pipe == 0
             && let Some(pipe) = self.pipe.take()
         {
-            pipe::put_back(pipe);
+            sys::put_back_pipe(pipe);
         }
     }
 }

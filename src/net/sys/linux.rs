@@ -2,6 +2,7 @@
 
 mod groups;
 mod mmsg;
+mod pipe;
 
 use std::io;
 use std::os::fd::AsRawFd;
@@ -12,6 +13,7 @@ use socket2::{SockRef, Socket};
 
 pub use self::groups::{has_joined, keep_groups_apart, membership_limit, set_source_filter};
 pub use self::mmsg::Batches;
+pub use self::pipe::{Pipe, put_back_pipe, take_pipe};
 
 /// A thread's number.
 pub struct ThreadId(libc::c_long);

@@ -1,16 +1,16 @@
 //! What differs from system to system. Each thing has one name here and exists on every system, so that the rest of the package
 //! asks for no system's name:
 //!
-//! - `family` is what Unix and Windows do in ways of their own: [`unix`] or [`windows`];
-//! - `kernel` is what only Linux does: [`linux`], or [`fallback`], which does without;
+//! - `family` is what Unix and Windows do in ways of their own: `unix` or `windows`;
+//! - `kernel` is what only Linux does: `linux`, or `fallback`, which does without;
 //! - a constant says what a system does where the code that follows from it is the same everywhere.
 //!
 //! It does not know sockets of the package, nor its errors: calls return `io::Error`.
 
 mod datagrams;
 mod group_sources;
-mod types;
 mod unacknowledged;
+mod vocabulary;
 
 #[cfg(unix)]
 mod unix;
@@ -41,14 +41,23 @@ pub use self::family::{
 };
 pub use self::group_sources::change_source;
 pub use self::kernel::{
-    Batches, ThreadId, choose_port_at_connect, has_joined, keep_groups_apart, membership_limit, report_destinations,
-    set_source_filter,
+    Batches, Pipe, ThreadId, choose_port_at_connect, has_joined, keep_groups_apart, membership_limit, put_back_pipe,
+    report_destinations, set_source_filter, take_pipe,
 };
-pub use self::types::{FilterMode, InterfaceAddress, LookUpError};
 pub use self::unacknowledged::unacknowledged;
+pub use self::vocabulary::{FilterMode, InterfaceAddress, LookUpError};
 
 /// Datagrams are received in batches, and a batch that is not full has emptied the socket.
 pub const TAKES_BATCHES: bool = cfg!(target_os = "linux");
+
+/// Accepted connections inherit the options of the listening socket.
+pub const ACCEPTED_INHERIT_OPTIONS: bool = cfg!(target_os = "linux");
+
+/// The poll set reports a socket again only after a call on it would have blocked.
+pub const REARMS_ON_WOULD_BLOCK: bool = cfg!(windows);
+
+/// The kernel moves bytes from socket to socket by itself, through a [`Pipe`].
+pub const MOVES_BYTES: bool = cfg!(target_os = "linux");
 
 /// The system cuts one message up into datagrams of one size (UDP_SEGMENT, "GSO").
 pub const SEGMENTS_DATAGRAMS: bool = cfg!(target_os = "linux");

@@ -11,7 +11,7 @@ use windows_sys::Win32::Networking::WinSock::{
     WSANO_DATA, WSATRY_AGAIN, setsockopt,
 };
 
-use super::{InterfaceAddress, LookUpError};
+use super::vocabulary::{InterfaceAddress, LookUpError};
 
 /// Nothing is to be set: a port in TIME_WAIT is free, and the option of that name would let anybody take a port over.
 pub fn reuse_waiting_port(_socket: &Socket) -> io::Result<()> {

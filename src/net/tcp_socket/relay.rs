@@ -5,7 +5,7 @@ use crate::net::context::Context;
 use crate::net::relay_signal::RelaySignal;
 use crate::net::relay_task::{RelayedStream, TaskHandle};
 use crate::net::transport::{Failure, RelayOutcome, RelayReport};
-use crate::net::{Id, SocketError};
+use crate::net::{Id, SocketError, sys};
 
 /// With so many bytes waiting to be written, nothing more is read from the other socket.
 const RELAY_HIGH_WATER_MARK: u64 = 256 * 1024;
@@ -157,7 +157,7 @@ impl TcpSocket {
 
     /// Whether a task could move the bytes. A Blob's bytes have to be asked for here.
     pub fn can_lend(&self) -> bool {
-        cfg!(target_os = "linux") && self.transport.can_lend() && !self.queue.has_blob() && self.machine.can_write()
+        sys::MOVES_BYTES && self.transport.can_lend() && !self.queue.has_blob() && self.machine.can_write()
     }
 
     /// Gives the connection to a task.

@@ -14,7 +14,7 @@ use crate::net::Id;
 use crate::net::blocks::{Block, MAX_FREE_BLOCKS};
 use crate::net::context::Context;
 use crate::net::send_queue::SendQueue;
-use crate::net::sys::unacknowledged;
+use crate::net::sys::{self, unacknowledged};
 use crate::net::syscall::Syscall;
 
 /// Reads of bytes that are dropped, in one turn.
@@ -72,8 +72,8 @@ impl Plain {
                 // Woken too early: there is no outcome yet.
                 Err(_) => {
                     readiness.writable = false;
-                    // On Windows the poll set reports again only after a call that would have blocked, and none was made.
-                    let watched = if cfg!(windows) { self.reregister(id, registry) } else { Ok(()) };
+                    // Some poll sets report again only after a call that would have blocked, and none was made.
+                    let watched = if sys::REARMS_ON_WOULD_BLOCK { self.reregister(id, registry) } else { Ok(()) };
                     watched.map_or_else(Attempt::Failed, |()| Attempt::UnderWay)
                 }
             },
@@ -204,8 +204,8 @@ impl Readiness {
                 self.readable = false;
                 self.peer_end = false;
             }
-            // A short read has emptied the socket, unless its end follows. (On Windows the poll set reports again only after WouldBlock.)
-            Ok(length) => self.readable = *length == room || self.peer_end || self.error || cfg!(windows),
+            // A short read has emptied the socket, unless its end follows. (Some poll sets report again only after WouldBlock.)
+            Ok(length) => self.readable = *length == room || self.peer_end || self.error || sys::REARMS_ON_WOULD_BLOCK,
             Err(_) => self.readable = false,
         }
         read

@@ -8,8 +8,8 @@ use std::os::fd::AsRawFd;
 use mio::net::UdpSocket;
 use socket2::{SockAddr, Socket};
 
-use super::super::FilterMode;
 use super::super::group_sources::level;
+use super::super::vocabulary::FilterMode;
 
 /// Makes the system give this socket only the groups that it has joined itself (R-udp-group). Returns whether it does.
 pub fn keep_groups_apart(socket: &Socket, is_ipv6: bool) -> bool {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use socket2::{Domain, Socket, Type};
 
-use super::super::InterfaceAddress;
+use super::super::vocabulary::InterfaceAddress;
 
 /// The number of the interface of this name. An error: the system had no descriptor or no memory for the question.
 pub fn interface_index(name: &str) -> io::Result<Option<u32>> {

@@ -6,7 +6,7 @@ use std::{io, mem, ptr};
 
 use socket2::{Domain, SockAddr};
 
-use super::super::LookUpError;
+use super::super::vocabulary::LookUpError;
 
 /// The addresses of a host, of one family or (`None`) of both, in the system's order. Blocks for as long as that takes.
 pub fn look_up(host: &str, family: Option<Domain>) -> Result<Vec<SocketAddr>, LookUpError> {

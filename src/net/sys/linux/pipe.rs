@@ -24,13 +24,13 @@ pub struct Pipe {
 }
 
 /// An empty pipe; none where there are no descriptors for it, or too many pipes.
-pub fn take() -> Option<Pipe> {
+pub fn take_pipe() -> Option<Pipe> {
     let free = EMPTY.lock().unwrap_or_else(PoisonError::into_inner).pop();
     free.or_else(Pipe::new)
 }
 
 /// Keeps an emptied pipe for the next.
-pub fn put_back(pipe: Pipe) {
+pub fn put_back_pipe(pipe: Pipe) {
     let mut free = EMPTY.lock().unwrap_or_else(PoisonError::into_inner);
     if free.len() < FREE_PIPES {
         free.push(pipe);

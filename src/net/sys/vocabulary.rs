@@ -1,4 +1,4 @@
-//! What the functions of each system take and return.
+//! What the calls take and return, of types that neither std nor socket2 has.
 
 use std::io;
 use std::net::IpAddr;
