@@ -7,7 +7,7 @@ use super::env::Value;
 use super::failure::attempt;
 use super::numbers::START_TLS_TIMEOUT;
 use super::options;
-use crate::net::{DeadlineKind, Role, SecureInfo, SocketError, TimeLimit, client_role, server_context};
+use crate::net::{LimitKind, Role, SecureInfo, SocketError, TimeLimit, client_role, server_context};
 
 /// `checkSecure(options, name)`: whether startTls() could use these options.
 pub fn check<'scope>(call: &Call<'scope>) -> Value<'scope> {
@@ -26,7 +26,7 @@ pub fn start_tls<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let limit = (milliseconds > 0).then(|| TimeLimit {
         at: Instant::now() + Duration::from_millis(milliseconds.into()),
         milliseconds: milliseconds.into(),
-        kind: DeadlineKind::Handshake,
+        kind: LimitKind::Handshake,
     });
     let id = call.id();
     let started = call.environment.net(|net| {

@@ -9,7 +9,7 @@ use super::tls::TlsError;
 /// What a deadline is for. A socket has at most one of each kind; `turn/deadlines.rs` says what each one does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DeadlineKind {
-    /// TCP: connectTimeout, until the connection is established.
+    /// TCP: connectTimeout, until the connection is established and, with TLS, its handshake is done.
     Connect,
     /// TCP: the handshake's limit, while startTls() waits for what was sent before it. (Then TLS's own task keeps it.)
     Handshake,
@@ -28,10 +28,17 @@ pub enum DeadlineKind {
 }
 
 impl DeadlineKind {
-    /// The lowest kind: where the range of one socket's deadlines begins.
+    /// The kind that is first in order.
     pub const FIRST: Self = Self::Connect;
-    /// The highest kind: where that range ends.
-    pub const LAST: Self = Self::Timer;
+}
+
+/// Which option set a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitKind {
+    /// connectTimeout of a connection attempt.
+    Connect,
+    /// The handshake's own: handshakeTimeout of a server, connectTimeout of startTls().
+    Handshake,
 }
 
 /// When a connection has to be established, or its handshake done.
@@ -41,17 +48,18 @@ pub struct TimeLimit {
     pub at: Instant,
     /// The limit as the user gave it, for the message.
     pub milliseconds: u128,
-    /// Which option set it: `Connect` for connectTimeout, else `Handshake`.
-    pub kind: DeadlineKind,
+    /// Which option set it.
+    pub kind: LimitKind,
 }
 
 impl TimeLimit {
-    /// The error once it has passed: "ETIMEDOUT" for connectTimeout, else the handshake's own.
+    /// The error once it has passed.
     pub fn error(self, remote: SocketAddr) -> SocketError {
-        if self.kind == DeadlineKind::Connect {
-            SocketError::TimedOut { address: remote, milliseconds: self.milliseconds }
-        } else {
-            SocketError::Tls { error: TlsError::timed_out(self.milliseconds), address: Some(remote) }
+        match self.kind {
+            LimitKind::Connect => SocketError::TimedOut { address: remote, milliseconds: self.milliseconds },
+            LimitKind::Handshake => {
+                SocketError::Tls { error: TlsError::timed_out(self.milliseconds), address: Some(remote) }
+            }
         }
     }
 }

@@ -47,7 +47,7 @@ mod udp_queue;
 mod udp_socket;
 
 pub use blocks::Block;
-pub use deadline::{DeadlineKind, TimeLimit};
+pub use deadline::{LimitKind, TimeLimit};
 pub use endpoint::{parse as parse_address, text as address_text};
 pub use error::SocketError;
 pub use event::{Event, EventKind, Payload};

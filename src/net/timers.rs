@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use mio::Waker;
 use tokio::sync::watch;
 
+use super::deadline::DeadlineKind;
 use super::panics::restarted;
 use super::runtime::runtime;
-use super::{DeadlineKind, Id, hooks};
+use super::{Id, hooks};
 
 /// Deadlines this far away are rounded up to the next tick, so that the lingers of many connections share a wake.
 const COARSE: Duration = Duration::from_secs(1);
@@ -76,8 +77,9 @@ impl Timers {
 
     /// Removes all deadlines of a socket that closes.
     pub fn clear_all(&mut self, id: Id) {
-        let range = (id, DeadlineKind::FIRST)..=(id, DeadlineKind::LAST);
-        while let Some((&(_, kind), _)) = self.by_socket.range(range.clone()).next() {
+        while let Some((&(owner, kind), _)) = self.by_socket.range((id, DeadlineKind::FIRST)..).next()
+            && owner == id
+        {
             self.clear(id, kind);
         }
     }
@@ -175,7 +177,7 @@ mod tests {
         let (_poll, mut timers) = timers();
         let now = Instant::now();
         let [before, id, after] = [1, 2, 3].map(Id::from_number);
-        for kind in [DeadlineKind::FIRST, DeadlineKind::Linger, DeadlineKind::LAST] {
+        for kind in [DeadlineKind::FIRST, DeadlineKind::Linger, DeadlineKind::Timer] {
             [before, id, after].into_iter().for_each(|id| timers.set(id, kind, now, FAR));
         }
         timers.clear_all(id);

@@ -1,14 +1,18 @@
 //! What a TCP socket's bytes go through: a plain connection, a TLS session above one, or a connection that a relay's task has.
 //!
 //! [`Transport`] is the one place where a connection's kind makes a difference. The socket calls it, and applies what it reports to its
-//! machine and its ledger; it never asks which kind it has. To add a kind of stream, write a file beside `plain.rs` and
-//! give [`Link`] a variant.
+//! machine and its ledger; it never asks which kind it has.
+//!
+//! What a kind of stream has to offer is the trait [`Stream`](stream::Stream), and TCP's is one file, `tcp.rs`. Another kind needs a file like it, and
+//! [`Plain`] an enum of both in place of its stream.
 //!
 //! What it does NOT do: readyState, bufferedAmount, events, deadlines, what becomes of an error. Those are the socket's.
 
 mod plain;
 mod report;
 mod secure;
+mod stream;
+mod tcp;
 mod upgrade;
 
 use std::io;
@@ -20,7 +24,8 @@ use tokio::sync::Notify;
 
 use self::plain::Plain;
 pub use self::report::{
-    Attempt, Discarded, Failure, Finish, Handshake, News, PeerProgress, RelayOutcome, RelayReport, WriteReport,
+    Attempt, Discarded, Failure, Finish, Handshake, PeerProgress, RelayEnd, RelayNews, RelayOutcome, TlsNews,
+    WriteReport,
 };
 use self::secure::Secure;
 use self::upgrade::Upgrade;
@@ -41,7 +46,7 @@ pub struct Transport {
 
 /// The kinds.
 enum Link {
-    /// There is no connection: the attempt failed at once, or the connection is gone.
+    /// There is no connection here: the attempt failed at once, the connection is over, or a relay's task is about to get it.
     Gone,
     /// A connection of the poll set's. With an upgrade, TLS begins once that can.
     Plain(Plain),
@@ -110,22 +115,21 @@ impl Transport {
         event.is_writable()
     }
 
-    /// What the task that has the connection reports: TLS's, or a relay's.
-    pub fn news(&mut self, id: Id, context: &mut Context) -> News {
+    /// What TLS's task reports. `None`: there is no session.
+    pub fn tls_news(&mut self, context: &mut Context) -> Option<TlsNews> {
         match &mut self.link {
-            Link::Gone | Link::Plain(_) => News::default(),
-            Link::Secure(secure) => secure.news(&mut self.readiness, &mut context.pool),
-            Link::Lent(_) => self.relay_news(id, context),
+            Link::Secure(secure) => Some(secure.news(&mut self.readiness, &mut context.pool)),
+            Link::Gone | Link::Plain(_) | Link::Lent(_) => None,
         }
     }
 
-    fn relay_news(&mut self, id: Id, context: &Context) -> News {
-        let Link::Lent(task) = &self.link else { return News::default() };
+    /// What a relay's task reports. `None`: no such task has the connection.
+    pub fn relay_news(&mut self, id: Id, context: &Context) -> Option<RelayNews> {
+        let Link::Lent(task) = &self.link else { return None };
         // The task may end between the two: so the end is asked for first.
         let end = task.take_end();
-        let mut news = News::default();
-        news.written.bytes = task.take_first_written();
-        let Some(end) = end else { return news };
+        let written = task.take_first_written();
+        let Some(end) = end else { return Some(RelayNews { written, end: None }) };
         let passed = task.passed();
         self.link = Link::Gone;
         let outcome = match end {
@@ -138,8 +142,7 @@ impl Transport {
                 RelayOutcome::Returned { left, registered: self.register(true, id, context) }
             }
         };
-        news.relay = Some(RelayReport { passed, outcome });
-        news
+        Some(RelayNews { written, end: Some(RelayEnd { passed, outcome }) })
     }
 
     /// What has become of the connection attempt. (The poll set reports room to write for either outcome.)
@@ -171,9 +174,11 @@ impl Transport {
         }
     }
 
-    /// Whether the peer's end is the next that would be read.
-    pub fn peek_end(&mut self) -> Result<bool, Failure> {
+    /// Whether the peer's end is the next that would be read. `is_reading`: a read follows; where looking costs a system call, that finds
+    /// the end.
+    pub fn peek_end(&mut self, is_reading: bool) -> Result<bool, Failure> {
         match &self.link {
+            Link::Plain(_) if is_reading => Ok(false),
             Link::Plain(plain) => plain.peek_end(&mut self.readiness),
             Link::Secure(secure) => Ok(secure.is_at_end()),
             Link::Gone | Link::Lent(_) => Ok(false),
@@ -203,7 +208,7 @@ impl Transport {
     }
 
     /// Whether TLS is to follow, once everything that was sent in the clear has left.
-    pub fn awaits_tls(&self) -> bool {
+    fn awaits_tls(&self) -> bool {
         matches!(&self.link, Link::Plain(plain) if plain.awaits_tls())
     }
 

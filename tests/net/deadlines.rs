@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use tcp_udp_sockets::net::{DeadlineKind, Id, Role, SecureOptions, TimeLimit, client_role};
+use tcp_udp_sockets::net::{Id, LimitKind, Role, SecureOptions, TimeLimit, client_role};
 use tcp_udp_sockets::proto::ReadyState;
 
 use crate::driver::{World, ignore, reset, stream_options, tcp_options};
@@ -101,7 +101,7 @@ fn start_tls_s_time_goes_with_the_connection() {
         let limit = TimeLimit {
             at: std::time::Instant::now() + Duration::from_millis(HOUR.into()),
             milliseconds: HOUR.into(),
-            kind: DeadlineKind::Handshake,
+            kind: LimitKind::Handshake,
         };
         world
             .net

@@ -190,7 +190,7 @@ impl World {
     }
 
     /// Waits until the poll set has something, as the wake source "thread" does.
-    fn wait(&mut self, limit: Duration) {
+    pub fn wait(&mut self, limit: Duration) {
         let (mut poll, mut events) = self.net.lend_poll().unwrap();
         let _ = poll.poll(&mut events, Some(limit));
         self.net.return_poll((poll, events));

@@ -1,13 +1,15 @@
 //! relay() without JavaScript (R-relay): in turns and by the task, over real connections.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc;
 use std::time::Duration;
 
-use tcp_udp_sockets::net::Id;
+use tcp_udp_sockets::net::{Id, Net};
 use tcp_udp_sockets::proto::ReadyState;
 
 use crate::driver::{Pattern, Told, World, ignore, reset, send};
+use crate::tls;
 
 /// An open socket without listeners, and its peer.
 fn connected(world: &mut World) -> (Id, TcpStream) {
@@ -116,6 +118,74 @@ fn reset_of_one_closes_both_at_once() {
     for peer in [&mut peer_a, &mut peer_b] {
         assert_eq!(peer.read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);
     }
+}
+
+/// A proxy to `to`. On a word it ends the direction to the client with a FIN, as no TLS peer would.
+fn truncating_proxy(to: SocketAddr) -> (SocketAddr, mpsc::Sender<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (truncate, awaits_truncate) = mpsc::channel();
+    std::thread::spawn(move || {
+        let (client, _) = listener.accept().unwrap();
+        let server = TcpStream::connect(to).unwrap();
+        for (mut from, mut to) in
+            [(&client, &server), (&server, &client)].map(|(a, b)| (a.try_clone().unwrap(), b.try_clone().unwrap()))
+        {
+            std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+        }
+        awaits_truncate.recv().unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+    });
+    (address, truncate)
+}
+
+/// The fault of the other one is known to its task, and nobody has looked.
+#[test]
+fn reset_of_one_resets_the_other_also_where_that_has_a_fault_which_was_not_reported() {
+    let mut world = World::new();
+    let (server_side, client_side) = tls::options();
+    let (server, address) = tls::listen(&mut world, server_side, 10_000);
+    let (address, truncate) = truncating_proxy(address);
+    let b = tls::connect(&mut world, address, client_side);
+    let (a, mut peer_a) = connected(&mut world);
+    world.until(&mut ignore, |world| {
+        world.net.ready_state(b) == ReadyState::Open && !world.accepted_by(server).is_empty()
+    });
+    world.net.relay(a, b).unwrap();
+    world.rest();
+    truncate.send(()).unwrap();
+    world.wait(Duration::from_secs(20));
+    reset(&mut world.net, a);
+    assert_eq!((world.net.ready_state(a), world.net.ready_state(b)), (ReadyState::Closed, ReadyState::Closed));
+    world.until(&mut ignore, |world| world.has_closed(a) && world.has_closed(b));
+    assert!(!world.story(b).iter().any(|told| matches!(told, Told::Error(_))), "{:?}", world.story(b));
+    assert_eq!(peer_a.read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+}
+
+/// R-tcp-send: bufferedAmount falls only in a later task.
+#[test]
+fn reset_of_one_leaves_the_others_buffered_amount_in_the_same_task() {
+    let mut world = World::new();
+    let ((a, mut peer_a), (b, _peer_b)) = (connected(&mut world), connected(&mut world));
+    let (other, mut peer_of_other) = connected(&mut world);
+    world.net.listen(other, true, false);
+    keep_in_turns(&mut world, b);
+    world.net.relay(a, b).unwrap();
+    give_blob(&mut world, b);
+    world.rest();
+    // Both wait when the turn begins, the relay's first. So many bytes are written at once.
+    peer_a.write_all(&[1; 60_000]).unwrap();
+    peer_of_other.write_all(b"now").unwrap();
+    let mut amounts = Vec::new();
+    let mut handler = |net: &mut Net, id: Id, told: &Told| {
+        if id == other && matches!(told, Told::Message(_)) {
+            amounts.push(net.buffered_amount(b));
+            reset(net, a);
+            amounts.push(net.buffered_amount(b));
+        }
+    };
+    world.until(&mut handler, |world| world.has_closed(a) && world.has_closed(b));
+    assert!(amounts[0] > 0 && amounts[0] == amounts[1], "{amounts:?}");
 }
 
 #[test]

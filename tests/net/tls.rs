@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tcp_udp_sockets::net::{DeadlineKind, Id, Material, Role, SecureOptions, TimeLimit, client_role, server_context};
+use tcp_udp_sockets::net::{Id, LimitKind, Material, Role, SecureOptions, TimeLimit, client_role, server_context};
 use tcp_udp_sockets::proto::ReadyState;
 
 use crate::driver::{
@@ -198,7 +198,7 @@ fn r_tls_start_what_was_sent_before_leaves_in_the_clear_and_what_follows_does_no
     send(&mut world.net, client, b"STARTTLS\r\n");
     world.until(&mut ignore, |world| world.received_by(accepted) == b"STARTTLS\r\n");
     let limit =
-        TimeLimit { at: Instant::now() + Duration::from_secs(20), milliseconds: 20_000, kind: DeadlineKind::Handshake };
+        TimeLimit { at: Instant::now() + Duration::from_secs(20), milliseconds: 20_000, kind: LimitKind::Handshake };
     for (id, role) in [
         (accepted, Role::Server(server_context(&server_side).unwrap())),
         (client, client_role(&client_side, "127.0.0.1").unwrap()),

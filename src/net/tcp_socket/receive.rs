@@ -1,11 +1,11 @@
 //! The receiving half of a TCP socket: what has become of the attempt, bytes, the peer's end, a loss.
 
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::io::ErrorKind;
 use std::time::Instant;
 
 use super::TcpSocket;
+use crate::net::Id;
 use crate::net::blocks::Filled;
 use crate::net::context::Context;
 use crate::net::event::{EventKind, Payload};
@@ -14,7 +14,6 @@ use crate::net::sizes::READ_SIZE;
 use crate::net::step::Step;
 use crate::net::syscall::Syscall;
 use crate::net::transport::{Attempt, Failure};
-use crate::net::{Id, SocketError, endpoint};
 
 /// A read this large is likely followed by another: then the next goes straight into the engine's memory.
 const BULK_READ: usize = READ_SIZE / 4;
@@ -57,14 +56,11 @@ impl TcpSocket {
     pub(super) fn look_at_attempt(&mut self, id: Id, context: &mut Context) {
         match self.transport.attempt(id, context) {
             Attempt::UnderWay => {}
-            Attempt::Established { local, peer } => {
+            Attempt::Established { local } => {
                 if let Some(local) = local {
-                    self.local = endpoint::canonical(local);
+                    self.local = local;
                 }
-                if is_itself(&self.local, peer) {
-                    self.transport.reset_at_end();
-                    self.machine.lost(SocketError::system_at(Syscall::Connect, self.remote, met_itself()));
-                } else if !self.begin_tls(id, context) {
+                if !self.begin_tls(id, context) {
                     self.machine.connected();
                 }
             }
@@ -86,10 +82,9 @@ impl TcpSocket {
         if let Some(failure) = self.transport.take_error() {
             return self.lost(failure);
         }
-        let is_reading = self.machine.wants_data() || self.machine.drops_data();
-        if self.transport.may_have_ended() && !is_reading && !self.receiving.has_held() && self.machine.peer_may_send()
-        {
-            match self.transport.peek_end() {
+        if self.transport.may_have_ended() && !self.receiving.has_held() && self.machine.peer_may_send() {
+            let is_reading = self.machine.wants_data() || self.machine.drops_data();
+            match self.transport.peek_end(is_reading) {
                 Ok(true) => self.machine.peer_ended(),
                 Ok(false) => {}
                 Err(failure) => self.lost(failure),
@@ -194,19 +189,4 @@ impl TcpSocket {
         }
         true
     }
-}
-
-/// Whether a connection's two ends are one: nobody listened there, and the system chose the destination's port as the local one,
-/// so that the attempt answered itself. (The zone goes with the interface, which both ends share.)
-fn is_itself(local: &SocketAddr, peer: SocketAddr) -> bool {
-    let peer = endpoint::canonical(peer);
-    (local.ip(), local.port()) == (peer.ip(), peer.port())
-}
-
-/// The error that a peer that is not there would have caused (R-tcp-create).
-fn met_itself() -> io::Error {
-    io::Error::new(
-        ErrorKind::ConnectionRefused,
-        "the attempt met only itself: its local address and port are the remote ones",
-    )
 }

@@ -4,7 +4,7 @@ use super::TcpSocket;
 use crate::net::context::Context;
 use crate::net::relay_signal::RelaySignal;
 use crate::net::relay_task::{RelayedStream, TaskHandle};
-use crate::net::transport::{Failure, RelayOutcome, RelayReport};
+use crate::net::transport::{Failure, RelayOutcome};
 use crate::net::{Id, SocketError, sys};
 
 /// With so many bytes waiting to be written, nothing more is read from the other socket.
@@ -98,7 +98,7 @@ impl TcpSocket {
             }
             RelaySignal::Closed => self.close(id, context),
             RelaySignal::Lost | RelaySignal::Reset => {
-                self.on_news(id, context);
+                self.on_relay_news(id, context);
                 // Where it is lost itself, that is about to be reported.
                 if !self.machine.is_faulty() {
                     self.reset(id, context);
@@ -175,11 +175,14 @@ impl TcpSocket {
         self.schedule(id, context);
     }
 
-    /// The task has ended.
-    pub(super) fn on_relay_end(&mut self, report: RelayReport, id: Id, context: &mut Context) {
-        let Some(relay) = &mut self.relay else { return };
-        relay.passed = report.passed;
-        match report.outcome {
+    /// The task has news: what was sent before has left, or the task has ended.
+    pub(super) fn on_relay_news(&mut self, id: Id, context: &mut Context) {
+        let Some(news) = self.transport.relay_news(id, context) else { return };
+        self.machine.ledger.wrote(news.written, 0);
+        self.machine.ledger.settle();
+        let (Some(end), Some(relay)) = (news.end, &mut self.relay) else { return };
+        relay.passed = end.passed;
+        match end.outcome {
             RelayOutcome::Ended => {
                 relay.end_passed = true;
                 self.machine.peer_ended();

@@ -101,9 +101,15 @@ impl TcpSocket {
         true
     }
 
-    /// The transport's task has news.
+    /// TLS's task, or a relay's, has news.
     pub fn on_news(&mut self, id: Id, context: &mut Context) {
-        let news = self.transport.news(id, context);
+        self.on_tls_news(id, context);
+        self.on_relay_news(id, context);
+        self.schedule(id, context);
+    }
+
+    fn on_tls_news(&mut self, id: Id, context: &mut Context) {
+        let Some(news) = self.transport.tls_news(context) else { return };
         self.machine.ledger.wrote(news.written.bytes, news.written.of_blobs);
         // This is a task of the event loop's own, in which nothing has read bufferedAmount yet (R-tcp-send).
         if !self.machine.is_link_gone() {
@@ -121,14 +127,10 @@ impl TcpSocket {
         if let Some(fault) = news.fault {
             self.on_fault(fault, context);
         }
-        if let Some(report) = news.relay {
-            self.on_relay_end(report, id, context);
-        }
         if self.queue.is_ready() && self.transport.is_writable() {
             self.mark_dirty(id, context);
         }
         self.offer_room(context);
-        self.schedule(id, context);
     }
 
     fn on_fault(&mut self, fault: Fault, context: &mut Context) {

@@ -39,7 +39,7 @@ const LEAST_ROOM: usize = 64 * 1024;
 const INPUT: usize = TLS_READ + 128 * 1024;
 /// Plain bytes encrypted for one write: 256 KiB is where a larger write gains nothing.
 const ENCRYPTED_AT_ONCE: usize = 256 * 1024;
-/// WrittenBytes bytes from which on the JavaScript thread is notified although more are to follow.
+/// Written bytes from which on the JavaScript thread is notified although more are to follow.
 const NOTIFY_WRITTEN: u64 = 128 * 1024;
 /// Rounds of reading and writing before other connections have their turn on this thread.
 const ROUNDS: usize = 8;

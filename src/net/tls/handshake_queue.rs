@@ -13,7 +13,7 @@ use super::session::{Session, Target};
 use super::start::{Role, ServerContext, start};
 use crate::net::accepted::Accepted;
 use crate::net::context::Context;
-use crate::net::deadline::{DeadlineKind, TimeLimit};
+use crate::net::deadline::{LimitKind, TimeLimit};
 use crate::net::send_queue::Pool;
 use crate::net::{Id, SocketError};
 
@@ -68,7 +68,7 @@ impl HandshakeQueue {
         let limit = self.timeout.map(|timeout| TimeLimit {
             at: Instant::now() + timeout,
             milliseconds: timeout.as_millis(),
-            kind: DeadlineKind::Handshake,
+            kind: LimitKind::Handshake,
         });
         let batcher = context.wake_batcher()?;
         let entry = self.under_way.vacant_entry();

@@ -1,21 +1,18 @@
-//! A plain TCP connection, without TLS and in the hands of the JavaScript thread.
+//! A plain connection: without TLS, and with its stream in the hands of the JavaScript thread.
 
-use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
-use std::net::Shutdown;
-use std::time::Duration;
+use std::io::{self, ErrorKind, IoSlice, Read};
 
 use mio::net::TcpStream;
 use mio::{Interest, Registry};
-use socket2::SockRef;
 
+use super::stream::{Outcome, Stream, uninterrupted, with_slices};
 use super::upgrade::Upgrade;
 use super::{Attempt, Discarded, Failure, Finish, Readiness, WriteReport};
-use crate::net::Id;
-use crate::net::blocks::{Block, MAX_FREE_BLOCKS};
+use crate::net::blocks::Block;
 use crate::net::context::Context;
 use crate::net::send_queue::SendQueue;
-use crate::net::sys::{self, unacknowledged};
 use crate::net::syscall::Syscall;
+use crate::net::{Id, sys};
 
 /// Reads of bytes that are dropped, in one turn.
 const DROPPED_READS: usize = 4;
@@ -57,37 +54,35 @@ impl Plain {
 
     /// What has become of the connection attempt.
     pub fn attempt(&mut self, readiness: &mut Readiness, id: Id, registry: &Registry) -> Attempt {
-        match self.stream.take_error() {
+        match self.stream.outcome() {
+            Outcome::Established(local) => {
+                readiness.error = false;
+                Attempt::Established { local }
+            }
             // Where TLS is to follow, the attempt has failed, and nobody gets what was received (R-tcp-secure-open).
-            Ok(Some(error)) if is_loss(&error) && !self.awaits_tls() => {
+            Outcome::Lost(error) if self.awaits_tls() => Attempt::Failed(Failure { syscall: Syscall::Connect, error }),
+            Outcome::Lost(error) => {
                 readiness.readable = true;
                 Attempt::EstablishedAndLost(Failure { syscall: Syscall::Read, error })
             }
-            Ok(Some(error)) | Err(error) => Attempt::Failed(Failure { syscall: Syscall::Connect, error }),
-            Ok(None) => match self.stream.peer_addr() {
-                Ok(peer) => {
-                    readiness.error = false;
-                    Attempt::Established { local: self.stream.local_addr().ok(), peer }
-                }
-                // Woken too early: there is no outcome yet.
-                Err(_) => {
-                    readiness.writable = false;
-                    // Some poll sets report again only after a call that would have blocked, and none was made.
-                    let watched = if sys::REARMS_ON_WOULD_BLOCK { self.reregister(id, registry) } else { Ok(()) };
-                    watched.map_or_else(Attempt::Failed, |()| Attempt::UnderWay)
-                }
-            },
+            Outcome::Failed(failure) => Attempt::Failed(failure),
+            Outcome::None => {
+                readiness.writable = false;
+                // Some poll sets report again only after a call that would have blocked, and none was made.
+                let watched = if sys::REARMS_ON_WOULD_BLOCK { self.reregister(id, registry) } else { Ok(()) };
+                watched.map_or_else(Attempt::Failed, |()| Attempt::UnderWay)
+            }
         }
     }
 
     /// The connection's error, which the system reports once.
     pub fn take_error(&self) -> Option<io::Error> {
-        self.stream.take_error().ok().flatten()
+        Stream::take_error(&self.stream)
     }
 
     /// Whether the peer's end is the next that would be read.
     pub fn peek_end(&self, readiness: &mut Readiness) -> Result<bool, Failure> {
-        match self.stream.peek(&mut [0]) {
+        match Stream::peek(&self.stream, &mut [0]) {
             Ok(length) => Ok(length == 0),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 readiness.peer_end = false;
@@ -99,7 +94,7 @@ impl Plain {
 
     /// Whether there are bytes to read.
     pub fn has_unread(&self, readiness: &mut Readiness) -> bool {
-        if readiness.readable && !matches!(self.stream.peek(&mut [0]), Ok(1..)) {
+        if readiness.readable && !matches!(Stream::peek(&self.stream, &mut [0]), Ok(1..)) {
             readiness.readable = false;
         }
         readiness.readable
@@ -179,20 +174,18 @@ impl Plain {
             return Finish::UnderWay;
         }
         if !closing {
-            // Where it is not connected any more, its loss comes as an error of its own.
-            let _ = self.stream.shutdown(Shutdown::Write);
+            self.stream.shut_down();
         }
         Finish::Sent
     }
 
     /// Bytes that the system holds for the peer. `None`: it does not say.
     pub fn unacknowledged(&self) -> Option<u64> {
-        unacknowledged(&SockRef::from(&self.stream))
+        self.stream.unacknowledged()
     }
 
     pub fn reset_at_end(&self) {
-        // Where this fails, the peer sees FIN: the connection ends all the same.
-        let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        self.stream.reset_at_end();
     }
 }
 
@@ -217,7 +210,7 @@ fn interest(writes: bool) -> Interest {
 }
 
 /// One write of what is queued, then `extra`. `None` where there is nothing that can be written.
-fn write_once(stream: &mut TcpStream, queue: &SendQueue, extra: &[u8]) -> Option<io::Result<usize>> {
+fn write_once(stream: &mut impl Stream, queue: &SendQueue, extra: &[u8]) -> Option<io::Result<usize>> {
     match queue.single() {
         Some(bytes) if extra.is_empty() => return Some(stream.write(bytes)),
         None if queue.is_empty() && extra.is_empty() => return None,
@@ -227,29 +220,4 @@ fn write_once(stream: &mut TcpStream, queue: &SendQueue, extra: &[u8]) -> Option
     let mut slices: Vec<IoSlice<'_>> = Vec::with_capacity(8);
     queue.slices(extra, &mut slices);
     (!slices.is_empty()).then(|| stream.write_vectored(&slices))
-}
-
-/// Only an established connection ends so: an attempt that is answered with RST is refused.
-fn is_loss(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
-}
-
-/// Runs `read` on the memory of blocks, and tells it how many bytes that is.
-pub fn with_slices<T>(blocks: &mut [Block], read: impl FnOnce(&mut [IoSliceMut<'_>], usize) -> T) -> T {
-    let mut slices: [IoSliceMut<'_>; MAX_FREE_BLOCKS] = std::array::from_fn(|_| IoSliceMut::new(&mut []));
-    let (mut room, count) = (0, blocks.len());
-    for (slice, block) in slices.iter_mut().zip(blocks) {
-        *slice = IoSliceMut::new(block.as_mut_slice());
-        room += slice.len();
-    }
-    read(&mut slices[..count], room)
-}
-
-fn uninterrupted(mut read: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
-    loop {
-        match read() {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            read => return read,
-        }
-    }
 }

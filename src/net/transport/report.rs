@@ -25,27 +25,24 @@ impl Failure {
 pub enum Attempt {
     /// Nothing yet.
     UnderWay,
-    /// The connection is established; our end's address, if the system gives it, and the peer's.
-    Established { local: Option<SocketAddr>, peer: SocketAddr },
+    /// The connection is established; our end's address in canonical form, if the system gives it.
+    Established { local: Option<SocketAddr> },
     /// It was established, and is lost already. What was received can still be read.
     EstablishedAndLost(Failure),
     /// It failed.
     Failed(Failure),
 }
 
-/// What a task has done since the last look.
-#[derive(Default)]
-pub struct News {
+/// What TLS's task has done since the last look.
+pub struct TlsNews {
     /// Bytes that have become the system's.
     pub written: WrittenBytes,
-    /// TLS: the handshake is done.
+    /// The handshake is done.
     pub handshake: Option<Handshake>,
-    /// TLS: close_notify and FIN are on their way.
+    /// close_notify and FIN are on their way.
     pub fin_sent: bool,
-    /// TLS: the connection failed or is lost.
+    /// The connection failed or is lost.
     pub fault: Option<Fault>,
-    /// The relay's task has ended.
-    pub relay: Option<RelayReport>,
 }
 
 /// A TLS handshake that is done.
@@ -56,8 +53,16 @@ pub struct Handshake {
     pub is_upgrade: bool,
 }
 
-/// The end of a relay's task.
-pub struct RelayReport {
+/// What a relay's task has done since the last look.
+pub struct RelayNews {
+    /// Bytes of what was sent before relay() that have become the system's.
+    pub written: u64,
+    /// How the task ended for this socket, once it has.
+    pub end: Option<RelayEnd>,
+}
+
+/// The end of a relay's task, for one of the two sockets.
+pub struct RelayEnd {
     /// Bytes from the other socket that went out.
     pub passed: u64,
     pub outcome: RelayOutcome,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use super::plain::with_slices;
-use super::{Discarded, Finish, Handshake, News, PeerProgress, Readiness, WriteReport};
+use super::stream::with_slices;
+use super::{Discarded, Finish, Handshake, PeerProgress, Readiness, TlsNews, WriteReport};
 use crate::net::blocks::Block;
 use crate::net::send_queue::{Pool, SendQueue};
 use crate::net::tls::{Session, Waiting};
@@ -21,14 +21,14 @@ pub struct Secure {
     finished: bool,
 }
 
-/// How far the handshake has come.
+/// How far the handshake has come. What is sent before it is done waits in the socket's queue.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// It belongs to the connection attempt: what is sent waits in the socket's queue.
+    /// Under way, as part of the connection attempt.
     Connecting,
-    /// startTls() began it: what is sent is handed over at once.
+    /// Under way, by startTls().
     Upgrading,
-    /// It is done.
+    /// Done.
     Established,
 }
 
@@ -45,16 +45,17 @@ impl Secure {
     }
 
     /// What the task reports.
-    pub fn news(&mut self, readiness: &mut Readiness, pool: &mut Pool) -> News {
+    pub fn news(&mut self, readiness: &mut Readiness, pool: &mut Pool) -> TlsNews {
         let news = self.session.news(pool);
         let handshake = news.info.map(|info| {
             let before = std::mem::replace(&mut self.stage, Stage::Established);
             Handshake { info, is_upgrade: before == Stage::Upgrading }
         });
-        readiness.writable |= handshake.is_some() || (news.has_room && self.stage != Stage::Connecting);
+        // Nothing is handed over before the handshake is done.
+        readiness.writable |= news.has_room && self.stage == Stage::Established;
         readiness.readable = news.readable;
         let fin_sent = news.finished && !std::mem::replace(&mut self.finished, true);
-        News { written: news.written, handshake, fin_sent, fault: news.fault, relay: None }
+        TlsNews { written: news.written, handshake, fin_sent, fault: news.fault }
     }
 
     /// Whether the peer's end is the next that would be read.

@@ -8,7 +8,7 @@ use mio::net::TcpStream;
 
 use super::secure::Secure;
 use crate::net::context::Context;
-use crate::net::deadline::{DeadlineKind, TimeLimit};
+use crate::net::deadline::{LimitKind, TimeLimit};
 use crate::net::send_queue::SendQueue;
 use crate::net::tls::{self, Role, Target};
 use crate::net::{Id, SocketError};
@@ -90,5 +90,5 @@ impl Upgrade {
 
 /// A limit from now on that counts as connectTimeout.
 fn connect_limit(after: Duration) -> TimeLimit {
-    TimeLimit { at: Instant::now() + after, milliseconds: after.as_millis(), kind: DeadlineKind::Connect }
+    TimeLimit { at: Instant::now() + after, milliseconds: after.as_millis(), kind: LimitKind::Connect }
 }
