@@ -1,7 +1,8 @@
 "use strict";
 
-// Signals: the option `signal` (R-abort, R-once). Each signal has one `abort` listener for all sockets and once() calls that follow it. The
-// listener is removed with the last of them, so a signal that lives longer than 10,000 sockets holds none of them.
+// Signals: the option `signal` (R-abort, R-once). All sockets and once() calls with the same signal share one `abort` listener. A socket
+// that closes is removed from the list behind it, and the listener is removed with the last one. So a signal that lives long holds no
+// closed socket in memory.
 
 const { addAbortListener } = require("node:events");
 const { shown } = require("./webidl.js");
@@ -126,9 +127,9 @@ function follow(signal, record, abort) {
  * Calls `abort` when the signal is aborted.
  *
  * @param {AbortSignal} signal
- * @param {object} follower a key: each follower has one `abort`
+ * @param {object} follower the key of the entry; a second call with the same follower replaces its `abort`
  * @param {(reason: unknown) => void} abort
- * @returns {() => void} ends the watch
+ * @returns {() => void} removes the entry
  */
 function watch(signal, follower, abort) {
   let known = followers.get(signal);

@@ -67,7 +67,7 @@ class Iteration {
   }
 
   /**
-   * Ends all loops: an error has closed the socket. Each loop throws it once.
+   * Ends all loops after an error has closed the socket. Each loop throws the error once.
    *
    * @param {unknown} error
    */

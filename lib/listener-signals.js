@@ -96,8 +96,8 @@ const collected = new FinalizationRegistry((/** @type {{ watch: Watch, held: Wea
 });
 
 /**
- * The signal in the options of addEventListener(), if it is one of the platform's and not aborted yet. Anything else (a mistake, a
- * polyfill's signal) is left to the platform: the result is undefined.
+ * Returns the signal in the options of addEventListener() if it is a native AbortSignal and not aborted yet. Otherwise it returns undefined,
+ * and the native addEventListener() handles the options, for example a value that is no signal, or the signal of a polyfill.
  *
  * @param {any} options
  * @param {unknown} callback

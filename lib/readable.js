@@ -1,10 +1,10 @@
 "use strict";
 
-// `readable`: received data as a ReadableStream (R-streams). When the program takes the stream, the record gets an *intake*. From then on
-// the intake gets what `message` or `connect` listeners would get.
+// `readable` gives received data as a ReadableStream (R-streams). When the program reads the property, the socket's record gets an *intake*.
+// From then on the intake gets the data, and no `message` or `connect` listener does.
 //
-// While data flows, the promise of the stream's pull() stays pending. The stream then does not call pull() again, so a chunk that a reader
-// waits for costs no promise of ours. The promise is fulfilled when the stream has enough. The next pull() asks for more.
+// While data flows, the promise of the stream's pull() stays pending. While it is pending, the stream does not call pull() again, so a chunk
+// costs no promise of ours. When the stream's queue is full, the promise is fulfilled. The stream calls pull() again when it wants more.
 
 const { requestBits } = require("./listener-bits.js");
 const { binding } = require("./native.js");

@@ -14,7 +14,7 @@ const { send, sendBlob, sendScratch, sendString } = binding;
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 
 /**
- * Gives data to the native half. Returns what send() returns.
+ * Gives data to the native half. Returns the result of the program's send().
  *
  * @param {SocketRecord} record
  * @param {unknown} data

@@ -55,7 +55,7 @@ impl<'scope> Call<'scope> {
         unsafe { self.env.bytes(self.arguments[index]) }.unwrap_or(&[])
     }
 
-    /// The first `length` bytes of the scratch memory of the copy of the package that the socket belongs to.
+    /// The first `length` bytes of a scratch memory. Each package instance has its own; `id` is a socket of the instance.
     ///
     /// # Safety
     /// The slice must not be used after JavaScript has run again.

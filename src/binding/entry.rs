@@ -63,11 +63,12 @@ pub unsafe fn run(
         let environment = unsafe { &*data.cast::<Environment>() };
         run_guarded(&Call { environment, env, arguments }, name, function, panicked).raw()
     };
-    // SAFETY: the engine calls `raw`'s functions on its thread, while it is live, and has opened a handle scope for the callback.
+    // SAFETY: the engine calls this function on the thread of the environment `raw`, while `raw` is live. It has opened a handle scope
+    // for the callback.
     unsafe { Env::with(raw, run) }
 }
 
-/// Runs the function of a call, and what follows each call. What it returns is the call's answer.
+/// Runs the function that JavaScript called, then `after_call`, which is due after every call. Returns the function's result.
 #[inline(always)]
 fn run_guarded<'scope>(
     call: &Call<'scope>,

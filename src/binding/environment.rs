@@ -44,7 +44,7 @@ pub struct Environment {
     ended_owner: Cell<Option<u32>>,
     /// JavaScript was terminated in a turn, so that none may run any more.
     is_terminated: Cell<bool>,
-    /// Node's async context for what a turn runs, where no other JavaScript is below it on the stack.
+    /// Node's async context. A turn calls JavaScript in it where no other JavaScript is on the stack.
     async_context: OnceCell<sys::napi_async_context>,
 }
 

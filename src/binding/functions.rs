@@ -146,7 +146,7 @@ fn next<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let owner = call.number(0);
     let described = loop {
         let next = guarded(|| call.environment.take_event(call.env, owner));
-        // A panic in take_event() is not one of a socket. The next turn looks again for what it has left undone.
+        // No single socket is at fault for a panic in take_event(), so none is closed. The next turn does what the panic has left undone.
         let Ok(Some(event)) = next else { break None };
         if let Some(described) = describe(call, event) {
             break Some(described);

@@ -105,11 +105,11 @@ impl<'scope> Env<'scope> {
         Some((buffer, start.cast()))
     }
 
-    /// A new ArrayBuffer on memory of ours; `None` where the engine has no such thing (Electron).
+    /// A new ArrayBuffer on memory of ours; `None` where the engine does not support external ArrayBuffers (Electron).
     ///
     /// # Safety
-    /// `start` must point to `length` bytes that may be written, and that live until `release` is called with `hint`. `release` must
-    /// be sound for `hint`, once.
+    /// `start` must point to `length` bytes that may be written. They must live until the engine calls `release` with `hint`, which it does
+    /// once. That call must be sound.
     pub unsafe fn external_array_buffer(
         self,
         (start, length): Location,

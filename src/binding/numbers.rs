@@ -1,4 +1,5 @@
-//! The numbers of docs/binding.md, but for the events' kinds (`events.rs`): what functions return, and what stands for absent options.
+//! The numbers of docs/binding.md: the results of functions, and the values that mean "option absent". The numbers of the event kinds are in
+//! `events.rs`.
 
 /// What a send returns where the socket is not "open".
 pub const NOT_OPEN: i32 = -1;

@@ -6,12 +6,12 @@ use napi::sys;
 
 use super::env::{Env, Raw, ok};
 
-/// Opens a handle scope, runs `f` in it, and closes it. Returns `None`, without a call of `f`, where no scope can be opened: the
-/// environment is ending.
+/// Opens a handle scope, runs `f` in it, and closes the scope. Returns `None`, and does not call `f`, if the engine cannot open a scope
+/// because the environment is ending.
 ///
 /// # Safety
-/// `raw` must be a live environment, and this its thread. `f` must make values with the `Env` that it is given, and with none of an
-/// outer scope: such a value would be used after this scope has closed.
+/// `raw` must be a live environment, and the caller must be on its thread. `f` must make values only with the `Env` that it receives. The
+/// type of a value that is made with an outer `Env` would let it outlive this scope, but its handle ends with this scope.
 pub unsafe fn enter<T>(raw: Raw, f: impl for<'scope> FnOnce(Env<'scope>) -> T) -> Option<T> {
     let mut scope = ptr::null_mut();
     // SAFETY: the caller promises that `raw` is live and that this is its thread; `scope` outlives the call.
@@ -65,8 +65,8 @@ impl<'scope> CallbackScope<'scope> {
 
 impl Drop for CallbackScope<'_> {
     fn drop(&mut self) {
-        // SAFETY: `open` has opened this scope, and a drop happens once. The brand of `env` keeps it inside the handle scope that it
-        // was opened in, so the environment is still live.
+        // SAFETY: `open` has opened this scope, and a drop happens once. The lifetime of `env` keeps this callback scope inside its handle
+        // scope, so the environment is still live.
         unsafe { sys::napi_close_callback_scope(self.env.raw(), self.scope) };
     }
 }

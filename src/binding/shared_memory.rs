@@ -39,7 +39,7 @@ impl SharedMemory {
     pub fn new(env: Env<'_>, count: usize) -> Option<(Self, Value<'_>)> {
         let words: Arc<[Word]> = (0..count).map(|_| Word::new(0)).collect();
         let length = count * size_of::<Word>();
-        // `UnsafeCell` makes it sound to write through this address: a cell is the one thing behind `&` that may change.
+        // Writing through this address is sound because the words are `UnsafeCell`s. Only inside of those may memory behind `&` change.
         let start = UnsafeCell::raw_get(words.as_ptr()).cast::<u8>();
         // A pointer to a slice does not fit into a C pointer, so a box holds the ArrayBuffer's count.
         let hint = Box::into_raw(Box::new(Arc::clone(&words)));

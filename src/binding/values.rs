@@ -136,8 +136,8 @@ impl<'scope> Env<'scope> {
     /// The kind of a value, by the numbers of `napi_valuetype`; undefined where there is no value.
     pub fn type_of(self, of: Value<'scope>) -> sys::napi_valuetype {
         let mut kind = sys::ValueType::napi_undefined;
-        // SAFETY: an `Env` is live and on its thread; the value is a handle of its scope or null, which the engine checks; `kind`
-        // outlives the call.
+        // SAFETY: an `Env` exists only while its environment is live, and on that environment's thread. The value is a handle of this
+        // `Env`'s scope, or null, which the engine refuses. `kind` outlives the call.
         unsafe { sys::napi_typeof(self.raw(), of.raw(), &raw mut kind) };
         kind
     }

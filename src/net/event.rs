@@ -36,7 +36,7 @@ pub enum EventKind {
     Close(u32),
     /// TCP: the system has everything that was sent, and FIN follows it.
     Finish,
-    /// TCP: a relay is over, and [`EventKind::Close`] follows; how many of the other socket's bytes went out.
+    /// TCP: a relay is over, and [`EventKind::Close`] follows. The value is how many bytes this socket has sent that came from the other one.
     Relayed(u64),
     /// TCP: the next piece of the first Blob is needed.
     Blob,

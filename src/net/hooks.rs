@@ -5,7 +5,7 @@
 mod armed {
     use std::sync::{Mutex, PoisonError};
 
-    /// The names of the points that will panic, and how many more times each is passed before it does.
+    /// The names of the points that a test has set to panic, and how many passes without a panic are left: with 0 the next pass panics.
     static ARMED: Mutex<Vec<(String, u32)>> = Mutex::new(Vec::new());
 
     /// Makes `point` panic once, after it was passed `passes` times.

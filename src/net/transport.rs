@@ -220,8 +220,8 @@ impl Transport {
         }
     }
 
-    /// Everything that was to leave in the clear has left: begins TLS where that follows. Returns what was sent since startTls().
-    /// `None`: TLS does not follow.
+    /// Begins TLS, if that is to follow. The socket calls this once the system has all bytes that are sent in the clear. Returns the bytes
+    /// that the program has sent since startTls(), which are still to be encrypted; `None` if TLS is not to follow.
     pub fn begin_tls(
         &mut self,
         remote: SocketAddr,

@@ -313,7 +313,7 @@ impl UdpSocket {
             let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
             return Some(SocketError::TooLong { to: *to, bytes, most });
         }
-        // An empty datagram needs memory as well, so the number of datagrams counts if it is larger than their bytes.
+        // Even an empty datagram needs memory. So the number of queued datagrams is used if it exceeds the number of queued bytes.
         let kept = if self.blocked { self.queue.waiting().max(self.queue.len() as u64) } else { 0 };
         let limit = self.max_buffered_amount;
         (kept > 0 && kept + bytes > limit).then_some(SocketError::BufferFull { to: *to, buffered: kept, limit })

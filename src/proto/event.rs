@@ -25,7 +25,7 @@ pub enum Event<E> {
 pub enum Sent {
     /// The bytes are accepted and counted: queue or write them. The flag is what send() returns.
     Accepted(bool),
-    /// The connection is lost, and the error is not emitted yet: send() returns false and counts nothing.
+    /// The connection is lost, and the error is not emitted yet: send() drops the bytes, returns false, and leaves bufferedAmount as it is.
     Ignored,
     /// The buffer is full. The machine has closed itself; reset the connection (R-tcp-full).
     Full,

@@ -63,7 +63,8 @@ pub struct Machine<E> {
     incoming: DirectionState,
     /// The direction in which we send.
     outgoing: DirectionState,
-    /// True once [`Event::Open`] was emitted, and for an accepted socket: then [`Event::Close`] follows an error.
+    /// True once [`Event::Open`] was emitted; for an accepted socket, from the start. If it is true, [`Event::Close`] follows an error; if
+    /// not, the error is the last event.
     has_opened: bool,
     /// Why the attempt failed or the connection was lost. None: neither has happened, or it was emitted.
     fault: Option<E>,

@@ -63,7 +63,8 @@ impl Environment {
             if self.has_missed_event.take() && misses_left > 0 {
                 misses_left -= 1;
             } else if self.events_taken.get() == before {
-                // The instance's JavaScript has been collected, or does not call next(): the event is dropped.
+                // Nothing reads this event: the owner's JavaScript was garbage collected, or it did not call next(). Take the event and
+                // drop it.
                 self.take_event(env, owner);
             }
         }

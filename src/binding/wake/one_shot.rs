@@ -38,7 +38,8 @@ impl OneShot {
         // `Net::new` has made the runtime already.
         let runtime = runtime().map_err(io::Error::other)?;
         let _inside = runtime.enter();
-        // SAFETY: an OwnedFd keeps its descriptor open, and the same one, until the AsyncFd drops it, which owns it.
+        // SAFETY: the AsyncFd owns `owned`. An OwnedFd keeps one descriptor open and never changes it, so the descriptor is valid until
+        // the AsyncFd drops `owned`.
         let watched = unsafe { AsyncFd::register_with_interest(owned, Interest::READABLE) }?;
         let watched = Arc::new(watched);
         let task = runtime.spawn(restarted(move || watch(Arc::clone(&watched), gate.clone())));

@@ -22,8 +22,8 @@ struct UvWake {
 
 impl UvWake {
     fn handles(&self) -> &Handles {
-        // SAFETY: `start` has made them, and they are freed when libuv has closed them, after `on_end`. The environment calls its wake
-        // source only while there are sockets, and `on_end` ends those.
+        // SAFETY: `start` has made the handles. They are freed only after `on_end` has run and libuv has closed them. The environment calls
+        // its wake source only while there are sockets, and `on_end` ends all sockets.
         unsafe { &*self.handles }
     }
 }

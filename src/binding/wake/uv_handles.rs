@@ -204,7 +204,8 @@ impl Handles {
     /// # Safety
     /// `handles` must be new, from Box::into_raw, and `uv_loop` a loop of this thread.
     unsafe fn initialise(handles: *mut Self, uv_loop: *mut c_void, descriptor: c_int) -> io::Result<()> {
-        // SAFETY: the caller promises that it is new. Only `close` and its callbacks free it, which cannot run before this returns.
+        // SAFETY: the caller promises that `handles` is new. Only `close` and its callbacks free it, and neither can run before this
+        // function returns.
         let this = unsafe { &*handles };
         let [poll, prepare, idle] = this.all();
         let adopt = |handle| {

@@ -11,7 +11,7 @@ pub struct Received {
     pub len: usize,
     /// Its source.
     pub from: SocketAddr,
-    /// Its destination, where `report_destinations()` was called for the socket. `None`: it was not, or the system does not report it.
+    /// Its destination. `None` if `report_destinations()` was not called for the socket, or if the system does not report destinations.
     pub to: Option<PacketInfo>,
 }
 

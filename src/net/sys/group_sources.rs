@@ -1,5 +1,5 @@
-//! Joining and leaving a multicast group from one source, on the interface of a number: of both families, where the system knows
-//! RFC 3678.
+//! Joins and leaves a multicast group for one source address, for IPv4 and IPv6. The interface is given by its index. This works only on
+//! systems that support RFC 3678.
 
 pub use self::rfc3678::change_source;
 #[cfg(target_os = "linux")]

@@ -1,5 +1,5 @@
-//! rustls's unbuffered connections, client or server, behind one type. It takes records and plain bytes and returns them in the other
-//! form. It does no I/O and keeps no received bytes.
+//! One type for rustls's unbuffered connections, client and server. The type decrypts records into plain bytes and encrypts plain bytes
+//! into records. It does no I/O and keeps no received bytes.
 
 use std::sync::Arc;
 
@@ -243,8 +243,8 @@ impl Connection {
         self.write(partial, out, 4 * OVERHEAD, None)
     }
 
-    /// Appends records to `out`: those with `data`, or close_notify where `data` is None. `size` is the room in bytes that they are
-    /// expected to need.
+    /// Encrypts `data` and appends the records to `out`. Where `data` is None, it appends close_notify instead. `size` is the expected size
+    /// of the records in bytes.
     fn write(
         &mut self,
         partial: &mut [u8],

@@ -1,7 +1,7 @@
-//! The name that a client asks for in its hello, from the choice of certificate to the connection.
+//! Passes the server name of a client's hello (SNI) from the certificate resolver (`config.rs`) to the connection.
 //!
-//! rustls asks for a certificate while it processes a connection's records, and gives the connection no access to the name. So the
-//! resolver leaves it here, for the connection that this thread is processing.
+//! rustls calls the resolver while it processes the connection's records, and does not give the name to the connection. So the resolver
+//! stores the name in a thread-local variable, and the connection that this thread processes takes it from there.
 
 use std::cell::RefCell;
 

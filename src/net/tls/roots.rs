@@ -1,5 +1,5 @@
-//! The certificates that chains may end in. The system's are loaded once, by the first handshake that needs them, on the thread that
-//! runs it. This file verifies nothing.
+//! The root certificates that are trusted. The first handshake that needs the system's root certificates loads them, once, on its own
+//! thread. This file verifies nothing.
 
 use std::ffi::OsString;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -17,7 +17,8 @@ use super::refusal::Refusal;
 use super::roots::{Roots, Trusted};
 use super::{signature, x509};
 
-/// Bytes of names of authorities that a request for a certificate can carry: a list of at most 65,535 bytes, its length included.
+/// The most bytes that the names of authorities in a request for a certificate may take. In TLS 1.3 the extension that carries them has at
+/// most 65,535 bytes, of which the list's length takes 2.
 const MOST_HINTS: usize = 65_535 - 2;
 
 /// What was decided in a handshake: about the peer's certificate, or about which certificate of ours it gets.

@@ -152,7 +152,8 @@ impl Batches {
     }
 }
 
-/// What the control messages of a received datagram say. `received`: its header, as the system left it.
+/// Reads the packet information from the control messages of a received datagram. `received` is the header that the system has filled
+/// in. Returns `None` if there is no such message.
 fn packet_info(received: &libc::msghdr) -> Option<PacketInfo> {
     // SAFETY: the header's control messages, `msg_controllen` bytes of them, lie in an `InfoRoom` that is still there. The
     // macros step through them within that length, and each is long enough for what its type says.
@@ -198,11 +199,12 @@ struct Run {
     ended: bool,
 }
 
-/// UDP_MAX_SEGMENTS of the kernels that first had it.
+/// The most datagrams that a message is cut into: UDP_MAX_SEGMENTS of the first kernels that could do it.
 const SEGMENTS: usize = 64;
-/// A message is at most this long, headers aside, whatever it is cut into.
+/// The longest message that is cut up, in bytes, without headers.
 const MESSAGE: usize = 65_000;
-/// Longer datagrams don't fit into one packet of an Ethernet, and a route that would have to fragment refuses them.
+/// The longest datagram that a message is cut into, in bytes: it fits into one packet of an Ethernet. The system refuses longer ones where
+/// the route would have to fragment them.
 const SEGMENT: usize = 1_472;
 
 impl Run {
