@@ -1,4 +1,4 @@
-//! One call from JavaScript: whose it is, and its arguments.
+//! One call from JavaScript: the environment that makes the call, and the arguments.
 
 use super::env::{Env, Value};
 use super::environment::Environment;
@@ -11,9 +11,9 @@ pub const ARGUMENTS: usize = 5;
 
 /// One call from JavaScript, until it returns.
 pub struct Call<'scope> {
-    /// The sockets of the calling thread.
+    /// The calling thread's sockets and package instances.
     pub environment: &'scope Environment,
-    /// The environment that calls. The engine has opened a handle scope for the call.
+    /// The Node-API environment that makes the call. The engine has opened a handle scope for the call.
     pub env: Env<'scope>,
     /// The arguments. Missing ones are undefined.
     pub arguments: [Value<'scope>; ARGUMENTS],
@@ -35,23 +35,23 @@ impl<'scope> Call<'scope> {
         self.env.to_u64(self.arguments[index]).unwrap_or(0)
     }
 
-    /// An argument that is a boolean; false where it is none.
+    /// An argument that is a boolean; false if it is not a boolean.
     pub fn flag(&self, index: usize) -> bool {
         self.env.to_bool(self.arguments[index]).unwrap_or(false)
     }
 
-    /// An argument that is a string; `None` where it is none.
+    /// An argument that is a string; `None` if it is not a string.
     pub fn text(&self, index: usize) -> Result<Option<String>, NoMemory> {
         self.env.to_text(self.arguments[index])
     }
 
-    /// The bytes of an argument; none where it is neither an ArrayBuffer nor a view.
+    /// The bytes of an argument. The slice is empty if the argument is neither an ArrayBuffer nor a view.
     ///
     /// # Safety
     /// The slice must not be used after JavaScript has run again.
     pub unsafe fn bytes(&self, index: usize) -> &'scope [u8] {
-        // SAFETY: the lifetime `'scope` ends before the call's handle scope closes, and the caller lets no JavaScript run while it uses
-        // the slice.
+        // SAFETY: `'scope` ends before the call's handle scope closes. The caller promises that no JavaScript runs while the slice is in
+        // use.
         unsafe { self.env.bytes(self.arguments[index]) }.unwrap_or(&[])
     }
 
@@ -62,14 +62,14 @@ impl<'scope> Call<'scope> {
     pub unsafe fn scratch(&self, id: Id, length: u32) -> &'scope [u8] {
         let owner = self.environment.net(|net| net.owner(id)).flatten().unwrap_or(u32::MAX);
         let bytes = self.environment.instance(owner, |instance| {
-            // SAFETY: the environment keeps its package instances as long as it lives, which is longer than `'scope`, and the caller
-            // lets no JavaScript run while it uses the slice.
+            // SAFETY: the environment keeps its package instances until it is freed, which is after the end of `'scope`. The caller
+            // promises that no JavaScript runs while the slice is in use.
             unsafe { instance.scratch(self.env, length as usize) }
         });
         bytes.unwrap_or(&[])
     }
 
-    /// Leaves an event's numbers where the JavaScript that calls `next(instance)` reads them.
+    /// Writes an event's numbers to the slots of the package instance that has called `next(instance)`.
     pub fn leave_numbers(&self, numbers: [u32; SLOTS]) {
         self.environment.instance(self.number(0), |instance| instance.leave(self.env, numbers));
     }

@@ -1,4 +1,4 @@
-//! Where a call from JavaScript comes in, and what it returns where it panics.
+//! The entry point of every call from JavaScript. It also decides what a function returns after a panic.
 
 use std::any::Any;
 use std::ptr;
@@ -12,14 +12,14 @@ use super::guard::guarded;
 use super::package_instance::SLOTS;
 use crate::net::{SocketError, hooks, panic_message};
 
-/// The numbers that say that this turn has no more events for this copy of the package: the kind is one that does not exist.
+/// What `next()` leaves in the slots if this turn has no more events for the package instance. No event has the kind `u32::MAX`.
 pub const NO_EVENT: [u32; SLOTS] = [0, u32::MAX, 0, 0, 0];
 
-/// What a function returns when it has panicked. JavaScript looks for a Failure only where docs/binding.md promises one; elsewhere
-/// the socket breaks down, and events report that.
+/// What a function returns after a panic. It returns a Failure only where docs/binding.md says that it can return one. After a panic in any
+/// other function the socket ends with an error, and events report that.
 #[derive(Clone, Copy)]
 pub enum Panicked {
-    /// A Failure, which JavaScript throws.
+    /// A Failure, from which JavaScript makes the exception.
     Failure,
     /// This number.
     Number(i32),
@@ -29,15 +29,16 @@ pub enum Panicked {
     Null,
     /// undefined.
     Undefined,
-    /// What `next()` returns where there is no event.
+    /// What `next()` returns if there is no event.
     NoEvent,
 }
 
-/// Runs the function of this name. Where the panic is a socket's, `net` has made it an error of the socket, and the function returns
-/// as usual. Any other panic is answered as `panicked` says.
+/// Runs `function` for a call from JavaScript. `name` is the name of the function. If one socket panics, `net` turns the panic into an
+/// error of that socket, and `function` returns as usual. After any other panic this returns what `panicked` says.
 ///
 /// # Safety
-/// The engine must have called with `raw` and `info`, a function whose data is a live [`Environment`] of this `raw`.
+/// The engine must have passed `raw` and `info` to the call that is running now. The called function's data must be a live [`Environment`]
+/// that was made for `raw`.
 pub unsafe fn run(
     raw: Raw,
     info: sys::napi_callback_info,
@@ -48,9 +49,10 @@ pub unsafe fn run(
     let run = |env: Env<'_>| {
         let mut arguments = [Value::NOTHING; ARGUMENTS];
         let (mut count, mut data) = (ARGUMENTS, ptr::null_mut());
-        // SAFETY: an `Env` is live and on its thread, and the caller promises that the engine has called with `info`. There is room for
-        // `count` arguments: a `Value` is laid out as the pointer that the engine writes, a handle of this call's scope, which is the
-        // one of `env`. The engine fills missing ones with undefined. Null says that `this` is not wanted.
+        // SAFETY: an `Env` exists only on its environment's thread, while the environment is live, and the caller promises that the engine
+        // has passed `info` to this call. `arguments` has room for `count` pointers, because a `Value` has the layout of the pointer that
+        // the engine writes. The engine writes handles of this call's scope, which is the scope of `env`. It fills missing arguments with
+        // undefined. Null means that `this` is not wanted.
         let read = unsafe {
             let (arguments, count, data) = (arguments.as_mut_ptr().cast(), &raw mut count, &raw mut data);
             sys::napi_get_cb_info(env.raw(), info, count, arguments, ptr::null_mut(), data)
@@ -58,8 +60,8 @@ pub unsafe fn run(
         if !ok(read) {
             return ptr::null_mut();
         }
-        // SAFETY: the caller promises that the data is a live `Environment`. It is freed when no function of it can run any more, so not
-        // before this call returns.
+        // SAFETY: the caller promises that `data` points to a live `Environment`. The engine frees it only when none of the environment's
+        // functions can run any more, so not before this call returns.
         let environment = unsafe { &*data.cast::<Environment>() };
         run_guarded(&Call { environment, env, arguments }, name, function, panicked).raw()
     };
@@ -103,7 +105,7 @@ fn answer_panic<'scope>(call: &Call<'scope>, panic: &(dyn Any + Send), panicked:
             return call.env.undefined();
         }
     };
-    // The function has not done its work, and the answer does not say so: the socket reports it.
+    // The function has not done its work, and `answer` does not show that. So the socket reports it, by an error event.
     let _ = guarded(|| {
         call.environment.net(|net| net.break_down(call.id(), panic));
         call.environment.after_call(call.env);

@@ -1,4 +1,4 @@
-//! Everything of one Node-API environment: its sockets, the copies of the package that use them, and its wake source.
+//! Everything of one Node-API environment: its sockets, the package instances that own the sockets, and its wake source.
 
 mod blocks;
 mod turn;
@@ -17,42 +17,42 @@ use crate::net::{Event, Id, Net, SocketError, Syscall, keep_heap};
 
 /// Everything of one Node-API environment: the main thread's, or a worker's.
 ///
-/// `net` is never borrowed while JavaScript runs: handlers call back into these functions.
+/// `net` is never borrowed while JavaScript runs, because handlers call functions of this addon, and these borrow `net` again.
 pub struct Environment {
-    /// The environment's pointer. The environment is live for as long as this struct (see [`Self::new`]).
+    /// The raw environment. It is live for as long as this struct is used (see [`Self::new`]).
     #[cfg_attr(not(unix), allow(dead_code, reason = "only turn_in_scope() uses it"))]
     raw: Raw,
     /// The sockets. `None` before the first one, and after the environment's end.
     net: RefCell<Option<Net>>,
-    /// The copies of the package that have called `attach()`, by their numbers.
+    /// The package instances that have called `attach()`. The index is the instance's number.
     instances: RefCell<Vec<PackageInstance>>,
-    /// Which wake source the first `attach()` has asked for; `None` before it.
+    /// The wake source that the first `attach()` has asked for. `None` before the first `attach()`.
     source: Cell<Option<Source>>,
-    /// The wake source, once the first socket has started it.
+    /// The wake source. Empty until the first socket has started it.
     wake: OnceCell<Box<dyn Wake>>,
-    /// The ArrayBuffers whose memory is lent to `net`, by the numbers of the blocks.
+    /// The ArrayBuffers whose memory is lent to `net`. The key is the number of the block.
     blocks: RefCell<Slab<Reference>>,
-    /// Whether a turn is on the stack.
+    /// True while a turn runs, also while it calls JavaScript.
     in_turn: Cell<bool>,
-    /// The next event of this turn, not yet taken by JavaScript.
+    /// The next event of this turn. `None` if the turn has not looked for it yet, or JavaScript has taken it.
     pending: RefCell<Option<Event>>,
-    /// How many events JavaScript has taken in this turn.
+    /// How many events of this turn were taken, by JavaScript or to be dropped.
     events_taken: Cell<usize>,
-    /// `next()` has panicked before it took an event.
+    /// True after `next()` has panicked and has left its event pending. `serve_all` sets it back to false.
     has_missed_event: Cell<bool>,
-    /// The package instance whose socket has just had its last event.
+    /// The package instance whose socket has just had its last event. `None` if the instance was updated since, or no socket has ended.
     ended_owner: Cell<Option<u32>>,
-    /// JavaScript was terminated in a turn, so that none may run any more.
+    /// True once JavaScript was terminated in a turn. No JavaScript may run after that.
     is_terminated: Cell<bool>,
-    /// Node's async context. A turn calls JavaScript in it where no other JavaScript is on the stack.
+    /// Node's async context, in which a turn calls JavaScript if no other JavaScript is on the stack. Empty before the first such call.
     async_context: OnceCell<sys::napi_async_context>,
 }
 
 impl Environment {
-    /// An environment with no sockets, and nothing to watch.
+    /// An environment with no sockets, no package instances and no wake source.
     ///
     /// # Safety
-    /// `raw` must be live for as long as the result is used, and this its thread.
+    /// `raw` must be live for as long as the result is used, and the caller must be on its thread.
     pub unsafe fn new(raw: Raw) -> Self {
         Self {
             raw,
@@ -73,7 +73,7 @@ impl Environment {
 
     // --- package instances ---
 
-    /// Adds a copy of the package and returns its number. The first one decides the wake source.
+    /// Adds a package instance and returns its number. The first instance decides the wake source.
     pub fn attach(&self, instance: PackageInstance, source: Source) -> u32 {
         if self.source.get().is_none() {
             self.source.set(Some(source));
@@ -83,12 +83,13 @@ impl Environment {
         (instances.len() - 1) as u32
     }
 
-    /// Runs `f` on the package instance of this number; `None` where there is none.
+    /// Runs `f` on the package instance with this number. Returns `None` if there is no such instance.
     pub fn instance<T>(&self, number: u32, f: impl FnOnce(&PackageInstance) -> T) -> Option<T> {
         self.instances.borrow().get(number as usize).map(f)
     }
 
-    /// Keeps the JavaScript of an instance alive if it has open sockets, and lets it be collected otherwise.
+    /// Keeps the JavaScript of the package instance `owner` alive while the instance has open sockets. Otherwise the JavaScript may be
+    /// garbage collected.
     fn update_hold(&self, env: Env<'_>, owner: u32) {
         let open = self.net(|net| net.open_sockets(owner)).unwrap_or(0);
         if let Some(instance) = self.instances.borrow_mut().get_mut(owner as usize) {
@@ -98,12 +99,12 @@ impl Environment {
 
     // --- calls ---
 
-    /// Runs `f` on the sockets; `None` before the first socket, and after the environment's end.
+    /// Runs `f` on the sockets. Returns `None` before the first socket, and after the environment's end.
     pub fn net<T>(&self, f: impl FnOnce(&mut Net) -> T) -> Option<T> {
         self.net.borrow_mut().as_mut().map(f)
     }
 
-    /// Opens a socket for a package instance. The first one starts the wake source.
+    /// Opens a socket for the package instance `owner`. The first socket starts the wake source.
     pub fn open(
         &self,
         env: Env<'_>,
@@ -122,7 +123,7 @@ impl Environment {
         Ok(id)
     }
 
-    /// close(): returns whether the socket is gone.
+    /// `close(id)`. Returns true if the socket is gone, false if an event will report its end.
     pub fn close(&self, env: Env<'_>, id: Id) -> bool {
         let owner = self.net(|net| net.owner(id)).flatten();
         let gone = self.net(|net| net.close(id)).unwrap_or(true);
@@ -132,7 +133,8 @@ impl Environment {
         gone
     }
 
-    /// Runs after every call: asks for a turn if the call left something to do, and keeps the process alive as long as it should be.
+    /// Runs after every call from JavaScript. Asks for a turn if the call left work for one. Sets whether the sockets keep the process
+    /// alive.
     pub fn after_call(&self, env: Env<'_>) {
         if self.in_turn.get() {
             return;
@@ -145,8 +147,8 @@ impl Environment {
         }
     }
 
-    /// Makes `net` and starts the wake source, if that has not been done. `owner`: the instance that calls. Its options have what the
-    /// wake source needs: those of an earlier instance may have been collected.
+    /// Makes `net` and starts the wake source, if that has not been done. `owner` is the calling package instance. The wake source uses the
+    /// options of this instance, because those of an earlier instance may have been garbage collected.
     fn start(&self, env: Env<'_>, owner: u32) -> Result<(), SocketError> {
         if self.wake.get().is_some() {
             return Ok(());
@@ -168,10 +170,10 @@ impl Environment {
         }
     }
 
-    /// Ends the sockets, since the environment ends (R-end-of-life).
+    /// Ends all sockets, because the environment ends (R-end-of-life).
     fn end_sockets(&self) {
-        // A turn may be on the stack (process.exit() in a handler). It does not borrow `net` while JavaScript runs. This is called
-        // from C, which a panic must not reach.
+        // A turn may be on the stack, if a handler has called process.exit(). That turn does not borrow `net` while JavaScript runs. C code
+        // calls this function, so no panic may leave it.
         let _ = guarded(|| {
             if let Some(mut net) = self.net.borrow_mut().take() {
                 net.end();
@@ -180,7 +182,7 @@ impl Environment {
     }
 }
 
-/// There are no sockets any more: the environment is ending.
+/// The error of a call that finds no sockets, because the environment is ending.
 fn ending() -> SocketError {
     SocketError::system(Syscall::Socket, std::io::Error::other("the environment is ending"))
 }

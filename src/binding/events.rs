@@ -1,4 +1,4 @@
-//! One event, as what `next()` returns and leaves in the slots.
+//! Converts one event into the value that `next()` returns and the numbers in the slots.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -7,13 +7,13 @@ use super::environment::Environment;
 use super::package_instance::SLOTS;
 use crate::net::{Event, EventKind, address_text};
 
-/// Added to the kind of a socket's last event.
+/// This bit is added to the kind of a socket's last event.
 const LAST: u32 = 64;
 
-/// Added to the kind where a value after the first is not a number. The first is then an array of all values.
+/// This bit is added to the kind if a value after the first one is not a number. Then `next()` returns an array of all values.
 const PACKED: u32 = 128;
 
-/// The value that `next()` returns for `event`. The numbers beside it go into `slots`.
+/// Returns the value that `next()` returns for `event`. Writes the event's numbers to `slots`.
 pub fn describe<'scope>(
     environment: &Environment,
     env: Env<'scope>,
@@ -94,7 +94,7 @@ fn number(kind: &EventKind) -> u32 {
     }
 }
 
-/// An IPv4 address as a number, so that an address which nobody reads costs no string; an IPv6 address as a string.
+/// An IPv4 address as a number, so that no string is made for an address that the program does not read. An IPv6 address as a string.
 fn address<'scope>(env: Env<'scope>, address: &SocketAddr) -> Value<'scope> {
     match address.ip() {
         IpAddr::V4(ip) => env.uint(ip.to_bits()),

@@ -1,10 +1,10 @@
-//! Errors as JavaScript gets them: a `Failure` (docs/binding.md).
+//! Converts errors into a `Failure`, the object that JavaScript receives (docs/binding.md).
 
 use super::env::{Env, Value};
 use crate::net::{SocketError, address_text};
 
 impl<'scope> Env<'scope> {
-    /// The `Failure` of an error.
+    /// Makes the `Failure` for an error.
     pub fn failure(self, error: &SocketError) -> Value<'scope> {
         let failure = self.object();
         self.set(failure, c"name", self.string(error.name()));
@@ -25,7 +25,7 @@ impl<'scope> Env<'scope> {
     }
 }
 
-/// The value of a `Result`. Where it is an error, the function that this stands in returns the Failure.
+/// Evaluates to the value of an `Ok`. For an `Err`, the surrounding function returns the Failure.
 macro_rules! attempt {
     ($call:expr, $result:expr) => {
         match $result {

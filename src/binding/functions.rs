@@ -26,10 +26,12 @@ use crate::proto::ReadyState;
 
 /// Adds every function to `exports`.
 pub fn define<'scope>(env: Env<'scope>, exports: Value<'scope>) -> Result<()> {
-    // SAFETY: an `Env` is live and on its thread. The environment stays live until `free`, which frees this.
+    // SAFETY: an `Env` exists only on its environment's thread, while the environment is live. The engine keeps the environment live until
+    // it calls `free`, which frees this `Environment`.
     let environment = Box::into_raw(Box::new(unsafe { Environment::new(env.raw()) }));
-    // SAFETY: an `Env` is live and on its thread; `free` expects this very pointer, and the engine calls it once, when no function of
-    // the environment can run any more. Null: `free` needs no hint.
+    // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; `free` expects exactly the pointer
+    // `environment`; the engine calls `free` once, when no function of the environment can run any more. The hint is null, because `free`
+    // needs none.
     let status = unsafe { sys::napi_set_instance_data(env.raw(), environment.cast(), Some(free), ptr::null_mut()) };
     if !ok(status) {
         return Err(Error::from_reason("the environment's data could not be set"));
@@ -38,8 +40,8 @@ pub fn define<'scope>(env: Env<'scope>, exports: Value<'scope>) -> Result<()> {
         ($($name:literal => $function:path, $panicked:expr;)*) => {
             $({
                 unsafe extern "C" fn raw(env: Raw, info: sys::napi_callback_info) -> sys::napi_value {
-                    // SAFETY: the engine calls this with its `env` and `info`. `define_one` made the function with the environment as
-                    // its data, which `free` frees only when no function can run any more.
+                    // SAFETY: the engine calls this function with its `env` and `info`. `define_one` has set the `Environment` as the
+                    // function's data. `free` frees the `Environment` only when no function can run any more.
                     unsafe { run(env, info, $name, $function, $panicked) }
                 }
                 define_one(env, exports, $name, raw, environment.cast())?;
@@ -94,7 +96,7 @@ pub fn define<'scope>(env: Env<'scope>, exports: Value<'scope>) -> Result<()> {
     Ok(())
 }
 
-/// Adds one function, which gets `data`, to `exports`.
+/// Adds one function to `exports`. The engine passes `data` to each call of the function.
 fn define_one<'scope>(
     env: Env<'scope>,
     exports: Value<'scope>,
@@ -103,14 +105,15 @@ fn define_one<'scope>(
     data: *mut c_void,
 ) -> Result<()> {
     let (start, length) = (name.as_ptr().cast(), name.len().cast_signed());
-    // SAFETY: an `Env` is live and on its thread; `length` bytes of UTF-8 lie at `start`; the engine only keeps `data`, for `function`;
-    // `made` gives room for the result.
+    // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; `length` bytes of UTF-8 lie at `start`; the
+    // engine only stores `data`, for `function`; `out` points to a local variable of `made`.
     let made =
         env.made(|out| unsafe { sys::napi_create_function(env.raw(), start, length, Some(function), data, out) });
     if made.is_nothing() {
         return Err(Error::from_reason(format!("the function {name} could not be made")));
     }
-    // SAFETY: an `Env` is live and on its thread; the three values are handles of its scope, which the engine checks.
+    // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; the three values are handles of the `Env`'s
+    // scope or null, which the engine refuses.
     let status = unsafe { sys::napi_set_property(env.raw(), exports.raw(), env.string(name).raw(), made.raw()) };
     if !ok(status) {
         return Err(Error::from_reason(format!("the function {name} could not be exported")));
@@ -120,7 +123,8 @@ fn define_one<'scope>(
 
 /// The engine calls this when the environment has ended.
 unsafe extern "C" fn free(_env: Raw, data: *mut c_void, _hint: *mut c_void) {
-    // SAFETY: `data` is from Box::into_raw in `define`, and the engine calls this once for it, after the last call that uses it.
+    // SAFETY: `data` is from Box::into_raw in `define`. The engine calls `free` once with it, after the last call of a function that uses
+    // it.
     drop(unsafe { Box::from_raw(data.cast::<Environment>()) });
 }
 
@@ -140,8 +144,9 @@ fn attach<'scope>(call: &Call<'scope>) -> Value<'scope> {
     }
 }
 
-/// `next(instance)`: returns the first value of the next event of this turn that is for this copy of the package, and leaves its numbers in
-/// the slots. It never returns a Failure: a panic becomes an error of the socket that the event is of, and the next event is returned.
+/// `next(instance)`: takes the next event of this turn that is for this package instance. Returns the event's first value, and leaves its
+/// numbers in the slots. It never returns a Failure. If a panic happens while an event is converted, the event's socket gets an error, and
+/// `next()` goes on with the next event.
 fn next<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let owner = call.number(0);
     let described = loop {
@@ -157,7 +162,7 @@ fn next<'scope>(call: &Call<'scope>) -> Value<'scope> {
     value
 }
 
-/// An event's first value and its numbers; `None` where they could not be made, and a later event reports that.
+/// An event's first value and its numbers. `None` if a panic has prevented the conversion; a later event reports the panic.
 fn describe<'scope>(call: &Call<'scope>, event: Event) -> Option<(Value<'scope>, [u32; SLOTS])> {
     let attempt = |event: &Event| {
         guarded(|| {
@@ -174,7 +179,7 @@ fn describe<'scope>(call: &Call<'scope>, event: Event) -> Option<(Value<'scope>,
     attempt(&instead).ok()
 }
 
-/// `panicAt(point, passes)`: arms one of the points in `net::hooks`.
+/// `panicAt(point, passes)`: makes a point of `net::hooks` panic, after the point was passed `passes` times.
 #[cfg(feature = "test-hooks")]
 fn panic_at<'scope>(call: &Call<'scope>) -> Value<'scope> {
     hooks::arm(call.text(0).ok().flatten().unwrap_or_default(), call.number(1));

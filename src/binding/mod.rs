@@ -1,9 +1,9 @@
-//! Node-API: the only place that names napi.
+//! The Node-API layer: the only part of the crate that uses napi.
 //!
-//! JavaScript calls plain functions, with the number of a socket as their first argument (docs/binding.md). They are raw
-//! Node-API functions, because calls are on the hot path. The main thread and each worker have one
-//! [`environment::Environment`]. JavaScript takes events one by one, with `next()`. The [`wake`] sources say when a turn is due.
-//! No socket is read or written here: `net` does that.
+//! JavaScript calls plain functions. Most of them take the number of a socket as their first argument (docs/binding.md). They are raw
+//! Node-API functions, without the conversions of napi-rs, because they are on the hot path. The main thread and each worker have one
+//! [`environment::Environment`]. JavaScript takes events one by one, with `next()`. A [`wake`] source starts a turn when one is due. This
+//! layer does not read or write sockets: `net` does that.
 
 mod call;
 mod entry;
@@ -31,7 +31,7 @@ use napi_derive::napi;
 #[napi(module_exports)]
 pub fn exports(exports: Object<'_>, env: napi::Env) -> Result<()> {
     let exports = exports.raw();
-    // SAFETY: the runtime runs this in a callback for `env`, on its thread, in a handle scope of the callback; `exports` is a value
-    // that it gave to that callback.
+    // SAFETY: the runtime calls this function on the thread of `env`, while `env` is live, and has opened a handle scope for the call.
+    // `exports` is a value that the runtime passed to this call, so it is a handle of that scope.
     unsafe { env::Env::with(env.raw(), |env| functions::define(env, env::Value::from_raw(exports))) }
 }

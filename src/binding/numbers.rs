@@ -1,19 +1,19 @@
-//! The numbers of docs/binding.md: the results of functions, and the values that mean "option absent". The numbers of the event kinds are in
+//! The numbers of docs/binding.md: the results of functions, and the defaults of absent options. The numbers of the event kinds are in
 //! `events.rs`.
 
-/// What a send returns where the socket is not "open".
+/// What a send returns if the socket is not "open".
 pub const NOT_OPEN: i32 = -1;
 
-/// What a UDP send returns where the socket has closed itself. (0 and 1 are send()'s false and true.)
+/// What a UDP send returns if the socket has closed itself. (0 and 1 mean that send() returns false or true.)
 pub const ENDED: i32 = 2;
 
-/// The bit of `listen()` for `message`, or for a server's `connect`.
+/// The bit in `listen()` that says: there is a listener for `message`, or for a server's `connect`.
 pub const DATA_BIT: u32 = 1;
 
-/// The bit of `listen()` for `halfclose`.
+/// The bit in `listen()` that says: there is a listener for `halfclose`.
 pub const HALF_CLOSE_BIT: u32 = 2;
 
-/// The bit of `listen()` that asks for the peer's end also where no `halfclose` fires.
+/// The bit in `listen()` that asks for an event at the peer's end even if no `halfclose` fires.
 pub const END_BIT: u32 = 4;
 
 /// The default of `highWaterMark`, in bytes.
@@ -31,8 +31,8 @@ pub const CLOSE_TIMEOUT: u32 = 30_000;
 /// The default of a server's `handshakeTimeout`, in milliseconds.
 pub const HANDSHAKE_TIMEOUT: u32 = 10_000;
 
-/// The default of startTls()'s limit, in milliseconds (R-tls-start).
+/// The default time limit of a handshake that startTls() begins, in milliseconds (R-tls-start).
 pub const START_TLS_TIMEOUT: u32 = 10_000;
 
-/// The default of `backlog`, in connections that wait to be accepted.
+/// The default of `backlog`: how many connections may wait to be accepted.
 pub const BACKLOG: u32 = 511;

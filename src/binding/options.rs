@@ -1,4 +1,4 @@
-//! The option objects that functions get. JavaScript has converted every member, and has checked its type.
+//! Reads the option objects that functions receive. JavaScript has already converted every member and checked its type.
 
 use std::ffi::CStr;
 
@@ -15,14 +15,15 @@ use crate::net::{
 
 /// Reads members of one option object.
 struct Members<'scope> {
-    /// The environment that the object is of.
+    /// The environment that the object belongs to.
     env: Env<'scope>,
     /// The object.
     object: Value<'scope>,
 }
 
 impl<'scope> Members<'scope> {
-    /// A member; `None` where it is undefined. (Deno converts undefined to a number, where Node-API says that it is none.)
+    /// A member of the object; `None` if it is undefined. (The check is for Deno, whose Node-API converts undefined to a number. Node's
+    /// returns an error.)
     fn member(&self, name: &CStr) -> Option<Value<'scope>> {
         let member = self.env.get(self.object, name);
         (self.env.type_of(member) != sys::ValueType::napi_undefined).then_some(member)
@@ -48,7 +49,8 @@ impl<'scope> Members<'scope> {
         self.number(name).and_then(|port| u16::try_from(port).ok())
     }
 
-    /// What `read` makes of each element of a list; it skips elements of another kind. `None` where there is no list.
+    /// Calls `read` for each element of a list, and returns the results. An element for which `read` returns `None` is skipped. Returns
+    /// `None` if the member is undefined.
     fn list<T>(
         &self,
         name: &CStr,
@@ -132,7 +134,7 @@ pub fn server<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<ServerO
     })
 }
 
-/// The options of TLS: SecureTransportOptions, always with lists where that takes one or many.
+/// The options of TLS: SecureTransportOptions. A member of these that takes one value or several is always a list here.
 pub fn secure<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<SecureOptions, NoMemory> {
     let members = Members { env, object };
     Ok(SecureOptions {
@@ -150,19 +152,19 @@ pub fn secure<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<SecureO
     })
 }
 
-/// One of `serverCertificates`; `None` where a member is missing.
+/// One element of `serverCertificates`; `None` if a member is missing.
 fn named<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<Option<NamedCertificate>, NoMemory> {
     let members = Members { env, object };
     let (name, cert, key) = (members.text(c"name")?, members.materials(c"cert")?, members.key()?);
     Ok(name.zip(cert).zip(key).map(|((name, cert), key)| NamedCertificate { name, cert, key }))
 }
 
-/// Keys and certificates: a string, or bytes; `None` where the value is neither.
+/// A key or certificates: a string or bytes; `None` if the value is neither.
 fn material<'scope>(env: Env<'scope>, from: Value<'scope>) -> Result<Option<Material>, NoMemory> {
     if env.is_string(from) {
         return Ok(env.to_text(from)?.map(Material::Text));
     }
-    // SAFETY: the next statement copies the bytes. No JavaScript runs before, and the scope of `env` stays open.
+    // SAFETY: the next statement copies the bytes. No JavaScript runs before that, and the handle scope of `env` stays open.
     let bytes = unsafe { env.bytes(from) };
     Ok(bytes.map(memory::copy).transpose()?.map(Material::Bytes))
 }

@@ -1,4 +1,4 @@
-//! One loaded copy of the package, as the native half knows it.
+//! The native half's data for one package instance, that is, for one loaded copy of `lib/`.
 
 use napi::sys;
 
@@ -9,29 +9,30 @@ use super::shared_memory::SharedMemory;
 /// The size of the scratch memory in bytes.
 const SCRATCH: usize = 16 * 1024;
 
-/// How many numbers describe an event beside the value that `next()` returns: its id, its kind, and its values after the first.
+/// How many numbers describe an event beside the value that `next()` returns: the socket's id, the kind, and up to three more values.
 pub const SLOTS: usize = 5;
 
-/// What `attach()` gave for one copy of the package. (Each registry of modules makes a copy: jest has one for each test file.)
+/// The arguments of one package instance's `attach()`, and the memory that it shares with the native half. (Each registry of modules loads
+/// its own instance: jest has one registry for each test file.)
 ///
-/// Its JavaScript is held strongly only while one of its sockets is open. So a copy that nobody uses any more can be collected, and
-/// its realm with it.
+/// The native half holds the instance's JavaScript strongly only while one of its sockets is open. So an unused instance can be garbage
+/// collected, together with its realm.
 pub struct PackageInstance {
-    /// The function `serve`. The options keep it alive.
+    /// The function `serve`. It is also a member of `options`, which keeps it alive.
     serve: Reference,
-    /// The object `options`.
+    /// The argument `options` of `attach()`.
     options: Reference,
-    /// JavaScript encodes short strings into this.
+    /// The memory into which JavaScript encodes short strings.
     scratch: SharedMemory,
-    /// `next()` leaves an event's numbers here.
+    /// The memory to which `next()` writes an event's numbers.
     slots: SharedMemory,
-    /// Whether the references keep the JavaScript alive.
+    /// True while the references keep the JavaScript alive.
     is_held: bool,
 }
 
 impl PackageInstance {
-    /// Takes what `attach(serve, options)` was given. The value is attach()'s answer, still without the instance's number. `None` where
-    /// the arguments are not what docs/binding.md says, or there is no memory.
+    /// Makes an instance from the arguments of `attach(serve, options)`. The returned value is attach()'s result; the caller still has to
+    /// add the instance's number. Returns `None` if the arguments are not what docs/binding.md says, or if there is no memory.
     pub fn new<'scope>(
         env: Env<'scope>,
         serve: Value<'scope>,
@@ -42,13 +43,13 @@ impl PackageInstance {
         let answer = env.object();
         env.set(answer, c"scratch", env.view(scratch_buffer, sys::TypedarrayType::uint8_array)?);
         env.set(answer, c"slots", env.view(slots_buffer, sys::TypedarrayType::uint32_array)?);
-        // Whoever keeps the options keeps serve() too: it must not be collected before them.
+        // `options` gets `serve` as a member, so that `serve` is not garbage collected before `options`.
         env.set(options, c"serve", serve);
         let (serve, options) = (Reference::weak(env, serve)?, Reference::weak(env, options)?);
         Some((Self { serve, options, scratch, slots, is_held: false }, answer))
     }
 
-    /// true: keeps the JavaScript alive. false: lets it be collected.
+    /// If `hold` is true, keeps the JavaScript alive. If it is false, the JavaScript may be garbage collected.
     pub fn hold(&mut self, env: Env<'_>, hold: bool) {
         if self.is_held == hold {
             return;
@@ -63,17 +64,17 @@ impl PackageInstance {
         }
     }
 
-    /// The function `serve`; nothing where it has been collected.
+    /// The function `serve`, or nothing if it was garbage collected.
     pub fn serve<'scope>(&self, env: Env<'scope>) -> Value<'scope> {
         self.serve.value(env)
     }
 
-    /// The object `options`; nothing where it has been collected.
+    /// The object `options`, or nothing if it was garbage collected.
     pub fn options<'scope>(&self, env: Env<'scope>) -> Value<'scope> {
         self.options.value(env)
     }
 
-    /// Leaves an event's numbers where the JavaScript of this copy reads them.
+    /// Writes an event's numbers to the slots, where the JavaScript of this instance reads them.
     pub fn leave(&self, env: Env<'_>, numbers: [u32; SLOTS]) {
         self.slots.write(env, numbers);
     }
@@ -81,11 +82,12 @@ impl PackageInstance {
     /// The first `length` bytes of the scratch memory.
     ///
     /// # Safety
-    /// The slice must not be used after JavaScript has run again, which may write there, nor after this instance is gone.
+    /// The slice must not be used after JavaScript has run again, because JavaScript may write to this memory. Nor may it be used after
+    /// this instance is gone.
     pub unsafe fn scratch<'a>(&self, env: Env<'_>, length: usize) -> &'a [u8] {
         let Some((start, size)) = self.scratch.location(env) else { return &[] };
-        // SAFETY: `location` says that `size` bytes are there now, and the slice is no longer than that. The caller uses it only while
-        // this instance keeps the memory and no JavaScript runs, which alone could write there.
+        // SAFETY: `location` reports `size` bytes at `start`, and the slice is not longer. The caller promises to use the slice only while
+        // this instance exists, which keeps the memory, and while no JavaScript runs. Nothing else writes to the memory.
         unsafe { std::slice::from_raw_parts(start, length.min(size)) }
     }
 }

@@ -1,4 +1,4 @@
-//! The functions of docs/binding.md that are about TLS alone.
+//! The functions of docs/binding.md that are only about TLS.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use super::numbers::START_TLS_TIMEOUT;
 use super::options;
 use crate::net::{LimitKind, Role, SecureInfo, SocketError, TimeLimit, client_role, server_context};
 
-/// `checkSecure(options, name)`: whether startTls() could use these options.
+/// `checkSecure(options, name)`: returns the Failure that startTls() would return on a client for these options, or undefined.
 pub fn check<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let options = attempt!(call, options::secure(call.env, call.arguments[0]));
     match client_role(&options, &attempt!(call, call.text(1)).unwrap_or_default()) {
@@ -54,13 +54,13 @@ pub fn set_secure_context<'scope>(call: &Call<'scope>) -> Value<'scope> {
     }
 }
 
-/// `secureInfo(id)`: the session's, once for each handshake; null later, and without TLS.
+/// `secureInfo(id)`: returns the information on the TLS session once for each handshake. After that, and without TLS, it returns null.
 pub fn secure_info<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let info = call.environment.net(|net| net.tcp(call.id(), |tcp, _| tcp.take_tls_info())).flatten().flatten();
     info.map_or_else(|| call.env.null(), |info| describe(call, &info))
 }
 
-/// The members of `SecureTransportInfo`.
+/// Makes an object with the members of `SecureTransportInfo`.
 fn describe<'scope>(call: &Call<'scope>, info: &SecureInfo) -> Value<'scope> {
     let env = call.env;
     let text = |text: Option<&str>| text.map_or_else(|| env.null(), |text| env.string(text));

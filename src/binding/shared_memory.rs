@@ -1,9 +1,10 @@
-//! Memory that both halves use: JavaScript has it as an ArrayBuffer, the native half by its address.
+//! Memory that both halves of the package use. JavaScript has an ArrayBuffer on it, and the native half has its address.
 //!
-//! A program can get hold of any ArrayBuffer, by replacing a function that JavaScript calls with it, and can detach it. Then the
-//! engine frees its memory, and an address that was kept points into something else. So this memory belongs to the native half. It is
-//! freed when neither half knows it any more, and a program that detaches it harms only itself. Where an engine does not allow
-//! ArrayBuffers on memory outside of it (Electron), the memory is the engine's, and its address is looked up each time.
+//! A program can get hold of any ArrayBuffer: it can replace a function to which JavaScript passes the ArrayBuffer. Then the program can
+//! detach it. If the memory were the engine's, the engine would then free it, and the native half would write to freed memory. So this
+//! memory belongs to the native half. It is freed when neither half uses it any more, and a program that detaches the ArrayBuffer harms
+//! only itself. Some engines (Electron's) do not allow an ArrayBuffer on external memory. There the memory belongs to the engine, and its
+//! address is looked up before each use.
 
 use std::cell::UnsafeCell;
 use std::ffi::c_void;
@@ -14,48 +15,52 @@ use super::env::{Env, Raw, Value};
 use super::memory_views::Location;
 use super::reference::Reference;
 
-/// The memory's unit. JavaScript sees 32-bit numbers, so the memory is aligned for those.
+/// The unit of the memory. JavaScript sees 32-bit numbers, so the memory must be aligned for 32-bit numbers.
 type Word = UnsafeCell<u32>;
 
-/// Memory of both halves.
+/// Memory that both halves use.
 pub struct SharedMemory {
-    /// Its address.
+    /// The address of the memory.
     start: *mut u8,
-    /// Its size in bytes.
+    /// The size of the memory in bytes.
     length: usize,
-    /// Whose memory it is.
+    /// The owner of the memory.
     backing: Backing,
 }
 
 enum Backing {
-    /// Ours, and the ArrayBuffer's, which has a count of its own.
+    /// The native half, together with the ArrayBuffer. Each of the two has one count of the `Arc`.
     Ours { _words: Arc<[Word]> },
-    /// The engine's. The reference keeps the ArrayBuffer for as long as the environment lives.
+    /// The engine. The reference keeps the ArrayBuffer alive until the environment ends.
     Engine(Reference),
 }
 
 impl SharedMemory {
-    /// Memory for this many 32-bit numbers, all zero, and the ArrayBuffer on it.
+    /// Makes memory for `count` 32-bit numbers, all zero, and an ArrayBuffer on it.
+    /// Returns `None` if the engine makes no ArrayBuffer.
     pub fn new(env: Env<'_>, count: usize) -> Option<(Self, Value<'_>)> {
         let words: Arc<[Word]> = (0..count).map(|_| Word::new(0)).collect();
         let length = count * size_of::<Word>();
         // Writing through this address is sound because the words are `UnsafeCell`s. Only inside of those may memory behind `&` change.
         let start = UnsafeCell::raw_get(words.as_ptr()).cast::<u8>();
-        // A pointer to a slice does not fit into a C pointer, so a box holds the ArrayBuffer's count.
+        // A pointer to a slice does not fit into a C pointer. So a box holds the ArrayBuffer's count of the `Arc`.
         let hint = Box::into_raw(Box::new(Arc::clone(&words)));
-        // SAFETY: `count` words lie at `start`, which are `length` bytes. They are cells, so they may be written. They live until
-        // `release` has dropped the box behind `hint`, which it does once.
+        // SAFETY: `count` words lie at `start`, which are `length` bytes. The words are cells, so JavaScript may write to them. The box
+        // behind `hint` keeps the words alive. Only `release` drops that box, and the engine calls `release` once.
         if let Some(buffer) = unsafe { env.external_array_buffer((start, length), release, hint.cast()) } {
             return Some((Self { start, length, backing: Backing::Ours { _words: words } }, buffer));
         }
-        // SAFETY: `hint` is from Box::into_raw above. No ArrayBuffer was made, so `release` will not be called with it.
+        // SAFETY: `hint` is from Box::into_raw above. No ArrayBuffer was made, so the engine will not call `release` with `hint`.
         drop(unsafe { Box::from_raw(hint) });
         let (buffer, start) = env.blank_array_buffer(length)?;
+        // SAFETY: the engine gave `length` bytes at `start` for writing, and no JavaScript has run since.
+        unsafe { ptr::write_bytes(start, 0, length) };
         let backing = Backing::Engine(Reference::strong(env, buffer)?);
         Some((Self { start, length, backing }, buffer))
     }
 
-    /// Where the memory is, good until JavaScript runs. `None` where a program has detached it from us.
+    /// The location of the memory, valid until JavaScript runs. `None` if the memory belongs to the engine and a program has detached its
+    /// ArrayBuffer.
     pub fn location(&self, env: Env<'_>) -> Option<Location> {
         let location = (self.start, self.length);
         match &self.backing {
@@ -64,22 +69,22 @@ impl SharedMemory {
         }
     }
 
-    /// Writes `values` at the beginning of the memory, if it is there and they fit.
+    /// Writes `values` at the beginning of the memory. Does nothing if the memory is gone, too small or not aligned.
     pub fn write<const COUNT: usize>(&self, env: Env<'_>, values: [u32; COUNT]) {
         if let Some((start, length)) = self.location(env)
             && length >= size_of::<[u32; COUNT]>()
             && start.cast::<u32>().is_aligned()
         {
-            // SAFETY: `location` says that the memory is there now, and it is long enough and aligned. `start` points into
-            // UnsafeCells or into memory of the engine's, so it may be written through. JavaScript, the only other user, does not
-            // run meanwhile.
+            // SAFETY: `location` has reported that the memory is there now, and it is long enough and aligned, as checked above. `start`
+            // points to `UnsafeCell`s or to memory of the engine, so writing through `start` is allowed. JavaScript is the only other user
+            // of the memory, and it does not run during the write.
             unsafe { ptr::write(start.cast(), values) };
         }
     }
 }
 
-/// The engine calls this when the ArrayBuffer is gone.
+/// The engine calls this when it does not need the ArrayBuffer's memory any more.
 unsafe extern "C" fn release(_env: Raw, _start: *mut c_void, hint: *mut c_void) {
-    // SAFETY: `hint` is the box that `new` gave to the engine with the ArrayBuffer. The engine calls this once for it.
+    // SAFETY: `hint` is the box that `new` gave to the engine with the ArrayBuffer. The engine calls `release` once with it.
     drop(unsafe { Box::from_raw(hint.cast::<Arc<[Word]>>()) });
 }

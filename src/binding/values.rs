@@ -1,4 +1,4 @@
-//! Values to and from JavaScript. Bytes are in `memory_views.rs`.
+//! Converts values to and from JavaScript. `memory_views.rs` does this for bytes.
 
 use std::ffi::CStr;
 use std::ptr;
@@ -12,62 +12,70 @@ use crate::net::memory::{self, NoMemory};
 impl<'scope> Env<'scope> {
     /// `undefined`.
     pub fn undefined(self) -> Value<'scope> {
-        // SAFETY: an `Env` is live and on its thread; `made` gives room for the result.
+        // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; `out` points to a local variable of
+        // `made`.
         self.made(|out| unsafe { sys::napi_get_undefined(self.raw(), out) })
     }
 
     /// `null`.
     pub fn null(self) -> Value<'scope> {
-        // SAFETY: an `Env` is live and on its thread; `made` gives room for the result.
+        // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; `out` points to a local variable of
+        // `made`.
         self.made(|out| unsafe { sys::napi_get_null(self.raw(), out) })
     }
 
     /// A small whole number.
     pub fn int(self, number: i32) -> Value<'scope> {
-        // SAFETY: an `Env` is live and on its thread; the number is passed by value; `made` gives room for the result.
+        // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; the number is passed by value; `out`
+        // points to a local variable of `made`.
         self.made(|out| unsafe { sys::napi_create_int32(self.raw(), number, out) })
     }
 
     /// A whole number.
     pub fn uint(self, number: u32) -> Value<'scope> {
-        // SAFETY: an `Env` is live and on its thread; the number is passed by value; `made` gives room for the result.
+        // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; the number is passed by value; `out`
+        // points to a local variable of `made`.
         self.made(|out| unsafe { sys::napi_create_uint32(self.raw(), number, out) })
     }
 
     /// A count that may need more than 32 bits. It is exact up to 2^53.
     pub fn float(self, number: u64) -> Value<'scope> {
-        // SAFETY: an `Env` is live and on its thread; the number is passed by value; `made` gives room for the result.
+        // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; the number is passed by value; `out`
+        // points to a local variable of `made`.
         self.made(|out| unsafe { sys::napi_create_double(self.raw(), number as f64, out) })
     }
 
     /// true or false.
     pub fn boolean(self, flag: bool) -> Value<'scope> {
-        // SAFETY: an `Env` is live and on its thread; the flag is passed by value; `made` gives room for the result.
+        // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; the flag is passed by value; `out`
+        // points to a local variable of `made`.
         self.made(|out| unsafe { sys::napi_get_boolean(self.raw(), flag, out) })
     }
 
     /// A string.
     pub fn string(self, text: &str) -> Value<'scope> {
         let (start, length) = (text.as_ptr().cast(), text.len().cast_signed());
-        // SAFETY: an `Env` is live and on its thread; `length` bytes of UTF-8 lie at `start`, and the call copies them; `made` gives
-        // room for the result.
+        // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; `length` bytes of UTF-8 lie at `start`,
+        // and the call copies them; `out` points to a local variable of `made`.
         self.made(|out| unsafe { sys::napi_create_string_utf8(self.raw(), start, length, out) })
     }
 
     /// An object without members.
     pub fn object(self) -> Value<'scope> {
-        // SAFETY: an `Env` is live and on its thread; `made` gives room for the result.
+        // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; `out` points to a local variable of
+        // `made`.
         self.made(|out| unsafe { sys::napi_create_object(self.raw(), out) })
     }
 
     /// An array of these values.
     pub fn array(self, values: &[Value<'scope>]) -> Value<'scope> {
-        // SAFETY: an `Env` is live and on its thread; the length is passed by value; `made` gives room for the result.
+        // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; the length is passed by value; `out`
+        // points to a local variable of `made`.
         let array = self.made(|out| unsafe { sys::napi_create_array_with_length(self.raw(), values.len(), out) });
         for (index, element) in (0..).zip(values) {
             // A failed call leaves the element undefined.
-            // SAFETY: an `Env` is live and on its thread; array and element are handles of its scope or null, which the engine
-            // checks; the call keeps no pointer.
+            // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; array and element are handles of the
+            // `Env`'s scope or null, which the engine refuses; the call keeps no pointer.
             unsafe { sys::napi_set_element(self.raw(), array.raw(), index, element.raw()) };
         }
         array
@@ -76,17 +84,17 @@ impl<'scope> Env<'scope> {
     /// Sets a member of an object.
     pub fn set(self, object: Value<'scope>, name: &CStr, member: Value<'scope>) {
         // A failed call leaves the member undefined.
-        // SAFETY: an `Env` is live and on its thread; object and member are handles of its scope or null, which the engine checks;
-        // the name ends with a NUL and outlives the call.
+        // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; object and member are handles of the
+        // `Env`'s scope or null, which the engine refuses; the name ends with a NUL and outlives the call.
         unsafe { sys::napi_set_named_property(self.raw(), object.raw(), name.as_ptr(), member.raw()) };
     }
 
-    /// Calls a function without arguments, with itself as `this`. `Err` where it throws, or where JavaScript cannot run.
+    /// Calls a function without arguments, with the function itself as `this`. `Err` if it throws, or if JavaScript cannot run.
     pub fn call(self, function: Value<'scope>) -> Result<Value<'scope>, sys::napi_status> {
         self.call_method(function, function, None)
     }
 
-    /// Calls a function with this receiver and at most one argument. `Err` where it throws, or where JavaScript cannot run.
+    /// Calls a function with `receiver` as `this` and with at most one argument. `Err` if it throws, or if JavaScript cannot run.
     pub fn call_method(
         self,
         receiver: Value<'scope>,
@@ -97,8 +105,9 @@ impl<'scope> Env<'scope> {
         let arguments = argument.as_slice();
         let mut status = sys::Status::napi_ok;
         let result = self.made(|out| {
-            // SAFETY: an `Env` is live and on its thread; receiver, function and argument are handles of its scope or null, which
-            // the engine checks; `arguments` is as long as it says and outlives the call; `made` gives room for the result.
+            // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; receiver, function and argument are
+            // handles of the `Env`'s scope or null, which the engine refuses; `arguments` is as long as it says and outlives the call;
+            // `out` points to a local variable of `made`.
             status = unsafe {
                 let (count, start) = (arguments.len(), arguments.as_ptr());
                 sys::napi_call_function(self.raw(), receiver.raw(), function.raw(), count, start, out)
@@ -113,27 +122,29 @@ impl<'scope> Env<'scope> {
 impl<'scope> Env<'scope> {
     /// Reads a member of an object. (A getter runs.)
     pub fn get(self, object: Value<'scope>, name: &CStr) -> Value<'scope> {
-        // SAFETY: an `Env` is live and on its thread; the object is a handle of its scope or null, which the engine checks; the name
-        // ends with a NUL and outlives the call; `made` gives room for the result.
+        // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; the object is a handle of the `Env`'s
+        // scope or null, which the engine refuses; the name ends with a NUL and outlives the call; `out` points to a local variable of
+        // `made`.
         self.made(|out| unsafe { sys::napi_get_named_property(self.raw(), object.raw(), name.as_ptr(), out) })
     }
 
-    /// The elements of an array; none where the value is not an array.
+    /// The elements of an array. The list is empty if the value is not an array.
     pub fn elements(self, array: Value<'scope>) -> Result<Vec<Value<'scope>>, NoMemory> {
         let mut length = 0;
-        // SAFETY: an `Env` is live and on its thread; the engine checks whether the value is an array; `length` outlives the call.
+        // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; the engine checks whether the value is
+        // an array; `length` outlives the call.
         if !ok(unsafe { sys::napi_get_array_length(self.raw(), array.raw(), &raw mut length) }) {
             return Ok(Vec::new());
         }
         let mut elements = memory::vec(length as usize)?;
-        // SAFETY: an `Env` is live and on its thread; the array is a handle of its scope, and the engine answers for any index;
-        // `made` gives room for the result.
+        // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; the array is a handle of the `Env`'s
+        // scope, and the engine accepts any index; `out` points to a local variable of `made`.
         let element = |index| self.made(|out| unsafe { sys::napi_get_element(self.raw(), array.raw(), index, out) });
         elements.extend((0..length).map(element));
         Ok(elements)
     }
 
-    /// The kind of a value, by the numbers of `napi_valuetype`; undefined where there is no value.
+    /// The kind of a value: one of the numbers of `napi_valuetype`. It is `napi_undefined` if there is no value.
     pub fn type_of(self, of: Value<'scope>) -> sys::napi_valuetype {
         let mut kind = sys::ValueType::napi_undefined;
         // SAFETY: an `Env` exists only while its environment is live, and on that environment's thread. The value is a handle of this
@@ -147,33 +158,36 @@ impl<'scope> Env<'scope> {
         self.type_of(value) == sys::ValueType::napi_string
     }
 
-    /// A number as u32; `None` where the value is not a number.
+    /// A number as u32; `None` if the value is not a number.
     pub fn to_u32(self, from: Value<'scope>) -> Option<u32> {
         let mut number = 0;
-        // SAFETY: an `Env` is live and on its thread; the engine checks whether the value is a number; `number` outlives the call.
+        // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; the engine checks whether the value is a
+        // number; `number` outlives the call.
         ok(unsafe { sys::napi_get_value_uint32(self.raw(), from.raw(), &raw mut number) }).then_some(number)
     }
 
-    /// A number as u64, for sizes of Blobs; `None` where the value is not a number.
+    /// A number as u64, for sizes of Blobs; `None` if the value is not a number.
     pub fn to_u64(self, from: Value<'scope>) -> Option<u64> {
         let mut number = 0f64;
-        // SAFETY: an `Env` is live and on its thread; the engine checks whether the value is a number; `number` outlives the call.
+        // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; the engine checks whether the value is a
+        // number; `number` outlives the call.
         ok(unsafe { sys::napi_get_value_double(self.raw(), from.raw(), &raw mut number) }).then_some(number as u64)
     }
 
-    /// A boolean; `None` where the value is not a boolean.
+    /// A boolean; `None` if the value is not a boolean.
     pub fn to_bool(self, from: Value<'scope>) -> Option<bool> {
         let mut flag = false;
-        // SAFETY: an `Env` is live and on its thread; the engine checks whether the value is a boolean; `flag` outlives the call.
+        // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; the engine checks whether the value is a
+        // boolean; `flag` outlives the call.
         ok(unsafe { sys::napi_get_value_bool(self.raw(), from.raw(), &raw mut flag) }).then_some(flag)
     }
 
-    /// A string, with U+FFFD for lone surrogates; `None` where the value is not a string.
+    /// A string, with U+FFFD for each lone surrogate; `None` if the value is not a string.
     pub fn to_text(self, from: Value<'scope>) -> Result<Option<String>, NoMemory> {
         let mut length = 0;
-        // Without a buffer the call gives the length.
-        // SAFETY: an `Env` is live and on its thread; the engine checks whether the value is a string; there is no buffer to write
-        // to, and `length` outlives the call.
+        // Without a buffer the call only returns the length.
+        // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; the engine checks whether the value is a
+        // string; there is no buffer to write to, and `length` outlives the call.
         let measured =
             unsafe { sys::napi_get_value_string_utf8(self.raw(), from.raw(), ptr::null_mut(), 0, &raw mut length) };
         if !ok(measured) {
@@ -181,13 +195,13 @@ impl<'scope> Env<'scope> {
         }
         let mut bytes: Vec<u8> = memory::vec(length + 1)?;
         let (start, room) = (bytes.as_mut_ptr().cast(), bytes.capacity());
-        // SAFETY: an `Env` is live and on its thread; `bytes` has room for `room` bytes at `start`, and the call writes no more;
-        // `length` outlives the call.
+        // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; `bytes` has room for `room` bytes at
+        // `start`, and the call writes at most `room` bytes; `length` outlives the call.
         let copied = unsafe { sys::napi_get_value_string_utf8(self.raw(), from.raw(), start, room, &raw mut length) };
         if !ok(copied) {
             return Ok(None);
         }
-        // SAFETY: the call has written `length` bytes, a NUL behind them, and no more than there is room for.
+        // SAFETY: the call has written `length` bytes at the start of `bytes` and a NUL after them, at most `room` bytes in all.
         unsafe { bytes.set_len(length.min(room)) };
         memory::text(bytes).map(Some)
     }

@@ -2,19 +2,20 @@ use std::net::SocketAddr;
 
 use super::connection_permits::ConnectionPermit;
 
-/// A connection that a server accepted. `Stream` is what its bytes go through: a plain stream, or a TLS session whose handshake is done.
+/// A connection that a server accepted. `Stream` is a plain stream, or a TLS session whose handshake is done.
 pub struct Accepted<Stream> {
+    /// The stream or session.
     pub stream: Stream,
     /// The client's address.
     pub remote: SocketAddr,
     /// Our end's address.
     pub local: SocketAddr,
-    /// Counts it among its server's connections until it is "closed".
+    /// Counts the connection among those of its server until it is "closed".
     pub permit: ConnectionPermit,
 }
 
 impl<Stream> Accepted<Stream> {
-    /// The same connection over the stream that `make` gives for its own. Where that fails, the connection is dropped.
+    /// Returns the same connection with another stream, which `make` makes of the present one. If `make` fails, the connection is dropped.
     pub fn try_map<Other, E>(self, make: impl FnOnce(Stream) -> Result<Other, E>) -> Result<Accepted<Other>, E> {
         let Self { stream, remote, local, permit } = self;
         Ok(Accepted { stream: make(stream)?, remote, local, permit })

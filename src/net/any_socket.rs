@@ -11,19 +11,22 @@ use super::tcp_socket::TcpSocket;
 use super::udp_socket::UdpSocket;
 use super::{Id, SocketError};
 
-/// A socket of any kind, and what has a number, an owner and events like one.
+/// A socket of any kind, or something else that has a number, an owner and events.
 pub enum AnySocket {
+    /// A TCP connection.
     Tcp(Box<TcpSocket>),
+    /// A UDP socket.
     Udp(Box<UdpSocket>),
+    /// A listening socket.
     Server(Box<TcpServerSocket>),
     /// A look-up or a timer.
     Operation(PendingOperation),
-    /// One that panicked: the events that it still has to emit.
+    /// A socket whose code panicked, with the events that it still has to emit.
     Broken(VecDeque<EventKind>),
 }
 
 impl AnySocket {
-    /// The next thing that is due.
+    /// Returns the next event or other result that is due.
     pub fn step(&mut self, id: Id, context: &mut Context) -> Step {
         match self {
             Self::Tcp(tcp) => tcp.step(id, context),
@@ -38,7 +41,8 @@ impl AnySocket {
         }
     }
 
-    /// Closes a socket whose code panicked. What it owned is dropped; its events report it like a loss.
+    /// Closes a socket whose code panicked. What it owns is dropped. Its events report the panic in the way in which they report a lost
+    /// connection.
     pub fn break_down(&mut self, message: String, id: Id, context: &mut Context) {
         let error = SocketError::Panic { message };
         let left = match self {
@@ -53,7 +57,7 @@ impl AnySocket {
         };
         context.timers.clear_all(id);
         let broken = std::mem::replace(self, Self::Broken(left.into()));
-        // Another panic while it is dropped changes nothing any more.
+        // A second panic, while the socket is dropped, is ignored: the first one is reported.
         let _ = catch_unwind(AssertUnwindSafe(move || {
             if let Self::Tcp(mut tcp) = broken {
                 tcp.end_relay(RelaySignal::Lost, context);
@@ -62,7 +66,7 @@ impl AnySocket {
         }));
     }
 
-    /// Makes the next turn step it.
+    /// Makes the next turn step this socket.
     pub fn schedule(&mut self, id: Id, context: &mut Context) {
         match self {
             Self::Tcp(tcp) => tcp.schedule(id, context),
@@ -73,7 +77,7 @@ impl AnySocket {
         }
     }
 
-    /// Its turn is over: from now on it can be scheduled for the next.
+    /// This socket's part in the turn is over. From now on it can be scheduled for the next turn.
     pub fn unschedule(&mut self) {
         match self {
             Self::Tcp(tcp) => tcp.unschedule(),
@@ -84,7 +88,7 @@ impl AnySocket {
         }
     }
 
-    /// Whether the system may have something that it would take now.
+    /// Whether the system may have something that this socket would take now.
     pub fn has_more(&self) -> bool {
         match self {
             Self::Tcp(tcp) => tcp.has_more(),
@@ -95,7 +99,7 @@ impl AnySocket {
         }
     }
 
-    /// Whether a task still writes what was sent.
+    /// Whether the socket's TLS driver still has bytes to write.
     pub fn is_writing(&self) -> bool {
         matches!(self, Self::Tcp(tcp) if tcp.is_writing())
     }

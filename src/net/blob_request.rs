@@ -12,7 +12,7 @@ pub enum BlobRequest {
 }
 
 impl BlobRequest {
-    /// The next bytes to send are a Blob's: the event is due, unless a request is under way.
+    /// The next bytes to send are those of a Blob. The event becomes due, unless a request is under way.
     pub fn make_due(&mut self) {
         if *self == Self::None {
             *self = Self::Due;
@@ -33,7 +33,7 @@ impl BlobRequest {
         is_due
     }
 
-    /// The bytes, or a failure, have arrived: the next request may be made.
+    /// The bytes, or a failure, have arrived. The next request may be made.
     pub fn answer(&mut self) {
         *self = Self::None;
     }

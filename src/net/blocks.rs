@@ -1,22 +1,22 @@
-//! Memory of the JavaScript engine for large reads. The system writes received bytes there, and the application gets that memory:
-//! the bytes are copied only once.
+//! Memory of the JavaScript engine for large reads. The system writes received bytes into this memory, and the application gets the same
+//! memory. So the bytes are copied only once.
 //!
-//! The binding allocates the blocks and lends them. This file keeps those that are lent and not filled. It calls no engine and reads
-//! from no socket.
+//! The binding allocates blocks and lends them. This file keeps the blocks that are lent and not filled. It does not call the engine and
+//! does not read from sockets.
 
-/// The most free blocks that one environment keeps, which is also what one read fills.
+/// The most free blocks that one environment keeps. This is also the most that one read fills.
 ///
-/// Four blocks of 64 KiB are the 256 KiB that a socket may hold (R-listen). A read of 256 KiB halves the cost of a megabyte against
-/// reads of 64 KiB. The reason is that the system acknowledges each read, and each acknowledgement makes the peer's next segments
-/// arrive on the reader's processor.
+/// Four blocks of 64 KiB are the 256 KiB that a socket may hold (R-listen). With reads of 256 KiB a megabyte costs half as much as with
+/// reads of 64 KiB. The reason is that the system acknowledges each read, and each acknowledgement makes the peer's next segments arrive on
+/// the processor that reads.
 pub const MAX_FREE_BLOCKS: usize = 4;
 
-/// The most blocks that one socket fills in a turn: 1 MiB. It applies where few sockets have something to do. A connection that is
-/// emptied while its bytes are still in the processor's cache costs half of one whose buffer fills up.
+/// The most blocks that one socket fills in a turn: 1 MiB. This limit applies if few sockets have something to do. Reading a connection
+/// while its bytes are still in the processor's cache costs half as much as reading one whose buffer has filled up.
 const SOCKET_BLOCKS: usize = 16;
 
-/// The most blocks that all sockets fill together in a turn, beyond one for each: 4 MiB. So timers and other I/O wait for a
-/// millisecond or two at most.
+/// The most blocks that all sockets together fill in a turn: 4 MiB. (Each socket may fill one even beyond that.) So timers and other I/O
+/// wait at most a millisecond or two.
 const TURN_BLOCKS: usize = 64;
 
 /// One piece of the engine's memory. Only its owner may read or write that memory.
@@ -26,7 +26,7 @@ pub struct Block {
     start: *mut u8,
     /// The size in bytes.
     len: usize,
-    /// The number under which the lender knows it.
+    /// The number that the lender has given to the block.
     number: u32,
 }
 
@@ -43,15 +43,15 @@ impl Block {
         (self.start, self.len)
     }
 
-    /// The number under which the lender knows it.
+    /// The number that the lender has given to the block.
     pub fn number(&self) -> u32 {
         self.number
     }
 
-    /// The memory, to read into.
+    /// The memory, for a read to write into.
     pub fn as_mut_slice(&mut self) -> &mut [u8] {
-        // SAFETY: the caller of `new` promised `len` valid bytes at `start` that nothing else uses; `&mut self` makes this the only
-        // reference to them, for as long as the slice lives.
+        // SAFETY: the caller of `new` promised `len` valid bytes at `start`, which nothing else reads or writes. The slice borrows this
+        // block by `&mut self`, so while it lives there is no other reference to these bytes.
         unsafe { std::slice::from_raw_parts_mut(self.start, self.len) }
     }
 }
@@ -61,25 +61,25 @@ impl Block {
 pub struct Filled {
     /// The block.
     pub block: Block,
-    /// How many bytes it holds, from its start.
+    /// How many bytes the block holds, from its start.
     pub len: usize,
 }
 
 /// The blocks that an environment was lent and has not filled.
 #[derive(Default)]
 pub struct Blocks {
-    /// The free blocks. Reads take from the end.
+    /// The free blocks. A read takes the last ones.
     free: Vec<Block>,
     /// True once the engine had no block to lend in this turn. Then large reads go into the shared buffer, as small ones do.
     refused: bool,
-    /// True while the free blocks are known to be where they were: no JavaScript has run since the last [`Blocks::check`].
+    /// True while the free blocks are known to be in place: no JavaScript has run since the last [`Blocks::check`].
     checked: bool,
     /// How many blocks each socket may fill in this turn.
     share: usize,
 }
 
 impl Blocks {
-    /// A turn begins, in which so many `sockets` have something to do.
+    /// A turn begins. `sockets` is how many sockets have something to do in it.
     pub fn begin_turn(&mut self, sockets: usize) {
         self.refused = false;
         self.share = (TURN_BLOCKS / sockets.max(1)).clamp(1, SOCKET_BLOCKS);
@@ -90,13 +90,13 @@ impl Blocks {
         self.refused
     }
 
-    /// Whether a socket that has `filled` so many blocks may fill more in this turn.
+    /// Whether a socket may fill more blocks in this turn. `filled` is how many it has filled already.
     pub fn may_fill_more(&self, filled: usize) -> bool {
         filled < self.share
     }
 
-    /// How many blocks must be lent before a socket that has `filled` so many can read. It is as many as the pool has room for, so
-    /// that lending is rare. 0: none must be lent, but the free ones must be checked ([`Self::check`]). None: it can read.
+    /// How many blocks must be lent before a socket can read, if it has filled `filled` blocks in this turn. To make lending rare, it is as
+    /// many as the pool has room for. 0: none must be lent, but the free ones must be checked ([`Self::check`]). None: the socket can read.
     pub fn missing(&self, filled: usize) -> Option<usize> {
         if self.free.len() < self.room(filled) {
             return Some(MAX_FREE_BLOCKS - self.free.len());
@@ -104,12 +104,13 @@ impl Blocks {
         (!self.checked).then_some(0)
     }
 
-    /// JavaScript is about to run. It may move or detach the lent memory, if it has found it.
+    /// JavaScript is about to run. If it has got hold of the lent memory, it can move or detach it.
     pub fn require_check(&mut self) {
         self.checked = false;
     }
 
-    /// Keeps the free blocks for which `is_in_place` is true. If any is not, this turn uses no more blocks: something is wrong.
+    /// Keeps the free blocks for which `is_in_place` is true. If it is false for any block, something is wrong, and this turn uses no more
+    /// blocks.
     pub fn check(&mut self, mut is_in_place: impl FnMut(&Block) -> bool) {
         let before = self.free.len();
         self.free.retain(|block| is_in_place(block));
@@ -117,12 +118,12 @@ impl Blocks {
         self.checked = true;
     }
 
-    /// How many blocks the next read of a socket that has `filled` so many may fill.
+    /// How many blocks the next read of a socket may fill, if it has filled `filled` blocks in this turn.
     fn room(&self, filled: usize) -> usize {
         self.share.saturating_sub(filled).clamp(1, MAX_FREE_BLOCKS)
     }
 
-    /// Takes a block that the engine lends. None: the engine has none, and this turn uses no more blocks.
+    /// Takes a block that the engine lends. None: the engine has no block, and this turn uses no more blocks.
     pub fn lend(&mut self, block: Option<Block>) {
         self.refused |= block.is_none();
         self.free.extend(block);
@@ -134,23 +135,23 @@ impl Blocks {
         self.free.push(filled.block);
     }
 
-    /// Takes out a block that the pool does not need, for its lender. None: there is no such block.
+    /// Takes out a block that the pool does not need, to be given back to the lender. None: there is no such block.
     pub fn surplus(&mut self) -> Option<Block> {
         if self.free.len() > MAX_FREE_BLOCKS { self.free.pop() } else { None }
     }
 
-    /// The index in `free` of the first block for the next read of a socket that has `filled` so many.
+    /// The index in `free` of the first block for the next read of a socket that has filled `filled` blocks in this turn.
     fn next_start(&self, filled: usize) -> usize {
         self.free.len().saturating_sub(self.room(filled))
     }
 
-    /// The blocks for the next read of a socket that has `filled` so many.
+    /// The blocks for the next read of a socket that has filled `filled` blocks in this turn.
     pub fn next(&mut self, filled: usize) -> &mut [Block] {
         let start = self.next_start(filled);
         &mut self.free[start..]
     }
 
-    /// A read has put so many `bytes` into the blocks of [`Self::next`]. Moves the blocks that hold them, in order, to `to`.
+    /// A read has put `bytes` bytes into the blocks of [`Self::next`]. Moves the blocks that hold these bytes to `to`, in order.
     pub fn take_filled(&mut self, filled: usize, mut bytes: usize, to: &mut impl Extend<Filled>) {
         let start = self.next_start(filled);
         let used = self.free[start..]

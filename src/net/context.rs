@@ -14,38 +14,38 @@ use super::timers::Timers;
 use super::tls::WakeBatcher;
 use super::{Id, SocketError};
 
-/// What the sockets of one environment share.
+/// The state that all sockets of one environment share.
 pub struct Context {
-    /// Where sockets are registered with the poll set.
+    /// The poll set's registry: sockets register themselves here.
     pub registry: Registry,
-    /// Free chunks for what waits to be sent.
+    /// Free chunks for bytes that wait to be sent.
     pub pool: Pool,
     /// The deadlines of all sockets.
     pub timers: Timers,
-    /// Which sockets other threads have news for.
+    /// The sockets for which other threads have news.
     pub inbox: Arc<Inbox>,
-    /// Wakes TLS tasks and is woken by them. `None` until the first TLS connection.
+    /// Wakes the TLS drivers, and is woken by them. `None` until the first TLS connection.
     wake_batcher: Option<Arc<WakeBatcher>>,
-    /// TLS tasks that got something to do in this turn: they are woken at its end.
+    /// TLS drivers that got something to do in this turn. They are woken at the end of the turn.
     pub pending_wakes: Vec<Arc<Notify>>,
     /// Sockets whose sends are to be flushed at the end of the turn.
     pub dirty: Vec<Id>,
     /// Sockets that have something to do in the next turn.
     pub ready: Vec<Id>,
-    /// What relayed sockets report to one another, until `Net` delivers it.
+    /// Relay signals, each with the socket that it is for, until `Net` delivers them.
     pub relay_signals: Vec<(Id, RelaySignal)>,
-    /// Read buffer: TCP uses the start of it, UDP `DATAGRAM_BATCH` strides (untouched pages cost nothing).
+    /// The read buffer. TCP uses its start, UDP uses `DATAGRAM_BATCH` strides of it. (Pages that were never touched cost nothing.)
     pub buffer: Vec<u8>,
-    /// Datagrams received together, and the arguments of the calls for them.
+    /// The datagrams of one receiving call, and the arguments of the system calls for them.
     pub batches: Batches,
-    /// The bytes of the current event, where its payload is `Payload::Held`.
+    /// The bytes of the current event, if its payload is `Payload::Held`.
     pub held: Vec<u8>,
-    /// Memory that JavaScript lent for large reads.
+    /// Memory that JavaScript has lent for large reads.
     pub blocks: Blocks,
 }
 
 impl Context {
-    /// Nothing open.
+    /// A context in which nothing is open.
     pub fn new(registry: Registry, waker: Arc<Waker>) -> Self {
         Self {
             registry,
@@ -74,7 +74,7 @@ impl Context {
         Ok(batcher)
     }
 
-    /// The end of a turn: wakes the TLS tasks that got something to do in it.
+    /// The end of a turn: wakes the TLS drivers that got something to do in this turn.
     pub fn wake_tasks(&mut self) {
         if let Some(batcher) = &self.wake_batcher {
             batcher.wake_all(&mut self.pending_wakes);

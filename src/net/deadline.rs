@@ -1,4 +1,4 @@
-//! What a deadline of a socket is for, and the limits that users set on a connection's beginning.
+//! The kinds of deadlines that sockets have, and the time limits that options set for connecting and for TLS handshakes.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -6,29 +6,30 @@ use std::time::Instant;
 use super::SocketError;
 use super::tls::TlsError;
 
-/// What a deadline is for. A socket has at most one of each kind; `turn/deadlines.rs` says what each one does.
+/// The purpose of a deadline. A socket has at most one of each kind. `turn/deadlines.rs` decides what each kind does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DeadlineKind {
-    /// TCP: connectTimeout, until the connection is established and, with TLS, its handshake is done.
+    /// TCP: connectTimeout. It ends when the connection is established, with TLS when the handshake is done.
     Connect,
-    /// TCP: the handshake's limit, while startTls() waits for what was sent before it. (Then TLS's own task keeps it.)
+    /// TCP: the time limit of the handshake, while startTls() waits for earlier bytes to be sent. (During the handshake the TLS driver
+    /// keeps it.)
     Handshake,
-    /// TCP: closeTimeout; the next look at the peer's progress (R-tcp-close).
+    /// TCP: closeTimeout. The time of the next check of the peer's progress (R-tcp-close).
     Close,
-    /// TCP: the peer has not ended its direction since our FIN (R-tcp-close).
+    /// TCP: the longest wait for the peer's FIN after our FIN (R-tcp-close).
     Linger,
-    /// Server: accept(2) failed; when to try again (R-srv-error).
+    /// Server: accept(2) failed. The time of the next try (R-srv-error).
     Accept,
-    /// UDP: the system had no buffer for a datagram; when to send again.
+    /// UDP: the system had no buffer for a datagram. The time of the next try to send.
     Send,
-    /// UDP: a receive failed; when to receive again.
+    /// UDP: a receiving call failed. The time of the next try to receive.
     Receive,
-    /// A timer of connect()'s.
+    /// A timer of connect().
     Timer,
 }
 
 impl DeadlineKind {
-    /// The kind that is first in order.
+    /// The first kind in the order of the variants.
     pub const FIRST: Self = Self::Connect;
 }
 
@@ -37,23 +38,23 @@ impl DeadlineKind {
 pub enum LimitKind {
     /// connectTimeout of a connection attempt.
     Connect,
-    /// The handshake's own: handshakeTimeout of a server, connectTimeout of startTls().
+    /// The handshake's own limit: handshakeTimeout of a server, or connectTimeout of startTls().
     Handshake,
 }
 
-/// When a connection has to be established, or its handshake done.
+/// The time limit of a connection attempt or of a handshake.
 #[derive(Clone, Copy)]
 pub struct TimeLimit {
-    /// The moment.
+    /// The moment at which the limit passes.
     pub at: Instant,
-    /// The limit as the user gave it, for the message.
+    /// The limit in milliseconds, as the user gave it, for the error's message.
     pub milliseconds: u128,
-    /// Which option set it.
+    /// The option that set the limit.
     pub kind: LimitKind,
 }
 
 impl TimeLimit {
-    /// The error once it has passed.
+    /// The error to report once the limit has passed.
     pub fn error(self, remote: SocketAddr) -> SocketError {
         match self.kind {
             LimitKind::Connect => SocketError::TimedOut { address: remote, milliseconds: self.milliseconds },

@@ -1,11 +1,11 @@
-//! Addresses as the system takes and gives them: zones resolved, IPv4-mapped ones unmapped, families checked.
+//! Converts addresses between the system's form and the package's: resolves zones, unmaps IPv4-mapped addresses, checks families.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use super::{SocketError, quoted, sys};
 use crate::proto::{Literal, needs_zone};
 
-/// Parses an address argument (R-address). `what` names it in the error.
+/// Parses an address argument (R-address). `what` is the argument's name, for the error.
 pub fn parse(what: &'static str, text: &str, port: u16) -> Result<SocketAddr, SocketError> {
     let bad = |why| SocketError::BadAddress { what, text: quoted::beginning(text), why };
     let literal = Literal::parse(text).map_err(bad)?;
@@ -19,7 +19,7 @@ pub fn parse(what: &'static str, text: &str, port: u16) -> Result<SocketAddr, So
     }
 }
 
-/// The address as attributes report it: IPv4-mapped as IPv4 (R-address).
+/// The address as attributes report it: an IPv4-mapped address becomes an IPv4 address (R-address).
 pub fn canonical(address: SocketAddr) -> SocketAddr {
     match address.ip().to_canonical() {
         IpAddr::V4(ip) => SocketAddr::new(ip.into(), address.port()),
@@ -27,7 +27,7 @@ pub fn canonical(address: SocketAddr) -> SocketAddr {
     }
 }
 
-/// The text of an address without its port: RFC 5952, link-local ones with their zone.
+/// The text of an address without its port, in the form of RFC 5952. A link-local address has its zone.
 pub fn text(address: &SocketAddr) -> String {
     match address {
         SocketAddr::V4(v4) => v4.ip().to_string(),
@@ -38,7 +38,7 @@ pub fn text(address: &SocketAddr) -> String {
     }
 }
 
-/// The address that a socket of the family of `local` uses to reach `remote`.
+/// The form of `remote` that a socket needs whose family is that of `local`: on an IPv6 socket, an IPv4 address is mapped.
 pub fn as_family_of(local: &SocketAddr, remote: SocketAddr) -> SocketAddr {
     match (local, remote) {
         (SocketAddr::V6(_), SocketAddr::V4(v4)) => SocketAddr::new(v4.ip().to_ipv6_mapped().into(), v4.port()),
@@ -46,7 +46,7 @@ pub fn as_family_of(local: &SocketAddr, remote: SocketAddr) -> SocketAddr {
     }
 }
 
-/// Whether a socket bound to `local` reaches `remote` (R-udp-family).
+/// Returns an error if a socket bound to `local` cannot reach `remote` (R-udp-family).
 pub fn check_reachable(local: &SocketAddr, ipv6_only: bool, remote: &SocketAddr) -> Result<(), SocketError> {
     let reaches = match (local, remote) {
         (SocketAddr::V4(_), SocketAddr::V4(_)) | (SocketAddr::V6(_), SocketAddr::V6(_)) => return Ok(()),
@@ -57,7 +57,7 @@ pub fn check_reachable(local: &SocketAddr, ipv6_only: bool, remote: &SocketAddr)
     Err(SocketError::Family { remote: text(remote), reaches })
 }
 
-/// The wildcard of the family of `of`.
+/// The wildcard address of the family that `of` has.
 pub fn wildcard(of: &SocketAddr, port: u16) -> SocketAddr {
     match of {
         SocketAddr::V4(_) => SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port),
@@ -65,18 +65,19 @@ pub fn wildcard(of: &SocketAddr, port: u16) -> SocketAddr {
     }
 }
 
-/// The index of the interface that a zone names, or that it is.
+/// The index of the interface that a zone means. A zone is an interface's name or its index. None: there is no such interface.
 pub fn zone_index(zone: &str) -> Result<Option<u32>, SocketError> {
     let by_name = interface_index(zone)?;
     Ok(by_name.or_else(|| zone.parse().ok().filter(|index| sys::interface_exists(*index))))
 }
 
-/// The index of the interface of this name. An error: the system lacks something that the question takes, mostly a descriptor.
+/// The index of the interface with this name. None: there is no such interface. An error: the system lacks a resource that the call needs,
+/// usually a descriptor.
 pub fn interface_index(name: &str) -> Result<Option<u32>, SocketError> {
     sys::interface_index(name).map_err(|error| SocketError::system(super::Syscall::Socket, error))
 }
 
-/// The name of the interface of this index, or the index where it has no name.
+/// The name of the interface with this index. If it has no name, the index.
 fn zone_name(index: u32) -> String {
     sys::interface_name(index).unwrap_or_else(|| index.to_string())
 }

@@ -1,10 +1,10 @@
-//! The system's errors by their names: [`Errno::ECONNREFUSED`] for io::Error's number.
+//! The system's errors by name, such as [`Errno::ECONNREFUSED`] in place of the number in an io::Error.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
 
-/// Defines [`Errno`] from the names, each with Windows Sockets' number (WSAE…) where it has one.
+/// Defines [`Errno`] from a list of names. A name that Windows Sockets has too is followed by the number of its WSAE… error.
 macro_rules! errnos {
     ($($name:ident $(= $winsock:literal)?,)*) => {
         /// An error of the system. The variants have the names that POSIX, and Node on every system, give them.
@@ -14,14 +14,14 @@ macro_rules! errnos {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Errno {
             $(#[doc = concat!("The system's ", stringify!($name), ".")] $name,)*
-            /// What std calls unsupported. On Linux EOPNOTSUPP has the same number.
+            /// The error that std calls unsupported. On Linux EOPNOTSUPP has the same number.
             ENOTSUP,
-            /// Not listed: its number, or 0 for an error that has none.
+            /// An error that is not in the list. The value is its number, or 0 if it has none.
             Other(i32),
         }
 
         impl Errno {
-            /// The name, as Node gives it; `E<number>` for one that is not listed.
+            /// The name as Node gives it. An error that is not in the list is `E<number>`.
             pub fn name(self) -> Cow<'static, str> {
                 match self {
                     $(Self::$name => stringify!($name).into(),)*
@@ -30,7 +30,7 @@ macro_rules! errnos {
                 }
             }
 
-            /// The listed error of this number.
+            /// The error in the list that has this number. None: there is none.
             #[cfg(unix)]
             fn listed(number: i32) -> Option<Self> {
                 match number {
@@ -39,7 +39,7 @@ macro_rules! errnos {
                 }
             }
 
-            /// The listed error of this number of Windows Sockets.
+            /// The error in the list that has this number in Windows Sockets. None: there is none.
             #[cfg(any(windows, test))]
             fn of_winsock(number: i32) -> Option<Self> {
                 match number {
@@ -68,7 +68,7 @@ errnos! {
     ENFILE,
     EMFILE = 10024,
     ENOSPC,
-    // WSAESHUTDOWN: sending after shutdown().
+    // Windows Sockets calls it WSAESHUTDOWN: sending after shutdown().
     EPIPE = 10058,
     EDOM,
     EPROTO,
@@ -103,7 +103,7 @@ errnos! {
 }
 
 impl Errno {
-    /// Which error it is: by its number, or by its kind where std made it itself.
+    /// The name of an io::Error. An error with a number gets the name of the number, an error that std made itself gets that of its kind.
     pub fn of(error: &io::Error) -> Self {
         let number = error.raw_os_error();
         number
@@ -112,13 +112,13 @@ impl Errno {
             .unwrap_or(Self::Other(number.unwrap_or(0)))
     }
 
-    /// The listed error of this number.
+    /// The error in the list that has this number. None: there is none.
     #[cfg(windows)]
     fn listed(number: i32) -> Option<Self> {
         Self::of_winsock(number)
     }
 
-    /// What std's kinds say.
+    /// The name for an error kind of std. None: the kind has no name here.
     fn of_kind(kind: io::ErrorKind) -> Option<Self> {
         use io::ErrorKind as Kind;
         Some(match kind {
@@ -148,20 +148,20 @@ impl fmt::Display for Errno {
     }
 }
 
-/// The system's sentence, without the number that std appends.
+/// The system's text for an error, without the number that std appends, beginning with a small letter.
 pub fn text(error: &io::Error) -> String {
     let mut text = clause(&error.to_string()).to_owned();
     lower_first(&mut text);
     text
 }
 
-/// The system's text as part of a sentence: without std's number, and without the full stop that Windows puts.
+/// The system's text as part of a sentence: without std's number, and without the full stop that Windows puts at its end.
 fn clause(text: &str) -> &str {
     let end = text.find(" (os error").unwrap_or(text.len());
     text[..end].trim_end_matches(|character: char| character == '.' || character.is_whitespace())
 }
 
-/// Makes the first letter a small one, for a sentence that follows a colon. An abbreviation stays as it is.
+/// Makes the first letter a small one, since the text follows a colon. An abbreviation at the start stays as it is.
 pub fn lower_first(text: &mut String) {
     if text.chars().nth(1).is_some_and(char::is_uppercase) {
         return;
@@ -172,13 +172,15 @@ pub fn lower_first(text: &mut String) {
     }
 }
 
+/// The number of "permission denied" in Windows Sockets.
 #[cfg(any(windows, test))]
 const WSAEACCES: i32 = 10013;
+/// The number of "address in use" in Windows Sockets.
 #[cfg(any(windows, test))]
 const WSAEADDRINUSE: i32 = 10048;
 
-/// The error of bind(2), as other systems report it. Windows reports EACCES for a port that another socket holds with
-/// SO_EXCLUSIVEADDRUSE; it has no ports that need privileges (R-srv-bind).
+/// Converts an error of bind(2) to the one that other systems report. If another socket holds the port with SO_EXCLUSIVEADDRUSE, Windows
+/// reports EACCES. It cannot mean a port that needs privileges, since Windows has no such ports (R-srv-bind).
 #[cfg(windows)]
 pub fn of_bind(port: u16, error: io::Error) -> io::Error {
     match error.raw_os_error().and_then(|number| taken_port(port, number)) {
@@ -187,19 +189,19 @@ pub fn of_bind(port: u16, error: io::Error) -> io::Error {
     }
 }
 
-/// The error of bind(2), unchanged.
+/// Returns the error of bind(2) unchanged.
 #[cfg(not(windows))]
 pub fn of_bind(_port: u16, error: io::Error) -> io::Error {
     error
 }
 
-/// The number of "address in use", where Windows answered `number` because another socket holds `port`.
+/// The number of "address in use", if `number` means that another socket holds `port`. None: it means something else.
 #[cfg(any(windows, test))]
 fn taken_port(port: u16, number: i32) -> Option<i32> {
     (port != 0 && number == WSAEACCES).then_some(WSAEADDRINUSE)
 }
 
-/// The system's error for an interface that does not exist.
+/// The error that the system reports for an interface that does not exist.
 pub fn no_interface() -> io::Error {
     #[cfg(unix)]
     let number = libc::ENODEV;
@@ -208,7 +210,7 @@ pub fn no_interface() -> io::Error {
     io::Error::from_raw_os_error(number)
 }
 
-/// The system's error for bytes that it has no memory for.
+/// The error that the system reports if it has no memory for bytes.
 pub fn no_buffers() -> io::Error {
     #[cfg(unix)]
     let number = libc::ENOBUFS;
@@ -217,12 +219,12 @@ pub fn no_buffers() -> io::Error {
     io::Error::from_raw_os_error(number)
 }
 
-/// Whether the process or the system is out of descriptors or memory: a shortage, not a fault of the arguments.
+/// Whether the process or the system is out of descriptors or memory. If so, the arguments of the call are not at fault.
 pub fn is_resource_shortage(error: &io::Error) -> bool {
     matches!(Errno::of(error), Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM)
 }
 
-/// Whether the system does not have what it was asked for.
+/// Whether the system does not support what it was asked for.
 pub fn is_lacking(error: &io::Error) -> bool {
     matches!(Errno::of(error), Errno::ENOPROTOOPT | Errno::EOPNOTSUPP | Errno::ENOTSUP)
 }

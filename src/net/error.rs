@@ -1,4 +1,4 @@
-//! What can go wrong, in one enum. Knows nothing of exceptions: JavaScript makes them from the names and codes here.
+//! All errors of sockets, in one enum. This file does not know exceptions: JavaScript makes them from the names and codes here.
 
 use std::borrow::Cow;
 use std::io;
@@ -13,14 +13,14 @@ use super::syscall::Syscall;
 use super::tls::TlsError;
 use crate::proto::AddressError;
 
-/// An error of a socket. [`SocketError::name`] is the name of its DOMException, [`SocketError::code`] its code; its text says
-/// what was wrong, and what would be right.
+/// An error of a socket. [`SocketError::name`] is the name of its DOMException, and [`SocketError::code`] is its code. The text says what
+/// is wrong, and what would be right.
 #[derive(Debug, Error)]
 pub enum SocketError {
     /// A text that is not an address.
     #[error("{what} {text:?} is no address: {why}")]
     BadAddress {
-        /// The argument or option.
+        /// The name of the argument or option.
         what: &'static str,
         /// The beginning of the text.
         text: String,
@@ -31,12 +31,12 @@ pub enum SocketError {
     /// An IPv6 address whose zone names no interface of this host.
     #[error("{what} {text:?} names an interface that this host does not have")]
     NoSuchZone {
-        /// The argument or option.
+        /// The name of the argument or option.
         what: &'static str,
         /// The beginning of the address.
         text: String,
     },
-    /// A remote address of another family than the socket's or the local address's.
+    /// A remote address whose family differs from that of the socket or of the local address.
     #[error("{remote} cannot be reached from this socket: it reaches {reaches}")]
     Family {
         /// The remote address.
@@ -44,7 +44,7 @@ pub enum SocketError {
         /// The addresses that the socket can reach.
         reaches: &'static str,
     },
-    /// A local address or port that a socket cannot have.
+    /// A local address or port that the system does not give to the socket.
     #[error("{}", errno::text(.source))]
     Local {
         /// The call that the system refused.
@@ -57,28 +57,28 @@ pub enum SocketError {
     /// An option whose value is wrong.
     #[error("{reason}")]
     BadOption {
-        /// A sentence.
+        /// The message: a sentence.
         reason: String,
     },
     /// An option that this system lacks (R-platform).
     #[error("{reason}")]
     NotSupported {
-        /// A sentence.
+        /// The message: a sentence.
         reason: String,
     },
-    /// An option that names an interface which this host does not have, or cannot use for that.
+    /// An option that names an interface that this host does not have, or that cannot be used for this purpose.
     #[error("{what} {text:?} names no interface of this host that could be used: {}", errno::text(.source))]
     Interface {
-        /// The option.
+        /// The name of the option.
         what: &'static str,
-        /// The beginning of what was given.
+        /// The beginning of the option's value.
         text: String,
-        /// The call that the system refused; None: no interface has the name.
+        /// The call that the system refused. None: no interface has the name.
         syscall: Option<Syscall>,
         /// The system's error.
         source: io::Error,
     },
-    /// A client past `maxConnections` (R-srv-error).
+    /// A client that was refused because of `maxConnections` (R-srv-error).
     #[error("a client was refused: maxConnections is {limit}, and as many connections are open")]
     TooManyConnections {
         /// The client's address.
@@ -86,12 +86,12 @@ pub enum SocketError {
         /// maxConnections.
         limit: u32,
     },
-    /// The system refused something, or reports a connection's loss.
+    /// A call that the system refused, or the loss of a connection.
     #[error("{}", errno::text(.source))]
     System {
         /// The call that failed.
         syscall: Syscall,
-        /// The address that the call was about; None: about none.
+        /// The address that the call concerned. None: it concerned no address.
         address: Option<SocketAddr>,
         /// The system's error.
         source: io::Error,
@@ -99,12 +99,12 @@ pub enum SocketError {
     /// A host name that could not be looked up.
     #[error("{reason}")]
     Lookup {
-        /// "ENOTFOUND", "EAI_AGAIN" …
+        /// The name of the error, such as "ENOTFOUND" or "EAI_AGAIN".
         code: String,
-        /// The system's sentence.
+        /// The system's message.
         reason: String,
     },
-    /// close() was called while connecting.
+    /// close() or reset() was called during the connection attempt.
     #[error("close() was called while connecting")]
     Abandoned {
         /// The remote address.
@@ -116,19 +116,19 @@ pub enum SocketError {
         /// The remote address.
         address: SocketAddr,
     },
-    /// send() past maxBufferedAmount.
+    /// The bytes of a send() would exceed maxBufferedAmount.
     #[error(
         "the buffer is full: {buffered} bytes are buffered and maxBufferedAmount is {limit}; wait for drain when send() returns false"
     )]
     BufferFull {
         /// The destination.
         to: SocketAddr,
-        /// Bytes that are buffered.
+        /// How many bytes are buffered.
         buffered: u64,
         /// maxBufferedAmount, in bytes.
         limit: u64,
     },
-    /// There is no memory for bytes that were given or received.
+    /// There is no memory for bytes that the program has given or the system has received.
     #[error("{0}; give less at a time, and wait for drain in between")]
     NoMemory(#[from] NoMemory),
     /// A datagram longer than UDP can carry.
@@ -149,25 +149,25 @@ pub enum SocketError {
         /// The runtime's message.
         reason: String,
     },
-    /// A multicast group that is not one, or that R-udp-group forbids to join or leave.
+    /// A multicast group whose address is none, or which R-udp-group forbids to join or leave.
     #[error("{reason}")]
     Group {
-        /// A sentence.
+        /// The message: a sentence.
         reason: String,
     },
-    /// More groups than the system allows one socket, or more sources than it allows one group.
+    /// Too many groups for one socket, or too many sources for one group.
     #[error("the multicast group {}", too_many(.group, .limit, *.of_sources))]
     TooManyGroups {
         /// The group, with port 0.
         group: SocketAddr,
-        /// The system's setting that limits them; None: it has no such setting.
+        /// The name of the system setting that limits them. None: the system has no such setting.
         limit: Option<&'static str>,
         /// True: the group has too many sources. False: the socket has too many groups.
         of_sources: bool,
         /// The system's error.
         source: io::Error,
     },
-    /// An option that was asked for, and that the system refuses or does not have.
+    /// An option that the program asked for, and that the system refuses or does not have.
     #[error("{}", refused_option(.name, .source))]
     Option {
         /// The option's name in JavaScript.
@@ -184,22 +184,22 @@ pub enum SocketError {
     NoGroupInterface {
         /// The group, with port 0.
         group: SocketAddr,
-        /// `interfaceAddress`, printable; None: it was not given.
+        /// `interfaceAddress`, in printable form. None: it was not given.
         interface: Option<String>,
     },
-    /// A group was to be joined or left on a closed socket.
+    /// A member was called on a socket that is closed, or not in the state that the member needs.
     #[error("{member}() was called on a closed socket")]
     Closed {
-        /// "joinMulticastGroup" …
+        /// The name of the member, such as "joinMulticastGroup".
         member: &'static str,
     },
-    /// TLS: an option that is wrong, a handshake that failed, or a connection that was lost.
+    /// TLS: a wrong option, a failed handshake, or a lost connection.
     #[error("{}", .error.reason)]
     Tls {
         /// What went wrong.
         #[source]
         error: TlsError,
-        /// The peer; None: it is about an option.
+        /// The peer's address. None: the error concerns an option.
         address: Option<SocketAddr>,
     },
     /// connectTimeout has passed.
@@ -207,19 +207,19 @@ pub enum SocketError {
     TimedOut {
         /// The remote address.
         address: SocketAddr,
-        /// connectTimeout.
+        /// connectTimeout in milliseconds.
         milliseconds: u128,
     },
-    /// closeTimeout has passed, and the peer has acknowledged no byte (R-tcp-close).
+    /// closeTimeout has passed without a byte that the peer has acknowledged (R-tcp-close).
     #[error(
         "the socket was closing, and the peer acknowledged nothing for closeTimeout ({milliseconds} ms): {unsent} bytes were not sent; a longer closeTimeout gives a slow peer more time, 0 any"
     )]
     CloseTimedOut {
         /// The remote address.
         address: SocketAddr,
-        /// closeTimeout.
+        /// closeTimeout in milliseconds.
         milliseconds: u32,
-        /// Bytes that the system has not taken.
+        /// How many bytes the system has not taken.
         unsent: u64,
     },
     /// The system cannot start a thread.
@@ -227,10 +227,10 @@ pub enum SocketError {
         "no thread can be started (EAGAIN: {detail}). The limit on threads is reached (ulimit -u, a container's pids limit, systemd's TasksMax), or memory is wanting; it works again once there is one"
     )]
     NoThread {
-        /// The system's text.
+        /// The system's message.
         detail: String,
     },
-    /// A bug of ours that would have ended the process.
+    /// A panic in this package, which is a bug. It is caught, so that it does not end the process.
     #[error("internal error: {}", quoted::sentence(.message))]
     Panic {
         /// The panic's message.
@@ -238,7 +238,7 @@ pub enum SocketError {
     },
 }
 
-/// Which group or source is one too many, behind "the multicast group".
+/// The end of a sentence that begins with "the multicast group": what there is too much of, and what to do.
 fn too_many(group: &SocketAddr, limit: &Option<&'static str>, of_sources: bool) -> String {
     let group = group.ip();
     let limit = limit.map_or(String::new(), |name| format!(" ({name})"));
@@ -249,7 +249,7 @@ fn too_many(group: &SocketAddr, limit: &Option<&'static str>, of_sources: bool) 
     }
 }
 
-/// Why the system did not set an option.
+/// Why the system did not set an option: it does not have it, or it refuses the value.
 fn refused_option(name: &str, source: &io::Error) -> String {
     let errno = Errno::of(source);
     if errno::is_lacking(source) {
@@ -260,22 +260,23 @@ fn refused_option(name: &str, source: &io::Error) -> String {
 }
 
 impl SocketError {
-    /// A call failed that was about no address.
+    /// The error of a failed call that concerned no address.
     pub fn system(syscall: Syscall, source: io::Error) -> Self {
         Self::System { syscall, address: None, source }
     }
 
-    /// The system could not start a thread.
+    /// The error of a thread that the system could not start.
     pub fn no_thread(source: &io::Error) -> Self {
         Self::NoThread { detail: errno::text(source) }
     }
 
-    /// A call failed that was about `address`.
+    /// The error of a failed call that concerned `address`.
     pub fn system_at(syscall: Syscall, address: SocketAddr, source: io::Error) -> Self {
         Self::System { syscall, address: Some(address), source }
     }
 
-    /// A call failed that opens a socket on `local`: the socket cannot have that address, or resources are short.
+    /// The error of a failed call that opens a socket on `local`. Either the socket cannot have that address, or the system is short of
+    /// resources.
     pub fn local(syscall: Syscall, local: SocketAddr, source: io::Error) -> Self {
         let source = if syscall == Syscall::Bind { errno::of_bind(local.port(), source) } else { source };
         if errno::is_resource_shortage(&source) {
@@ -320,7 +321,8 @@ impl SocketError {
         }
     }
 
-    /// The exception's `code` (R-error): the system's name of the error, or ours. `None`: `code` stays DOMException's number.
+    /// The exception's `code` (R-error): the system's name for the error, or one of this package. `None`: `code` is DOMException's legacy
+    /// number.
     pub fn code(&self) -> Option<Cow<'static, str>> {
         match self {
             Self::Local { source, .. }
@@ -344,7 +346,7 @@ impl SocketError {
         }
     }
 
-    /// The system call that failed. `None`: the error is not a system call's.
+    /// The system call that failed. `None`: the error does not come from a system call.
     pub fn syscall(&self) -> Option<Syscall> {
         match self {
             Self::Local { syscall, .. } | Self::System { syscall, .. } => Some(*syscall),
@@ -354,7 +356,7 @@ impl SocketError {
         }
     }
 
-    /// The address that the error is about. `None`: about none.
+    /// The address that the error concerns. `None`: it concerns no address.
     pub fn address(&self) -> Option<SocketAddr> {
         match self {
             Self::Local { address, .. }
@@ -370,13 +372,13 @@ impl SocketError {
         }
     }
 
-    /// The port of that address. `None`: there is no address, or it is a group's, which has no port.
+    /// The port of [`Self::address`]. `None`: there is no address, or it is that of a group, which has no port.
     pub fn port(&self) -> Option<u16> {
         let address = self.address()?;
         (address.port() != 0 || !address.ip().is_multicast()).then_some(address.port())
     }
 
-    /// Why a text is no address, without the text itself.
+    /// Why a text is not an address. The result does not quote the text.
     pub fn why_no_address(&self) -> String {
         match self {
             Self::BadAddress { why, .. } => why.to_string(),

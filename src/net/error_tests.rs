@@ -7,7 +7,7 @@ fn at(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
 }
 
-/// A group's address, which has no port.
+/// The address of a group. A group has no port, so it is 0.
 fn group() -> SocketAddr {
     SocketAddr::new(Ipv4Addr::new(239, 7, 7, 7).into(), 0)
 }

@@ -11,79 +11,79 @@ pub struct Event {
     pub owner: u32,
     /// What happened.
     pub kind: EventKind,
-    /// The socket is gone: its id means nothing any more.
+    /// True: this is the socket's last event. The socket does not exist any more, and its id is not valid.
     pub last: bool,
 }
 
-/// What happened to a socket. docs/binding.md gives the numbers under which it crosses to JavaScript.
+/// What happened to a socket. docs/binding.md lists the number that JavaScript gets for each kind.
 #[derive(Debug)]
 pub enum EventKind {
-    /// The socket is gone, and nothing else happened.
+    /// The socket does not exist any more, and nothing else has happened.
     Gone,
-    /// TCP: connected; the local address.
+    /// TCP: the connection is established. The value is the local address.
     Open(SocketAddr),
     /// TCP: bytes arrived. They lie in the [`Payload`] until the next call of `Net::next`.
     Message(Payload),
-    /// TCP: the peer sends no more.
+    /// TCP: the peer sends no more, and the socket stays open for sending.
     HalfClose,
-    /// TCP: the peer sends no more, and closing begins.
+    /// TCP: the peer sends no more, and the socket begins to close.
     Ended,
     /// TCP: bufferedAmount is back at 0.
     Drain,
     /// TCP: the attempt failed, or the connection is lost.
     Error(SocketError),
-    /// TCP: the connection has ended; the value that bufferedAmount keeps.
+    /// TCP: the connection has ended. The value is the final bufferedAmount.
     Close(u32),
     /// TCP: the system has everything that was sent, and FIN follows it.
     Finish,
     /// TCP: a relay is over, and [`EventKind::Close`] follows. The value is how many bytes this socket has sent that came from the other one.
     Relayed(u64),
-    /// TCP: the next piece of the first Blob is needed.
+    /// TCP: the socket asks JavaScript for the next piece of the first Blob in its queue.
     Blob,
     /// TCP: startTls() is done.
     Secured,
-    /// UDP: a datagram arrived, from there.
+    /// UDP: a datagram arrived from this address.
     Datagram(Payload, SocketAddr),
     /// UDP: bufferedAmount is back at 0.
     UdpDrain,
-    /// UDP: one datagram failed, or (where it is the last event) the socket.
+    /// UDP: one datagram could not be sent or received. If it is the last event, the socket itself has failed.
     UdpError(SocketError),
-    /// UDP: the first Blob's bytes are needed.
+    /// UDP: the socket asks JavaScript for the bytes of the first Blob in its queue.
     UdpBlob,
     /// Server: a connection was accepted.
     Connect {
-        /// The socket made for it.
+        /// The socket that was made for the connection.
         accepted: Id,
-        /// The peer.
+        /// The peer's address.
         remote: SocketAddr,
-        /// Our end.
+        /// Our end's address.
         local: SocketAddr,
     },
-    /// Server: a connection could not be served.
+    /// Server: a connection could not be delivered, for example because it is beyond maxConnections or its TLS handshake failed.
     ServerError(SocketError),
-    /// A look-up: the addresses in the system's order, or why there are none.
+    /// A look-up has ended. The value is the addresses in the system's order, or the reason why there are none.
     Lookup(Result<Vec<SocketAddr>, SocketError>),
-    /// A timer: its time has come.
+    /// A timer has expired.
     Timer,
 }
 
-/// Where the bytes of an event lie.
+/// Where the bytes of an event are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Payload {
     /// In the environment's own read buffer.
     ReadBuffer {
         /// Offset of the first byte.
         start: usize,
-        /// How many bytes.
+        /// The number of bytes.
         len: usize,
     },
-    /// In a block that the binding lent, from its start. From now on the block is the binding's again.
+    /// At the start of a block that the binding lent. With this event, the block belongs to the binding again.
     Block {
         /// The block's number.
         number: u32,
-        /// How many bytes.
+        /// The number of bytes.
         len: usize,
     },
-    /// In memory of its own: what a socket held back while it was suspended.
+    /// In `Context::held`: a datagram that a socket held back, for example while it was suspended.
     Held,
 }

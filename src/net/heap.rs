@@ -1,24 +1,25 @@
-//! What the C library does with memory that engines give back.
+//! Makes the C library keep freed memory that it would otherwise return to the system.
 
 use std::env;
 use std::hint::black_box;
 use std::sync::Once;
 
-/// The variable of the environment that leaves the C library as it is, and the value with which it does.
+/// The environment variable that turns this off.
 const SWITCH: &str = "TCP_UDP_SOCKETS_HEAP";
+/// The value of the variable that turns this off.
 const OFF: &str = "off";
 
-/// Bytes of the allocation that glibc learns from. The largest that it learns from is 32 MiB.
+/// The size in bytes of the allocation that glibc adapts to. glibc adapts to sizes up to 32 MiB.
 const LESSON: usize = 24 * 1024 * 1024;
 
-/// Makes the C library keep the memory that dead messages leave, for the whole process and once. Otherwise it gives that memory back to
-/// the system, and each page of the next messages costs a fault.
+/// Makes the C library keep the memory that freed messages leave. This holds for the whole process and is done once. Otherwise the library
+/// returns that memory to the system, and each page of the next messages costs a page fault.
 ///
-/// An engine frees many ArrayBuffers at a time: some 32 MiB of large blocks in Node, the small messages of 256 connections in Bun.
-/// glibc then returns the end of its heap to the system. The faults were half of what a megabyte from 8 connections cost, and a sixth
-/// of a small message. When a program frees its first large allocation, glibc learns from it: from then on it keeps twice that size.
-/// The allocation here is never touched, so it takes no memory. MALLOC_TRIM_THRESHOLD_ stays in force where the user has set it. Other
-/// allocators are not affected. TCP_UDP_SOCKETS_HEAP=off leaves glibc's policy as it is.
+/// An engine frees many ArrayBuffers at a time: about 32 MiB of large blocks in Node, the small messages of 256 connections in Bun. glibc
+/// then returns the end of its heap to the system. The page faults that follow were half of the cost of a megabyte from 8 connections, and
+/// a sixth of the cost of a small message. But when a program frees its first large allocation, glibc adapts: from then on it keeps twice
+/// that size. The allocation here is never touched, so it takes no memory. If the user has set MALLOC_TRIM_THRESHOLD_, it stays in force.
+/// Other allocators are not affected. TCP_UDP_SOCKETS_HEAP=off leaves glibc's policy unchanged.
 pub fn keep_heap() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -26,7 +27,7 @@ pub fn keep_heap() {
             return;
         }
         let mut lesson = Vec::<u8>::new();
-        // Where there is no room for it, glibc's policy stays as it is.
+        // If the allocation fails, glibc's policy stays unchanged.
         let _ = lesson.try_reserve_exact(LESSON);
         drop(black_box(lesson));
     });

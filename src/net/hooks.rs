@@ -1,5 +1,5 @@
-//! Deliberate panics at named points, for tests of how panics are handled. Only builds with the feature `test-hooks` have them, and no
-//! such build is published.
+//! Makes the code panic at named points, to test how panics are handled. Only builds with the feature `test-hooks` can do that, and no such
+//! build is published.
 
 #[cfg(feature = "test-hooks")]
 mod armed {
@@ -8,12 +8,12 @@ mod armed {
     /// The names of the points that a test has set to panic, and how many passes without a panic are left: with 0 the next pass panics.
     static ARMED: Mutex<Vec<(String, u32)>> = Mutex::new(Vec::new());
 
-    /// Makes `point` panic once, after it was passed `passes` times.
+    /// Makes `point` panic once, after `passes` passes without a panic.
     pub fn arm(point: String, passes: u32) {
         ARMED.lock().unwrap_or_else(PoisonError::into_inner).push((point, passes));
     }
 
-    /// Panics if `point` is armed and was passed often enough.
+    /// Panics if `point` is armed and no passes without a panic are left.
     pub fn pass(point: &str) {
         let mut armed = ARMED.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(at) = armed.iter().position(|(name, _)| name == point) else { return };

@@ -1,21 +1,22 @@
 use mio::Token;
 
-/// A socket's number: index and generation, 31 bits, so that JavaScript keeps it as a small integer.
+/// A socket's number. It consists of an index and a generation, in 31 bits, so that JavaScript engines store it as a small integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id(u32);
 
-/// A million sockets in one environment.
+/// The bits of the index: an environment can have a million sockets.
 const INDEX_BITS: u32 = 20;
+/// The bits of the generation, after they are shifted down.
 const GENERATION_MASK: u32 = (1 << (31 - INDEX_BITS)) - 1;
 
 impl Id {
-    /// The slot `index` in its `generation`-th use.
+    /// The number of slot `index` in its use number `generation`. None: the index is too large.
     pub fn new(index: usize, generation: u32) -> Option<Self> {
         let index = u32::try_from(index).ok().filter(|index| *index < 1 << INDEX_BITS)?;
         Some(Self((generation & GENERATION_MASK) << INDEX_BITS | index))
     }
 
-    /// The number as it crossed to JavaScript and back.
+    /// The id whose number JavaScript gives. It may be that of a closed socket.
     pub fn from_number(number: u32) -> Self {
         Self(number)
     }
@@ -25,16 +26,16 @@ impl Id {
         self.0
     }
 
-    /// The slot.
+    /// The index of the slot.
     pub fn index(self) -> usize {
         (self.0 & ((1 << INDEX_BITS) - 1)) as usize
     }
 
-    /// The name under which the poll set knows the socket.
+    /// The token with which the socket is registered with the poll set.
     pub fn token(self) -> Token {
         Token(self.0 as usize)
     }
 }
 
-/// The poll set's name for its waker: no socket's, whose numbers have 31 bits.
+/// The token of the poll set's waker. It is no socket's, since those have 31 bits.
 pub const WAKER: Token = Token(u32::MAX as usize);

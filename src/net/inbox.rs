@@ -4,40 +4,43 @@ use mio::Waker;
 
 use super::Id;
 
-/// Which sockets of an environment other threads have news for. The news itself lies where both threads look.
+/// The list of an environment's sockets for which other threads have news. The news itself is in memory that the socket and the thread
+/// share.
+/// share.
 pub struct Inbox {
+    /// The sockets, in the order of their news.
     sockets: Mutex<Vec<Id>>,
     /// Wakes the poll set.
     waker: Arc<Waker>,
 }
 
 impl Inbox {
-    /// No news; `waker` wakes the poll set.
+    /// An empty inbox. `waker` wakes the poll set.
     pub fn new(waker: Arc<Waker>) -> Self {
         Self { sockets: Mutex::new(Vec::new()), waker }
     }
 
-    /// There is news for `id`, which the next turn steps. Called from any thread. One wake-up does for all that comes before that turn.
+    /// Posts news for `id`: the next turn handles it. May be called from any thread. All news before that turn shares one wake-up.
     pub fn post(&self, id: Id) {
         if self.add(id) {
             self.wake();
         }
     }
 
-    /// The same without the wake-up. Where it returns true the caller has to [`wake`](Self::wake) soon.
+    /// Adds news for `id` without the wake-up. If it returns true, the caller has to call [`wake`](Self::wake) soon.
     pub fn add(&self, id: Id) -> bool {
         let mut sockets = self.sockets();
         sockets.push(id);
         sockets.len() == 1
     }
 
-    /// Wakes the poll set. (Not under the lock: the thread that wakes up takes it at once.)
+    /// Wakes the poll set. It does so without the lock, since the thread that wakes up locks the inbox at once.
     pub fn wake(&self) {
-        // Where the wake fails, the next turn looks: nothing better can be done.
+        // If waking fails, nothing better can be done: the next turn finds the news.
         let _ = self.waker.wake();
     }
 
-    /// Takes what came since the last call.
+    /// Takes the sockets that have been added since the last call.
     pub fn take(&self) -> Vec<Id> {
         std::mem::take(&mut *self.sockets())
     }

@@ -3,16 +3,16 @@
 
 use std::collections::VecDeque;
 
-/// There is no memory for so many bytes.
+/// There is no memory for this many bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is no memory for {bytes} bytes")]
 pub struct NoMemory {
-    /// The bytes that were asked for.
+    /// How many bytes were asked for.
     pub bytes: usize,
 }
 
 impl NoMemory {
-    /// The error for `count` elements of type `T`.
+    /// Makes the error for `count` elements of type `T`.
     fn of<T>(count: usize) -> impl FnOnce(std::collections::TryReserveError) -> Self {
         move |_| Self { bytes: count.saturating_mul(size_of::<T>()) }
     }
@@ -49,7 +49,7 @@ pub fn room_for_one<T>(queue: &mut VecDeque<T>) -> Result<(), NoMemory> {
     queue.try_reserve(1).map_err(NoMemory::of::<T>(queue.len() + 1))
 }
 
-/// Whether so many `bytes` can be allocated now. For use before work whose own allocations cannot return an error.
+/// Whether `bytes` bytes can be allocated now. It is called before work whose own allocations cannot return an error.
 pub fn check(bytes: usize) -> Result<(), NoMemory> {
     vec::<u8>(bytes).map(drop)
 }

@@ -1,7 +1,7 @@
 //! Non-blocking sockets on the JavaScript thread. The poll set reports which sockets are ready, and this module does their I/O.
 //!
-//! It does not know Node-API. [`Net`] is the sockets of one environment. `binding` calls it and takes one event at a time from it, so
-//! that no borrow is held while JavaScript runs.
+//! It does not know Node-API. A [`Net`] holds the sockets of one environment. `binding` calls it and takes events from it one at a time, so
+//! that nothing of the `Net` is borrowed while JavaScript runs.
 
 mod accepted;
 mod any_socket;

@@ -1,5 +1,5 @@
-//! Group memberships (R-udp-group): the package keeps the list itself, so that what throws changes nothing, and so that it
-//! can drop what the system delivers without regard to the interface.
+//! Group memberships (R-udp-group). The package keeps its own list of them for two reasons. A call that throws must change nothing. And
+//! datagrams that the system delivers without regard to the interface must be dropped.
 
 mod filter;
 mod request;
@@ -20,26 +20,26 @@ use super::{SocketError, quoted, sys};
 /// The groups that one socket has joined.
 #[derive(Default)]
 pub struct Memberships {
-    /// In no particular order.
+    /// The memberships, in no particular order.
     list: Vec<Joined>,
 }
 
-/// A socket and what its memberships depend on.
+/// A socket, with the properties that its memberships depend on.
 #[derive(Clone, Copy)]
 pub struct Member<'a> {
     /// The socket.
     pub socket: &'a UdpSocket,
-    /// The address that it is bound to.
+    /// The address that the socket is bound to.
     pub local: &'a SocketAddr,
-    /// IPV6_V6ONLY. True: it takes no IPv4.
+    /// IPV6_V6ONLY. True: the socket takes no IPv4.
     pub ipv6_only: bool,
 }
 
-/// A membership that the system has.
+/// A membership that the system has accepted.
 struct Joined {
-    /// The request.
+    /// The membership that was requested.
     membership: Membership,
-    /// The interfaces on which the system has joined: several for "all". One of them may belong to another membership, too.
+    /// The interfaces on which the system has joined: several for "all". An interface may also belong to another membership.
     devices: Vec<Device>,
 }
 
@@ -60,7 +60,7 @@ impl Memberships {
         Ok(())
     }
 
-    /// leaveMulticastGroup(): named as it was joined.
+    /// leaveMulticastGroup(). The request names the membership as it was joined.
     pub fn leave(&mut self, member: Member<'_>, request: GroupRequest<'_>) -> Result<(), SocketError> {
         let membership = Membership::parse(member, request)?;
         let Some(at) = self.find(&membership) else {
@@ -81,7 +81,7 @@ impl Memberships {
         Ok(())
     }
 
-    /// Whether a datagram to a group, which came in by the interface of this number, is for this socket.
+    /// Whether a datagram is for this socket. `group` is its destination, and it arrived on the interface with the index `interface`.
     pub fn admits(&self, group: IpAddr, interface: u32, source: IpAddr) -> bool {
         self.of(group).any(|joined| {
             joined.membership.source.is_none_or(|listed| listed == source)
@@ -89,11 +89,12 @@ impl Memberships {
         })
     }
 
+    /// The memberships of a group.
     fn of(&self, group: IpAddr) -> impl Iterator<Item = &Joined> {
         self.list.iter().filter(move |joined| joined.membership.group == group)
     }
 
-    /// The entries that the system has of a group, each once.
+    /// The entries that the system has for a group, without duplicates.
     fn entries(&self, group: IpAddr) -> Vec<Entry> {
         let mut entries = Vec::new();
         for joined in self.of(group) {
@@ -107,8 +108,8 @@ impl Memberships {
         entries
     }
 
-    /// The index of the membership that a request to leave means: the one on the interface that it names now, else the one that was
-    /// joined under that name.
+    /// The index of the membership that a request to leave means. It is the one on the interface that the name means now. If there is none,
+    /// it is the one that was joined under the same name.
     fn find(&self, wanted: &Membership) -> Option<usize> {
         let same_source =
             |joined: &Joined| joined.membership.group == wanted.group && joined.membership.source == wanted.source;
@@ -121,7 +122,8 @@ impl Memberships {
         self.list.iter().position(now).or_else(|| self.list.iter().position(then))
     }
 
-    /// Forgets what was joined on interfaces that are gone. On a new interface of the same name the group can then be joined again.
+    /// Forgets memberships on interfaces that do not exist any more. Then the group can be joined again on a new interface of the same
+    /// name.
     fn forget_gone(&mut self, socket: &UdpSocket, group: IpAddr) {
         self.list.retain_mut(|joined| {
             if joined.membership.group != group {
@@ -129,7 +131,8 @@ impl Memberships {
             }
             let (gone, kept): (Vec<Device>, Vec<Device>) = joined.devices.iter().partition(|device| device.is_gone());
             for device in &gone {
-                // It counts against the socket's limit until it is left. Where it has been left already, the call fails, which is no matter.
+                // The membership counts against the socket's limit until it is left. If the system has left it already, the call fails,
+                // which does not matter.
                 let _ = system::leave(socket, group, *device, None);
             }
             joined.devices = kept;
@@ -137,7 +140,7 @@ impl Memberships {
         });
     }
 
-    /// Refuses to join twice under the same interface, or there from any source and from listed ones.
+    /// Refuses a second join of the same group on the same interface: for the same source, or once for any source and once for listed ones.
     fn refuse_same(&self, wanted: &Membership, request: GroupRequest<'_>) -> Result<(), SocketError> {
         for joined in self.of(wanted.group).filter(|joined| joined.is_on(&wanted.interface)) {
             let how = match (wanted.source, joined.membership.source) {
@@ -153,7 +156,8 @@ impl Memberships {
         Ok(())
     }
 
-    /// Refuses the same where the interface was given in another way before: by an address, by its name, by "all", or left out.
+    /// Refuses the same as [`Self::refuse_same`], if the interface was given in another way before: by an address, by its name, by "all",
+    /// or not at all.
     fn refuse_shared(
         &self,
         wanted: &Membership,
@@ -167,7 +171,7 @@ impl Memberships {
             let how = match (wanted.source, source) {
                 (Some(_), None) => "from any source",
                 (None, Some(_)) => "from listed sources",
-                // "all" takes one that is joined already as it is.
+                // "all" includes interfaces on which the group is joined already.
                 (one, another) if one != another || wanted.interface == Interface::All => continue,
                 (Some(_), _) => "from that source already",
                 (None, _) => "already",
@@ -177,7 +181,7 @@ impl Memberships {
         Ok(())
     }
 
-    /// Makes the system join. Returns the interfaces on which it has.
+    /// Makes the system join the group. Returns the interfaces on which it is joined now.
     fn enter(
         &self,
         member: Member<'_>,
@@ -200,11 +204,11 @@ impl Memberships {
                     entries.push(entry);
                     joined.push(device);
                 }
-                // One that is up and yet does not speak the group's family.
+                // This interface is up but does not support the group's family, so "all" leaves it out.
                 Err(error) if wanted.interface == Interface::All && is_no_interface(&error, wanted.source) => {}
                 Err(error) => {
                     let new: Vec<Entry> = entries.split_off(before.len());
-                    // What has just been joined can be left.
+                    // These entries were added just now. A failure to remove them is ignored.
                     let _ = filter::remove(socket, group, &new, &before);
                     return Err(failure(group, request, error, wanted.source));
                 }
@@ -215,7 +219,7 @@ impl Memberships {
 }
 
 impl Joined {
-    /// Whether a request with this interface means the same as this membership.
+    /// Whether a request with this interface means this membership.
     fn is_on(&self, interface: &Interface) -> bool {
         match (&self.membership.interface, interface) {
             (Interface::Default, Interface::Default) | (Interface::All, Interface::All) => true,
@@ -225,28 +229,31 @@ impl Joined {
     }
 }
 
-/// Whether joining failed because there is no such interface. EADDRNOTAVAIL may mean a listed source instead.
+/// Whether joining failed because there is no such interface. If a source is given, EADDRNOTAVAIL can also mean that the source is listed
+/// already.
 fn is_no_interface(error: &io::Error, source: Option<IpAddr>) -> bool {
     is_gone(error) && !(is_listed(error) && source.is_some())
 }
 
-/// Whether joining failed because the source is listed already.
+/// Whether joining failed because the source is listed already for the group.
 fn is_listed(error: &io::Error) -> bool {
     sys::LISTED_SOURCE_IS_ADDRNOTAVAIL && Errno::of(error) == Errno::EADDRNOTAVAIL
 }
 
+/// The error for a group that is joined already on an interface.
 fn on_that_interface(request: GroupRequest<'_>, how: &str) -> SocketError {
     let reason =
         format!("the multicast group {} has been joined {how} on that interface", quoted::plain(request.group));
     SocketError::Group { reason }
 }
 
+/// The error for a failed call. `source` is the source that was to be added, if any.
 fn failure(group: IpAddr, request: GroupRequest<'_>, error: io::Error, source: Option<IpAddr>) -> SocketError {
     if is_no_interface(&error, source) {
         return no_interface(group, request);
     }
     match Errno::of(&error) {
-        // Where the system chose the interface, only it knows that.
+        // If the system chose the interface, only the system knows whether the group is joined on it.
         Errno::EADDRINUSE if source.is_some() => on_that_interface(request, "from any source"),
         Errno::EADDRINUSE => on_that_interface(request, "already"),
         Errno::EADDRNOTAVAIL => on_that_interface(request, "from that source already"),

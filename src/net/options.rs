@@ -2,7 +2,7 @@
 
 use super::tls::SecureOptions;
 
-/// The options of a TCP connection. An accepted socket has those of its server.
+/// The options of a TCP connection. An accepted socket has the options of its server.
 #[derive(Clone, Copy, Debug)]
 pub struct StreamOptions {
     /// TCP_NODELAY. None: on if the system has the option (R-tcp-nodelay).
@@ -85,7 +85,7 @@ pub struct UdpOptions {
     pub local_port: Option<u16>,
     /// The default destination's IP literal. None: there is no default destination.
     pub remote_address: Option<String>,
-    /// SO_REUSEADDR where a port is given (R-udp-reuse). None: on if the system has the option.
+    /// SO_REUSEADDR, which is set only if a port is given (R-udp-reuse). None: on if the system has the option.
     pub address_reuse: Option<bool>,
     /// True: SO_REUSEPORT, so that several sockets share the datagrams of one port.
     pub reuse_port: bool,
@@ -99,8 +99,8 @@ pub struct UdpOptions {
     pub time_to_live: Option<u8>,
     /// The hops of multicast datagrams. None: 1.
     pub multicast_time_to_live: Option<u8>,
-    /// The interface through which multicast is sent: its address or name, or an IPv6 zone. None: that of the
-    /// address that the socket is bound to, else the system chooses.
+    /// The interface through which multicast is sent: its address or name, or an IPv6 zone. None: the interface of the address that the
+    /// socket is bound to; if that is a wildcard, the system chooses.
     pub multicast_interface: Option<String>,
     /// SO_SNDBUF and SO_RCVBUF.
     pub buffers: BufferSizes,

@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-/// What `catch_unwind` returns of a panic.
+/// The value that `catch_unwind` returns for a panic.
 pub type PanicPayload = Box<dyn Any + Send>;
 
 /// The message of a panic.
@@ -31,7 +31,7 @@ pub async fn caught<F: Future>(future: F) -> Result<F::Output, PanicPayload> {
 /// The time between a panic and the restart of a task, so that a panic that repeats does not keep a processor busy.
 const RESTART_PAUSE: Duration = Duration::from_millis(10);
 
-/// Runs a future on which many sockets depend. After a panic it starts the future again; it ends when the future returns.
+/// Runs a future on which many sockets depend. After a panic it starts the future again. It returns when the future returns.
 pub async fn restarted<F: Future<Output = ()>>(mut start: impl FnMut() -> F) {
     while caught(start()).await.is_err() {
         tokio::time::sleep(RESTART_PAUSE).await;

@@ -1,5 +1,5 @@
-//! What connect() needs beside sockets: a look-up, a timer. Each has a number and an owner, and keeps the process alive like a socket.
-//! It emits one event, and that is its end. Closing it cancels it.
+//! Look-ups and timers, which connect() needs in addition to sockets. Each has a number and an owner, and keeps the process alive as a
+//! socket does. It emits one event and is then removed. Closing it cancels it.
 
 use super::Id;
 use super::context::Context;
@@ -9,21 +9,25 @@ use super::step::Step;
 
 /// One look-up or timer.
 pub struct PendingOperation {
+    /// The kind, with what belongs to it.
     kind: Kind,
-    /// In `Context::ready`.
+    /// True while the operation is in `Context::ready`.
     scheduled: bool,
 }
 
+/// The kinds of operation.
 enum Kind {
+    /// A look-up.
     Lookup(Pending),
+    /// A timer.
     Timer {
-        /// Its deadline has come.
+        /// True once its deadline has passed.
         has_come: bool,
     },
 }
 
 impl PendingOperation {
-    /// A look-up that has been asked for.
+    /// A look-up that has been started.
     pub fn lookup(pending: Pending) -> Self {
         Self { kind: Kind::Lookup(pending), scheduled: false }
     }
@@ -33,7 +37,7 @@ impl PendingOperation {
         Self { kind: Kind::Timer { has_come: false }, scheduled: false }
     }
 
-    /// Its event, if that is due.
+    /// Returns the operation's event, if it is due.
     pub fn step(&mut self) -> Step {
         match &self.kind {
             Kind::Lookup(pending) => match pending.answer() {
@@ -45,21 +49,21 @@ impl PendingOperation {
         }
     }
 
-    /// The timer's deadline has come.
+    /// The timer's deadline has passed.
     pub fn timer_fired(&mut self) {
         if let Kind::Timer { has_come } = &mut self.kind {
             *has_come = true;
         }
     }
 
-    /// Makes the next turn step it.
+    /// Makes the next turn step this operation.
     pub fn schedule(&mut self, id: Id, context: &mut Context) {
         if !std::mem::replace(&mut self.scheduled, true) {
             context.ready.push(id);
         }
     }
 
-    /// Its turn is over.
+    /// The operation's part in the turn is over.
     pub fn unschedule(&mut self) {
         self.scheduled = false;
     }

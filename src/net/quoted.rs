@@ -1,22 +1,22 @@
-//! Texts of others (the program, a peer, a file) as a message may quote them: cut to a sensible length, and without characters that
-//! act on a terminal or a log. Does not put quotation marks around them.
+//! Prepares texts of others (the program, a peer, a file) to be quoted in a message. They are cut to a sensible length, and characters that
+//! act on a terminal or a log are escaped. This file does not add quotation marks.
 
-/// The most characters of an argument that a message shows: more than any address has.
+/// The most characters of an argument that a message shows. No address has that many.
 const SHOWN: usize = 64;
-/// The most characters that a message shows of a sentence that is not ours: of a Blob's error, of rustls, of a file system.
+/// The most characters that a message shows of a sentence from elsewhere: from a Blob's error, from rustls or from a file system.
 const SENTENCE: usize = 200;
 
-/// The beginning of an argument. An error keeps no more of it, and shows it by `{:?}`, which escapes what cannot be printed.
+/// The beginning of an argument. An error keeps only this part, and shows it by `{:?}`, which escapes characters that cannot be printed.
 pub fn beginning(text: &str) -> String {
     cut(text, SHOWN)
 }
 
-/// The beginning of an argument, for a sentence that has no quotation marks around it.
+/// The beginning of an argument, for a sentence in which it has no quotation marks around it.
 pub fn plain(text: &str) -> String {
     escape(&beginning(text))
 }
 
-/// The beginning of a sentence that is not ours.
+/// The beginning of a sentence from elsewhere.
 pub fn sentence(text: &str) -> String {
     escape(&cut(text, SENTENCE))
 }
@@ -29,7 +29,7 @@ fn cut(text: &str, most: usize) -> String {
     }
 }
 
-/// Escapes what cannot be printed. Quotation marks and backslashes stay, since nothing stands around the text.
+/// Escapes characters that cannot be printed. Quotation marks and backslashes stay, since the text has no quotation marks around it.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {

@@ -1,16 +1,16 @@
-/// What one socket of a relay reports to the other (R-relay). `Net` delivers it: no socket knows the other one.
+/// A message from one socket of a relay to the other (R-relay). `Net` delivers it, since no socket has a reference to the other one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RelaySignal {
     /// There is room for more bytes again.
     Room,
-    /// The peer has ended its direction: FIN is to follow what was passed on.
+    /// The sender's peer has ended its direction. The receiver is to send FIN after the bytes that it got.
     Ended,
-    /// FIN has gone out, for an `Ended` before it.
+    /// The sender has sent FIN to its peer, as [`RelaySignal::Ended`] asked for.
     EndPassed,
-    /// close() was called.
+    /// close() was called on the sender.
     Closed,
-    /// The connection is lost.
+    /// The sender's connection is lost.
     Lost,
-    /// reset() was called.
+    /// reset() was called on the sender.
     Reset,
 }

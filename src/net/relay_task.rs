@@ -1,5 +1,5 @@
-//! relay() of two plain connections on Linux, in a task of the shared runtime: their bytes reach neither JavaScript nor its
-//! thread. In bulk they don't even enter the process: the kernel moves them through a pipe (splice(2)).
+//! relay() for two plain connections on Linux. A task of the shared runtime moves the bytes, so they reach neither JavaScript nor its
+//! thread. Large amounts do not even enter the process: the kernel moves them through a pipe (splice(2)).
 
 mod direction;
 
@@ -24,13 +24,13 @@ use super::{Id, SocketError, hooks, runtime};
 
 /// What a socket gives to the task.
 pub struct RelayedStream {
-    /// The connection. It belongs to no poll set any more.
+    /// The connection. No poll set watches it any more.
     pub stream: std::net::TcpStream,
-    /// What was sent before relay() and is not the system's yet: it leaves first.
+    /// Bytes that were sent before relay() and that the system has not taken. They are written first.
     pub first: SendQueue,
-    /// The socket, to be notified of the end.
+    /// The socket's id, to report the end to it.
     pub id: Id,
-    /// Its peer, for errors.
+    /// The peer's address, for errors.
     pub remote: std::net::SocketAddr,
 }
 
@@ -42,30 +42,33 @@ pub enum TaskEnd {
     Lost(SocketError),
     /// The other connection is lost.
     OtherLost,
-    /// The task was stopped: the connection, and what is still to be written to it.
+    /// The task was stopped. The values are the connection, and the bytes that are still to be written to it.
     Stopped(std::net::TcpStream, Vec<u8>),
 }
 
-/// What the sockets and the task know of each other.
+/// The state that the sockets and the task share.
 struct SharedRelay {
+    /// The state that changes under a lock.
     state: Mutex<RelayState>,
-    /// Bytes that went out to each and came from the other.
+    /// For each side: how many bytes from the other side were written to it.
     passed: [AtomicU64; 2],
-    /// Bytes of what was sent before that are the system's, since the last look.
+    /// For each side: how many bytes that were sent before relay() the system has taken, since the last report.
     first_written: [AtomicU64; 2],
-    /// Held while bytes are moved and counted: with it, every byte that was moved is counted.
+    /// Locked while bytes are moved and counted. Whoever has this lock sees a count without missing bytes.
     moving: Mutex<()>,
-    /// Wakes the task for a command.
+    /// Wakes the task when there is a new command.
     commanded: Notify,
 }
 
+/// The state that is under the lock.
 struct RelayState {
-    /// How it ended for each, until its socket takes that.
+    /// For each side: how the task ended. `None`: it has not ended, or the socket has taken the value.
     ends: [Option<TaskEnd>; 2],
+    /// The command that the task obeys next.
     command: Command,
-    /// The connections, to be reset from outside. `None` once the task has given them back.
+    /// The connections, so that a socket can reset them. `None` once the task has given them back.
     streams: Option<[Arc<TcpStream>; 2]>,
-    /// Connections that are given back from now on are reset: no socket takes them.
+    /// True: the task was told to reset. Connections that it gives back from now on are reset, since no socket takes them.
     is_reset: bool,
 }
 
@@ -79,9 +82,10 @@ impl RelayState {
     }
 }
 
-/// What the sockets want of the task.
+/// The commands that sockets give to the task.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Command {
+    /// Move bytes.
     GoOn,
     /// Give the connections back.
     Stop,
@@ -90,7 +94,7 @@ enum Command {
 }
 
 impl SharedRelay {
-    /// A panic under the lock leaves the state as it was: every step in it is whole.
+    /// Locks the state. A panic while the lock is held leaves the state usable, since each change is complete.
     fn state(&self) -> MutexGuard<'_, RelayState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -101,25 +105,26 @@ impl SharedRelay {
     }
 }
 
-/// One socket's handle on the task. Dropped, it makes the task drop both connections.
+/// One socket's handle on the task. If it is dropped, the task drops both connections.
 pub struct TaskHandle {
+    /// The state that the handle shares with the task.
     shared: Arc<SharedRelay>,
     /// Which of the two sockets: 0 or 1.
     side: usize,
 }
 
 impl TaskHandle {
-    /// Takes how the task ended, once it has.
+    /// Takes the way in which the task ended. `None`: it has not ended, or the value was taken before.
     pub fn take_end(&self) -> Option<TaskEnd> {
         self.shared.state().ends[self.side].take()
     }
 
-    /// Bytes that went out to this socket's peer and came from the other socket.
+    /// How many bytes from the other socket were written to this socket's peer.
     pub fn passed(&self) -> u64 {
         self.shared.passed[self.side].load(Ordering::Relaxed)
     }
 
-    /// Bytes of what was sent before that have become the system's since the last look.
+    /// How many bytes that were sent before relay() the system has taken since the last call.
     pub fn take_first_written(&self) -> u64 {
         self.shared.first_written[self.side].swap(0, Ordering::Relaxed)
     }
@@ -129,9 +134,9 @@ impl TaskHandle {
         self.shared.command(Command::Stop);
     }
 
-    /// Makes the task drop the connections, and both end with RST. No byte passes any more.
+    /// Makes the task drop both connections, which then end with RST. After this call no byte is passed on any more.
     pub fn reset(&self) {
-        // This waits for one move of bytes, less than a millisecond.
+        // The lock is free after the current move of bytes, in less than a millisecond.
         let _nothing_moves = self.shared.moving.lock().unwrap_or_else(PoisonError::into_inner);
         self.shared.command(Command::Drop);
         let mut state = self.shared.state();
@@ -139,7 +144,7 @@ impl TaskHandle {
         if let Some(streams) = &state.streams {
             streams.iter().for_each(|stream| reset_when_dropped(&**stream));
         }
-        // The task may have been about to give them back.
+        // The task may have given the connections back just before: then they are in `ends`.
         state.reset_stopped();
     }
 }
@@ -150,7 +155,7 @@ impl Drop for TaskHandle {
     }
 }
 
-/// Starts the task. Where that fails, the connections are lost.
+/// Starts the task. If that fails, the connections are lost.
 pub fn start(lent: [RelayedStream; 2], inbox: &Arc<Inbox>) -> Result<[TaskHandle; 2], SocketError> {
     let failed = |error| SocketError::system(Syscall::Watch, error);
     let runtime = runtime()?;
@@ -190,20 +195,26 @@ pub fn start(lent: [RelayedStream; 2], inbox: &Arc<Inbox>) -> Result<[TaskHandle
     Ok([TaskHandle { shared: Arc::clone(&shared), side: 0 }, TaskHandle { shared, side: 1 }])
 }
 
+/// The task.
 struct Task {
+    /// The state that the task shares with the sockets.
     shared: Arc<SharedRelay>,
-    /// Both connections; empty once they are given back.
+    /// Both connections. Empty once they were given back.
     streams: Vec<Arc<TcpStream>>,
+    /// The direction from side 0 to side 1, then the opposite one.
     directions: [Direction; 2],
+    /// The peers' addresses, for errors.
     remotes: [std::net::SocketAddr; 2],
+    /// The ids of the sockets.
     ids: [Id; 2],
+    /// Takes the news for the sockets.
     inbox: Arc<Inbox>,
-    /// The end has been reported, or nobody waits for it.
+    /// True once the end was reported, or the task was told to drop the connections and nobody waits for a report.
     is_over: bool,
 }
 
 impl Task {
-    /// A panic becomes the first socket's error, and the other one is lost with it.
+    /// Runs the task. A panic becomes the first socket's error, and the other socket's connection is lost with it.
     async fn run(mut self) {
         if let Err(panic) = caught(self.work()).await
             && !self.is_over
@@ -215,7 +226,7 @@ impl Task {
     }
 
     async fn work(&mut self) {
-        // Streams on which an error was reported that turned out to be none.
+        // For each side: true once its stream reported an error although it had none. Such a stream is not watched for errors again.
         let mut quiet = [false; 2];
         loop {
             let command = self.shared.state().command;
@@ -244,7 +255,7 @@ impl Task {
         }
     }
 
-    /// Moves what can be moved. Returns whether there is more at once.
+    /// Moves the bytes that can be moved. Returns whether there is more to move at once.
     fn pump(&mut self) -> Result<bool, Loss> {
         let Self { shared, directions, streams, inbox, ids, .. } = self;
         let _moving = shared.moving.lock().unwrap_or_else(PoisonError::into_inner);
@@ -268,10 +279,10 @@ impl Task {
         Ok(more)
     }
 
-    /// Waits until something can be moved, or a command has come. Returns the side of a reported error.
+    /// Waits until bytes can be moved, or a command has come. If a stream reports an error, returns its side.
     async fn wait(&self, quiet: [bool; 2]) -> Option<usize> {
         let reads = |side: usize| self.directions[side].awaits_bytes();
-        // Where nothing is read, only this shows a loss.
+        // While nothing is read from a stream, only this watch shows that its connection is lost.
         let watch = |side: usize| {
             let stream = (!quiet[side] && !reads(side)).then(|| &self.streams[side]);
             async move {
@@ -307,17 +318,18 @@ impl Task {
         .await
     }
 
-    /// A connection is lost: the other one is reset.
+    /// Ends the relay because one connection is lost. The other one is reset.
     fn lose(&mut self, Loss { side, syscall, error }: Loss) {
         reset_when_dropped(&*self.streams[1 - side]);
         let lost = TaskEnd::Lost(SocketError::system_at(syscall, self.remotes[side], error));
         self.report(if side == 0 { [lost, TaskEnd::OtherLost] } else { [TaskEnd::OtherLost, lost] });
     }
 
+    /// Gives the connections back, each with the bytes that are still to be written to it.
     fn give_back(&mut self) {
-        // Nobody else holds them from now on.
+        // After this, only `self.streams` holds the connections, so they can be taken out of their `Arc`s.
         drop(self.shared.state().streams.take());
-        // The second direction has what goes to A.
+        // The bytes for side 0 are those of the second direction.
         let left = [1, 0].map(|direction: usize| self.directions[direction].take_left());
         let mut streams = std::mem::take(&mut self.streams).into_iter();
         let mut end = |left| match streams.next().and_then(Arc::into_inner).map(TcpStream::into_std) {
@@ -333,6 +345,7 @@ impl Task {
         self.report(ends);
     }
 
+    /// Reports the end to both sockets.
     fn report(&mut self, [a, b]: [TaskEnd; 2]) {
         self.is_over = true;
         let mut state = self.shared.state();
@@ -348,10 +361,11 @@ impl Task {
     }
 }
 
+/// Makes a connection end with RST when it is dropped.
 fn reset_when_dropped<'a, Stream>(stream: &'a Stream)
 where
     SockRef<'a>: From<&'a Stream>,
 {
-    // Failing that, the peer sees FIN: the connection ends all the same.
+    // If this fails, the peer sees FIN in place of RST. The connection ends in both cases.
     let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }

@@ -103,11 +103,11 @@ impl Question {
 
 /// One request that waits for a result.
 struct Waiter {
-    /// Where the result goes. It has no strong reference any more once the request was cancelled.
+    /// The place for the result. It has no strong reference any more once the request was cancelled.
     slot: Weak<Slot>,
     /// The inbox of the environment that made the request.
     inbox: Arc<Inbox>,
-    /// The number that is posted to the inbox.
+    /// The number of the operation that waits. It is posted to the inbox.
     id: Id,
 }
 
@@ -128,13 +128,13 @@ struct Job {
     question: Question,
     /// The requests that want the result, oldest first.
     waiters: VecDeque<Waiter>,
-    /// When a thread began it. None: it is in the queue.
+    /// When a thread began the look-up. None: the job is still in the queue.
     began: Option<Instant>,
 }
 
 impl Job {
-    /// Whether a request still waits for it. Cancelled requests at the front are removed. Since mostly the oldest are cancelled first,
-    /// each is looked at about once.
+    /// Whether a request still waits for this job. Cancelled requests at the front are removed. Usually the oldest requests are cancelled
+    /// first, so each is checked about once.
     fn is_waited_for(&mut self) -> bool {
         while self.waiters.front().is_some_and(|waiter| waiter.slot.strong_count() == 0) {
             self.waiters.pop_front();
@@ -167,10 +167,11 @@ struct Lookups {
     next: u64,
     /// How many threads there are.
     threads: usize,
-    /// How many of them wait for a job.
+    /// How many of these threads wait for a job.
     idle: usize,
 }
 
+/// The threads of this process.
 static THREADS: LazyLock<Threads> = LazyLock::new(Threads::default);
 
 impl Threads {
@@ -196,7 +197,7 @@ impl Threads {
         Ok(())
     }
 
-    /// Starts a thread. If that fails, the queue waits for the threads that exist; it is an error only if there are none.
+    /// Starts a thread. If that fails, the queue waits for the threads that exist. It is an error only if there are none.
     fn grow(&'static self, lookups: &mut Lookups) -> io::Result<()> {
         match thread::Builder::new().name("tcp-udp-lookup".to_owned()).spawn(|| self.serve()) {
             Ok(_) => {
@@ -208,7 +209,7 @@ impl Threads {
         }
     }
 
-    /// A request was cancelled. If a thread's look-up is not wanted any more, another thread may start for the queue.
+    /// A request was cancelled. If nobody waits for a running look-up any more, another thread may start for the queue.
     fn make_room(&'static self) {
         let mut lookups = self.lookups();
         if lookups.queue.len() > lookups.idle && lookups.may_grow(false) {
@@ -217,8 +218,8 @@ impl Threads {
         }
     }
 
-    /// What each thread runs. The thread ends only at the one place that also takes it off the count. So a panic cannot leave a thread
-    /// counted that does not exist.
+    /// The loop of each thread. The thread ends only at one place, which also reduces the count of threads. So after a panic the count is
+    /// still right.
     fn serve(&self) {
         let mut lookups = self.lookups();
         loop {
@@ -258,8 +259,8 @@ impl Lookups {
         job.began.is_none_or(|began| began.elapsed() < SHARING_WINDOW).then_some(job)
     }
 
-    /// Whether another thread may be started. Threads whose look-up nobody waits for do not count against
-    /// [`MAX_AWAITED_LOOKUPS`], but they do against [`MAX_THREADS`].
+    /// Whether another thread may be started. Threads whose look-up nobody waits for count only against [`MAX_THREADS`], not against
+    /// [`MAX_AWAITED_LOOKUPS`].
     fn may_grow(&mut self, is_local: bool) -> bool {
         if is_local {
             return self.threads < MAX_THREADS + LOCAL_NAME_THREADS;
@@ -283,7 +284,7 @@ impl Lookups {
         }
     }
 
-    /// Takes the next job that a request still waits for. None: there is no such job.
+    /// Takes the next job for which a request still waits. None: there is no such job.
     fn take(&mut self) -> Option<(u64, Question)> {
         while let Some(number) = self.queue.pop_front() {
             let Some(job) = self.jobs.get_mut(&number) else { continue };
@@ -297,7 +298,7 @@ impl Lookups {
         None
     }
 
-    /// A job is over. Returns the requests that wait for it.
+    /// Removes a job that is over. Returns the requests that wait for it.
     fn finish(&mut self, number: u64) -> VecDeque<Waiter> {
         self.running.remove(&number);
         let Some(job) = self.jobs.remove(&number) else { return VecDeque::new() };

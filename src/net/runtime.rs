@@ -1,8 +1,9 @@
-//! The process's one tokio runtime, and how it is made where the system may refuse threads.
+//! The one tokio runtime of the process, and how it is made on a system that may refuse threads.
 //!
-//! tokio panics if it cannot start a thread. If other threads of the runtime run by then, it also waits for them, without end. So this
-//! file first starts probe threads, as many as tokio needs. Right before tokio starts a thread, one probe ends. tokio's threads wait at
-//! a gate until all of them are there. If one cannot be started after all, the gate ends the others, and nothing waits for them.
+//! tokio panics if it cannot start a thread. If it has started other threads of the runtime before, it also waits for them, without end. So
+//! this file first starts probe threads, as many as tokio needs. Each time before tokio starts a thread, one probe ends. tokio's threads
+//! wait at a gate until all of them exist. If one cannot be started in spite of the probe, the gate ends the others, and nothing waits for
+//! them.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -42,8 +43,8 @@ pub fn runtime() -> Result<&'static Runtime, SocketError> {
     Ok(RUNTIME.get_or_init(|| made))
 }
 
-/// Makes a runtime with so many workers. `before_spawn` is called before tokio spawns each worker, with the number of those that are
-/// still to be spawned.
+/// Makes a runtime with `workers` worker threads. `before_spawn` is called before tokio spawns each worker. It gets the number of workers
+/// that are still to be spawned.
 fn make(workers: usize, before_spawn: impl Fn(usize) + Send + Sync + 'static) -> Result<Runtime, SocketError> {
     let probes = (0..workers).map(|_| Probe::start()).collect::<io::Result<Vec<_>>>();
     let probes = Mutex::new(probes.map_err(|error| SocketError::no_thread(&error))?);
@@ -54,7 +55,7 @@ fn make(workers: usize, before_spawn: impl Fn(usize) + Send + Sync + 'static) ->
         .worker_threads(workers)
         .enable_io()
         .enable_time()
-        // Called right before each thread is spawned: it gets the room of the probe that ends here.
+        // tokio calls this right before it spawns each thread. The new thread gets the place of the probe that ends here.
         .thread_name_fn(move || {
             let mut probes = probes.lock().unwrap_or_else(PoisonError::into_inner);
             before_spawn(probes.len());
@@ -79,13 +80,13 @@ fn make(workers: usize, before_spawn: impl Fn(usize) + Send + Sync + 'static) ->
 
 // --- threads tried out ---
 
-/// A thread that shows that the system grants one, and does nothing else.
+/// A thread that does nothing. If it can be started, the system has room for one more thread.
 struct Probe {
     /// The thread.
     thread: JoinHandle<()>,
     /// Dropping it ends the thread.
     keep: Sender<()>,
-    /// The thread's number, to wait until the system does not count it any more.
+    /// The number of the thread, used to wait until the system does not count the thread any more.
     id: ThreadId,
 }
 
@@ -95,7 +96,7 @@ impl Probe {
         let (keep, kept) = mpsc::channel::<()>();
         let (send_id, received_id) = mpsc::channel();
         let thread = thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(move || {
-            // It fails only where the other thread has given up: then recv() fails too, and this one ends.
+            // Sending fails only if `start` has given up. Then recv() fails too, and this thread ends.
             let _ = send_id.send(ThreadId::current());
             let _ = kept.recv();
         })?;
@@ -114,21 +115,21 @@ impl Probe {
 
 // --- the gate ---
 
-/// Where each of tokio's threads waits, before it does anything, until all of them are there.
+/// The gate at which each of tokio's threads waits, before it does anything, until all of them exist.
 #[derive(Default)]
 struct Gate {
-    /// What the threads are to do. None: it is not decided yet.
+    /// What the threads are to do. None: this is not decided yet.
     decision: Mutex<Option<Decision>>,
-    /// Notified when it is decided.
+    /// Notified when the decision is made.
     decided: Condvar,
 }
 
 /// What waiting threads are to do.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Decision {
-    /// All threads are there: they work.
+    /// All threads exist, so they work.
     Work,
-    /// One thread could not be started: the others end.
+    /// One thread could not be started, so the others end.
     End,
 }
 
@@ -139,8 +140,8 @@ impl Gate {
         self.decided.notify_all();
     }
 
-    /// Waits for the decision. It returns if the threads are to work. If they are to end, it unwinds, which is the only way to end one of
-    /// tokio's threads.
+    /// Waits for the decision. It returns if the threads are to work. If they are to end, it unwinds, because that is the only way to end a
+    /// thread of tokio.
     fn pass(&self) {
         let undecided = self.decision.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self.decided.wait_while(undecided, |decision| decision.is_none());
@@ -152,12 +153,13 @@ impl Gate {
 }
 
 thread_local! {
-    /// The gate of the runtime that this thread is making. None: it makes none.
+    /// The gate of the runtime that this thread is making. None: this thread makes no runtime.
     static BUILDING: RefCell<Option<Arc<Gate>>> = const { RefCell::new(None) };
 }
 
-/// Sets a panic hook for the case that tokio fails to start a thread. The hook ends the other threads before the panic unwinds and waits
-/// for them. It prints nothing, since this panic is not a bug. (The hook belongs to the addon, which has its own copy of Rust's library.)
+/// Sets a panic hook for the case that tokio fails to start a thread. The hook decides that the other threads end. It runs before the panic
+/// unwinds, which waits for those threads. It prints nothing, since this panic is not a bug. (The hook concerns only the addon, which has
+/// its own copy of Rust's library.)
 fn silence_failed_builds() {
     static HOOK_SET: Once = Once::new();
     HOOK_SET.call_once(|| {
@@ -175,7 +177,7 @@ mod tests {
 
     use super::*;
 
-    /// As tokio does if the system refuses a thread that it granted a moment ago.
+    /// Panics where tokio does if the system refuses a thread that it has granted a moment before.
     fn fail_at(left: usize) -> Result<Runtime, SocketError> {
         make(3, move |probes| assert!(probes != left, "OS can't spawn worker thread: none"))
     }

@@ -1,11 +1,11 @@
-//! What a TCP socket has accepted and not yet written, in order. It writes nothing itself.
+//! The bytes that a TCP socket has accepted and not yet written, in order. This file writes nothing.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
 use super::memory::{self, NoMemory};
 
-/// Small sends are merged into chunks of this size, in bytes. At 16 KiB the chunks of 32 busy connections fit into a second-level
+/// The size in bytes of the chunks into which small sends are merged. With 16 KiB the chunks of 32 busy connections fit into a second-level
 /// cache.
 const SEND_CHUNK: usize = 16 * 1024;
 /// The most free chunks that one pool keeps: 1 MiB in all.
@@ -16,7 +16,7 @@ const MAX_SLICES: usize = 64;
 /// The free chunks of one environment, or of one relay. An idle connection holds no chunk.
 #[derive(Default)]
 pub struct Pool {
-    /// Empty vectors of `SEND_CHUNK` bytes capacity.
+    /// Empty vectors with a capacity of `SEND_CHUNK` bytes.
     free: Vec<Vec<u8>>,
 }
 
@@ -29,7 +29,7 @@ impl Pool {
         }
     }
 
-    /// Keeps a chunk for the next connection. Memory of another size, and a chunk too many, is freed.
+    /// Keeps a chunk for the next connection. Frees memory of another size, and chunks beyond the limit.
     pub fn put_back(&mut self, mut chunk: Vec<u8>) {
         if chunk.capacity() == SEND_CHUNK && self.free.len() < MAX_FREE_SEND_CHUNKS {
             chunk.clear();
@@ -41,7 +41,7 @@ impl Pool {
 /// Bytes that wait to be written, in the order of the send() calls (R-tcp-order).
 #[derive(Default)]
 pub struct SendQueue {
-    /// What waits, in order.
+    /// The parts of the queue, in order.
     segments: VecDeque<Segment>,
     /// How many segments are `Segment::Blob`.
     blobs: usize,
@@ -55,12 +55,12 @@ enum Segment {
         data: Vec<u8>,
         /// The index in `data` of the first byte that is not written.
         start: usize,
-        /// True if they are a Blob's: then they do not count against the limit (R-tcp-full).
+        /// True if the bytes come from a Blob. Then they do not count against the limit (R-tcp-full).
         from_blob: bool,
     },
-    /// The position of a Blob whose bytes are not all read. No byte behind it may be written before it.
+    /// The position of a Blob of which some bytes are not read yet. No byte behind it may be written before them.
     Blob {
-        /// Bytes of the Blob that are still to be read; at least 1.
+        /// How many bytes of the Blob are still to be read; at least 1.
         missing: u64,
     },
 }
@@ -71,7 +71,7 @@ impl SendQueue {
         self.segments.is_empty()
     }
 
-    /// How many bytes can be written or wait behind a Blob. Bytes of Blobs that are not read do not count.
+    /// How many bytes the queue holds, including those behind a Blob. Bytes of Blobs that are not read yet do not count.
     pub fn bytes(&self) -> u64 {
         let bytes_of = |segment: &Segment| match segment {
             Segment::Bytes { data, start, .. } => (data.len() - start) as u64,
@@ -85,12 +85,12 @@ impl SendQueue {
         matches!(self.segments.front(), Some(Segment::Bytes { .. }))
     }
 
-    /// Whether the next bytes to write are a Blob's that are not read yet.
+    /// Whether the next bytes to write are those of a Blob and are not read yet.
     pub fn waits_for_blob(&self) -> bool {
         matches!(self.segments.front(), Some(Segment::Blob { .. }))
     }
 
-    /// Whether the queue holds a Blob that is not read. Then nothing may be written without going through the queue.
+    /// Whether the queue holds a Blob that is not completely read. Then no bytes may be written without going through the queue.
     pub fn has_blob(&self) -> bool {
         self.blobs > 0
     }
@@ -108,7 +108,7 @@ impl SendQueue {
         length <= self.room()
     }
 
-    /// Appends as many bytes as the last chunk has room for. Returns the others.
+    /// Appends as many bytes as the last chunk has room for. Returns the rest.
     pub fn append<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let Some(Segment::Bytes { data, from_blob: false, .. }) = self.segments.back_mut() else { return bytes };
         let (fitting, rest) = bytes.split_at((data.capacity() - data.len()).min(bytes.len()));
@@ -116,7 +116,7 @@ impl SendQueue {
         rest
     }
 
-    /// Reserves memory for `length` bytes more. The queue does not change.
+    /// Reserves memory for `length` more bytes. The queue does not change.
     pub fn reserve(&mut self, length: usize, pool: &mut Pool) -> Result<Reserved, NoMemory> {
         let missing = length.saturating_sub(self.room());
         if missing == 0 {
@@ -133,7 +133,7 @@ impl SendQueue {
         Ok(())
     }
 
-    /// Appends a copy of `bytes`; memory for them, or for more, is `reserved`.
+    /// Appends a copy of `bytes`. `reserved` is memory for at least these bytes.
     pub fn push_reserved(&mut self, bytes: &[u8], reserved: Reserved, pool: &mut Pool) {
         let Reserved(mut data) = reserved;
         let rest = self.append(bytes);
@@ -155,8 +155,8 @@ impl SendQueue {
         self.segments.push_back(Segment::Blob { missing: size });
     }
 
-    /// Puts the next bytes of the first Blob into its position. Returns how many of them fit its size; any others are not part of
-    /// the Blob.
+    /// Puts the next bytes of the first Blob at its position. Returns how many of them fit into the size of the Blob. The others are not
+    /// part of the Blob.
     pub fn fill_blob(&mut self, bytes: &[u8]) -> Result<usize, NoMemory> {
         let blob = self.segments.iter().position(|segment| matches!(segment, Segment::Blob { .. }));
         let Some(at) = blob else { return Ok(0) };
@@ -186,8 +186,8 @@ impl SendQueue {
         }
     }
 
-    /// Appends to `slices` the bytes that can be written now, at most `MAX_SLICES` segments. `extra` follows if nothing of the queue was
-    /// left out.
+    /// Appends to `slices` the bytes that can be written now, of at most `MAX_SLICES` segments. If that is the whole queue, `extra`
+    /// follows.
     pub fn slices<'a>(&'a self, extra: &'a [u8], slices: &mut Vec<IoSlice<'a>>) {
         for segment in self.segments.iter().take(MAX_SLICES) {
             match segment {
@@ -200,8 +200,8 @@ impl SendQueue {
         }
     }
 
-    /// The bytes of the only segment: the common case, which needs no gathering write. None: there is none, or more than one, or it is
-    /// a Blob.
+    /// The bytes of the queue if it has exactly one segment. This is the common case and needs no gathering write. None: the queue has no
+    /// segment or several, or the segment is a Blob.
     pub fn single(&self) -> Option<&[u8]> {
         match (self.segments.front(), self.segments.len()) {
             (Some(Segment::Bytes { data, start, .. }), 1) => Some(&data[*start..]),
@@ -209,7 +209,7 @@ impl SendQueue {
         }
     }
 
-    /// Drops the first `written` bytes. `written` may count more bytes than the queue has.
+    /// Drops the first `written` bytes. `written` may be more than the queue holds.
     pub fn consume(&mut self, written: usize, pool: &mut Pool) -> Consumed {
         let mut consumed = Consumed { bytes: 0, from_blobs: 0 };
         while consumed.bytes < written {
@@ -240,7 +240,7 @@ impl SendQueue {
     }
 }
 
-/// Memory that [`SendQueue::reserve`] has reserved. Without capacity where the last chunk has room.
+/// Memory that [`SendQueue::reserve`] has reserved. It has no capacity if the last chunk has enough room.
 pub struct Reserved(Vec<u8>);
 
 /// Bytes taken out of a [`SendQueue`] without a copy, to be written elsewhere.
@@ -249,12 +249,12 @@ pub struct Piece {
     data: Vec<u8>,
     /// The index in `data` of the first byte that is not written.
     start: usize,
-    /// True if they are a Blob's.
+    /// True if the bytes come from a Blob.
     pub from_blob: bool,
 }
 
 impl Piece {
-    /// The bytes that are not dropped.
+    /// The bytes that were not dropped.
     pub fn bytes(&self) -> &[u8] {
         &self.data[self.start..]
     }
@@ -264,15 +264,15 @@ impl Piece {
         self.start += length;
     }
 
-    /// Its memory, for [`Pool::put_back`]. None: it is not a chunk, and a pool does not keep it.
+    /// The piece's memory, for [`Pool::put_back`]. None: it does not have the size of a chunk, so a pool would not keep it.
     pub fn into_memory(self) -> Option<Vec<u8>> {
         (self.data.capacity() == SEND_CHUNK).then_some(self.data)
     }
 }
 
-/// What [`SendQueue::consume`] dropped.
+/// The result of [`SendQueue::consume`].
 pub struct Consumed {
-    /// Bytes that were in the queue.
+    /// How many bytes were dropped from the queue.
     pub bytes: usize,
     /// How many of them came from a Blob.
     pub from_blobs: usize,
@@ -315,7 +315,7 @@ mod tests {
         assert_eq!(pool.free.len(), 1);
         let bytes = vec![7; 3 * SEND_CHUNK];
         let reserved = queue.reserve(bytes.len(), &mut pool).unwrap();
-        // Meanwhile the system took the first chunk's worth.
+        // Here the system has taken as many bytes as one chunk holds.
         queue.push_reserved(&bytes[SEND_CHUNK..], reserved, &mut pool);
         assert_eq!(contents(&queue), bytes[SEND_CHUNK..]);
         assert!(queue.reserve(isize::MAX as usize, &mut pool).is_err());

@@ -1,4 +1,4 @@
-//! Options that sockets of several kinds have, as the system calls them. What a system lacks is an error (R-platform).
+//! Sets the options that several kinds of sockets have. An option that the system lacks is an error (R-platform).
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,17 +9,16 @@ use socket2::{Socket, TcpKeepalive};
 use super::options::{BufferSizes, StreamOptions};
 use super::{SocketError, sys};
 
-/// The longest silence that systems take before a keep-alive probe: 9 hours, Linux' MAX_TCP_KEEPIDLE. Longer ones are
-/// cut down to it.
+/// The longest silence before a keep-alive probe, in seconds: 9 hours, MAX_TCP_KEEPIDLE of Linux. Longer times are cut to it.
 const LONGEST_KEEP_ALIVE: u64 = 32_767;
 
-/// The time from one unanswered keep-alive probe to the next (R-keepalive, as libuv).
+/// The time from one unanswered keep-alive probe to the next (R-keepalive, same value as libuv).
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(1);
-/// So many unanswered keep-alive probes end the connection (R-keepalive, as libuv).
+/// The connection ends after this many unanswered keep-alive probes (R-keepalive, same value as libuv).
 const KEEP_ALIVE_COUNT: u32 = 10;
 
-/// Sets an option that the program asks for, and fails where the system refuses it. Without such a request it sets the default, and
-/// the socket goes without where the system does not have the option (QEMU's user mode has few).
+/// Sets an option. If the program asks for a value, it is an error if the system refuses it. Otherwise this sets `default`, and ignores a
+/// failure, since some systems do not have the option (QEMU's user mode has few).
 pub fn set<T>(
     name: &'static str,
     asked: Option<T>,
@@ -35,14 +34,14 @@ pub fn set<T>(
     }
 }
 
-/// The result of setting an option that is asked for.
+/// Converts the result of setting an option that the program asks for.
 pub fn set_asked(name: &'static str, result: io::Result<()>) -> Result<(), SocketError> {
     result.map_err(|source| SocketError::Option { name, source })
 }
 
-/// SO_SNDBUF and SO_RCVBUF. TCP: before connect(2), which fixes the window's scale.
+/// Sets SO_SNDBUF and SO_RCVBUF. For TCP this must be done before connect(2), which fixes the window scale.
 pub fn set_buffer_sizes(socket: &Socket, sizes: &BufferSizes) -> Result<(), SocketError> {
-    // The system takes an int, and has bounds of its own that are far lower.
+    // The system takes an int. Its own limits are far lower.
     let size = |bytes: u32| bytes.min(i32::MAX as u32) as usize;
     if let Some(bytes) = sizes.send {
         set_asked("sendBufferSize", socket.set_send_buffer_size(size(bytes)))?;
@@ -53,26 +52,26 @@ pub fn set_buffer_sizes(socket: &Socket, sizes: &BufferSizes) -> Result<(), Sock
     Ok(())
 }
 
-/// Sets the options that every connection has. On Linux accepted connections inherit them from the listening socket.
+/// Sets the options of a connection. On Linux accepted connections inherit them from the listening socket.
 pub fn set_stream_options(socket: &Socket, options: &StreamOptions) -> Result<(), SocketError> {
     set("noDelay", options.no_delay, true, |on| socket.set_tcp_nodelay(on))?;
     if let Some(idle) = options.keep_alive_delay.and_then(keep_alive_idle) {
         let asked = TcpKeepalive::new().with_time(idle);
         let probes = sys::with_probes(asked.clone().with_interval(KEEP_ALIVE_INTERVAL), KEEP_ALIVE_COUNT);
-        // Some systems have no such settings for one socket. Then the system's own apply: 75 s and 9 on Linux.
+        // Some systems have no such settings for a single socket. Then the settings of the whole system apply: 75 s and 9 probes on Linux.
         let set = socket.set_tcp_keepalive(&probes).or_else(|_| socket.set_tcp_keepalive(&asked));
         set_asked("keepAliveDelay", set)?;
     }
     Ok(())
 }
 
-/// R-range: rounded up to whole seconds; 0 leaves keep-alive off.
+/// The silence before the first probe, rounded up to whole seconds (R-range). None for 0: keep-alive stays off.
 fn keep_alive_idle(delay: u32) -> Option<Duration> {
     let seconds = u64::from(delay).div_ceil(1000).min(LONGEST_KEEP_ALIVE);
     (seconds > 0).then(|| Duration::from_secs(seconds))
 }
 
-/// Lets sockets share a port and its load.
+/// Makes sockets share a port, and makes the system spread the load over them.
 pub fn share_port(socket: &Socket, local: SocketAddr) -> Result<(), SocketError> {
     if !sys::BALANCES_SHARED_PORTS {
         let reason =

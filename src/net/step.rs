@@ -5,22 +5,22 @@ use super::accepted::Accepted;
 use super::event::{EventKind, Payload};
 use super::tls::AcceptedTls;
 
-/// What one step of a socket gave.
+/// The result of one step of a socket.
 pub enum Step {
-    /// An event. There may be more.
+    /// An event. The socket may have more events in this turn.
     Event(EventKind),
-    /// The socket's last event: then it is gone.
+    /// The socket's last event. After it the socket does not exist any more.
     LastEvent(EventKind),
-    /// An event made of one read: the socket's share of this turn.
+    /// An event that one read has produced. The socket's part in this turn is over.
     Read(EventKind),
-    /// A read for the other socket of a relay: the socket's share of this turn.
+    /// Bytes of one read, for the other socket of a relay. The reading socket's part in this turn is over.
     Relayed(Payload, Id),
-    /// A large read is due: lend so many blocks.
+    /// A large read is due. It needs this many more blocks from the binding.
     NeedsBlocks(usize),
-    /// A connection was accepted; the server may have more.
+    /// A connection was accepted. The server may have more.
     Accepted(Accepted<TcpStream>),
-    /// A client has completed the TLS handshake; the server may have more.
+    /// A client has completed the TLS handshake. The server may have more.
     AcceptedTls(Box<AcceptedTls>),
-    /// Nothing now.
+    /// There is nothing to do now.
     Idle,
 }

@@ -1,6 +1,6 @@
-//! The system calls that errors name (R-error), by what each system calls them.
+//! The system calls that errors name (R-error). Each has the name that the system in use gives it.
 
-/// A call that failed. [`Syscall::name`] is what JavaScript sees; lib/errors.js has words for each name.
+/// A system call that failed. JavaScript gets [`Syscall::name`], and lib/errors.js has a phrase for each name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Syscall {
     /// Takes a connection from a server's backlog.
@@ -13,7 +13,7 @@ pub enum Syscall {
     CreatePollSet,
     /// Lists the network interfaces.
     ListInterfaces,
-    /// Makes a socket a server's.
+    /// Makes a socket listen.
     Listen,
     /// Reads a socket's local address.
     LocalAddress,
@@ -25,22 +25,22 @@ pub enum Syscall {
     Receive,
     /// Sends datagrams.
     Send,
-    /// Makes a socket not block.
+    /// Makes a socket non-blocking.
     SetNonBlocking,
     /// Sets a socket option.
     SetOption,
     /// Makes a socket.
     Socket,
-    /// Adds a socket to a poll set, or changes what is watched for.
+    /// Adds a socket to a poll set, or changes the events that it is watched for.
     Watch,
     /// Sends to a connection, from one buffer or several.
     Write,
 }
 
-/// Systems that differ in what they call by which name.
+/// The systems, as far as their names for calls differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum System {
-    /// Linux, and others where mio watches sockets by epoll.
+    /// Linux, and other systems on which mio uses epoll.
     Linux,
     /// macOS and the BSDs.
     Bsd,
@@ -49,7 +49,7 @@ enum System {
 }
 
 impl System {
-    /// The system that this is built for.
+    /// The system that this code is compiled for.
     const HERE: Self = if cfg!(windows) {
         Self::Windows
     } else if cfg!(any(target_os = "linux", target_os = "android", target_os = "illumos", target_os = "redox")) {
@@ -60,7 +60,7 @@ impl System {
 }
 
 impl Syscall {
-    /// The call's name on this system. A call that comes in several forms (accept4, readv, recvmmsg) has the plain form's.
+    /// The call's name on this system. If a call has several forms (accept4, readv, recvmmsg), this is the name of the plain form.
     pub const fn name(self) -> &'static str {
         self.name_on(System::HERE)
     }
@@ -78,10 +78,10 @@ impl Syscall {
             (Self::LocalAddress, _) => "getsockname",
             (Self::LookUp, _) => "getaddrinfo",
             (Self::Read, System::Linux | System::Bsd) => "read",
-            // Windows Sockets have no read() and write().
+            // Windows Sockets have no read() and no write().
             (Self::Read, System::Windows) => "recv",
             (Self::Receive, System::Linux) => "recv",
-            // One call for each datagram, with the address.
+            // These systems receive and send each datagram with one call, which has the address as an argument.
             (Self::Receive, System::Bsd | System::Windows) => "recvfrom",
             (Self::Send, System::Linux) => "send",
             (Self::Send, System::Bsd | System::Windows) => "sendto",
@@ -91,7 +91,7 @@ impl Syscall {
             (Self::Socket, _) => "socket",
             (Self::Watch, System::Linux) => "epoll_ctl",
             (Self::Watch, System::Bsd) => "kevent",
-            // A request to the socket driver (AFD); its answer goes to the completion port.
+            // The call sends a request to the socket driver (AFD). The answer goes to the completion port.
             (Self::Watch, System::Windows) => "NtDeviceIoControlFile",
             (Self::Write, System::Linux | System::Bsd) => "write",
             (Self::Write, System::Windows) => "send",

@@ -1,4 +1,4 @@
-//! Starting a TCP connection attempt: the socket made, its options set, bound where that is asked for, connect(2) called.
+//! Starts a TCP connection attempt: makes the socket, sets its options, binds it if that is asked for, and calls connect(2).
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -10,15 +10,15 @@ use super::options::TcpOptions;
 use super::syscall::Syscall;
 use super::{SocketError, endpoint, errno, socket_options, sys};
 
-/// What became of connect(2).
+/// The result of connect(2).
 pub enum ConnectStart {
-    /// Under way.
+    /// The attempt is under way.
     Started(TcpStream),
-    /// Failed at once: everything about the remote end is an event (R-tcp-create).
+    /// The attempt failed at once. Every failure that concerns the remote end is reported as an event (R-tcp-create).
     Failed(SocketError),
 }
 
-/// Starts an attempt. An error is one of the arguments, or a want of system resources.
+/// Starts an attempt. An error means that an argument is wrong, or that the system is short of resources.
 pub fn start(options: &TcpOptions, remote: SocketAddr) -> Result<ConnectStart, SocketError> {
     let wanted = local_wanted(options, &remote)?;
     let socket = match Socket::new(Domain::for_address(remote), Type::STREAM, Some(Protocol::TCP)) {
@@ -45,7 +45,7 @@ fn configure(socket: &Socket, options: &TcpOptions, remote: &SocketAddr) -> Resu
     if remote.is_ipv6() {
         socket_options::set("ipv6Only", options.ipv6_only, false, |only| socket.set_only_v6(only))?;
     }
-    // Where the option cannot be had, bind(2) fails with what follows from that.
+    // If the option cannot be set, bind(2) reports the consequence.
     if options.shares_local_port {
         let _ = sys::reuse_waiting_port(socket);
     }
@@ -53,7 +53,7 @@ fn configure(socket: &Socket, options: &TcpOptions, remote: &SocketAddr) -> Resu
     socket_options::set_stream_options(socket, &options.stream)
 }
 
-/// Where to bind to, if anywhere: a client that asks for nothing isn't bound before connect(2) (R-tcp-create).
+/// The address to bind to. None: a client that asks for no address or port is not bound before connect(2) (R-tcp-create).
 fn local_wanted(options: &TcpOptions, remote: &SocketAddr) -> Result<Option<SocketAddr>, SocketError> {
     let port = options.local_port.unwrap_or(0);
     let Some(text) = &options.local_address else {

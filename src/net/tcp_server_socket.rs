@@ -18,42 +18,43 @@ use super::syscall::Syscall;
 use super::tls::{HandshakeQueue, ServerContext, server_context};
 use super::{Id, SocketError, endpoint, socket_options, sys};
 
-/// Connections accepted in one turn; the rest waits in the backlog for the next.
+/// The most connections that one server accepts in a turn. The others wait in the backlog for the next turn.
 const ACCEPTS: usize = 64;
-/// How long to wait before accepting again after a failure that may last: no descriptor is left, or accept(2) fails for a reason that is
-/// not known (R-srv-error: without spinning).
+/// The time before accept(2) is called again after a failure that may last. Either no descriptor is left, or the reason is not known.
+/// Without the pause the process would stay busy (R-srv-error).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// One listening socket.
 pub struct TcpServerSocket {
-    /// `None` once it is closed.
+    /// The listening socket. `None` after close().
     listener: Option<TcpListener>,
-    /// Where it listens.
+    /// The address that it listens on.
     pub local: SocketAddr,
-    /// For the sockets of accepted connections.
+    /// The options of the sockets of accepted connections.
     pub stream_options: StreamOptions,
-    /// Counts the accepted connections that are open.
+    /// Counts the accepted connections that are not yet "closed".
     pub permits: ConnectionPermits,
-    /// TLS: clients come in through it. `None`: a plain server.
+    /// TLS: the handshakes that are under way or done. `None`: a server without TLS.
     handshakes: Option<Box<HandshakeQueue>>,
-    /// There is a listener for `connect`.
+    /// True while there is a listener for `connect`.
     pub listening: bool,
-    /// suspend() was called.
+    /// True between suspend() and resume().
     pub suspended: bool,
-    /// In `Context::ready`.
+    /// True while the socket is in `Context::ready`.
     pub scheduled: bool,
-    /// The backlog may have connections.
+    /// True while the backlog may have connections.
     pub readable: bool,
     /// How many more connections this turn may accept.
     budget: usize,
-    /// accept(2) failed: it is tried again after a pause.
+    /// True from a failure of accept(2) until the pause after it is over.
     paused: bool,
-    /// The failure was reported, and no accept has succeeded since: one `error` for each such time.
+    /// True if this failure of accept(2) was reported. It stays true until accept(2) succeeds, so that a lasting failure causes one
+    /// `error`.
     failure_reported: bool,
 }
 
 impl TcpServerSocket {
-    /// Binds and listens (R-srv-bind).
+    /// Makes a socket that listens (R-srv-bind).
     pub fn listen(options: &ServerOptions, id: Id, context: &mut Context) -> Result<Self, SocketError> {
         let timeout = Duration::from_millis(options.handshake_timeout.into());
         let handshakes = match &options.secure {
@@ -89,20 +90,22 @@ impl TcpServerSocket {
         })
     }
 
-    /// Whether connections may wait that it would take now.
+    /// Whether connections may wait that the server would deliver now.
     pub fn has_more(&self) -> bool {
         self.may_accept() || self.handshakes.as_ref().is_some_and(|handshakes| self.has_news(handshakes))
     }
 
+    /// Whether accept(2) may be called now.
     fn may_accept(&self) -> bool {
         self.readable && self.is_served() && !self.paused
     }
 
-    /// Whether clients are to be delivered (R-listen).
+    /// Whether connections are to be delivered (R-listen).
     fn is_served(&self) -> bool {
         self.listening && !self.suspended
     }
 
+    /// Whether the handshakes have something that the server would report or deliver now.
     fn has_news(&self, handshakes: &HandshakeQueue) -> bool {
         handshakes.has_failures() || self.is_closed() || (handshakes.has_accepted() && self.is_served())
     }
@@ -112,7 +115,7 @@ impl TcpServerSocket {
         self.listener.is_none()
     }
 
-    /// close(): the port is free. Returns whether nothing is left to be delivered (R-srv-close).
+    /// close(): frees the port. Returns whether nothing is left to be delivered (R-srv-close).
     pub fn close(&mut self, id: Id, context: &mut Context) -> bool {
         self.listener = None;
         context.timers.clear_all(id);
@@ -126,14 +129,14 @@ impl TcpServerSocket {
         gone
     }
 
-    /// setSecureContext(). Returns whether there is TLS whose rules could be replaced.
+    /// setSecureContext(). Returns false if the server has no TLS or is closed.
     pub fn set_secure_context(&mut self, new: ServerContext) -> bool {
         let Some(handshakes) = self.handshakes.as_mut().filter(|_| self.listener.is_some()) else { return false };
         handshakes.set_context(new);
         true
     }
 
-    /// Handshakes are over.
+    /// Collects handshakes that have succeeded or failed.
     pub fn on_news(&mut self, id: Id, context: &mut Context) {
         if let Some(handshakes) = &mut self.handshakes
             && handshakes.collect(&mut context.pool)
@@ -142,7 +145,7 @@ impl TcpServerSocket {
         }
     }
 
-    /// Makes the next turn step it.
+    /// Makes the next turn step this server.
     pub fn schedule(&mut self, id: Id, context: &mut Context) {
         if !std::mem::replace(&mut self.scheduled, true) {
             context.ready.push(id);
@@ -177,10 +180,11 @@ impl TcpServerSocket {
                     handshakes.begin(client, id, context);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
-                // A connection that ended before it was accepted, or an interrupted call: the next one.
+                // The connection ended before it was accepted, or a signal interrupted the call: accept the next one.
                 Err(error) if is_of_one_connection(&error) => self.budget -= 1,
-                // No descriptor is left, or the reason is not known. Trying at once would keep us busy, and the poll set need not
-                // report again (on Windows it does so only after WouldBlock): so it is tried again after a pause.
+                // No descriptor is left, or the reason is not known. Trying again at once would keep the process busy. Waiting for the poll
+                // set is not possible either, since it need not report again (on Windows it does so only after WouldBlock). So a deadline
+                // ends the wait.
                 Err(error) => {
                     self.paused = true;
                     context.timers.set(id, DeadlineKind::Accept, Instant::now(), ACCEPT_PAUSE);
@@ -195,7 +199,7 @@ impl TcpServerSocket {
         Step::Idle
     }
 
-    /// Handshakes that are over.
+    /// The step that reports or delivers a handshake that is over. `None`: there is none.
     fn step_handshakes(&mut self) -> Option<Step> {
         let (is_served, is_closed) = (self.is_served(), self.is_closed());
         let handshakes = self.handshakes.as_mut()?;
@@ -212,7 +216,7 @@ impl TcpServerSocket {
         None
     }
 
-    /// Our end of an accepted connection. Where the server listens on one address, it is that one.
+    /// Our end's address of an accepted connection. If the server listens on one address, it is that address.
     pub fn local_of(&self, stream: &TcpStream) -> SocketAddr {
         if self.local.ip().is_unspecified() {
             stream.local_addr().map_or(self.local, endpoint::canonical)
@@ -221,23 +225,24 @@ impl TcpServerSocket {
         }
     }
 
-    /// Options that Linux hands down from the listening socket are set there once.
+    /// Sets the options of an accepted connection. On Linux the connection inherits them from the listening socket, so nothing is to be
+    /// done.
     fn prepare(&self, stream: &TcpStream) {
         if !sys::ACCEPTED_INHERIT_OPTIONS {
-            // It may have ended already: then the options make no difference.
+            // The connection may have ended already. Then the options do not matter, so a failure is ignored.
             let _ = socket_options::set_stream_options(&SockRef::from(stream), &self.stream_options);
         }
     }
 
-    /// Past `maxConnections` (R-srv-error): the client is reset, and an `error` reports it.
+    /// Refuses a connection beyond `maxConnections` (R-srv-error). The client is reset, and an `error` event reports it.
     fn refuse(&self, stream: TcpStream, client: SocketAddr) -> SocketError {
-        // Where this fails, the client sees FIN: it is refused all the same.
+        // If this fails, the client sees FIN in place of RST. It is refused in both cases.
         let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
         SocketError::TooManyConnections { client, limit: self.permits.limit() }
     }
 }
 
-/// Whether accept(2) reports the failure of one connection that waited.
+/// Whether accept(2) failed because of the one connection that it would have returned.
 fn is_of_one_connection(error: &std::io::Error) -> bool {
     matches!(
         Errno::of(error),
@@ -257,7 +262,7 @@ fn is_of_one_connection(error: &std::io::Error) -> bool {
     )
 }
 
-/// `::` for both families where the host has IPv6, else 0.0.0.0.
+/// Listens on `::` for both families if the host has IPv6, otherwise on 0.0.0.0.
 fn open_wildcard(options: &ServerOptions, port: u16) -> Result<TcpListener, SocketError> {
     match open(options, SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port)) {
         Err(SocketError::Local { source, .. })
@@ -270,6 +275,7 @@ fn open_wildcard(options: &ServerOptions, port: u16) -> Result<TcpListener, Sock
     }
 }
 
+/// Makes a socket that listens on `local`.
 fn open(options: &ServerOptions, local: SocketAddr) -> Result<TcpListener, SocketError> {
     let failed = |syscall| move |error| SocketError::local(syscall, local, error);
     let raw =
@@ -278,7 +284,7 @@ fn open(options: &ServerOptions, local: SocketAddr) -> Result<TcpListener, Socke
     if local.is_ipv6() {
         socket_options::set("ipv6Only", options.ipv6_only, false, |only| raw.set_only_v6(only))?;
     }
-    // A port in TIME_WAIT is free (R-srv-bind). Where the option is refused, bind(2) reports what follows from that.
+    // A port in TIME_WAIT counts as free (R-srv-bind). If the system refuses the option, bind(2) reports the port as in use.
     let _ = sys::reuse_waiting_port(&raw);
     if options.reuse_port {
         socket_options::share_port(&raw, local)?;
@@ -305,12 +311,12 @@ mod tests {
     use crate::net::Net;
     use crate::net::id::WAKER;
 
-    /// As on Windows, where the poll set reports again only after a call that would have blocked.
+    /// The same happens on Windows, where the poll set reports again only after a call that would have blocked.
     #[test]
     fn a_failure_of_accept_that_is_not_known_is_reported_once_and_tried_again_without_a_report() {
         let poll = Poll::new().unwrap();
         let waker = Arc::new(Waker::new(poll.registry(), WAKER).unwrap());
-        // It makes the runtime, which the pause needs.
+        // This makes the runtime, which the timers need.
         let _net = Net::new().unwrap();
         let mut context = Context::new(poll.registry().try_clone().unwrap(), waker);
         let id = Id::new(0, 1).unwrap();
@@ -336,7 +342,8 @@ mod tests {
         server.listening = true;
         server.readable = true;
         let number = server.listener.as_ref().unwrap().as_raw_fd();
-        // SAFETY: a plain system call on a descriptor that `server` keeps open. It listens no more: accept(2) says EINVAL.
+        // SAFETY: a system call without pointers, on a descriptor that `server` keeps open. It ends listening, so that accept(2) returns
+        // EINVAL.
         assert_eq!(unsafe { libc::shutdown(number, libc::SHUT_RD) }, 0);
         match server.step(id, &mut context) {
             Step::Event(EventKind::ServerError(error)) => assert_eq!(error.code().as_deref(), Some("EINVAL")),
@@ -348,7 +355,7 @@ mod tests {
             assert!(server.has_more(), "it tries again");
             assert!(matches!(server.step(id, &mut context), Step::Idle), "and reports it once");
         }
-        // SAFETY: a plain system call on the descriptor, which is open. It listens again, on whatever port.
+        // SAFETY: a system call without pointers, on a descriptor that `server` keeps open. It makes the socket listen again, on any port.
         assert_eq!(unsafe { libc::listen(number, 1) }, 0);
         let local = server.listener.as_ref().unwrap().local_addr().unwrap();
         let client = std::net::TcpStream::connect(local).unwrap();

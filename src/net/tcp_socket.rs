@@ -1,10 +1,10 @@
-//! One TCP connection: its machine and ledger, and what they make of calls from above and of reports from the [`Transport`] below.
+//! One TCP connection. It has a machine and a ledger, and updates them with calls from above and with reports from the [`Transport`] below.
 //!
 //! - this file: the connection attempt, calls, steps, deadlines, the end.
 //! - `receive.rs`: reading, the peer's end, a loss.
-//! - `send.rs`: what send() takes, when it is written, and the FIN behind it.
+//! - `send.rs`: send(), when its bytes are written, and the FIN behind them.
 //! - `flush_limit.rs`: closeTimeout.
-//! - `tls.rs`: startTls(), and what TLS reports.
+//! - `tls.rs`: startTls(), and the reports of the TLS driver.
 //! - `relay.rs`: one socket's part of a relay.
 
 mod flush_limit;
@@ -39,63 +39,65 @@ use super::transport::{Finish, Transport};
 use super::{Id, SocketError, endpoint};
 use crate::proto::{Event, Intake, Ledger, Machine};
 
-/// R-tcp-close: how long a peer may stay silent, and how long it may go on sending, after our FIN.
+/// The longest silence of the peer after our FIN and close(), before the connection ends without the peer's FIN (R-tcp-close).
 const LINGER_SILENCE: Duration = Duration::from_secs(2);
+/// The longest time that a peer may go on sending after our FIN and close() (R-tcp-close).
 const LINGER_TOTAL: Duration = Duration::from_secs(30);
 
 /// One TCP connection.
 pub struct TcpSocket {
+    /// The readyState machine, with the ledger.
     pub machine: Machine<SocketError>,
-    /// What the bytes go through.
+    /// The layer that reads and writes the bytes.
     transport: Transport,
-    /// What was sent and is not the system's yet.
+    /// Bytes that were sent and that the transport has not taken yet.
     queue: SendQueue,
     /// The peer's address.
     pub remote: SocketAddr,
-    /// Our end's address; a wildcard until it is known.
+    /// Our end's address. A wildcard until the system has chosen it.
     pub local: SocketAddr,
-    /// In `Context::ready`.
+    /// True while the socket is in `Context::ready`.
     pub scheduled: bool,
-    /// In `Context::dirty`.
+    /// True while the socket is in `Context::dirty`.
     dirty: bool,
-    /// What reading has come to.
+    /// The state of reading.
     receiving: Receiving,
-    /// Whether a Blob's next piece is to come from JavaScript.
+    /// Whether JavaScript has been asked for the next piece of a Blob.
     blob_request: BlobRequest,
-    /// Our FIN is sent and close() was called: since when the peer is waited for.
+    /// The wait for the peer's end, after our FIN and close(). `None`: it has not begun.
     linger: Option<Linger>,
-    /// Lost at our own end, while the connection itself works: the loss does not wait for what the peer sends on.
+    /// True if this end has given up a connection that still works. Then its error does not wait for bytes that the peer goes on sending.
     is_cut: bool,
-    /// connectTimeout in milliseconds, for the error; 0: none.
+    /// connectTimeout in milliseconds, for the error's message. 0: no limit.
     connect_timeout: u32,
-    /// closeTimeout in milliseconds; 0: none.
+    /// closeTimeout in milliseconds. 0: no limit.
     close_timeout: u32,
-    /// What closeTimeout has seen, while a closing socket has bytes left to send.
+    /// The state of closeTimeout. `None` unless the socket is closing and has bytes left to send.
     flush_limit: Option<Box<FlushLimit>>,
-    /// Counts it among its server's connections until it is "closed". `None` for a client.
+    /// Counts this connection among those of its server until it is "closed". `None` for a client.
     permit: Option<ConnectionPermit>,
-    /// relay() was called with it.
+    /// The relay. `None`: relay() was not called with this socket.
     relay: Option<Box<Relay>>,
-    /// The last event, where another one comes before it.
+    /// The last event, while `Relayed` has to be emitted before it.
     last_event: Option<EventKind>,
-    /// A server accepted it.
+    /// True if a server accepted the connection.
     is_accepted: bool,
-    /// The TLS handshake's outcome, until JavaScript asks for it.
+    /// The outcome of the TLS handshake, until JavaScript asks for it.
     tls_info: Option<Box<Info>>,
-    /// startTls() is done, and its event is due.
+    /// True while startTls() is done and its event is not emitted.
     secured_due: bool,
 }
 
 /// The wait for the peer's end (R-tcp-close).
 struct Linger {
-    /// Since when the peer is waited for.
+    /// When the wait began.
     since: Instant,
-    /// When bytes came last; at first the same.
+    /// When the last bytes came. At first the same as `since`.
     last_bytes: Instant,
 }
 
 impl TcpSocket {
-    /// Starts a connection attempt (R-tcp-create). What concerns the remote end becomes an event, also where it fails at once.
+    /// Starts a connection attempt (R-tcp-create). Every failure that concerns the remote end becomes an event, even if it comes at once.
     pub fn connect(options: &TcpOptions, id: Id, context: &mut Context) -> Result<Self, SocketError> {
         let remote = endpoint::parse("remoteAddress", &options.remote_address, options.remote_port)?;
         let role = match &options.secure {
@@ -126,7 +128,7 @@ impl TcpSocket {
         Ok(socket)
     }
 
-    /// A connection that a server accepted (R-srv-connect).
+    /// Makes a socket for a connection that a server accepted (R-srv-connect).
     pub fn accepted(
         connection: Accepted<TcpStream>,
         options: &StreamOptions,
@@ -185,7 +187,7 @@ impl TcpSocket {
 
     // --- reports from below ---
 
-    /// What the poll set reports.
+    /// Takes a report of the poll set.
     pub fn on_ready(&mut self, event: &mio::event::Event, id: Id, context: &mut Context) {
         if self.transport.on_ready(event) && self.queue.is_ready() {
             self.mark_dirty(id, context);
@@ -200,9 +202,9 @@ impl TcpSocket {
         }
     }
 
-    /// The peer had time to end its direction: where it has used that up, the connection ends without it (R-tcp-close).
+    /// Checks how long the peer has had to end its direction. If that was long enough, the connection ends without it (R-tcp-close).
     pub fn on_linger_timeout(&mut self, id: Id, context: &mut Context) {
-        // While this thread was busy, something may have come that has not been seen yet.
+        // While this thread was busy, bytes may have come that have not been read yet.
         if self.linger.is_some() && self.transport.is_readable() {
             self.drop_bytes(context);
         }
@@ -224,14 +226,14 @@ impl TcpSocket {
         self.mark_dirty(id, context);
     }
 
-    /// halfclose() by a stream, which gets an event when the last byte is the system's.
+    /// halfclose() by a stream. The stream gets an event once the system has taken the last byte.
     pub fn finish(&mut self, id: Id, context: &mut Context) {
         self.half_close(id, context);
         self.machine.request_finish();
         self.schedule(id, context);
     }
 
-    /// What the stream that takes the bytes does with them from now on (R-streams).
+    /// Sets what a stream does with this socket's bytes from now on (R-streams).
     pub fn take_in(&mut self, intake: Intake, id: Id, context: &mut Context) {
         self.machine.set_intake(intake);
         if intake == Intake::Dropped {
@@ -267,7 +269,7 @@ impl TcpSocket {
         self.schedule(id, context);
     }
 
-    /// Its signal was aborted: reset(), which an `error` event reports (R-abort).
+    /// The socket's signal was aborted. This works like reset(), and an `error` event reports it (R-abort).
     pub fn abort(&mut self, id: Id, context: &mut Context) {
         let address = self.remote;
         self.end_relay(RelaySignal::Reset, context);
@@ -276,14 +278,14 @@ impl TcpSocket {
         self.schedule(id, context);
     }
 
-    /// Makes the next turn step it.
+    /// Makes the next turn step this socket.
     pub fn schedule(&mut self, id: Id, context: &mut Context) {
         if !std::mem::replace(&mut self.scheduled, true) {
             context.ready.push(id);
         }
     }
 
-    /// Its turn is over: from now on it can be scheduled for the next.
+    /// This socket's part in the turn is over. From now on it can be scheduled for the next turn.
     pub fn unschedule(&mut self) {
         self.scheduled = false;
         self.receiving.blocks_filled = 0;
@@ -297,7 +299,7 @@ impl TcpSocket {
 
     // --- outputs ---
 
-    /// The next thing that is due: an event, or one read.
+    /// Returns the next thing that is due: an event, or the result of one read.
     pub fn step(&mut self, id: Id, context: &mut Context) -> Step {
         if let Some(kind) = self.last_event.take() {
             return Step::LastEvent(kind);
@@ -346,12 +348,12 @@ impl TcpSocket {
         }
     }
 
-    /// Whether bytes may wait for this socket that it would take now.
+    /// Whether bytes may wait that this socket would read now.
     pub fn has_more(&self) -> bool {
         (self.transport.is_readable() || self.receiving.has_held()) && (self.may_read() || self.machine.drops_data())
     }
 
-    /// Once our FIN is sent and close() was called, whichever came first.
+    /// Starts the wait for the peer's end, once our FIN is sent and close() was called, in either order.
     fn start_linger(&mut self, id: Id, context: &mut Context) {
         if self.linger.is_none() && self.machine.lingers() {
             let now = Instant::now();
@@ -360,7 +362,7 @@ impl TcpSocket {
         }
     }
 
-    /// The step that emits an event of the machine's.
+    /// Returns the step that emits an event from the machine.
     fn emit(&mut self, event: Event<SocketError>, id: Id, context: &mut Context) -> Step {
         if self.machine.is_link_gone() {
             self.disconnect(false, id, context);
@@ -393,7 +395,7 @@ impl TcpSocket {
         }
     }
 
-    /// Drops the connection, with RST if `reset`. What was not sent is dropped too.
+    /// Drops the connection, with RST if `reset` is true. Also drops bytes that were not sent.
     fn disconnect(&mut self, reset: bool, id: Id, context: &mut Context) {
         if let (Some(passed), Some(relay)) = (self.transport.disconnect(reset), &mut self.relay) {
             relay.passed = passed;
@@ -406,12 +408,12 @@ impl TcpSocket {
         self.permit = None;
     }
 
-    /// Whether a task still writes what was sent.
+    /// Whether the TLS driver still has bytes to write.
     pub fn is_writing(&self) -> bool {
         self.transport.is_writing()
     }
 
-    /// The environment ends: what waits gets one chance to leave (R-end-of-life).
+    /// The environment ends: the bytes that wait are written once, as far as possible (R-end-of-life).
     pub fn abandon(&mut self, id: Id, context: &mut Context) {
         if self.queue.is_ready() {
             self.write(&[], usize::MAX, id, context);

@@ -10,26 +10,27 @@ use super::panics::restarted;
 use super::runtime::runtime;
 use super::{Id, hooks};
 
-/// Deadlines this far away are rounded up to the next tick, so that the lingers of many connections share a wake.
+/// A deadline that is at least this far away is rounded up to the next tick. So the deadlines of many connections share one wake-up.
 const COARSE: Duration = Duration::from_secs(1);
+/// The time between two ticks.
 const TICK: Duration = Duration::from_millis(100);
 
-/// A moment, and a number of its own: several deadlines may fall on one moment.
+/// The moment of a deadline, and a unique number, since several deadlines may have the same moment.
 type Key = (Instant, u64);
 
-/// The deadlines of an environment's sockets. One tokio task sleeps until the earliest and wakes the poll set.
+/// The deadlines of an environment's sockets. One tokio task sleeps until the earliest one and then wakes the poll set.
 pub struct Timers {
-    /// Whose deadline comes when.
+    /// All deadlines, in the order of their moments.
     by_moment: BTreeMap<Key, (Id, DeadlineKind)>,
-    /// When each deadline comes.
+    /// The moment of each deadline, by its socket and kind.
     by_socket: BTreeMap<(Id, DeadlineKind), Key>,
     /// The number of the next deadline.
     next: u64,
     /// Wakes the poll set.
     waker: Arc<Waker>,
-    /// Where ticks are counted from.
+    /// The moment from which ticks are counted.
     start: Instant,
-    /// The task's earliest deadline; there is no task before the first one is set.
+    /// Sends the earliest deadline to the task. `None` until the first deadline is set: then there is no task.
     earliest: Option<watch::Sender<Instant>>,
 }
 
@@ -51,8 +52,8 @@ impl Timers {
         self.by_moment.len()
     }
 
-    /// Sets a socket's deadline of this kind to `after` from `now`, in place of the one that it had. It is never early, and at most a
-    /// tick late where it is a second away or more.
+    /// Sets a socket's deadline of this kind to `after` from `now`, and replaces an earlier one of the same kind. The deadline is never
+    /// early. If `after` is a second or more, it may be a tick late.
     pub fn set(&mut self, id: Id, kind: DeadlineKind, now: Instant, after: Duration) {
         let mut at = now + after;
         if after >= COARSE {
@@ -68,7 +69,7 @@ impl Timers {
         self.notify_task(now);
     }
 
-    /// Removes a socket's deadline of this kind. Does nothing where there is none.
+    /// Removes a socket's deadline of this kind, if there is one.
     pub fn clear(&mut self, id: Id, kind: DeadlineKind) {
         if let Some(key) = self.by_socket.remove(&(id, kind)) {
             self.by_moment.remove(&key);
@@ -84,12 +85,12 @@ impl Timers {
         }
     }
 
-    /// Takes one deadline that has come.
+    /// Takes one deadline that has passed. `None`: there is none.
     pub fn pop_due(&mut self) -> Option<(Id, DeadlineKind)> {
         let (&(at, _), &due) = self.by_moment.first_key_value()?;
         let now = Instant::now();
         if at > now {
-            // The task may have woken for a deadline that is gone: let it sleep until this one.
+            // The task may have woken for a deadline that was removed. Let it sleep until this one.
             self.notify_task(now);
             return None;
         }
@@ -98,7 +99,8 @@ impl Timers {
         Some(due)
     }
 
-    /// Makes the task wake at the first deadline, or before it: then this is called again. So removing deadlines does not wake it.
+    /// Makes the task wake at the first deadline or earlier. If it wakes earlier, `pop_due` calls this again. So removing a deadline need
+    /// not wake the task.
     fn notify_task(&mut self, now: Instant) {
         let Some((&(first, _), _)) = self.by_moment.first_key_value() else { return };
         match &self.earliest {
@@ -119,7 +121,7 @@ impl Timers {
     }
 }
 
-/// Ends when the environment's `Timers` are dropped.
+/// The task: wakes the poll set at each deadline that it is sent. It ends when the environment's `Timers` are dropped.
 async fn wake_at(mut earliest: watch::Receiver<Instant>, waker: Arc<Waker>) {
     loop {
         let next = *earliest.borrow_and_update();
@@ -127,7 +129,7 @@ async fn wake_at(mut earliest: watch::Receiver<Instant>, waker: Arc<Waker>) {
             Ok(changed) => changed,
             Err(_) => {
                 hooks::pass("timer task");
-                // Where the wake fails, the next one, or the next byte, starts a turn: nothing better can be done.
+                // If waking fails, nothing better can be done. The next wake-up or the next received byte starts a turn.
                 let _ = waker.wake();
                 earliest.changed().await
             }
@@ -152,7 +154,7 @@ mod tests {
 
     const FAR: Duration = Duration::from_secs(3600);
 
-    /// Long deadlines are rounded, so that two of one socket fall on one moment: clearing or moving one leaves the other.
+    /// Long deadlines are rounded, so two deadlines of one socket may have the same moment. Removing or moving one must leave the other.
     #[test]
     fn two_deadlines_of_one_socket_at_one_moment_are_two() {
         let (_poll, mut timers) = timers();
@@ -165,7 +167,7 @@ mod tests {
         assert_eq!(timers.len(), 1);
         timers.set(id, DeadlineKind::Linger, now, Duration::ZERO);
         assert_eq!((timers.len(), timers.pop_due()), (1, Some((id, DeadlineKind::Linger))));
-        // It has come: clearing it removes nobody else's.
+        // This deadline has passed already. Removing it must not remove another one.
         timers.set(id, DeadlineKind::Close, now, Duration::ZERO);
         timers.clear(id, DeadlineKind::Linger);
         let due = [timers.pop_due(), timers.pop_due()];

@@ -1,12 +1,12 @@
-//! What a TCP socket's bytes go through: a plain connection, a TLS session above one, or a connection that a relay's task has.
+//! The layer between a TCP socket and its bytes: a plain connection, a TLS session, or a connection that a relay's task has.
 //!
-//! [`Transport`] is the one place where a connection's kind makes a difference. The socket calls it, and applies what it reports to its
-//! machine and its ledger; it never asks which kind it has.
+//! [`Transport`] is the one place where the kind of a connection makes a difference. The socket calls the transport, and updates its
+//! machine and its ledger with the reports that it gets. The socket never asks which kind of connection it has.
 //!
-//! What a kind of stream has to offer is the trait [`Stream`](stream::Stream), and TCP's is one file, `tcp.rs`. Another kind needs a file like it, and
-//! [`Plain`] an enum of both in place of its stream.
+//! The trait [`Stream`](stream::Stream) lists what a kind of stream must offer. TCP implements it in one file, `tcp.rs`. A new kind of
+//! stream needs a file like that, and an enum of both kinds in place of the stream in [`Plain`].
 //!
-//! What it does NOT do: readyState, bufferedAmount, events, deadlines, what becomes of an error. Those are the socket's.
+//! What this file does NOT do: readyState, bufferedAmount, events, deadlines, and the handling of errors. The socket does all that.
 
 mod plain;
 mod report;
@@ -38,46 +38,50 @@ use super::syscall::Syscall;
 use super::tls::{Role, Session};
 use super::{Id, SocketError};
 
-/// What a TCP socket's bytes go through.
+/// What a TCP socket reads from and writes to.
 pub struct Transport {
+    /// The connection.
     link: Link,
+    /// What is known about the connection without a system call.
     readiness: Readiness,
 }
 
-/// The kinds.
+/// The kinds of connection.
 enum Link {
-    /// There is no connection here: the attempt failed at once, the connection is over, or a relay's task is about to get it.
+    /// The transport has no connection: the attempt failed at once, the connection is over, or it is on its way to a relay's task.
     Gone,
-    /// A connection of the poll set's. With an upgrade, TLS begins once that can.
+    /// A connection that the poll set watches. If it has an upgrade, TLS begins as soon as it can.
     Plain(Plain),
-    /// A TLS session, whose connection is a task's.
+    /// A TLS session. The session's driver has the connection.
     Secure(Box<Secure>),
     /// A relay's task has the connection.
     Lent(TaskHandle),
 }
 
-/// What is known of a connection without a system call.
+/// The state of a connection, as far as it is known without a system call.
 #[derive(Default)]
 struct Readiness {
-    /// There may be bytes to read, or their end.
+    /// True while there may be bytes to read, or the peer's end.
     readable: bool,
-    /// There may be room to write.
+    /// True while the system may have room for more bytes.
     writable: bool,
-    /// The poll set reports writability too. (Only once a write did not fit: this spares an accepted socket one report.)
+    /// True if the poll set also reports room to write. For an accepted socket this begins when a write does not fit, which saves one
+    /// report.
     watches_writes: bool,
-    /// The poll set reported the peer's end, which may lie behind unread bytes.
+    /// True if the poll set reported the peer's end. Unread bytes may come before that end.
     peer_end: bool,
-    /// The poll set reported an error.
+    /// True if the poll set reported an error that was not taken yet.
     error: bool,
 }
 
 impl Transport {
-    /// No connection.
+    /// A transport without a connection.
     pub fn gone() -> Self {
         Self { link: Link::Gone, readiness: Readiness::default() }
     }
 
-    /// A connection attempt that is under way. With a `role`, TLS follows it; `connect_timeout` (milliseconds; 0: none) limits both.
+    /// A connection attempt that is under way. With a `role`, TLS follows it. `connect_timeout` limits the attempt and the TLS handshake
+    /// together, in milliseconds. 0: no limit. None: the default limits.
     pub fn connecting(stream: TcpStream, role: Option<Role>, connect_timeout: Option<u32>) -> Self {
         let upgrade = role.map(|role| Box::new(Upgrade::after_connect(role, connect_timeout)));
         Self { link: Link::Plain(Plain::new(stream, upgrade)), readiness: Readiness::default() }
@@ -89,7 +93,7 @@ impl Transport {
         Self { link: Link::Plain(Plain::new(stream, None)), readiness }
     }
 
-    /// A TLS connection that a server accepted, whose handshake is done.
+    /// A TLS connection that a server accepted. Its handshake is done.
     pub fn accepted_tls(session: Session) -> Self {
         let readiness = Readiness { writable: true, ..Readiness::default() };
         Self { link: Link::Secure(Box::new(Secure::established(session))), readiness }
@@ -97,7 +101,7 @@ impl Transport {
 
     // --- reports from below ---
 
-    /// Registers the connection with the poll set: for what can be read, and where `writes` is true for room to write.
+    /// Registers the connection with the poll set, to be watched for bytes to read. If `writes` is true, also for room to write.
     pub fn register(&mut self, writes: bool, id: Id, context: &Context) -> Result<(), Failure> {
         let Link::Plain(plain) = &mut self.link else { return Ok(()) };
         plain.register(writes, id, &context.registry)?;
@@ -105,7 +109,7 @@ impl Transport {
         Ok(())
     }
 
-    /// What the poll set reports. Returns whether it reports room to write.
+    /// Takes a report of the poll set. Returns whether it reports room to write.
     pub fn on_ready(&mut self, event: &mio::event::Event) -> bool {
         let ready = &mut self.readiness;
         ready.readable |= event.is_readable() || event.is_read_closed();
@@ -115,7 +119,7 @@ impl Transport {
         event.is_writable()
     }
 
-    /// What TLS's task reports. `None`: there is no session.
+    /// Takes the report of the TLS driver. `None`: there is no TLS session.
     pub fn tls_news(&mut self, context: &mut Context) -> Option<TlsNews> {
         match &mut self.link {
             Link::Secure(secure) => Some(secure.news(&mut self.readiness, &mut context.pool)),
@@ -123,10 +127,10 @@ impl Transport {
         }
     }
 
-    /// What a relay's task reports. `None`: no such task has the connection.
+    /// Takes the report of a relay's task. `None`: no such task has the connection.
     pub fn relay_news(&mut self, id: Id, context: &Context) -> Option<RelayNews> {
         let Link::Lent(task) = &self.link else { return None };
-        // The task may end between the two: so the end is asked for first.
+        // The task may end between these two calls. So the end is taken first: then no written byte is missed.
         let end = task.take_end();
         let written = task.take_first_written();
         let Some(end) = end else { return Some(RelayNews { written, end: None }) };
@@ -145,7 +149,7 @@ impl Transport {
         Some(RelayNews { written, end: Some(RelayEnd { passed, outcome }) })
     }
 
-    /// What has become of the connection attempt. (The poll set reports room to write for either outcome.)
+    /// Returns what has become of the connection attempt. (The poll set reports room to write for success and for failure.)
     pub fn attempt(&mut self, id: Id, context: &Context) -> Attempt {
         let Link::Plain(plain) = &mut self.link else { return Attempt::UnderWay };
         if !self.readiness.writable && !self.readiness.error {
@@ -154,7 +158,7 @@ impl Transport {
         plain.attempt(&mut self.readiness, id, &context.registry)
     }
 
-    /// Takes an error that the poll set has reported. What the system received before it can still be read.
+    /// Takes an error that the poll set has reported. Bytes that the system received before the error can still be read.
     pub fn take_error(&mut self) -> Option<Failure> {
         if !std::mem::take(&mut self.readiness.error) {
             return None;
@@ -174,8 +178,8 @@ impl Transport {
         }
     }
 
-    /// Whether the peer's end is the next that would be read. `is_reading`: a read follows; where looking costs a system call, that finds
-    /// the end.
+    /// Returns whether the next read would return the peer's end. `is_reading` says that a read follows. Then a plain connection returns
+    /// false and saves the system call, since that read finds the end.
     pub fn peek_end(&mut self, is_reading: bool) -> Result<bool, Failure> {
         match &self.link {
             Link::Plain(_) if is_reading => Ok(false),
@@ -192,14 +196,15 @@ impl Transport {
         matches!(&self.link, Link::Plain(plain) if !plain.awaits_tls())
     }
 
-    /// startTls(): TLS begins once what was sent before has left. `received`: bytes that came already and are the handshake's.
+    /// startTls(): TLS begins once everything that was sent before has left. `received` holds bytes that were received before, which belong
+    /// to the handshake.
     pub fn start_tls(&mut self, role: Role, received: Vec<u8>, limit: Option<TimeLimit>) {
         if let Link::Plain(plain) = &mut self.link {
             plain.upgrade = Some(Box::new(Upgrade::start_tls(role, received, limit)));
         }
     }
 
-    /// Where bytes wait that are sent between startTls() and the beginning of TLS.
+    /// The queue for bytes that the program sends between startTls() and the beginning of TLS. `None` outside of that time.
     pub fn queue_behind_tls(&mut self) -> Option<&mut SendQueue> {
         match &mut self.link {
             Link::Plain(plain) => plain.upgrade.as_mut().and_then(|upgrade| upgrade.queue()),
@@ -212,7 +217,7 @@ impl Transport {
         matches!(&self.link, Link::Plain(plain) if plain.awaits_tls())
     }
 
-    /// The limit of the handshake that is to follow, if it has one.
+    /// The time limit of the handshake that is to follow, if there is one.
     pub fn tls_limit(&self) -> Option<TimeLimit> {
         match &self.link {
             Link::Plain(plain) => plain.upgrade.as_ref().and_then(|upgrade| upgrade.limit()),
@@ -238,10 +243,10 @@ impl Transport {
         }))
     }
 
-    /// close(), with nothing left to send: a handshake is not waited for.
+    /// close(), with nothing left to send: the connection does not wait for the handshake.
     pub fn give_up_handshake(&mut self) {
         match &mut self.link {
-            // It has not begun: the connection stays plain.
+            // The handshake has not begun, so the connection stays plain.
             Link::Plain(plain) => plain.upgrade = None,
             Link::Secure(secure) => secure.give_up_handshake(),
             Link::Gone | Link::Lent(_) => {}
@@ -250,7 +255,7 @@ impl Transport {
 
     // --- reading ---
 
-    /// Whether there may be something to read now. While TLS is to follow there is not: those bytes are the handshake's.
+    /// Whether there may be something to read now. False while TLS is to follow, since those bytes belong to the handshake.
     pub fn is_readable(&self) -> bool {
         self.readiness.readable && !self.awaits_tls()
     }
@@ -264,7 +269,7 @@ impl Transport {
         }
     }
 
-    /// The same into blocks, one after the other.
+    /// Reads once into several blocks, one after the other.
     pub fn read_blocks(&mut self, blocks: &mut [Block], pending_wakes: &mut Vec<Arc<Notify>>) -> io::Result<usize> {
         match &mut self.link {
             Link::Plain(plain) => plain.read_blocks(blocks, &mut self.readiness),
@@ -273,7 +278,7 @@ impl Transport {
         }
     }
 
-    /// After a loss: whether bytes from before it can still be read.
+    /// Whether bytes that came before a loss can still be read.
     pub fn has_unread(&mut self) -> bool {
         match &self.link {
             Link::Plain(plain) => !plain.awaits_tls() && plain.has_unread(&mut self.readiness),
@@ -282,7 +287,7 @@ impl Transport {
         }
     }
 
-    /// Reads and drops what has come, up to a bound.
+    /// Reads received bytes and drops them, up to a limit.
     pub fn discard(&mut self, buffer: &mut [u8], pending_wakes: &mut Vec<Arc<Notify>>) -> Discarded {
         match &mut self.link {
             Link::Plain(plain) => plain.discard(buffer, &mut self.readiness),
@@ -298,17 +303,17 @@ impl Transport {
         self.readiness.writable
     }
 
-    /// Whether bytes can be written past an empty queue, without a copy.
+    /// Whether bytes can be written directly, without a copy, if the queue is empty.
     pub fn writes_directly(&self) -> bool {
         matches!(&self.link, Link::Plain(plain) if !plain.awaits_tls())
     }
 
-    /// Whether bytes that were written may still wait here, and not at the peer's or the system's.
+    /// Whether bytes that were written may still wait in this process and not in the system.
     pub fn keeps_bytes(&self) -> bool {
         matches!(self.link, Link::Secure(_)) || self.awaits_tls()
     }
 
-    /// Writes what is queued, then `extra`, until there is no room or `bound` bytes are passed.
+    /// Writes the queue, then `extra`, until there is no room, or until at least `bound` bytes are written.
     pub fn write(
         &mut self,
         queue: &mut SendQueue,
@@ -324,19 +329,19 @@ impl Transport {
         }
     }
 
-    /// Ends our direction: FIN follows the last byte. `closing`: the connection is closed next, which sends FIN by itself.
+    /// Ends our direction: FIN follows the last byte. `closing` says that the connection is closed next, which sends FIN by itself.
     pub fn finish(&mut self, closing: bool) -> Finish {
         match &mut self.link {
             Link::Plain(plain) => plain.finish(closing),
             Link::Secure(secure) => secure.finish(),
             Link::Gone => Finish::Sent,
-            // The task ends it itself.
+            // The task sends FIN by itself.
             Link::Lent(_) => Finish::UnderWay,
         }
     }
 
-    /// How far the peer has come with what was written. `None`: a relay's task looks after that. `written`: bytes that were
-    /// written; `waits`: more of them are queued.
+    /// Returns how much of the written bytes the peer has acknowledged. `None`: a relay's task has the connection and handles that.
+    /// `written` is the number of bytes that were written; `waits` says that more bytes are queued.
     pub fn progress(&self, written: u64, waits: bool) -> Option<PeerProgress> {
         let waits_for_room = waits && !self.readiness.writable;
         match &self.link {
@@ -349,7 +354,7 @@ impl Transport {
 
     // --- the end ---
 
-    /// The connection ends with RST, whenever that is: the peer must not take what it received for the whole.
+    /// Makes the connection end with RST, whenever it ends. So the peer does not take the bytes that it has for all of them.
     pub fn reset_at_end(&self) {
         match &self.link {
             Link::Plain(plain) => plain.reset_at_end(),
@@ -358,7 +363,7 @@ impl Transport {
         }
     }
 
-    /// Drops the connection, with RST where `reset` is true. Returns how many bytes a relay's task passed on, where one had it.
+    /// Drops the connection, with RST if `reset` is true. If a relay's task had the connection, returns how many bytes the task passed on.
     pub fn disconnect(&mut self, reset: bool) -> Option<u64> {
         self.readiness = Readiness::default();
         match std::mem::replace(&mut self.link, Link::Gone) {
@@ -384,26 +389,26 @@ impl Transport {
         }
     }
 
-    /// The environment ends: what was handed over is to leave all the same.
+    /// The environment ends. Bytes that the TLS session got are still to be sent.
     pub fn flush_on_exit(&self) {
         if let Link::Secure(secure) = &self.link {
             secure.flush_on_exit();
         }
     }
 
-    /// Whether a task still writes what was handed over.
+    /// Whether the TLS driver still has bytes to write.
     pub fn is_writing(&self) -> bool {
         matches!(&self.link, Link::Secure(secure) if secure.is_writing())
     }
 
     // --- a relay's task ---
 
-    /// Whether a relay's task could move the bytes: those of TLS are another task's.
+    /// Whether a relay's task could move the bytes. It cannot with TLS, whose driver has the connection.
     pub fn can_lend(&self) -> bool {
         self.writes_directly()
     }
 
-    /// Takes the connection out of the poll set, for a relay's task. Until [`lent`](Self::lent) there is none.
+    /// Takes the connection out of the poll set, for a relay's task. Until [`lent`](Self::lent) is called, the transport has no connection.
     pub fn lend(&mut self, context: &Context) -> Option<std::net::TcpStream> {
         let link = std::mem::replace(&mut self.link, Link::Gone);
         let Link::Plain(plain) = link else {
@@ -414,19 +419,19 @@ impl Transport {
         Some(plain.deregister(&context.registry).into())
     }
 
-    /// The task has the connection.
+    /// A relay's task has taken the connection.
     pub fn lent(&mut self, task: TaskHandle) {
         self.link = Link::Lent(task);
     }
 
-    /// close(): a relay's task is to give the connection back.
+    /// close(): asks the relay's task to give the connection back.
     pub fn recall(&self) {
         if let Link::Lent(task) = &self.link {
             task.stop();
         }
     }
 
-    /// How many bytes a relay's task has passed on, where it has the connection.
+    /// How many bytes a relay's task has passed on. `None`: no such task has the connection.
     pub fn passed(&self) -> Option<u64> {
         match &self.link {
             Link::Lent(task) => Some(task.passed()),

@@ -1,7 +1,7 @@
-//! The turns of one environment: who is ready, one event after another, then what was sent is written.
+//! The turns of one environment: ask which sockets are ready, emit one event after another, then write what was sent.
 //!
 //! - this file: opening and removing sockets, begin, next, finish, the end.
-//! - `calls.rs`: what JavaScript calls on one socket.
+//! - `calls.rs`: the calls that JavaScript makes on one socket.
 //! - `deadlines.rs`: what each deadline does.
 //! - `relay.rs`: relay().
 
@@ -38,23 +38,25 @@ use super::tls::AcceptedTls;
 use super::udp_socket::UdpSocket;
 use super::{Id, SocketError, hooks, memory};
 
-/// Readiness reports taken from the poll set at once; the next turn takes what is left.
+/// The most readiness reports that are taken from the poll set at once. The next turn takes the others.
 const READINESS_REPORTS: usize = 1024;
-/// How long the process's end waits for tasks that still write.
+/// The longest time that the end of the process waits for tasks that still write.
 const EXIT_FLUSH_TIMEOUT: Duration = Duration::from_millis(100);
-/// How often it looks whether they are done.
+/// The interval at which the end of the process checks whether the tasks are done.
 const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
-/// One environment's sockets: its poll set, and the turns that serve it.
+/// The sockets of one environment, its poll set, and the turns that serve them.
 ///
-/// A turn is [`Net::begin`], then [`Net::next`] until it has no more, then [`Net::finish`]. Each socket reads once a turn. What
-/// is left waits for the next turn, so that timers and other I/O run between.
+/// A turn is [`Net::begin`], then [`Net::next`] until it returns [`Next::Done`], then [`Net::finish`]. Each socket reads once in a turn, or
+/// a few times if its reads are large. The rest waits for the next turn, so that timers and other I/O run in between.
 pub struct Net {
-    /// `None` while a waiting thread has it, because there is nothing to do (the wake source "thread").
+    /// The poll set. `None` while the thread of the wake source "thread" has it: that thread waits on the set while there is nothing to do.
     poll: Option<(Poll, Events)>,
+    /// Makes the poll set ready, from any thread.
     waker: Arc<Waker>,
+    /// The open sockets. The index of a slot is part of the [`Id`].
     sockets: Slab<OpenSocket>,
-    /// How often each slot has been used: the ids' generations.
+    /// How often each slot of `sockets` has been used. An [`Id`] carries this number as its generation.
     generations: Vec<u32>,
     /// The sockets that are still to be stepped in this turn.
     ready_queue: VecDeque<Id>,
@@ -62,31 +64,37 @@ pub struct Net {
     owners: Vec<u32>,
     /// How many sockets keep the process alive.
     references: usize,
+    /// The state that all sockets share.
     context: Context,
 }
 
+/// An open socket, and what the environment knows about it.
 struct OpenSocket {
+    /// Its id.
     id: Id,
+    /// The owner that the binding gave when the socket was opened.
     owner: u32,
-    /// It keeps the process alive (ref(), unref()).
+    /// True: the socket keeps the process alive (ref(), unref()).
     referenced: bool,
+    /// The socket itself.
     socket: AnySocket,
 }
 
-/// What [`Net::next`] gives.
+/// What [`Net::next`] returns.
 pub enum Next {
-    /// Emit this.
+    /// Emit this event.
     Event(Event),
-    /// Lend so many blocks ([`Net::lend_block`]), check all that are free ([`Net::check_blocks`]), and ask again.
+    /// Lend this many blocks ([`Net::lend_block`]), check all free blocks ([`Net::check_blocks`]), and call `next` again.
     NeedsBlocks(usize),
     /// No socket has anything more to do in this turn.
     Done,
 }
 
 impl Net {
-    /// No sockets yet.
+    /// An environment without sockets.
     pub fn new() -> Result<Self, SocketError> {
-        // The runtime starts now, while there are descriptors and threads for it: timers must work when none are left (R-srv-error).
+        // The runtime starts now, while the system still has descriptors and threads for it. Timers must work even when it has none left
+        // (R-srv-error).
         runtime()?;
         let failed = |error| SocketError::system(Syscall::CreatePollSet, error);
         memory::check(DATAGRAM_BATCH * DATAGRAM_STRIDE)?;
@@ -113,19 +121,20 @@ impl Net {
         self.poll.as_ref().map(|(poll, _)| poll.as_raw_fd())
     }
 
-    /// Makes the poll set ready, from any thread.
+    /// A waker that makes the poll set ready. It works from any thread.
     pub fn waker(&self) -> Arc<Waker> {
         Arc::clone(&self.waker)
     }
 
-    /// Lends the poll set to a waiting thread. Until it is back, a turn serves only what is known already.
+    /// Lends the poll set to the waiting thread. Until the set is back, a turn serves only the sockets that are known to be ready.
     pub fn lend_poll(&mut self) -> Option<(Poll, Events)> {
         self.poll.take()
     }
 
     /// Takes the poll set back, with the reports of its last wait.
     pub fn return_poll(&mut self, (poll, events): (Poll, Events)) {
-        // Without the poll set nothing would be reported any more: it is put back also after a panic. (A panic of a socket has become its error.)
+        // The poll set is put back even after a panic, since without it no socket would get a report. (A panic in a socket's code has
+        // already become that socket's error.)
         let _ = catch_unwind(AssertUnwindSafe(|| self.on_ready(&events)));
         self.poll = Some((poll, events));
     }
@@ -171,7 +180,7 @@ impl Net {
         Ok(id)
     }
 
-    /// Closes, without an event, a socket that JavaScript does not know.
+    /// Closes a socket that JavaScript does not know. No event is emitted.
     pub fn forget(&mut self, id: Id) {
         if self.owner(id).is_some() {
             self.remove(id);
@@ -208,12 +217,12 @@ impl Net {
         entry.referenced = referenced;
     }
 
-    /// Whether the process is to stay alive: for an open socket, or for what was sent and not yet flushed (R-keep).
+    /// Whether the process is to stay alive: because of an open socket, or because of bytes that were sent and not yet flushed (R-keep).
     pub fn keeps_alive(&self) -> bool {
         self.references > 0 || !self.context.dirty.is_empty()
     }
 
-    /// Runs `f` on a socket. A panic in it closes the socket, with an error that says what happened: it never ends the process.
+    /// Runs `f` on a socket. If `f` panics, the socket is closed with an error that carries the panic's message. The process never ends.
     fn with<T>(&mut self, id: Id, f: impl FnOnce(&mut AnySocket, Id, &mut Context) -> T) -> Option<T> {
         let entry = self.sockets.get_mut(id.index()).filter(|entry| entry.id == id)?;
         let done = catch_unwind(AssertUnwindSafe(|| f(&mut entry.socket, id, &mut self.context)));
@@ -222,7 +231,7 @@ impl Net {
 
     // --- turns ---
 
-    /// Whether a turn would find something to do without asking the poll set.
+    /// Whether a turn would have something to do without asking the poll set.
     pub fn has_work(&self) -> bool {
         !self.context.ready.is_empty() || !self.context.dirty.is_empty() || !self.ready_queue.is_empty()
     }
@@ -230,7 +239,7 @@ impl Net {
     /// Starts a turn: asks the poll set what is ready.
     pub fn begin(&mut self) {
         if let Some((mut poll, mut events)) = self.poll.take() {
-            // An interrupted call is asked again in the next turn; nothing else can go wrong with a valid set.
+            // If a signal interrupted the call, the next turn asks again. Nothing else can fail with a valid poll set.
             if poll.poll(&mut events, Some(Duration::ZERO)).is_ok() {
                 self.return_poll((poll, events));
             } else {
@@ -241,7 +250,7 @@ impl Net {
         self.begin_known();
     }
 
-    /// Starts a turn that serves only what is known already: no system call.
+    /// Starts a turn that serves only the sockets that are known to be ready. It does not ask the poll set.
     pub fn begin_known(&mut self) {
         self.serve_deadlines();
         self.serve_inbox();
@@ -249,7 +258,7 @@ impl Net {
         self.context.blocks.begin_turn(self.ready_queue.len());
     }
 
-    /// The sockets that other threads have news for.
+    /// Serves the sockets for which other threads have news.
     fn serve_inbox(&mut self) {
         for id in self.context.inbox.take() {
             self.with(id, |socket, id, context| match socket {
@@ -260,7 +269,7 @@ impl Net {
         }
     }
 
-    /// What the poll set reports.
+    /// Takes the reports of the poll set.
     fn on_ready(&mut self, events: &Events) {
         for event in events {
             let Ok(number) = u32::try_from(event.token().0) else { continue };
@@ -277,8 +286,8 @@ impl Net {
         }
     }
 
-    /// The next event of this turn. `NeedsBlocks` is answered with [`Net::lend_block`] and [`Net::check_blocks`]. A panic becomes an
-    /// error of the socket that is being stepped, and the others have their turn.
+    /// The next event of this turn. After `NeedsBlocks`, the caller calls [`Net::lend_block`] and [`Net::check_blocks`], then `next` again.
+    /// A panic becomes an error of the socket that is being stepped, and the other sockets are still served.
     #[allow(clippy::should_implement_trait, reason = "no iterator: its item is valid only until the next call")]
     pub fn next(&mut self) -> Next {
         loop {
@@ -291,7 +300,7 @@ impl Net {
                     return next;
                 }
                 Err(panic) => {
-                    // Its error is emitted in the next turn, so that this one ends.
+                    // The socket's error is emitted in the next turn. So the socket leaves this turn's queue.
                     if self.ready_queue.front().copied() == stepped {
                         self.ready_queue.pop_front();
                     }
@@ -303,7 +312,7 @@ impl Net {
         }
     }
 
-    /// Closes a socket whose code panicked: its events report it like a loss.
+    /// Closes a socket whose code panicked. Its events report the panic as a lost connection would be reported.
     pub fn break_down(&mut self, id: Id, panic: &(dyn Any + Send)) {
         if let Some(entry) = self.sockets.get_mut(id.index()).filter(|entry| entry.id == id) {
             entry.socket.break_down(panic_message(panic), id, &mut self.context);
@@ -311,7 +320,7 @@ impl Net {
         }
     }
 
-    /// Steps sockets until there is an event. `stepped` is set to the socket whose code runs.
+    /// Steps sockets until there is an event. `stepped` is set to the socket whose code is running.
     fn step_next(&mut self, stepped: &mut Option<Id>) -> Next {
         while let Some(&id) = self.ready_queue.front() {
             let Some(entry) = self.sockets.get_mut(id.index()).filter(|entry| entry.id == id) else {
@@ -366,7 +375,7 @@ impl Net {
         Next::Done
     }
 
-    /// A socket has had its share of the turn. `held_up`: the other socket of its relay has no room.
+    /// Ends a socket's part in this turn. `held_up`: the other socket of its relay has no room.
     fn end_share(&mut self, id: Id, held_up: bool) {
         self.ready_queue.pop_front();
         self.with(id, |socket, id, context| {
@@ -380,7 +389,7 @@ impl Net {
         });
     }
 
-    /// Makes a socket of a connection that server `id` accepted.
+    /// Makes a socket for a connection that the server `id` accepted.
     fn open_accepted(&mut self, id: Id, owner: u32, connection: Accepted<TcpStream>) -> Option<EventKind> {
         let options = self.server(id, |server, _| server.stream_options)?;
         let (remote, local) = (connection.remote, connection.local);
@@ -393,7 +402,7 @@ impl Net {
         })
     }
 
-    /// Makes a socket of a client that has completed the TLS handshake with server `id`.
+    /// Makes a socket for a client that has completed the TLS handshake with the server `id`.
     fn open_accepted_tls(&mut self, id: Id, owner: u32, client: AcceptedTls) -> Option<EventKind> {
         let options = self.server(id, |server, _| server.stream_options)?;
         let (remote, local) = (client.connection.remote, client.connection.local);
@@ -406,7 +415,7 @@ impl Net {
         })
     }
 
-    /// Ends a turn: writes what was sent in it. Returns whether another turn is needed before the next report.
+    /// Ends a turn: writes what was sent in it. Returns whether another turn is needed without waiting for the poll set.
     pub fn finish(&mut self) -> bool {
         for id in std::mem::take(&mut self.context.dirty) {
             self.with(id, |socket, id, context| {
@@ -423,7 +432,7 @@ impl Net {
         self.has_work()
     }
 
-    /// The process ends, and no turn follows: writes what was sent, and waits a moment for the tasks that encrypt.
+    /// The process ends, and no turn follows. Writes what was sent, and waits for the TLS drivers, `EXIT_FLUSH_TIMEOUT` at most.
     pub fn flush_on_exit(&mut self) {
         self.finish();
         let start = Instant::now();
@@ -432,22 +441,22 @@ impl Net {
         }
     }
 
-    /// Memory of the engine's for a large read. None: the engine has none, and the turn does without.
+    /// Takes a block of the engine's memory for a large read. None: the engine has none, and this turn goes on without blocks.
     pub fn lend_block(&mut self, block: Option<Block>) {
         self.context.blocks.lend(block);
     }
 
-    /// After lending: keeps the free blocks that are where they were.
+    /// Called after lending. Keeps the free blocks for which `is_in_place` is true: their memory has not moved.
     pub fn check_blocks(&mut self, is_in_place: impl FnMut(&Block) -> bool) {
         self.context.blocks.check(is_in_place);
     }
 
-    /// A block that is not needed any more.
+    /// Returns a block that is not needed any more, for the caller to take back.
     pub fn surplus_block(&mut self) -> Option<Block> {
         self.context.blocks.surplus()
     }
 
-    /// The bytes of the last event. Those in a block are the caller's own.
+    /// The bytes of the last event. Empty if they are in a block: the caller has that memory.
     pub fn received(&self, payload: Payload) -> &[u8] {
         match payload {
             Payload::ReadBuffer { start, len } => &self.context.buffer[start..start + len],
@@ -456,11 +465,11 @@ impl Net {
         }
     }
 
-    /// The environment ends: every socket is closed, what waits gets one chance to leave (R-end-of-life).
+    /// The environment ends: every socket is closed, and the bytes that wait are written once as far as possible (R-end-of-life).
     pub fn end(&mut self) {
         for mut entry in self.sockets.drain() {
             let context = &mut self.context;
-            // A panic cannot be reported any more, and the other sockets are to have their chance.
+            // A panic cannot be reported any more, and the other sockets must still be flushed.
             let _ = catch_unwind(AssertUnwindSafe(move || {
                 hooks::pass("end");
                 match &mut entry.socket {

@@ -1,4 +1,4 @@
-//! Opening a UDP socket: the family chosen, options set, bound.
+//! Opens a UDP socket: chooses its family, sets its options and binds it.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -11,13 +11,14 @@ use super::socket_options::{set, set_asked};
 use super::syscall::Syscall;
 use super::{SocketError, endpoint, errno, interfaces, quoted, socket_options, sys};
 
-/// A socket that was opened.
+/// A socket that was opened, and what opening it has found out.
 pub struct Opened {
-    /// Bound.
+    /// The socket, which is bound.
     pub socket: UdpSocket,
-    /// The default destination's address, its port left out.
+    /// The default destination's address, with port 0. None: the options have none.
     pub remote: Option<SocketAddr>,
-    /// The system also delivers groups that other sockets have joined. Packet information is on, so that the package can drop those.
+    /// True if the system also delivers datagrams of groups that only other sockets have joined. Then the socket reports packet
+    /// information, so that the package can drop those datagrams.
     pub sorts_groups: bool,
 }
 
@@ -39,8 +40,8 @@ pub fn open(options: &UdpOptions) -> Result<Opened, SocketError> {
     let raw = make(options, &local)?;
     let is_ipv6 = local.is_ipv6();
     let sorts_groups = !sys::keep_groups_apart(&raw, is_ipv6) && sys::report_destinations(&raw, is_ipv6);
-    // Two sockets that share their ports may be given one port that neither asked for, like R-udp-reuse's. So the
-    // option is set after bind(2), where the system takes it then.
+    // The system may give one port to two sockets that share ports and did not ask for a port (as with R-udp-reuse). So the option is set
+    // after bind(2), if the system accepts it then.
     let late = local.port() == 0 && sys::SHARES_BOUND_PORTS;
     if options.reuse_port && !late {
         socket_options::share_port(&raw, local)?;
@@ -78,7 +79,7 @@ fn configure(raw: &Socket, options: &UdpOptions, local: &SocketAddr) -> Result<(
     if local.is_ipv6() {
         set("ipv6Only", options.ipv6_only, false, |only| raw.set_only_v6(only))?;
         set("loopback", options.loopback, false, |on| raw.set_multicast_loop_v6(on))?;
-        // A dual-stack socket sends IPv4 multicast too. Where the system has no such option there, its default holds.
+        // A dual-stack socket also sends IPv4 multicast. If the system has no such option for it, the system's default applies.
         let _ = raw.set_multicast_loop_v4(options.loopback.unwrap_or(false));
     } else {
         set("loopback", options.loopback, false, |on| raw.set_multicast_loop_v4(on))?;
@@ -86,18 +87,18 @@ fn configure(raw: &Socket, options: &UdpOptions, local: &SocketAddr) -> Result<(
             && !v4.ip().is_unspecified()
             && !v4.ip().is_multicast()
         {
-            // Where no interface has the address, bind(2) fails with a better error.
+            // If no interface has the address, bind(2) fails with a better error.
             let _ = raw.set_multicast_if_v4(v4.ip());
         }
     }
     if let Some(bytes) = sys::DATAGRAM_SEND_BUFFER {
-        // Where it cannot be had, the longest datagrams are refused.
+        // If the system refuses the size, it will refuse the longest datagrams.
         let _ = raw.set_send_buffer_size(bytes);
     }
     socket_options::set_buffer_sizes(raw, &options.buffers)
 }
 
-/// Time to live, hop limits. A dual-stack socket has those of both families.
+/// Sets the time to live and the hop limits. A dual-stack socket has those of both families.
 fn set_hops(raw: &Socket, options: &UdpOptions, local: &SocketAddr) -> Result<(), SocketError> {
     let dual = local.is_ipv6() && options.ipv6_only != Some(true);
     if let Some(hops) = options.time_to_live.map(u32::from) {
@@ -120,12 +121,12 @@ fn set_hops(raw: &Socket, options: &UdpOptions, local: &SocketAddr) -> Result<()
     Ok(())
 }
 
-/// Where an IPv6 socket has no options of IPv4, its IPv4 half goes without.
+/// Ignores a failure to set an IPv4 option on a dual-stack socket, on systems where IPv6 sockets have no IPv4 options.
 fn tolerate(set: io::Result<()>, dual: bool) -> io::Result<()> {
     if dual && !sys::IPV6_TAKES_IPV4_OPTIONS { Ok(()) } else { set }
 }
 
-/// `multicastInterface`: by an address, by its name, or by an IPv6 zone (R-udp-group).
+/// Sets `multicastInterface`, which is given by an address, by its name, or as an IPv6 zone (R-udp-group).
 fn set_multicast_interface(raw: &Socket, text: &str, local: &SocketAddr, ipv6_only: bool) -> Result<(), SocketError> {
     const WHAT: &str = "multicastInterface";
     let interface =
@@ -157,7 +158,7 @@ fn set_multicast_interface(raw: &Socket, text: &str, local: &SocketAddr, ipv6_on
         (SocketAddr::V6(_), v4) => {
             raw.set_multicast_if_v6(index).map_err(unusable)?;
             if let Some(ip) = v4.filter(|_| dual) {
-                // The IPv4 half of the socket, where the system has such a half.
+                // The IPv4 half of a dual-stack socket. Not every system has this option there.
                 let _ = raw.set_multicast_if_v4(&ip);
             }
             Ok(())

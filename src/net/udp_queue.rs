@@ -3,14 +3,14 @@ use std::net::SocketAddr;
 
 use super::memory::{self, NoMemory};
 
-/// Datagrams that wait for the system, in the order of the send() calls. All that are not Blobs share one vector.
+/// Datagrams that wait for the system, in the order of the send() calls. The bytes of all that are not Blobs are in one vector.
 #[derive(Default)]
 pub struct UdpQueue {
     /// The datagrams, in order.
     datagrams: VecDeque<Datagram>,
     /// The bytes of the datagrams that are not Blobs, one after the other.
     bytes: Vec<u8>,
-    /// The offset of the first byte in `bytes`, counted over all bytes that were ever appended.
+    /// The offset of the first byte in `bytes`. Offsets count all bytes that were ever appended.
     base: u64,
     /// The bytes of all datagrams, including Blobs that are not read yet.
     waiting: u64,
@@ -26,9 +26,9 @@ struct Datagram {
 
 /// Where the bytes of a datagram are.
 enum Contents {
-    /// In `UdpQueue::bytes`, from the offset `start` on (counted as `base` is).
+    /// In `UdpQueue::bytes`, from the offset `start` on. Offsets are counted like `UdpQueue::base`.
     Shared { start: u64, len: usize },
-    /// In a vector of its own: a Blob of `size` bytes. `data` is None until they are read.
+    /// A Blob of `size` bytes, in a vector of its own. `data` is None until the bytes are read.
     Blob { size: u64, data: Option<Vec<u8>> },
 }
 
@@ -41,7 +41,7 @@ pub struct Popped {
     pub from_blobs: u64,
 }
 
-/// Once the bytes of dropped datagrams in front are this many, the others are moved to the front.
+/// Once this many bytes of dropped datagrams are at the front of `UdpQueue::bytes`, they are removed and the other bytes move to the front.
 const COMPACT_THRESHOLD: usize = 256 * 1024;
 
 impl UdpQueue {
@@ -83,7 +83,7 @@ impl UdpQueue {
         matches!(self.datagrams.front(), Some(Datagram { contents: Contents::Blob { data: None, .. }, .. }))
     }
 
-    /// The bytes of the first unread Blob. Returns false, and changes nothing, if they are not as many as its size.
+    /// Stores the bytes of the first unread Blob. If their number is not the Blob's size, returns false and changes nothing.
     pub fn fill_blob(&mut self, bytes: &[u8]) -> Result<bool, NoMemory> {
         for datagram in &mut self.datagrams {
             if let Contents::Blob { size, data: data @ None } = &mut datagram.contents {

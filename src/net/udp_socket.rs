@@ -1,4 +1,4 @@
-//! A UDP socket: binding, send(), errors, multicast groups. `receive` is its receiving half.
+//! A UDP socket: binding, send(), errors, multicast groups. The module `receive` is the receiving half.
 
 mod receive;
 
@@ -25,13 +25,13 @@ use super::udp_queue::UdpQueue;
 use super::{Id, SocketError, endpoint, sys, udp_open};
 use crate::proto::Ledger;
 
-/// With this many datagrams in the queue, send() hands them to the system at once (R-udp-full).
+/// If this many datagrams are in the queue, send() gives them to the system at once (R-udp-full).
 const FLUSH_COUNT: usize = 64;
-/// With this many bytes in the queue, send() hands them to the system at once (R-udp-full).
+/// If this many bytes are in the queue, send() gives them to the system at once (R-udp-full).
 const FLUSH_BYTES: u64 = 64 * 1024;
-/// The time before the next try where the system has no buffer left, and does not report when it has one again.
+/// The time before the next try, if the system had no buffer and does not report when it has one again.
 const NO_BUFFER_PAUSE: Duration = Duration::from_millis(5);
-/// The most errors that wait to be emitted. A turn that makes more of them drops the others.
+/// The most errors that wait to be emitted. Further errors are dropped.
 const MAX_QUEUED_ERRORS: usize = 16 * 1024;
 /// The longest payload of an IPv4 UDP packet, in bytes (R-udp-toolong).
 const MAX_PAYLOAD_V4: usize = 65_507;
@@ -42,52 +42,52 @@ const MAX_PAYLOAD_V6: usize = 65_527;
 pub struct UdpSocket {
     /// The system's socket.
     socket: MioSocket,
-    /// The address that it is bound to.
+    /// The address that the socket is bound to.
     pub local: SocketAddr,
     /// The default destination's address, in canonical form, with port 0. None: the options have none.
     pub remote: Option<SocketAddr>,
     /// True if IPV6_V6ONLY was asked for.
     ipv6_only: bool,
-    /// True while runs of datagrams may be sent as one message. False for good once the system has said that the route cannot do it.
+    /// True while runs of datagrams may be sent as one message. It becomes false for good when a call shows that the route cannot do it.
     may_segment: bool,
     /// maxBufferedAmount in bytes.
     max_buffered_amount: u64,
     /// The bufferedAmount account.
     pub ledger: Ledger,
-    /// Datagrams that send() has accepted and the system has not.
+    /// Datagrams that send() has accepted and the system has not taken.
     queue: UdpQueue,
     /// The destination of the last accepted send(), for [`Destination::Same`]. None: there was no such send().
     last: Option<SocketAddr>,
-    /// Datagrams that were received and then held back by suspend() or for want of a listener (R-udp-suspend).
+    /// Datagrams that were received and then held back, by suspend() or because there was no listener (R-udp-suspend).
     held: VecDeque<(SocketAddr, Vec<u8>)>,
     /// The indices of the datagrams in `Context::batches` that are still to be delivered in this turn.
     batch: std::ops::Range<usize>,
-    /// True if the last batch had a large datagram. True also before the first batch.
+    /// True if the last batch had a large datagram, or if there was no batch yet.
     last_batch_was_large: bool,
     /// Errors that are still to be emitted.
     errors: VecDeque<SocketError>,
-    /// The multicast groups that it has joined.
+    /// The multicast groups that the socket has joined.
     groups: Memberships,
-    /// True where the system also delivers datagrams of groups that this socket has not joined on that interface. Then packet
-    /// information is on, and such datagrams are dropped here (R-udp-group).
+    /// True if the system also delivers datagrams of groups that this socket has not joined on that interface. Then the socket reports
+    /// packet information, and such datagrams are dropped here (R-udp-group).
     sorts_groups: bool,
     /// True while there is a listener for datagrams.
     pub listening: bool,
     /// True between suspend() and resume().
     pub suspended: bool,
-    /// True while it is in `Context::ready`.
+    /// True while the socket is in `Context::ready`.
     pub scheduled: bool,
-    /// True while it is in `Context::dirty`.
+    /// True while the socket is in `Context::dirty`.
     dirty: bool,
-    /// True while the system may have datagrams for it.
+    /// True while the system may have datagrams for this socket.
     readable: bool,
-    /// How the last calls that received have ended.
+    /// How the last receiving calls ended.
     receive_state: ReceiveState,
-    /// True while the system accepts no more datagrams. The poll set, or a deadline, says when to try again.
+    /// True while the system takes no more datagrams. A report of the poll set, or a deadline, starts the next try.
     blocked: bool,
-    /// True after close(), and after a send() that ended the socket.
+    /// True after close(), and after a send() that has closed the socket.
     closed: bool,
-    /// Whether the bytes of the next Blob were asked for.
+    /// Whether JavaScript has been asked for the bytes of the next Blob.
     blob_request: BlobRequest,
 }
 
@@ -162,7 +162,7 @@ impl UdpSocket {
         }
     }
 
-    /// The pause after the system had no buffer is over.
+    /// The system had no buffer, and the pause after that is over.
     pub fn on_send_pause_over(&mut self, id: Id, context: &mut Context) {
         self.blocked = false;
         self.mark_dirty(id, context);
@@ -195,7 +195,7 @@ impl UdpSocket {
         Ok(UdpSent::Accepted(go_on))
     }
 
-    /// send() of a Blob of `size` bytes, which follow later.
+    /// send() of a Blob of `size` bytes. Its bytes follow later.
     pub fn send_blob(
         &mut self,
         size: u64,
@@ -220,7 +220,7 @@ impl UdpSocket {
         Ok(UdpSent::Accepted(go_on))
     }
 
-    /// The bytes of the first unread Blob.
+    /// Takes the bytes of the first unread Blob.
     pub fn blob_piece(&mut self, bytes: &[u8], id: Id, context: &mut Context) {
         match self.queue.fill_blob(bytes) {
             Ok(true) => {
@@ -232,7 +232,7 @@ impl UdpSocket {
         }
     }
 
-    /// The first unread Blob cannot be read: that datagram is lost (R-udp-neterr).
+    /// The first unread Blob cannot be read, so its datagram is dropped, with an error (R-udp-neterr).
     pub fn blob_failed(&mut self, reason: String, id: Id, context: &mut Context) {
         self.blob_lost(|to| SocketError::Blob { to, reason }, id, context);
     }
@@ -259,7 +259,7 @@ impl UdpSocket {
             return self.groups.leave(member, request);
         }
         if sys::MIXES_IPV6_GROUPS && request.group.contains(':') && !self.sorts_groups {
-            // Where the system does not report destinations, the socket gets more datagrams than it should, as in any other program.
+            // If the system does not report destinations, the socket may get datagrams of other groups, as it does in any other program.
             self.sorts_groups = sys::report_destinations(&self.socket, self.local.is_ipv6());
         }
         self.groups.join(member, request)
@@ -306,7 +306,7 @@ impl UdpSocket {
         Ok(to)
     }
 
-    /// Why a datagram of so many `bytes` is not accepted (R-udp-toolong, R-udp-full). None: it is.
+    /// Why a datagram of `bytes` bytes is not accepted (R-udp-toolong, R-udp-full). None: it is accepted.
     fn refusal(&self, bytes: u64, to: &SocketAddr) -> Option<SocketError> {
         let most = if to.is_ipv4() { MAX_PAYLOAD_V4 } else { MAX_PAYLOAD_V6 };
         if bytes > most as u64 {
@@ -319,7 +319,7 @@ impl UdpSocket {
         (kept > 0 && kept + bytes > limit).then_some(SocketError::BufferFull { to: *to, buffered: kept, limit })
     }
 
-    /// A send() ends the socket: it is closed at once, earlier datagrams are still sent, and one `error` follows.
+    /// Closes the socket at once because of a send(). Earlier datagrams are still sent, and one `error` event follows.
     fn end(&mut self, error: SocketError, id: Id, context: &mut Context) -> UdpSent {
         self.closed = true;
         self.held.clear();
@@ -343,7 +343,7 @@ impl UdpSocket {
 
     // --- outputs ---
 
-    /// The next event that is due. It receives at most one batch a turn.
+    /// The next event that is due. Receives at most one batch in a turn.
     pub fn step(&mut self, id: Id, context: &mut Context) -> Step {
         if let Some(error) = self.errors.pop_front() {
             let last = self.closed && self.queue.is_empty() && self.errors.is_empty();
@@ -363,7 +363,7 @@ impl UdpSocket {
         self.step_received(id, context)
     }
 
-    /// A turn ends: writes the queue, and notes what is due in the next turn.
+    /// The end of a turn: sends the queue, and schedules the socket if it has something to do in the next turn.
     pub fn flush_turn(&mut self, id: Id, context: &mut Context) {
         self.dirty = false;
         if !self.blocked {
@@ -379,7 +379,7 @@ impl UdpSocket {
         }
     }
 
-    /// Hands datagrams to the system until the queue is empty or the system accepts no more.
+    /// Gives datagrams to the system until the queue is empty or the system takes no more.
     fn flush(&mut self, id: Id, context: &mut Context) {
         let mut segment = self.may_segment;
         loop {
@@ -402,8 +402,8 @@ impl UdpSocket {
                     return;
                 }
                 Err(error) if segment => {
-                    // Datagrams are sent one by one from here, to find the one that failed. EIO and EINVAL mean that this route
-                    // cannot segment messages, now or later.
+                    // From here on the datagrams are sent one by one, to find the one that failed. EIO and EINVAL mean that this route can
+                    // never send runs of datagrams as one message.
                     segment = false;
                     self.may_segment &= !matches!(Errno::of(&error), Errno::EIO | Errno::EINVAL);
                 }
@@ -417,19 +417,19 @@ impl UdpSocket {
         }
     }
 
-    /// Sets `blocked`, and watches the socket for writability only while it is true: otherwise each datagram that leaves would wake
-    /// the thread.
+    /// Sets `blocked`. The socket is watched for room to write only while it is true. Otherwise each datagram that leaves would wake the
+    /// thread.
     fn set_blocked(&mut self, blocked: bool, id: Id, context: &mut Context) {
         self.blocked = blocked;
         context.timers.clear(id, DeadlineKind::Send);
         let interest = if blocked { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
         if context.registry.reregister(&mut self.socket, id.token(), interest).is_err() {
-            // There is no memory to watch it: try again after a pause.
+            // The system has no memory to watch the socket, so a deadline starts the next try.
             context.timers.set(id, DeadlineKind::Send, Instant::now(), NO_BUFFER_PAUSE);
         }
     }
 
-    /// The environment ends: tries once to send what waits.
+    /// The environment ends: the datagrams that wait are sent once, as far as possible.
     pub fn abandon(&mut self, id: Id, context: &mut Context) {
         self.flush(id, context);
     }

@@ -1,12 +1,12 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// An IPv4 or IPv6 literal as R-address accepts it. An IPv4-mapped address has become IPv4.
+/// An IPv4 or IPv6 literal as R-address accepts it. An IPv4-mapped IPv6 address is stored as an IPv4 address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Literal {
     /// The address itself.
     pub ip: IpAddr,
-    /// The zone of an IPv6 address: `eth0` in `fe80::1%eth0`. None: it has no zone.
+    /// The zone of an IPv6 address: `eth0` in `fe80::1%eth0`. None: the address has no zone.
     pub zone: Option<String>,
 }
 
@@ -15,11 +15,11 @@ pub struct Literal {
 pub enum AddressError {
     /// The text is empty.
     Empty,
-    /// It looks like a host name; only `connect()` accepts those.
+    /// The text looks like a host name. Only `connect()` accepts host names.
     HostName,
-    /// It has a zone without an IPv6 address before it, or an empty zone.
+    /// The text has a zone, but no IPv6 address before it; or the zone is empty.
     Zone,
-    /// It is anything else.
+    /// The text is no address for any other reason.
     Malformed,
 }
 
@@ -66,8 +66,8 @@ impl fmt::Display for AddressError {
 
 impl std::error::Error for AddressError {}
 
-/// Whether an IPv6 address has a meaning only together with an interface: it is link-local, or interface-local or link-local
-/// multicast.
+/// Whether an IPv6 address has a meaning only together with an interface. This is so for link-local addresses, and for multicast addresses
+/// of link-local or interface-local scope.
 pub fn needs_zone(ip: &Ipv6Addr) -> bool {
     ip.is_unicast_link_local() || (ip.is_multicast() && matches!(ip.segments()[0] & 0xf, 1 | 2))
 }

@@ -1,7 +1,7 @@
-//! What the machine takes and returns: its events, the result of a send(), and what a stream does with received bytes.
+//! The types that the machine takes and returns: its events, the result of a send(), and what a stream does with received bytes.
 
-/// What a TCP socket reports to its listeners; [`super::Machine::next`] returns events in the order in which they are emitted. `E` is
-/// the error type.
+/// An event that a TCP socket reports to its listeners. [`super::Machine::next`] returns the events in the order in which they are emitted.
+/// `E` is the error type.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event<E> {
     /// The connection is established.
@@ -14,7 +14,7 @@ pub enum Event<E> {
     Drain,
     /// The attempt failed (before [`Event::Open`]), or the connection was lost (then [`Event::Close`] follows).
     Error(E),
-    /// The system has our last byte, and FIN follows it. Emitted once after each request ([`super::Machine::request_finish`]).
+    /// The system has our last byte, and FIN follows that byte. Emitted once after each request ([`super::Machine::request_finish`]).
     Finish,
     /// The connection has ended.
     Close,
@@ -36,11 +36,12 @@ pub enum Sent {
 /// What a stream does with the bytes that the socket receives (R-streams).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Intake {
-    /// They are delivered.
+    /// The bytes are delivered.
     #[default]
     Flowing,
-    /// The stream holds its high-water mark. The bytes wait in the system, where no loss overtakes them.
+    /// The stream's buffer has reached its high-water mark. The bytes stay in the system's buffer. After a loss they are delivered all the
+    /// same, so that the loss does not overtake them.
     Held,
-    /// The stream was cancelled: the bytes are read and dropped.
+    /// The stream was cancelled. The bytes are read and dropped.
     Dropped,
 }

@@ -1,21 +1,21 @@
-/// The bufferedAmount account of one socket. It counts all bytes since the socket was made; bufferedAmount is a difference of
-/// two counts.
+/// The bufferedAmount account of one socket. Each count includes all bytes since the socket was made. bufferedAmount is the difference
+/// between two counts.
 ///
-/// `accepted` ≥ `written` ≥ `settled`. A byte is *accepted* by send(), *written* once the system has it, and *settled* in a
-/// later task (R-tcp-send: bufferedAmount falls only in a later task).
+/// `accepted` ≥ `written` ≥ `settled`. A byte is *accepted* by send(), and *written* once the system has it. It is *settled*, so that it
+/// does not count as buffered any more, in a later task (R-tcp-send: bufferedAmount falls only in a later task).
 #[derive(Debug)]
 pub struct Ledger {
     /// Bytes that send() has accepted.
     accepted: u64,
     /// Bytes that the system has taken.
     written: u64,
-    /// Bytes that no longer count as buffered.
+    /// Bytes that do not count as buffered any more.
     settled: u64,
-    /// Bytes of Blobs among the buffered ones. They do not count against the limit (R-tcp-full).
+    /// How many of the buffered bytes are bytes of Blobs. These do not count against the limit (R-tcp-full).
     blob_buffered: u64,
-    /// Bytes of Blobs that are written and not settled.
+    /// Bytes of Blobs that are written and not yet settled.
     blob_written: u64,
-    /// send() returns false while more bytes than this are buffered.
+    /// The high-water mark in bytes. A send() returns false if more bytes than this are buffered after it.
     high_water_mark: u64,
     /// maxBufferedAmount in bytes.
     limit: u64,
@@ -24,7 +24,7 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// An empty account. send() returns false above `high_water_mark` bytes; `limit` is maxBufferedAmount in bytes.
+    /// An empty account. `high_water_mark` is in bytes; above it send() returns false. `limit` is maxBufferedAmount in bytes.
     pub fn new(high_water_mark: u32, limit: u32) -> Self {
         Self {
             accepted: 0,
@@ -38,7 +38,7 @@ impl Ledger {
         }
     }
 
-    /// Buffered bytes: `bufferedAmount` before it is clamped to an unsigned long.
+    /// The buffered bytes: `bufferedAmount` before it is clamped to an unsigned long.
     pub fn buffered(&self) -> u64 {
         self.accepted - self.settled
     }
@@ -63,19 +63,19 @@ impl Ledger {
         self.limit
     }
 
-    /// Whether no written bytes wait for [`Ledger::settle`].
+    /// Whether all written bytes are settled. If not, [`Ledger::settle`] is due in a later task.
     pub fn is_settled(&self) -> bool {
         self.settled == self.written
     }
 
-    /// Whether so many `bytes` more would pass the limit (R-tcp-full). An empty send() and one made while nothing is buffered
-    /// never do.
+    /// Whether a send() of `bytes` bytes would pass the limit (R-tcp-full). An empty send() never does. Nor does a send() while nothing is
+    /// buffered.
     pub fn overflows(&self, bytes: u64) -> bool {
         let counted = self.buffered() - self.blob_buffered;
         bytes > 0 && self.buffered() > 0 && counted + bytes > self.limit
     }
 
-    /// Counts bytes that send() accepts. Returns what send() returns: false where the caller should wait for `drain`.
+    /// Counts bytes that send() accepts. Returns the result of send(): false means that the caller should wait for `drain`.
     pub fn accept(&mut self, bytes: u64) -> bool {
         self.accepted += bytes;
         if bytes > 0 && self.buffered() > self.high_water_mark {
@@ -85,7 +85,7 @@ impl Ledger {
         true
     }
 
-    /// [`Ledger::accept`] for a Blob.
+    /// As [`Ledger::accept`], for the bytes of a Blob.
     pub fn accept_blob(&mut self, bytes: u64) -> bool {
         self.blob_buffered += bytes;
         self.accept(bytes)
@@ -98,18 +98,18 @@ impl Ledger {
         debug_assert!(self.written <= self.accepted);
     }
 
-    /// A later task has begun: written bytes no longer count as buffered.
+    /// A later task has begun: the written bytes do not count as buffered any more.
     pub fn settle(&mut self) {
         self.settled = self.written;
         self.blob_buffered -= std::mem::take(&mut self.blob_written);
     }
 
-    /// Whether `drain` is to fire now: send() has returned false, and nothing is buffered (R-tcp-drain).
+    /// Whether `drain` is to fire now: a send() has returned false, and nothing is buffered any more (R-tcp-drain).
     pub fn drain_ready(&self) -> bool {
         self.drain_due && self.buffered() == 0
     }
 
-    /// `drain` has fired, or is not wanted: it is due again only after the next false.
+    /// `drain` has fired, or is not wanted. It is due again only after the next send() that returns false.
     pub fn drained(&mut self) {
         self.drain_due = false;
     }

@@ -1,4 +1,4 @@
-//! The bufferedAmount account: rulings one by one, then random operations.
+//! Tests of the bufferedAmount account: first the rulings, one by one, then random operations.
 
 use super::Ledger;
 use super::machine_tests::{HIGH_WATER_MARK, LIMIT};
@@ -8,7 +8,7 @@ fn ledger() -> Ledger {
     Ledger::new(HIGH_WATER_MARK, LIMIT)
 }
 
-/// Everything is written, and a later task begins.
+/// Writes everything, and begins a later task.
 fn flush(ledger: &mut Ledger) {
     ledger.wrote(ledger.unwritten(), 0);
     ledger.settle();
@@ -71,7 +71,7 @@ fn a_high_water_mark_of_zero_gives_false_for_every_byte() {
     assert!(!ledger.accept(1));
 }
 
-/// R-tcp-drain: `drain` is due once after a false, at 0, and never if every send() returned true.
+/// R-tcp-drain: after a send() that returned false, `drain` is due once, at 0. It is never due if every send() returned true.
 #[test]
 fn drain_is_due_once_after_a_false_and_only_at_zero() {
     let mut ledger = ledger();

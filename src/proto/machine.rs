@@ -1,16 +1,16 @@
 use super::event::{Event, Intake, Sent};
 use super::{Ledger, ReadyState};
 
-/// The connection below the socket.
+/// The state of the connection that the socket uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Link {
     /// The connection attempt is under way.
     Connecting,
-    /// The connection is established; [`Event::Open`] is due.
+    /// The connection is established. [`Event::Open`] is due.
     Connected,
     /// The connection is established, and [`Event::Open`] was emitted or is not needed.
     Up,
-    /// The socket needs no connection any more: it failed, was lost, was abandoned or has ended.
+    /// The socket does not need a connection any more, because the connection failed, was lost, was abandoned or has ended.
     Gone,
 }
 
@@ -19,45 +19,45 @@ enum Link {
 enum DirectionState {
     /// More bytes may follow.
     Flowing,
-    /// Incoming: the peer's FIN has arrived and is not reported to the listeners yet. Outgoing: FIN is to follow the last byte.
+    /// Incoming: the peer's FIN has arrived, but is not reported to the listeners yet. Outgoing: FIN is to follow our last byte.
     Ending,
-    /// Incoming: the end was reported. Outgoing: FIN is sent.
+    /// Incoming: the peer's end was reported. Outgoing: FIN was sent.
     Ended,
 }
 
 /// Whether the application wants [`Event::Finish`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum FinishRequest {
-    /// It was not requested, or it was emitted.
+    /// [`Event::Finish`] was not requested, or it was emitted.
     None,
-    /// It was requested; FIN is not sent yet.
+    /// [`Event::Finish`] was requested. FIN was not sent yet.
     Waiting,
-    /// It was requested, and FIN is sent: the event is due.
+    /// [`Event::Finish`] was requested, and FIN was sent. So the event is due.
     Due,
 }
 
 /// Whether relay() was called (R-relay).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RelayState {
-    /// It was not called: received bytes and events go to the listeners.
+    /// relay() was not called. Received bytes and events go to the listeners.
     Off,
-    /// Received bytes go to the other socket, and the listeners get none of them.
+    /// Received bytes go to the other socket of the relay. The listeners get none of them.
     Forwarding,
-    /// As `Forwarding`; FIN has also gone out to the other socket's peer.
+    /// As `Forwarding`, and FIN was also sent to the other socket's peer.
     EndForwarded,
 }
 
 /// The readyState machine of one TCP socket, with its ledger. `E` is the error type.
 ///
-/// The driver reports what the system says, the application calls, and [`Machine::next`] returns one event at a
-/// time. readyState changes in a call or in `next`, never in a report (R-task).
+/// The socket (`net/tcp_socket.rs`) reports what the system says, and passes on the application's calls. [`Machine::next`] returns one
+/// event at a time. readyState changes in a call or in `next`, never in a report (R-task).
 #[derive(Debug)]
 pub struct Machine<E> {
     /// The bufferedAmount account.
     pub ledger: Ledger,
     /// The readyState that the application sees.
     state: ReadyState,
-    /// What the system has said of the connection.
+    /// What the system has said about the connection.
     link: Link,
     /// The direction in which the peer sends.
     incoming: DirectionState,
@@ -66,13 +66,13 @@ pub struct Machine<E> {
     /// True once [`Event::Open`] was emitted; for an accepted socket, from the start. If it is true, [`Event::Close`] follows an error; if
     /// not, the error is the last event.
     has_opened: bool,
-    /// Why the attempt failed or the connection was lost. None: neither has happened, or it was emitted.
+    /// The error of a failed attempt or of a lost connection. None: there is no error, or it was emitted.
     fault: Option<E>,
     /// True while [`Event::Close`] is due.
     close_due: bool,
-    /// True between [`Event::HalfClose`] and the closing that follows it: `allowHalfOpen` is false, and there was a listener.
+    /// True from [`Event::HalfClose`] until the closing that follows it, if `allowHalfOpen` is false and there was a `halfclose` listener.
     closes_after_half_close: bool,
-    /// The option `allowHalfOpen`. None: a `halfclose` listener decides (R-tcp-fin).
+    /// The option `allowHalfOpen`. None: the socket stays half open only if there is a `halfclose` listener (R-tcp-fin).
     allow_half_open: Option<bool>,
     /// True between suspend() and resume().
     suspended: bool,
@@ -84,7 +84,7 @@ pub struct Machine<E> {
     reports_end: bool,
     /// What the stream does with received bytes.
     intake: Intake,
-    /// Whether [`Event::Finish`] was requested.
+    /// Whether [`Event::Finish`] was requested, and whether it is due.
     finish: FinishRequest,
     /// Whether the socket is part of a relay.
     relay: RelayState,
@@ -114,7 +114,7 @@ impl<E> Machine<E> {
         }
     }
 
-    /// A socket that a server accepted: it is open, and `open` does not fire (R-srv-connect).
+    /// A socket that a server accepted. It is open, and does not emit `open` (R-srv-connect).
     pub fn accepted(ledger: Ledger, allow_half_open: Option<bool>) -> Self {
         Self { state: ReadyState::Open, link: Link::Up, has_opened: true, ..Self::connecting(ledger, allow_half_open) }
     }
@@ -126,13 +126,13 @@ impl<E> Machine<E> {
         self.state
     }
 
-    /// Whether the connection attempt is under way, and not abandoned.
+    /// Whether the connection attempt is under way and was not abandoned.
     pub fn is_connecting(&self) -> bool {
         self.link == Link::Connecting
     }
 
-    /// Whether received bytes are to be read and delivered. A stream that holds its high-water mark also gets the bytes before a
-    /// loss: the size of the system's buffer limits them, and the loss must not wait for a reader.
+    /// Whether received bytes are to be read and delivered. After a loss they are delivered even if the stream has reached its high-water
+    /// mark, because the loss must not wait until the stream is read. The size of the system's buffer limits how many bytes these are.
     pub fn wants_data(&self) -> bool {
         let flows = match self.intake {
             Intake::Flowing => true,
@@ -142,8 +142,8 @@ impl<E> Machine<E> {
         (self.is_relayed() || (self.has_data_listener && flows)) && self.may_deliver()
     }
 
-    /// Whether received bytes are to be read and dropped. That is so after close(), so that the peer gets no reset (R-tcp-close),
-    /// and where the stream was cancelled.
+    /// Whether received bytes are to be read and dropped. They are dropped after close(), because unread bytes would make the system send a
+    /// reset to the peer (R-tcp-close). They are also dropped if the stream was cancelled.
     pub fn drops_data(&self) -> bool {
         self.drops_after_close() || (self.intake == Intake::Dropped && !self.is_faulty() && self.may_deliver())
     }
@@ -158,17 +158,17 @@ impl<E> Machine<E> {
         self.link == Link::Up && self.fault.is_none()
     }
 
-    /// Whether FIN is to follow our last byte, and the connection can carry it.
+    /// Whether FIN is to follow our last byte, and can be sent on this connection.
     pub fn wants_fin(&self) -> bool {
         self.outgoing == DirectionState::Ending && self.can_write()
     }
 
-    /// Whether a closing socket has not sent FIN yet. closeTimeout limits this time (R-tcp-close).
+    /// Whether the socket is closing and has not sent FIN yet. closeTimeout limits how long that may take (R-tcp-close).
     pub fn is_flushing(&self) -> bool {
         self.state == ReadyState::Closing && self.wants_fin()
     }
 
-    /// Whether a closing socket has sent FIN and waits for the peer's. The linger of R-tcp-close limits this time.
+    /// Whether the socket is closing, has sent FIN, and waits for the peer's FIN. The linger time of R-tcp-close limits how long it waits.
     pub fn lingers(&self) -> bool {
         self.drops_after_close() && self.outgoing == DirectionState::Ended
     }
@@ -188,17 +188,17 @@ impl<E> Machine<E> {
         self.has_opened
     }
 
-    /// Whether suspend() is in force. A relay ignores it.
+    /// Whether suspend() is in force. It has no effect on a relayed socket.
     pub fn is_suspended(&self) -> bool {
         self.suspended && !self.is_relayed()
     }
 
-    /// Whether the peer's end was reported, or forwarded by a relay.
+    /// Whether `next` has handled the peer's FIN: it was reported to the listeners, or a relay passes it on.
     pub fn has_ended(&self) -> bool {
         self.incoming == DirectionState::Ended
     }
 
-    /// Whether the socket needs its connection no more.
+    /// Whether the socket does not need its connection any more.
     pub fn is_link_gone(&self) -> bool {
         self.link == Link::Gone
     }
@@ -213,7 +213,7 @@ impl<E> Machine<E> {
         self.relay != RelayState::Off
     }
 
-    /// Whether the state allows that received bytes are delivered.
+    /// Whether the socket's state allows the delivery of received bytes.
     fn may_deliver(&self) -> bool {
         self.link == Link::Up
             && self.has_opened
@@ -238,14 +238,14 @@ impl<E> Machine<E> {
         }
     }
 
-    /// The peer's FIN has arrived and every byte before it was read, or the linger is over.
+    /// The peer's FIN has arrived, and all bytes before FIN were read; or the linger time is over.
     pub fn peer_ended(&mut self) {
         if self.incoming == DirectionState::Flowing {
             self.incoming = DirectionState::Ending;
         }
     }
 
-    /// FIN was sent behind our last byte.
+    /// FIN was sent after our last byte.
     pub fn fin_sent(&mut self) {
         if self.outgoing == DirectionState::Ending {
             self.outgoing = DirectionState::Ended;
@@ -257,7 +257,7 @@ impl<E> Machine<E> {
 
     // --- calls from above ---
 
-    /// send() of so many `bytes` (R-tcp-send, R-tcp-full). `error` is called only if the buffer is full.
+    /// send() of `bytes` bytes (R-tcp-send, R-tcp-full). `error` makes the error. It is called only if the buffer is full.
     pub fn send(&mut self, bytes: u64, error: impl FnOnce(&Ledger) -> E) -> Sent {
         if self.state != ReadyState::Open || self.is_relayed() {
             return Sent::NotOpen;
@@ -274,7 +274,7 @@ impl<E> Machine<E> {
         Sent::Accepted(self.ledger.accept(bytes))
     }
 
-    /// send() of a Blob of so many `bytes`. The bytes follow later; they never make the buffer full (R-tcp-full).
+    /// send() of a Blob of `bytes` bytes. The bytes themselves come later. A Blob never makes the buffer full (R-tcp-full).
     pub fn send_blob(&mut self, bytes: u64) -> Sent {
         match self.state {
             _ if self.is_relayed() => Sent::NotOpen,
@@ -292,7 +292,7 @@ impl<E> Machine<E> {
         }
     }
 
-    /// close() (R-tcp-close). While connecting it abandons the attempt, and the error is `abandoned` (R-tcp-close-connecting).
+    /// close() (R-tcp-close). Before `open` was emitted it abandons the attempt, and `abandoned` makes the error (R-tcp-close-connecting).
     pub fn close(&mut self, abandoned: impl FnOnce() -> E) {
         if matches!(self.state, ReadyState::Closing | ReadyState::Closed) {
             return;
@@ -308,7 +308,7 @@ impl<E> Machine<E> {
         }
     }
 
-    /// reset() (R-reset). The socket is closed at once, and `close` follows. While connecting it does what close() does.
+    /// reset() (R-reset). The socket is closed at once, and `close` follows. Before `open` was emitted it does what close() does.
     pub fn reset(&mut self, abandoned: impl FnOnce() -> E) {
         if self.state == ReadyState::Closed {
             return;
@@ -322,7 +322,8 @@ impl<E> Machine<E> {
         self.close_due = true;
     }
 
-    /// The socket's signal was aborted (R-abort). The socket is closed at once and `error` follows; then `close`, if it had opened.
+    /// The socket's signal was aborted (R-abort). The socket is closed at once, and an error event follows. After that comes `close`, if
+    /// the socket had opened.
     pub fn abort(&mut self, aborted: impl FnOnce() -> E) {
         if self.state == ReadyState::Closed || (self.state == ReadyState::Closing && !self.has_opened) {
             return;
@@ -332,7 +333,7 @@ impl<E> Machine<E> {
         self.fault = Some(aborted());
     }
 
-    /// Requests [`Event::Finish`], which is emitted once. If FIN is sent already, the event is due now.
+    /// Requests [`Event::Finish`], which is emitted once. If FIN was sent already, the event is due now.
     pub fn request_finish(&mut self) {
         self.finish = if self.outgoing == DirectionState::Ended { FinishRequest::Due } else { FinishRequest::Waiting };
     }
@@ -346,14 +347,14 @@ impl<E> Machine<E> {
         self.ledger.drained();
     }
 
-    /// relay(): the other socket's peer has ended. FIN is to follow our last byte; readyState stays.
+    /// relay(): the other socket's peer has ended. So FIN is to follow our last byte. readyState does not change.
     pub fn forward_end(&mut self) {
         if self.outgoing == DirectionState::Flowing {
             self.outgoing = DirectionState::Ending;
         }
     }
 
-    /// relay(): FIN has gone out to the other socket's peer.
+    /// relay(): the other socket has passed our peer's FIN on to its own peer.
     pub fn end_forwarded(&mut self) {
         if self.relay == RelayState::Forwarding {
             self.relay = RelayState::EndForwarded;
@@ -370,28 +371,28 @@ impl<E> Machine<E> {
         self.suspended = false;
     }
 
-    /// Which listeners there are now (R-listen, R-tcp-fin): `data` for received bytes, `half_close` for `halfclose`.
+    /// Sets which listeners there are now (R-listen, R-tcp-fin): `data` for received bytes, `half_close` for `halfclose`.
     pub fn set_listeners(&mut self, data: bool, half_close: bool) {
         self.has_data_listener = data;
         self.has_half_close_listener = half_close;
     }
 
-    /// Requests [`Event::Ended`] from now on (R-once).
+    /// Requests [`Event::Ended`]: from now on it is emitted if the peer's end begins the closing (R-once).
     pub fn request_end(&mut self) {
         self.reports_end = true;
     }
 
-    /// What the stream does with received bytes from now on (R-streams).
+    /// Sets what the stream does with received bytes from now on (R-streams).
     pub fn set_intake(&mut self, intake: Intake) {
         self.intake = intake;
     }
 
     // --- outputs ---
 
-    /// The next event that is due. readyState changes here as the event says. None: no event is due.
+    /// Returns the next event that is due, and changes readyState as this event says. None: no event is due.
     ///
-    /// `unread`: true while the system holds bytes that arrived before a loss. The loss waits while a listener or resume()
-    /// is to get them.
+    /// `unread`: true while the system holds bytes that arrived before a loss. The loss waits for these bytes while there is a listener for
+    /// them or suspend() is in force.
     pub fn next(&mut self, unread: bool) -> Option<Event<E>> {
         if self.link == Link::Connected {
             self.link = Link::Up;
@@ -437,7 +438,7 @@ impl<E> Machine<E> {
                 }
             }
         }
-        // An open relayed socket stays until its peer's FIN has gone out to the other socket's peer.
+        // An open relayed socket is not closed before the other socket has passed on our peer's FIN.
         let is_forwarding = self.relay == RelayState::Forwarding && self.state == ReadyState::Open;
         if self.incoming == DirectionState::Ended && self.outgoing == DirectionState::Ended && !is_forwarding {
             self.state = ReadyState::Closed;
@@ -447,7 +448,7 @@ impl<E> Machine<E> {
         None
     }
 
-    /// The peer has ended. Returns whether [`Event::HalfClose`] is to be emitted; if not, closing begins (R-tcp-fin).
+    /// The peer has ended. Returns true if [`Event::HalfClose`] is to be emitted. If not, the closing begins (R-tcp-fin).
     fn decide_half_close(&mut self) -> bool {
         let stays_open = self.allow_half_open.unwrap_or(self.has_half_close_listener);
         if stays_open || self.has_half_close_listener {
@@ -458,14 +459,14 @@ impl<E> Machine<E> {
         false
     }
 
-    /// "closing": FIN is to follow our last byte.
+    /// Sets the state to "closing". FIN is to follow our last byte.
     fn begin_closing(&mut self) {
         self.state = ReadyState::Closing;
         self.outgoing = DirectionState::Ending;
     }
 
-    /// Takes the loss if it is to be emitted now. It overtakes `unread` bytes, but not those that a listener or resume() is to
-    /// get (R-tcp-lost, R-tcp-suspend).
+    /// Takes the loss if it is to be emitted now. The loss overtakes `unread` bytes, unless there is a listener for them or suspend() is in
+    /// force (R-tcp-lost, R-tcp-suspend).
     fn take_fault(&mut self, unread: bool) -> Option<E> {
         let waits = unread
             && self.has_opened

@@ -1,4 +1,4 @@
-//! How a connection ends in the readyState machine: by close(), by a loss, by reset().
+//! Tests of how a connection ends in the readyState machine: by close(), by a loss, by reset().
 
 use super::machine_tests::{Tcp, assert_over, closing, connecting, emitted, flush, half_closed, open, open_with, send};
 use super::{Event, ReadyState, Sent};
@@ -36,7 +36,7 @@ fn close_waits_for_the_flush_though_the_peer_has_ended() {
     assert_eq!(emitted(&mut machine), [(Event::Close, ReadyState::Closed)]);
 }
 
-/// R-tcp-close: a flush that takes too long is one lost connection, also after the peer's FIN.
+/// R-tcp-close: if a flush takes too long, the connection is lost, and this is reported once. This is so after the peer's FIN, too.
 #[test]
 fn a_flush_may_be_lost() {
     for peer_has_ended in [false, true] {
@@ -213,8 +213,8 @@ fn a_loss_waits_for_bytes_that_a_listener_gets() {
     }
 }
 
-/// R-tcp-suspend: while suspended, a loss waits only for bytes that arrived before it, with or without a listener. Meanwhile send()
-/// returns false and counts nothing.
+/// R-tcp-suspend: while suspended, a loss waits only for bytes that arrived before it, with or without a listener. While the loss waits,
+/// send() returns false and leaves bufferedAmount as it is.
 #[test]
 fn a_loss_waits_for_resume_where_bytes_came_before_it() {
     for listening in [true, false] {
@@ -238,7 +238,7 @@ fn a_loss_waits_for_resume_where_bytes_came_before_it() {
     assert_eq!(machine.next(false), Some(Event::Error("reset")), "no byte came before it");
 }
 
-/// R-tcp-message: close() and reset() end the wait of a loss behind unread bytes.
+/// R-tcp-message: after close() or reset() a loss does not wait for unread bytes any more.
 #[test]
 fn close_and_reset_overtake_a_loss_that_waits() {
     let waiting = || {

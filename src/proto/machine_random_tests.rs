@@ -1,5 +1,5 @@
-//! The readyState machine under random operations: one machine under any sequence of calls and reports, and two machines over a
-//! wire in memory. Each failure names its seed.
+//! Tests of the readyState machine with random operations: first one machine with any sequence of calls and reports, then two machines that
+//! are connected by a wire in memory. The message of each failure has its seed.
 
 use std::collections::VecDeque;
 
@@ -13,14 +13,15 @@ fn machine(random: &mut Random, accepted: bool) -> Tcp {
     if accepted { Machine::accepted(ledger, allow_half_open) } else { Machine::connecting(ledger, allow_half_open) }
 }
 
-/// Drives one machine and checks, after each operation, what must never happen.
+/// Drives one machine. After each operation it checks that nothing has happened that must never happen.
 struct Watch {
+    /// The machine under test.
     machine: Tcp,
     /// The seed of the random operations, for failure messages.
     seed: u64,
     /// All events so far, in order.
     events: Vec<Event<&'static str>>,
-    /// True once `open` was emitted, and for an accepted machine.
+    /// True once `open` was emitted; for an accepted machine, from the start.
     opened: bool,
     /// True between a send() that returned false and the next `drain`.
     refused: bool,
@@ -28,16 +29,19 @@ struct Watch {
     accepted: u64,
     /// Bytes that were written.
     written: u64,
-    /// Sends that wait to be written, in order: how many bytes are left, and whether they are a Blob's.
+    /// Sends that wait to be written, in order: how many bytes are left, and whether the bytes are from a Blob.
     queue: VecDeque<(u64, bool)>,
     /// The state at the last check.
     was: ReadyState,
+    /// True once halfclose() was called.
     half_close_called: bool,
+    /// True once reset() was called.
     was_reset: bool,
+    /// True once abort() was called before "closed".
     was_aborted: bool,
     /// The last intake that was set.
     intake: Intake,
-    /// True while `Finish` was requested and not emitted.
+    /// True between a request for `Finish` and the event.
     finish_requested: bool,
     /// True once `Ended` was requested.
     end_requested: bool,
@@ -157,7 +161,8 @@ impl Watch {
         written
     }
 
-    /// Asks for the next event and checks it. `unread`: unread bytes are before a loss. Returns whether there was an event.
+    /// Asks for the next event and checks it. `unread`: whether the system holds bytes that arrived before a loss. Returns whether there
+    /// was an event.
     fn next(&mut self, unread: bool) -> bool {
         let was_over = self.machine.is_over();
         let Some(event) = self.machine.next(unread) else {
@@ -242,8 +247,8 @@ fn is_allowed(from: ReadyState, to: ReadyState) -> bool {
     }
 }
 
-/// After any sequence of calls and reports: "closed" is final; `open`, `error` and `close` are emitted at most once, in this order;
-/// `drain` only after a false and at 0; no data is wanted while suspended or after close().
+/// After any sequence of calls and reports: "closed" is final; `open`, `error` and `close` are emitted at most once, in this order; `drain`
+/// is emitted only after a send() that returned false, when bufferedAmount is 0; no data is wanted while suspended or after close().
 #[test]
 fn random_operations_break_no_invariant() {
     for seed in 1..=8000 {
@@ -299,7 +304,7 @@ fn random_operations_break_no_invariant() {
                 }
                 77..=82 => watch.report(|machine| machine.ledger.settle()),
                 _ => {
-                    // There are no unread bytes once the peer's end was reported.
+                    // Once the peer's end was reported, there are no unread bytes.
                     let unread = watch.machine.peer_may_send() && random.chance(30);
                     watch.next(unread);
                 }
@@ -309,7 +314,8 @@ fn random_operations_break_no_invariant() {
     }
 }
 
-/// Closes the machine, flushes it and ends its peer; then it must end. If it was closed before, it emits the rest of its events.
+/// Closes the machine, flushes it and reports the peer's end. Then the machine must end. If it was closed before, it emits the rest of its
+/// events.
 fn end_and_check(watch: &mut Watch) {
     watch.call(|machine| machine.close(|| "abandoned"));
     watch.write(u64::MAX);
@@ -342,12 +348,13 @@ fn end_and_check(watch: &mut Watch) {
 
 /// One end of a connection in memory.
 struct Side {
+    /// The machine of this end, with its checks.
     watch: Watch,
     /// Bytes on their way to this end.
     incoming: u64,
-    /// True once the other end has sent FIN behind those bytes.
+    /// True once the other end has sent FIN after these bytes.
     fin: bool,
-    /// True once that FIN was reported to the machine.
+    /// True once this FIN was reported to the machine.
     fin_reported: bool,
     /// Bytes delivered as messages.
     messages: u64,
@@ -362,7 +369,7 @@ impl Side {
         Self { watch, incoming: 0, fin: false, fin_reported: false, messages: 0, dropped: 0, wrote: 0 }
     }
 
-    /// What a driver does when bytes or FIN are on the wire: it reads at most `most` bytes.
+    /// Does what a socket does when bytes or FIN are on the wire: it reads at most `most` bytes.
     fn look(&mut self, most: u64) {
         let machine = &self.watch.machine;
         let (wants, drops) = (machine.wants_data(), machine.drops_data());
@@ -393,7 +400,7 @@ impl Side {
     }
 }
 
-/// One random operation on one of the two ends. `calm`: only what a driver does, no calls.
+/// One random operation on one of the two ends. `calm`: only reads, writes and events, no calls.
 fn step(sides: &mut [Side; 2], random: &mut Random, calm: bool) {
     let which = random.below(2) as usize;
     let (left, right) = sides.split_at_mut(1);
@@ -404,7 +411,7 @@ fn step(sides: &mut [Side; 2], random: &mut Random, calm: bool) {
         40..=59 => {
             side.watch.next(false);
         }
-        // This sender stops after a false, so the buffer is never full.
+        // This sender sends nothing while more than the high-water mark is buffered, so the buffer is never full.
         60..=84 if side.watch.machine.ledger.buffered() <= u64::from(HIGH_WATER_MARK) => {
             side.watch.send(random.below(150), false);
         }
@@ -423,7 +430,7 @@ fn step(sides: &mut [Side; 2], random: &mut Random, calm: bool) {
     }
 }
 
-/// A client and the socket that its server accepted exchange bytes: none is lost, none is added, and both end cleanly, whichever
+/// A client and the socket that its server accepted exchange bytes. No byte is lost or added, and both sockets end cleanly, whichever one
 /// closes first.
 #[test]
 fn two_machines_over_a_wire_exchange_everything_and_end() {
@@ -436,7 +443,7 @@ fn two_machines_over_a_wire_exchange_everything_and_end() {
         for _ in 0..400 {
             step(&mut sides, &mut random, false);
         }
-        // Both ends listen again, and both close at some time.
+        // Now both ends have listeners again, and both close at some time.
         for side in &mut sides {
             side.watch.call(Tcp::resume);
             side.watch.call(|machine| machine.set_listeners(true, true));

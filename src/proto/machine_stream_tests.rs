@@ -1,4 +1,4 @@
-//! The readyState machine under a socket's streams and its signal (R-streams, R-abort).
+//! Tests of the readyState machine when the socket's streams and its signal are used (R-streams, R-abort).
 
 use super::machine_tests::{Tcp, connecting, flush, open_with};
 use super::{Event, Intake, ReadyState, Sent};
@@ -14,7 +14,7 @@ fn emitted(machine: &mut Tcp) -> Vec<Event<&'static str>> {
     std::iter::from_fn(|| machine.next(false)).collect()
 }
 
-/// R-streams: while nobody reads the stream, bytes wait in the system; the peer's end is reported if no byte is before it.
+/// R-streams: while nobody reads the stream, bytes wait in the system. The peer's end is reported if no unread byte is before it.
 #[test]
 fn a_stream_that_holds_its_mark_takes_nothing() {
     let mut machine = streaming();
@@ -28,8 +28,8 @@ fn a_stream_that_holds_its_mark_takes_nothing() {
     assert_eq!(machine.state(), ReadyState::Open);
 }
 
-/// R-tcp-lost: bytes that arrived before a loss are delivered first, even if the stream has no room: the loss does not wait for a
-/// reader.
+/// R-tcp-lost: bytes that arrived before a loss are delivered first, even if the stream has no room, because the loss does not wait until
+/// the stream is read.
 #[test]
 fn a_loss_waits_for_bytes_but_for_no_reader() {
     let mut machine = streaming();
@@ -42,7 +42,7 @@ fn a_loss_waits_for_bytes_but_for_no_reader() {
     assert!(machine.is_over());
 }
 
-/// R-tcp-suspend: suspend() also holds a stream.
+/// R-tcp-suspend: suspend() also stops the delivery to a stream.
 #[test]
 fn suspend_holds_a_stream_and_the_loss_behind_its_bytes() {
     let mut machine = streaming();

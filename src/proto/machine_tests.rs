@@ -1,4 +1,5 @@
-//! The readyState machine, ruling by ruling: from a state, by a call or a report, to the events and the state that follow.
+//! Tests of the readyState machine, ruling by ruling. Each begins in a state, makes a call or a report, and checks the events and the
+//! state.
 
 use super::{Event, Ledger, Machine, ReadyState, Sent};
 
@@ -43,7 +44,7 @@ pub(super) fn send(machine: &mut Tcp, bytes: u64) -> Sent {
     machine.send(bytes, |_| "full")
 }
 
-/// What a driver does at the end of a turn: it writes everything, a later task begins, and it sends FIN if that is due.
+/// What a socket does at the end of a turn: it writes everything, a later task begins, and it sends FIN if that is due.
 pub(super) fn flush(machine: &mut Tcp) {
     if machine.can_write() {
         machine.ledger.wrote(machine.ledger.unwritten(), 0);
@@ -124,7 +125,7 @@ fn a_failed_attempt_is_one_error_and_no_close() {
     assert_over(&mut machine);
 }
 
-/// R-tcp-send: outside "open", send() is an InvalidStateError and counts nothing.
+/// R-tcp-send: outside "open", send() throws an InvalidStateError and leaves bufferedAmount as it is.
 #[test]
 fn send_is_refused_outside_open() {
     let mut closed = open();
@@ -169,7 +170,7 @@ fn drain_fires_while_half_closed_and_closing() {
     }
 }
 
-/// R-tcp-full: the state is "closed" at once, then `error` and `close` fire; send() returns false and counts nothing.
+/// R-tcp-full: the state is "closed" at once, then `error` and `close` fire. send() returns false and leaves bufferedAmount as it is.
 #[test]
 fn a_full_buffer_closes_at_once_with_error_and_close() {
     let mut machine = open();

@@ -1,4 +1,4 @@
-//! The rules: what a TCP socket's readyState may do, what bufferedAmount counts, what an address is.
+//! The rules: which readyState a TCP socket has and which event comes next, how bufferedAmount is counted, and what is an address.
 //!
 //! Nothing here does I/O, reads a clock or knows Node-API. Tests drive these types with plain calls.
 

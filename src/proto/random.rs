@@ -1,10 +1,10 @@
 //! A small random generator for tests. The same seed gives the same numbers on every system.
 
-/// The generator xorshift64*. Holds its state, which is never 0.
+/// The generator xorshift64*. The field is its state, which is never 0.
 pub struct Random(u64);
 
 impl Random {
-    /// Consecutive seeds give very different sequences.
+    /// Makes a generator. Consecutive seeds give very different sequences.
     pub fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }

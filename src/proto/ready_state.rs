@@ -1,4 +1,4 @@
-/// The draft's `ReadyState`. JavaScript gets it as these numbers (docs/binding.md).
+/// The draft's `ReadyState`. JavaScript receives the states as these numbers (docs/binding.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ReadyState {

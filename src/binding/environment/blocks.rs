@@ -1,4 +1,4 @@
-//! Received bytes on their way to JavaScript, and the ArrayBuffers that large reads go straight into.
+//! Passes received bytes to JavaScript, and lends `net` the ArrayBuffers (blocks) that large reads write to directly.
 
 use super::Environment;
 use crate::binding::env::{Env, Value};
@@ -6,11 +6,11 @@ use crate::binding::reference::Reference;
 use crate::binding::scope;
 use crate::net::{Block, Payload, READ_SIZE};
 
-/// The size of a block in bytes: what one large read asks for, so that JavaScript gets a full block as it is.
+/// The size of a block in bytes. One large read asks for this many bytes, so that a full block needs no copy.
 const BLOCK: usize = READ_SIZE;
 
 impl Environment {
-    /// The ArrayBuffer of an event's bytes (R-data: exactly the received ones).
+    /// The ArrayBuffer for the bytes of an event. It has exactly the received bytes (R-data).
     pub fn data<'scope>(&self, env: Env<'scope>, payload: Payload) -> Value<'scope> {
         if let Payload::Block { number, len } = payload {
             return self.block_data(env, number, len);
@@ -18,8 +18,8 @@ impl Environment {
         self.net(|net| env.array_buffer(net.received(payload))).unwrap_or(Value::NOTHING)
     }
 
-    /// The ArrayBuffer of the first `len` bytes of a block. A full block becomes the message itself. The bytes of a shorter one are
-    /// copied, and the block is lent again.
+    /// The ArrayBuffer for the first `len` bytes of a block. If the block is full, this is the block's own ArrayBuffer. Otherwise the bytes
+    /// are copied, and the block is lent to `net` again.
     fn block_data<'scope>(&self, env: Env<'scope>, number: u32, len: usize) -> Value<'scope> {
         let buffer = self.blocks.borrow()[number as usize].value(env);
         if len == BLOCK {
@@ -27,22 +27,22 @@ impl Environment {
             return buffer;
         }
         let Some((start, BLOCK)) = env.location_of(buffer) else {
-            // A program (a debugger) has found the ArrayBuffer and has detached it: the bytes are gone.
+            // The program has detached the ArrayBuffer, which it can find only with a debugger. So the bytes are gone.
             self.forget_block(env, number);
             return env.array_buffer(&[]);
         };
-        // SAFETY: the engine has just said that BLOCK bytes lie at `start`, and `len` is no more than that. They are copied before
-        // JavaScript can run, and `net` reads into the block only after it has been lent again, below.
+        // SAFETY: `location_of` has just reported that `buffer` has BLOCK bytes at `start`, and `len` is at most BLOCK. The bytes are
+        // copied before JavaScript can run. `net` reads into the block only after `lend_block`, below.
         let data = env.array_buffer(unsafe { std::slice::from_raw_parts(start, len) });
-        // SAFETY: `start` comes from the engine, which gave it for writing, with BLOCK bytes. `self.blocks` still has the reference that
-        // keeps the ArrayBuffer. After JavaScript has run, `Net` asks whether the memory is still there before it reads into it
-        // (`check_blocks`).
+        // SAFETY: the engine has returned `start` as the address of BLOCK bytes that may be written. `self.blocks` still has the reference
+        // that keeps the ArrayBuffer alive. After JavaScript has run, `Net` checks that the memory is still there before it reads into the
+        // block (`check_blocks`).
         let block = unsafe { Block::new(start, BLOCK, number) };
         self.net(|net| net.lend_block(Some(block)));
         data
     }
 
-    /// Lends `count` new blocks to `net`, and checks the ones that it has not used.
+    /// Lends `count` new blocks to `net`, and checks the blocks that `net` has not used yet.
     pub(super) fn lend_blocks(&self, env: Env<'_>, count: usize) {
         let lend = |env: Env<'_>| {
             for _ in 0..count {
@@ -55,16 +55,17 @@ impl Environment {
             }
             self.keep_blocks(env, |block| self.is_in_place(env, block));
         };
-        // SAFETY: an `Env` is live and on its thread. The closure makes values with its own `Env`, and calls no JavaScript.
+        // SAFETY: an `Env` exists only on its environment's thread, while the environment is live. `lend` makes values only with its own
+        // `Env`, and calls no JavaScript.
         let lent = unsafe { scope::enter(env.raw(), lend) };
         if lent.is_none() {
-            // The environment is ending: there are no blocks any more.
+            // The environment is ending, so there can be no more blocks.
             self.net(|net| net.lend_block(None));
             self.keep_blocks(env, |_| false);
         }
     }
 
-    /// Forgets the unused blocks that `is_kept` refuses.
+    /// Removes the unused blocks for which `is_kept` returns false.
     fn keep_blocks(&self, env: Env<'_>, is_kept: impl Fn(&Block) -> bool) {
         self.net(|net| {
             net.check_blocks(|block| {
@@ -77,25 +78,25 @@ impl Environment {
         });
     }
 
-    /// Whether a block's ArrayBuffer still has the memory. The program does not know a block before it gets it as a message, but a
-    /// debugger finds every object.
+    /// Whether a block's ArrayBuffer still has the block's memory. The program gets the ArrayBuffer only when it becomes a message. But a
+    /// debugger can find every object, so a program can detach the ArrayBuffer earlier.
     fn is_in_place(&self, env: Env<'_>, block: &Block) -> bool {
         let buffer = self.blocks.borrow()[block.number() as usize].value(env);
         env.location_of(buffer) == Some(block.memory())
     }
 
-    /// A new block; `None` where the engine has no memory.
+    /// Makes a new block. Returns `None` if the engine has no memory for it.
     fn allocate_block(&self, env: Env<'_>) -> Option<Block> {
         let (buffer, start) = env.blank_array_buffer(BLOCK)?;
         let reference = Reference::strong(env, buffer)?;
         let number = self.blocks.borrow_mut().insert(reference) as u32;
-        // SAFETY: the engine has just given BLOCK bytes at `start`, for writing. The program does not know the ArrayBuffer before
-        // `block_data` hands it over, and the reference keeps it until then. After JavaScript has run, `Net` asks whether the memory
-        // is still there before it reads into it (`check_blocks`).
+        // SAFETY: the engine has just allocated BLOCK bytes at `start`, which may be written. The program does not know the ArrayBuffer
+        // until `block_data` returns it, and until then `self.blocks` keeps it alive. After JavaScript has run, `Net` checks that the
+        // memory is still there before it reads into the block (`check_blocks`).
         Some(unsafe { Block::new(start, BLOCK, number) })
     }
 
-    /// Stops keeping a block's ArrayBuffer.
+    /// Deletes the reference that keeps a block's ArrayBuffer alive.
     pub(super) fn forget_block(&self, env: Env<'_>, number: u32) {
         let reference = self.blocks.borrow_mut().try_remove(number as usize);
         if let Some(reference) = reference {

@@ -1,4 +1,4 @@
-//! A turn: JavaScript takes the events one by one, then what it sent goes to the system.
+//! A turn: JavaScript takes the events one by one. Then `net` writes what JavaScript has sent.
 
 use std::any::Any;
 use std::ptr;
@@ -13,17 +13,18 @@ use crate::binding::scope::{self, CallbackScope};
 use crate::binding::wake::Turns;
 use crate::net::{Event, EventKind, Net, Next, Payload, SocketError, panic_message};
 
-/// How often in a turn `next()` may panic before it has taken the event that is due. Then the event is dropped.
+/// How often a turn calls `serve()` again after `next()` has panicked before it took the event that is due. After one more such panic the
+/// event is dropped.
 const MISSES: usize = 4;
 
 impl Turns for Environment {
     fn turn(&self, env: Env<'_>, ask: bool) -> bool {
         let outer = self.in_turn.replace(true);
-        // C calls this, so no panic may leave it; and a panic in one part must not stop the next part. (A panic of a socket has
-        // become its error in `net`.) The next turn looks again for what a panic has left undone.
+        // C code calls this function, so no panic may leave it. A panic in one part must not stop the next part either. (`net` turns a
+        // panic of one socket into an error of that socket.) The next turn does what a panic has left undone.
         let begun = guarded(|| self.net(|net| if ask { net.begin() } else { net.begin_known() }));
         self.events_taken.set(0);
-        // After a panic, once more: for the events that are still to be taken.
+        // After a panic `serve_all` runs once more, for the events that JavaScript has not taken yet.
         let served = guarded(|| self.serve_all(env)).or_else(|_| guarded(|| self.serve_all(env)));
         let ended = guarded(|| self.end_turn(env));
         self.in_turn.set(outer);
@@ -32,8 +33,8 @@ impl Turns for Environment {
     }
 
     fn turn_in_scope(&self, ask: bool) {
-        // SAFETY: `new`'s caller promises that the environment is live for as long as `self`, and made it on the environment's thread,
-        // which it cannot leave: it is not `Send`. `turn` makes all values with the `Env` that it is given.
+        // SAFETY: the caller of `new` promises that the environment is live for as long as `self` is used, and has called `new` on the
+        // environment's thread. `self` is not `Send`, so this is that thread. `turn` makes all values with the `Env` that it receives.
         unsafe { scope::enter(self.raw, |env| self.turn(env, ask)) };
     }
 
@@ -78,7 +79,7 @@ impl Environment {
         }
     }
 
-    /// Finds the next event of this turn. Returns the number of the package instance that it is for; `None`: there are no more.
+    /// Finds the next event of this turn. Returns the number of its package instance, or `None` if there are no more events.
     fn advance(&self, env: Env<'_>) -> Option<u32> {
         if let Some(event) = &*self.pending.borrow() {
             return Some(event.owner);
@@ -96,7 +97,7 @@ impl Environment {
         }
     }
 
-    /// The next event of this turn, if it is for this package instance.
+    /// Takes the next event of this turn, if it is for the package instance `owner`. Otherwise returns `None`.
     pub fn take_event(&self, env: Env<'_>, owner: u32) -> Option<Event> {
         self.after_last_event(env);
         if !self.in_turn.get() {
@@ -104,8 +105,8 @@ impl Environment {
         }
         let next = self.advance(env);
         if next.is_none() {
-            // The last handler has returned. What the handlers sent is written now, before JavaScript returns from serve() and the
-            // turn ends: the peer can work on it meanwhile.
+            // The last handler has returned. What the handlers sent is written now, before JavaScript returns from serve() and the turn
+            // ends, so that the peer can work on it meanwhile.
             self.net(Net::finish);
         }
         if next != Some(owner) {
@@ -119,16 +120,17 @@ impl Environment {
         Some(event)
     }
 
-    /// `next()` has panicked before it took an event. The event is still pending, and serve() is called for it again.
+    /// Notes that `next()` has panicked before it took an event. The event is still pending, so `serve_all` calls serve() again.
     pub fn note_missed_event(&self) {
         self.has_missed_event.set(true);
     }
 
-    /// Handles a panic that came while a taken event was made into values: the event's socket breaks down, which later events report.
-    /// Returns the event to report now where no later one can: the taken event was the socket's last.
+    /// Handles a panic that happened while `event` was converted into JavaScript values. Usually the event's socket then ends with an
+    /// error, which later events report. If `event` was the socket's last one, there are no later events. Then this function returns an
+    /// event that is to be reported instead.
     pub fn break_event(&self, env: Env<'_>, event: Event, panic: &(dyn Any + Send)) -> Option<Event> {
         match &event.kind {
-            // JavaScript did not get these, so it will not give them back.
+            // JavaScript did not receive the block or the accepted socket, so it will never give them back.
             EventKind::Message(Payload::Block { number, .. }) => self.forget_block(env, *number),
             EventKind::Connect { accepted, .. } => {
                 self.net(|net| net.forget(*accepted));
@@ -150,7 +152,7 @@ impl Environment {
         Some(Event { kind, ..event })
     }
 
-    /// Runs after the handlers of a socket's last event: the socket no longer keeps its package instance alive.
+    /// Runs after the handlers of a socket's last event. This socket no longer keeps its package instance alive.
     fn after_last_event(&self, env: Env<'_>) {
         if let Some(owner) = self.ended_owner.take() {
             self.update_hold(env, owner);
@@ -169,46 +171,49 @@ impl Environment {
         let serve = |env: Env<'_>| {
             let serve = self.instance(owner, |instance| PackageInstance::serve(instance, env));
             let Some(serve) = serve.filter(|serve| !serve.is_nothing()) else { return true };
-            // It closes when this closure returns, so after an exception was reported: the report clears Node's stack of async ids,
-            // and the closing scope checks that stack.
+            // This scope closes when the closure returns, so after an exception was reported. The order matters: the report clears Node's
+            // stack of async ids, and the closing scope checks that stack.
             let _callback = self.wake.get().is_some_and(|wake| wake.is_at_bottom()).then(|| self.callback_scope(env));
             env.call(serve).is_ok() || report_exception(env)
         };
-        // SAFETY: an `Env` is live and on its thread. The closure makes values with its own `Env`; what JavaScript calls meanwhile
-        // has scopes of its own.
+        // SAFETY: an `Env` exists only on its environment's thread, while the environment is live. `serve` makes values only with its own
+        // `Env`. Functions that JavaScript calls meanwhile have handle scopes of their own.
         unsafe { scope::enter(env.raw(), serve) }.unwrap_or(false)
     }
 
-    /// The scope that Node has around every callback from its event loop.
+    /// Opens the scope that Node opens around each callback from its event loop. Returns `None` if Node refuses.
     fn callback_scope<'scope>(&self, env: Env<'scope>) -> Option<CallbackScope<'scope>> {
         let context = *self.async_context.get_or_init(|| {
             let mut context = ptr::null_mut();
             let name = env.string("SOCKETTURN");
-            // SAFETY: an `Env` is live and on its thread; the name is a handle of its scope; Node makes a resource object where it is
-            // given null; `context` outlives the call.
+            // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; the name is a handle of the `Env`'s
+            // scope; if the resource object is null, Node makes one; `context` outlives the call.
             unsafe { sys::napi_async_init(env.raw(), ptr::null_mut(), name.raw(), &raw mut context) };
             context
         });
-        // SAFETY: the context was made in this environment, and nothing destroys it. Where it could not be made it is null, which
-        // Node refuses.
+        if context.is_null() {
+            return None;
+        }
+        // SAFETY: `napi_async_init` has made the context in this environment, and nothing destroys it.
         unsafe { CallbackScope::open(env, context) }
     }
 }
 
-/// Reports the exception that a handler has thrown as an uncaught one: it is never swallowed (R-handler). Returns false where there is
-/// none. Then JavaScript is being terminated.
+/// Reports the exception that a handler has thrown as an uncaught exception, so that it is never swallowed (R-handler). Returns false if no
+/// exception is pending, because JavaScript is being terminated.
 fn report_exception(env: Env<'_>) -> bool {
     let mut is_pending = false;
-    // SAFETY: an `Env` is live and on its thread; `is_pending` outlives the call.
+    // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; `is_pending` outlives the call.
     let asked = unsafe { sys::napi_is_exception_pending(env.raw(), &raw mut is_pending) };
     if !ok(asked) || !is_pending {
         return false;
     }
-    // SAFETY: an `Env` is live and on its thread; `made` gives room for the exception.
+    // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; `out` points to a local variable of `made`.
     let exception = env.made(|out| unsafe { sys::napi_get_and_clear_last_exception(env.raw(), out) });
     if exception.is_nothing() {
         return false;
     }
-    // SAFETY: an `Env` is live and on its thread; the exception is a handle of its scope.
+    // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; the exception is a handle of the `Env`'s
+    // scope.
     ok(unsafe { sys::napi_fatal_exception(env.raw(), exception.raw()) })
 }

@@ -1,4 +1,4 @@
-//! What every socket has, and Blobs, which TCP and UDP sockets have.
+//! The functions for every kind of socket, and those for Blobs, which TCP and UDP sockets share.
 
 use crate::binding::call::Call;
 use crate::binding::env::Value;
@@ -66,7 +66,7 @@ pub fn flush<'scope>(call: &Call<'scope>) -> Value<'scope> {
 /// `blobPiece(id, bytes)`.
 pub fn blob_piece<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let id = call.id();
-    // SAFETY: `net` copies the bytes, below. It runs no JavaScript.
+    // SAFETY: `net` copies the bytes, below. No JavaScript runs before that.
     let bytes = unsafe { call.bytes(1) };
     call.environment.net(|net| {
         net.tcp(id, |tcp, context| tcp.blob_piece(bytes, id, context));

@@ -1,4 +1,4 @@
-//! Opening: sockets, look-ups and timers.
+//! The functions that open a socket, a look-up or a timer, and `parseAddress`.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::binding::failure::attempt;
 use crate::binding::options;
 use crate::net::{self, Family, Id, SocketError, address_text};
 
-/// The object that an open… function returns, with the socket's id and what `describe` adds; or the Failure.
+/// What an open… function returns: an object with the socket's id and with the members that `describe` adds, or the Failure.
 fn opened<'scope>(
     call: &Call<'scope>,
     result: Result<Id, SocketError>,
@@ -26,7 +26,7 @@ fn opened<'scope>(
     }
 }
 
-/// Sets the members for the local address and port.
+/// Sets the members `localAddress` and `localPort`.
 fn set_local<'scope>(call: &Call<'scope>, opened: Value<'scope>, local: &SocketAddr) {
     call.env.set(opened, c"localAddress", call.env.string(&address_text(local)));
     call.env.set(opened, c"localPort", call.env.uint(local.port().into()));

@@ -1,4 +1,4 @@
-//! What TCP sockets have. (TLS: `secure.rs`.)
+//! The functions for TCP sockets. (Those for TLS are in `secure.rs`.)
 
 use crate::binding::call::Call;
 use crate::binding::env::Value;
@@ -56,7 +56,7 @@ pub fn relay<'scope>(call: &Call<'scope>) -> Value<'scope> {
     }
 }
 
-/// What a send of this many bytes returns: 1, 0, -1 or a Failure, as docs/binding.md says.
+/// Converts the result of a send of `bytes` bytes into 1, 0, -1 or a Failure (docs/binding.md).
 fn answer<'scope>(call: &Call<'scope>, sent: Option<Result<Sent, Unkept>>, bytes: usize) -> Value<'scope> {
     let number = match sent {
         Some(Ok(Sent::Accepted(go_on))) => i32::from(go_on),
@@ -76,7 +76,7 @@ fn send_bytes<'scope>(call: &Call<'scope>, data: &[u8]) -> Value<'scope> {
 
 /// `send(id, bytes)`.
 pub fn send<'scope>(call: &Call<'scope>) -> Value<'scope> {
-    // SAFETY: `send_bytes` hands the bytes to `net`, which writes or copies them, and runs no JavaScript before.
+    // SAFETY: `send_bytes` passes the bytes to `net`, which writes or copies them. No JavaScript runs before that.
     send_bytes(call, unsafe { call.bytes(1) })
 }
 
@@ -87,7 +87,7 @@ pub fn send_string<'scope>(call: &Call<'scope>) -> Value<'scope> {
 
 /// `sendScratch(id, bytes)`.
 pub fn send_scratch<'scope>(call: &Call<'scope>) -> Value<'scope> {
-    // SAFETY: `send_bytes` hands the bytes to `net`, which writes or copies them, and runs no JavaScript before.
+    // SAFETY: `send_bytes` passes the bytes to `net`, which writes or copies them. No JavaScript runs before that.
     send_bytes(call, unsafe { call.scratch(call.id(), call.number(1)) })
 }
 

@@ -1,4 +1,4 @@
-//! What UDP sockets have.
+//! The functions for UDP sockets.
 
 use crate::binding::call::Call;
 use crate::binding::env::Value;
@@ -6,7 +6,7 @@ use crate::binding::failure::attempt;
 use crate::binding::numbers::{ENDED, NOT_OPEN};
 use crate::net::{Destination, GroupRequest, Id, Net, SocketError, UdpSent};
 
-/// Runs a send to the destination in arguments 2 and 3; without an address, to the one of the call before.
+/// Calls `send` with the destination in arguments 2 and 3. If there is no address, the destination is the one of the previous send.
 fn to_destination<'scope>(
     call: &Call<'scope>,
     send: impl FnOnce(&mut Net, Id, Destination<'_>) -> Option<Result<UdpSent, SocketError>>,
@@ -30,7 +30,7 @@ fn send_bytes_to<'scope>(call: &Call<'scope>, data: &[u8]) -> Value<'scope> {
 
 /// `sendTo(id, bytes, address, port)`.
 pub fn send_to<'scope>(call: &Call<'scope>) -> Value<'scope> {
-    // SAFETY: `send_bytes_to` hands the bytes to `net`, which copies them, and runs no JavaScript before.
+    // SAFETY: `send_bytes_to` passes the bytes to `net`, which copies them. No JavaScript runs before that.
     send_bytes_to(call, unsafe { call.bytes(1) })
 }
 
@@ -41,7 +41,7 @@ pub fn send_string_to<'scope>(call: &Call<'scope>) -> Value<'scope> {
 
 /// `sendScratchTo(id, bytes, address, port)`.
 pub fn send_scratch_to<'scope>(call: &Call<'scope>) -> Value<'scope> {
-    // SAFETY: `send_bytes_to` hands the bytes to `net`, which copies them, and runs no JavaScript before.
+    // SAFETY: `send_bytes_to` passes the bytes to `net`, which copies them. No JavaScript runs before that.
     send_bytes_to(call, unsafe { call.scratch(call.id(), call.number(1)) })
 }
 

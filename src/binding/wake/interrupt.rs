@@ -1,6 +1,6 @@
-//! The wake sources without libuv: a watch on another thread interrupts JavaScript through a threadsafe function, once. JavaScript then
-//! takes turns by `setImmediate()` until there has been nothing to do for a moment, and arms the watch again. So there is not one
-//! wake-up for each message.
+//! The wake sources without libuv. A watch waits for the poll set on another thread. When the set is ready, the watch interrupts JavaScript
+//! once, through a threadsafe function. Then JavaScript takes turns by `setImmediate()`. When no event has come for a moment, it arms the
+//! watch again. So one interrupt is enough for many messages.
 
 use std::cell::Cell;
 use std::ffi::c_void;
@@ -17,37 +17,37 @@ use crate::binding::env::{Env, Raw, Value, ok};
 use crate::binding::reference::Reference;
 use crate::net::Net;
 
-/// Turns go on for this long after the last event. It is about what an interrupt and the way back to the watch cost. A peer that
-/// answers at once is served without either.
+/// For how long turns go on after the last event. The value is about the cost of an interrupt and of arming the watch again. A peer that
+/// answers within this time causes neither.
 const KEEP_POLLING: Duration = Duration::from_micros(20);
 
-/// What waits on the poll set, on another thread.
+/// Waits on the poll set, on another thread.
 pub trait Watch {
-    /// From now on a ready set interrupts JavaScript, once; at once if the set is ready already.
+    /// Arms the watch: it interrupts JavaScript once, as soon as the set is ready, or at once if the set is ready already.
     fn arm(&self, net: &mut Net);
 
-    /// Before a turn: takes what the wait has brought.
+    /// Called before each turn. Gives the poll set back to `net`, if the watch has borrowed it for the wait.
     fn collect(&self, net: &mut Net);
 
-    /// The environment ends: stops waiting.
+    /// Stops waiting, because the environment ends.
     fn stop(&self, net: &mut Net);
 }
 
-/// The environment's end of such a wake source.
+/// The environment's side of a wake source without libuv.
 struct Interrupt<T> {
-    /// The environment. It lives until after `on_end`, and nothing is called here after that.
+    /// The environment. It is freed only after `on_end` has run, and nothing uses this pointer after that.
     turns: *const T,
-    /// What the watch's thread interrupts through.
+    /// The gate through which the watch's thread interrupts JavaScript.
     gate: Gate,
     /// The threadsafe function. `on_end` releases it, through the gate.
     function: sys::napi_threadsafe_function,
-    /// What waits on the poll set.
+    /// The watch, which waits on the poll set.
     watch: Box<dyn Watch>,
-    /// How turns follow one another.
+    /// Makes the immediates that take turns.
     immediates: Immediates,
-    /// Whether an immediate is on its way.
+    /// True while an immediate is scheduled that has not run yet.
     is_scheduled: Cell<bool>,
-    /// Whether the process is to stay alive for the sockets.
+    /// True while the process is to stay alive for the sockets.
     is_kept: Cell<bool>,
     /// When a turn last had an event.
     last_event: Cell<Instant>,
@@ -55,13 +55,13 @@ struct Interrupt<T> {
 
 impl<T: Turns> Interrupt<T> {
     fn turns(&self) -> &T {
-        // SAFETY: the environment is freed after the hook `on_end` has run, and nothing calls this afterwards: the gate is closed, so
-        // there are no interrupts; JavaScript has ended, so there are no immediates; and the environment, which has the `Wake`, is
-        // what ends.
+        // SAFETY: the environment is freed only after the hook `on_end` has run, and nothing calls this function after that. There are no
+        // interrupts, because the gate is closed. There are no immediates, because JavaScript has ended. The environment does not call its
+        // `Wake` any more, because it has ended itself.
         unsafe { &*self.turns }
     }
 
-    /// Takes one turn. Then the next one comes by `setImmediate`, or the watch is armed.
+    /// Takes one turn. Then it schedules an immediate for the next turn, or arms the watch.
     fn turn(&self, env: Env<'_>) {
         let turns = self.turns();
         turns.net(|net| self.watch.collect(net));
@@ -77,7 +77,7 @@ impl<T: Turns> Interrupt<T> {
         }
     }
 
-    /// Makes an immediate that takes the next turn, if none is on its way.
+    /// Schedules an immediate that takes the next turn, unless one is scheduled already.
     fn schedule(&self, env: Env<'_>) {
         if self.is_scheduled.get() {
             return;
@@ -85,18 +85,18 @@ impl<T: Turns> Interrupt<T> {
         if let Ok(immediate) = self.immediates.schedule(env) {
             self.is_scheduled.set(true);
             if !self.is_kept.get() {
-                // An immediate must not keep the process alive by itself. A runtime whose immediates have no unref() returns an error
-                // here, which changes nothing.
+                // An immediate alone must not keep the process alive. In a runtime whose immediates have no unref() this call fails. That
+                // is harmless.
                 let _ = env.call_method(immediate, env.get(immediate, c"unref"), None);
-                // The loop may block in spite of such an immediate, and would wait for other work. An interrupt ends that wait. It takes
-                // no turn itself while the immediate is on its way.
+                // The event loop may block in spite of such an immediate, until other work comes. An interrupt ends that wait. The
+                // interrupt takes no turn itself while an immediate is scheduled.
                 self.gate.interrupt();
             }
         }
     }
 }
 
-/// The [`Wake`] of an [`Interrupt`], which is never freed once it has started.
+/// The [`Wake`] of an [`Interrupt`]. An `Interrupt` that has started is never freed.
 struct InterruptWake<T: 'static>(&'static Interrupt<T>);
 
 impl<T: Turns> Wake for InterruptWake<T> {
@@ -106,8 +106,9 @@ impl<T: Turns> Wake for InterruptWake<T> {
 
     fn keep_alive(&self, env: Env<'_>, stay: bool) {
         if self.0.is_kept.replace(stay) != stay {
-            // SAFETY: an `Env` is live and on its thread, and the function is one of it. `on_end` alone releases it, when the sockets
-            // go; after that the environment does not call its wake source.
+            // SAFETY: an `Env` exists only on its environment's thread, while the environment is live, and `function` was made in this
+            // environment. Only `on_end` releases `function`. `on_end` also ends the sockets, and after that the environment does not call
+            // its wake source.
             unsafe {
                 if stay {
                     sys::napi_ref_threadsafe_function(env.raw(), self.0.function);
@@ -123,7 +124,7 @@ impl<T: Turns> Wake for InterruptWake<T> {
     }
 }
 
-/// Makes the threadsafe function and the watch. Where something fails, nothing is left of it. `options`: what `attach()` was given.
+/// Makes the threadsafe function and the watch. After an error neither is left. `options` is the argument of `attach()`.
 pub fn start<'scope, T: Turns + 'static>(
     turns: &T,
     env: Env<'scope>,
@@ -133,11 +134,11 @@ pub fn start<'scope, T: Turns + 'static>(
     let gate = Gate::default();
     let watch = turns.net(|net| watch(net, gate.clone()));
     let watch = watch.unwrap_or_else(|| Err(io::Error::other("the environment is ending")))?;
-    // The functions need the address before there is an interrupt. None of them is called before.
+    // The functions need the address of the `Interrupt` before it is written. Nothing calls them before that.
     let address: *mut Interrupt<T> = Box::into_raw(Box::<Interrupt<T>>::new_uninit()).cast();
     let Some((immediates, function)) = functions::<T>(env, options, address.cast()) else {
-        // SAFETY: from Box::into_raw above, and still uninitialised. The functions that know the address are gone, or will never be
-        // called: no JavaScript has got the one, and the gate has never been open for the other.
+        // SAFETY: `address` is from Box::into_raw above, and its memory is still uninitialised. The two functions that know the address are
+        // gone or will never be called: JavaScript has not received the first one, and the gate was never opened for the second one.
         drop(unsafe { Box::from_raw(address.cast::<MaybeUninit<Interrupt<T>>>()) });
         turns.net(|net| watch.stop(net));
         return Err(io::Error::other("the runtime made no threadsafe function"));
@@ -152,25 +153,26 @@ pub fn start<'scope, T: Turns + 'static>(
         is_kept: Cell::new(true),
         last_event: Cell::new(Instant::now()),
     };
-    // SAFETY: `address` is from Box::into_raw above, with room for an interrupt, and there is none in it yet.
+    // SAFETY: `address` is from Box::into_raw above. It has room for one `Interrupt`, and none was written yet.
     unsafe { address.write(interrupt) };
-    // SAFETY: it has just been written, and is never freed: a callback may come as late as the release of the threadsafe function,
-    // which is asynchronous. From now on all have only shared references to it.
+    // SAFETY: the `Interrupt` has just been written to `address`. It is never freed, because callbacks may come until the threadsafe
+    // function is released, and that happens asynchronously. From now on there are only shared references to it.
     let interrupt: &'static Interrupt<T> = unsafe { &*address };
     interrupt.gate.open(function);
     turns.net(|net| interrupt.watch.arm(net));
     Ok(Box::new(InterruptWake(interrupt)))
 }
 
-/// All that knows the address of the interrupt: the functions, and last the hook. `None`, and nothing is left, where one fails.
+/// Makes everything that knows the address `data` of the `Interrupt`: the two functions, and last the cleanup hook. Returns `None` if one
+/// of them cannot be made; then none of them is left.
 fn functions<'scope, T: Turns + 'static>(
     env: Env<'scope>,
     options: Value<'scope>,
     data: *mut c_void,
 ) -> Option<(Immediates, ThreadsafeFunction)> {
     let immediates = Immediates::new::<T>(env, options, data)?;
-    // SAFETY: an `Env` is live and on its thread. `start` writes the interrupt to `data` before anything else can happen on this thread,
-    // and never frees it where the hook was added.
+    // SAFETY: an `Env` exists only on its environment's thread, while the environment is live. `start` writes the `Interrupt` to `data`
+    // before anything else can happen on this thread. It never frees the `Interrupt` once the hook was added.
     let add_hook = || ok(unsafe { sys::napi_add_env_cleanup_hook(env.raw(), Some(on_end::<T>), data) });
     match threadsafe_function::<T>(env, options, data).filter(|_| add_hook()) {
         Some(function) => Some((immediates, function)),
@@ -189,8 +191,9 @@ fn threadsafe_function<'scope, T: Turns + 'static>(
 ) -> Option<ThreadsafeFunction> {
     let (resource, name) = (env.get(options, c"resource"), env.string("tcp-udp-sockets"));
     let mut function = ptr::null_mut();
-    // SAFETY: an `Env` is live and on its thread; resource and name are handles of its scope; there is no function of JavaScript's and
-    // no finalizer; the engine only keeps `data`, for `on_interrupt`; `function` outlives the call.
+    // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; resource and name are handles of the `Env`'s
+    // scope; there is no JavaScript function and no finalizer; the engine only stores `data`, for `on_interrupt`; `function` outlives the
+    // call.
     let status = unsafe {
         sys::napi_create_threadsafe_function(
             env.raw(),
@@ -206,23 +209,23 @@ fn threadsafe_function<'scope, T: Turns + 'static>(
             &raw mut function,
         )
     };
-    // SAFETY: the call has made the function with one acquisition, this one.
+    // SAFETY: the call has made `function` with one acquisition, and this code is the only one to have it.
     ok(status).then(|| unsafe { ThreadsafeFunction::from_raw(function) })
 }
 
-/// How turns follow one another.
+/// Schedules immediates, each of which takes one turn.
 struct Immediates {
     /// The function `setImmediate` of the options.
     set_immediate: Reference,
-    /// What it is given: a function that calls [`on_immediate`].
+    /// The argument of `setImmediate`: a function that calls [`on_immediate`].
     take_turn: Reference,
 }
 
 impl Immediates {
     fn new<'scope, T: Turns + 'static>(env: Env<'scope>, options: Value<'scope>, data: *mut c_void) -> Option<Self> {
         let set_immediate = Reference::strong(env, env.get(options, c"setImmediate"))?;
-        // SAFETY: an `Env` is live and on its thread; the function has no name; the engine only keeps `data`, for `on_immediate`; `made`
-        // gives room for the result.
+        // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; the function has no name; the engine
+        // only stores `data`, for `on_immediate`; `out` points to a local variable of `made`.
         let take_turn = env.made(|out| unsafe {
             sys::napi_create_function(env.raw(), ptr::null(), 0, Some(on_immediate::<T>), data, out)
         });
@@ -235,7 +238,7 @@ impl Immediates {
         }
     }
 
-    /// Makes an immediate that calls [`on_immediate`]. `Err` where `setImmediate` has thrown.
+    /// Makes an immediate that calls [`on_immediate`]. `Err` if `setImmediate` throws.
     fn schedule<'scope>(&self, env: Env<'scope>) -> Result<Value<'scope>, sys::napi_status> {
         let set_immediate = self.set_immediate.value(env);
         env.call_method(set_immediate, set_immediate, Some(self.take_turn.value(env)))
@@ -258,39 +261,41 @@ unsafe extern "C" fn on_interrupt<T: Turns + 'static>(
         // The environment is ending.
         return;
     }
-    // SAFETY: the context that the function was made with. It can be called only once the gate is open: then the interrupt has been
-    // written, and it is never freed.
+    // SAFETY: `context` is the pointer with which the threadsafe function was made. That function can be called only once the gate is open.
+    // By then the `Interrupt` was written, and it is never freed.
     let interrupt = unsafe { &*context.cast::<Interrupt<T>>() };
-    // While an immediate is on its way, that takes the turn.
+    // If an immediate is scheduled, the immediate takes the turn.
     if !interrupt.is_scheduled.get() {
-        // SAFETY: the engine calls this with a live environment, on its thread, in a handle scope of the callback.
+        // SAFETY: the engine calls `on_interrupt` on the thread of `env`, while `env` is live. It has opened a handle scope for the
+        // callback.
         unsafe { Env::with(env, |env| interrupt.turn(env)) };
     }
 }
 
-/// JavaScript calls this in an immediate. It returns whether JavaScript can go on.
+/// JavaScript calls this in an immediate. The returned value is false if JavaScript was terminated in the turn.
 unsafe extern "C" fn on_immediate<T: Turns + 'static>(env: Raw, info: sys::napi_callback_info) -> sys::napi_value {
     let mut data = ptr::null_mut();
     let nothing = ptr::null_mut();
-    // SAFETY: the engine calls this with its `env` and `info`; `data` outlives the call, and null says that nothing else is wanted.
+    // SAFETY: the engine calls this with its `env` and `info`; `data` outlives the call, and null means that nothing else is wanted.
     if !ok(unsafe { sys::napi_get_cb_info(env, info, nothing, ptr::null_mut(), ptr::null_mut(), &raw mut data) }) {
         return ptr::null_mut();
     }
-    // SAFETY: the data that the function was made with. JavaScript gets the function from `schedule`: then the interrupt has been
-    // written, and it is never freed.
+    // SAFETY: `data` is the pointer with which the function was made. JavaScript receives the function only from `schedule`. By then the
+    // `Interrupt` was written, and it is never freed.
     let interrupt = unsafe { &*data.cast::<Interrupt<T>>() };
     interrupt.is_scheduled.set(false);
     let turn = |env: Env<'_>| {
         interrupt.turn(env);
         env.boolean(!interrupt.turns().is_terminated()).raw()
     };
-    // SAFETY: the engine calls functions of a live environment, on its thread, in a handle scope of the callback.
+    // SAFETY: the engine calls `on_immediate` on the thread of `env`, while `env` is live. It has opened a handle scope for the callback.
     unsafe { Env::with(env, turn) }
 }
 
-/// The environment ends: there are no more interrupts, then the sockets end, then the threadsafe function is released.
+/// The environment ends. First the interrupts stop, then the sockets end, then the threadsafe function is released.
 unsafe extern "C" fn on_end<T: Turns + 'static>(data: *mut c_void) {
-    // SAFETY: the address that the hook was added with. The interrupt was written right after, and it is never freed.
+    // SAFETY: `data` is the address with which the hook was added. The `Interrupt` was written there right after that, and it is never
+    // freed.
     let interrupt = unsafe { &*data.cast::<Interrupt<T>>() };
     let function = interrupt.gate.close();
     interrupt.turns().net(|net| interrupt.watch.stop(net));

@@ -1,4 +1,4 @@
-//! Wake sources: each watches the poll set and says when a turn is due. What a turn does is the same for all.
+//! Wake sources. Each one watches the poll set and starts a turn when one is due. Turns themselves are the same for all wake sources.
 
 mod gate;
 mod interrupt;
@@ -18,16 +18,16 @@ pub use turns::{Turns, Wake};
 /// Which wake source an environment uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// libuv watches the set: Node and Electron on Unix.
+    /// libuv watches the set. Node and Electron use this on Unix.
     Uv,
-    /// A task of the tokio runtime watches the set: where there is no libuv, on Linux.
+    /// A task of the tokio runtime watches the set. Runtimes without libuv use this on Linux.
     Tokio,
-    /// A thread waits on the set: everywhere else.
+    /// A thread waits on the set. This is used everywhere else.
     Thread,
 }
 
 impl Source {
-    /// The wake source of this name in `attach()`; `None` where there is none.
+    /// The wake source with this name in `attach()`; `None` if no wake source has this name.
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "uv" => Some(Self::Uv),
@@ -38,8 +38,9 @@ impl Source {
     }
 }
 
-/// Starts a wake source for the environment `turns`. It ends when the environment does. `options` is what `attach()` was given. Where
-/// `source` is libuv, and the process has none or another one than the runtime's own, the source is the one for runtimes without libuv.
+/// Starts a wake source for the environment `turns`. The wake source ends with the environment. `options` is the argument of `attach()`. If
+/// `source` is [`Source::Uv`], but the process has no libuv or has one that is not the runtime's own, the wake source for runtimes without
+/// libuv is started instead.
 pub fn start<'scope>(
     source: Source,
     turns: &(impl Turns + 'static),

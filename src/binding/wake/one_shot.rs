@@ -1,5 +1,6 @@
-//! The wake source "tokio": an AsyncFd on a one-shot watch of the poll set. The watch is armed while JavaScript has nothing to do, and
-//! reports nothing while it has.
+//! The wake source "tokio": a tokio task waits for an epoll descriptor (AsyncFd), and this descriptor watches the poll set. The watch
+//! reports once, and then it has to be armed again. It is armed only while JavaScript has nothing to do, so it reports nothing while
+//! JavaScript works.
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -13,18 +14,18 @@ use super::gate::Gate;
 use super::interrupt::Watch;
 use crate::net::{Net, hooks, restarted, runtime};
 
-/// An epoll descriptor whose only member is the poll set. It reports once for each [`Watch::arm`].
+/// An epoll descriptor whose only member is the poll set. The descriptor reports once for each [`Watch::arm`].
 pub struct OneShot {
     /// The epoll descriptor. The task owns it.
     outer: RawFd,
     /// The poll set's descriptor. `Net` owns it.
     set: RawFd,
-    /// The task that waits. Aborting it closes `outer`.
+    /// The task that waits for `outer`. Aborting the task closes `outer`.
     task: AbortHandle,
 }
 
 impl OneShot {
-    /// The watch, not yet armed. It interrupts through `gate`.
+    /// Makes the watch. It is not armed yet, and interrupts JavaScript through `gate`.
     pub fn new(net: &Net, gate: Gate) -> io::Result<Self> {
         let set = net.descriptor().ok_or_else(|| io::Error::other("the environment is ending"))?;
         // SAFETY: the call takes a flag and no pointer.
@@ -59,8 +60,8 @@ async fn watch(watched: Arc<AsyncFd<OwnedFd>>, gate: Gate) {
 
 impl Watch for OneShot {
     fn arm(&self, _net: &mut Net) {
-        // Arming looks at the set as it is, so what became ready in between is reported. It fails only for descriptors that are not open,
-        // and both are open until stop().
+        // Arming checks the present state of the set. So a socket that became ready since the last report is reported. Arming fails only if
+        // a descriptor is not open, and both are open until stop().
         let _ = control(self.outer, self.set, libc::EPOLL_CTL_MOD, (libc::EPOLLIN | libc::EPOLLONESHOT) as u32);
     }
 
@@ -71,7 +72,7 @@ impl Watch for OneShot {
     }
 }
 
-/// One epoll_ctl on the member `set` of `outer`.
+/// Calls epoll_ctl for `set`, the only member of `outer`.
 fn control(outer: RawFd, set: RawFd, operation: i32, events: u32) -> io::Result<()> {
     let mut event = libc::epoll_event { events, u64: 0 };
     // SAFETY: `event` outlives the call, which copies it; the descriptors are numbers, which the system checks.
@@ -79,9 +80,9 @@ fn control(outer: RawFd, set: RawFd, operation: i32, events: u32) -> io::Result<
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Takes the one report. That disarms the watch.
+/// Takes the one report from `outer`. That disarms the watch.
 fn take_report(outer: RawFd) {
     let mut event = libc::epoll_event { events: 0, u64: 0 };
-    // SAFETY: `event` has room for the one event that the call may write, and outlives it.
+    // SAFETY: `event` has room for the one event that the call may write, and outlives the call.
     unsafe { libc::epoll_wait(outer, &raw mut event, 1, 0) };
 }

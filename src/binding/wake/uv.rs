@@ -1,8 +1,9 @@
 //! The wake source "uv": libuv watches the poll set. There is no hop to another thread, and turns run at the bottom of the stack.
 //!
-//! `uv_poll` reports that the set is ready. `uv_prepare` runs before the loop blocks, and takes the turns that the set does not
-//! report: for what timers and promises have sent, and for what one round has left. `uv_idle` keeps the loop from blocking while such
-//! work is left. libuv's functions are looked up at run time: Bun and Deno have none, or ones that abort or crash.
+//! `uv_poll` reports that the set is ready. `uv_prepare` runs before the loop blocks. It takes a turn if there is work that the set does
+//! not report: bytes that timers and promises have sent, or work that one iteration of the loop has left. `uv_idle` keeps the loop from
+//! blocking while such work is left. libuv's functions are looked up at run time, because Bun and Deno have none, or have functions of
+//! these names that abort or crash.
 
 use std::ffi::c_void;
 use std::io;
@@ -14,9 +15,9 @@ use super::turns::{Turns, Wake};
 use super::uv_handles::{Callbacks, Handles, Library};
 use crate::binding::env::{Env, Value, ok};
 
-/// The environment's side of the handles.
+/// The [`Wake`] that uses libuv's handles.
 struct UvWake {
-    /// The handles, until libuv has closed them.
+    /// The handles. The pointer is valid until libuv has closed them.
     handles: *mut Handles,
 }
 
@@ -42,7 +43,8 @@ impl Wake for UvWake {
     }
 }
 
-/// Starts watching. `None` where this process has no libuv, or another one than the runtime's own. `options`: what `attach()` was given.
+/// Starts watching the poll set. `None` if this process has no libuv, or has one that is not the runtime's own. `options` is the argument
+/// of `attach()`.
 pub fn start<'scope, T: Turns + 'static>(
     turns: &T,
     env: Env<'scope>,
@@ -53,61 +55,61 @@ pub fn start<'scope, T: Turns + 'static>(
         return Ok(None);
     };
     let mut uv_loop = ptr::null_mut();
-    // SAFETY: an `Env` is live and on its thread; `uv_loop` outlives the call.
+    // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; `uv_loop` outlives the call.
     if !ok(unsafe { sys::napi_get_uv_event_loop(env.raw(), &raw mut uv_loop) }) {
         return Ok(None);
     }
     let ending = || io::Error::other("the environment is ending");
     let descriptor = turns.net(|net| net.descriptor()).flatten().ok_or_else(ending)?;
     let callbacks = Callbacks { ready: |handles| turn::<T>(handles, true), prepare: prepare::<T> };
-    // SAFETY: the loop is the environment's own, so this thread's. The callbacks take the owner for a `T`, which it is, and which lives
-    // until the environment has ended; `on_end` closes the handles before.
+    // SAFETY: `uv_loop` is the loop of this environment, and so of this thread. The callbacks cast the owner to a `T`. The owner is
+    // `turns`, which is a `T`. It lives until the environment has ended, and `on_end` closes the handles before that.
     let handles =
         unsafe { Handles::start(library, uv_loop.cast(), descriptor, ptr::from_ref(turns).cast(), callbacks) }?;
     let mut hook = ptr::null_mut();
-    // SAFETY: an `Env` is live and on its thread; `on_end::<T>` takes its data for handles whose owner is a `T`, which these are; `hook`
-    // outlives the call.
+    // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; `on_end::<T>` casts its data to [`Handles`]
+    // whose owner is a `T`, as it is for `handles`; `hook` outlives the call.
     let hooked =
         unsafe { sys::napi_add_async_cleanup_hook(env.raw(), Some(on_end::<T>), handles.cast(), &raw mut hook) };
     if !ok(hooked) {
-        // SAFETY: `Handles::start` has just made them. There is no hook and no `UvWake`, so nothing else uses them.
+        // SAFETY: `Handles::start` has just made `handles`. There is no hook and no `UvWake`, so nothing else uses them.
         unsafe { Handles::close(handles, || {}) };
         return Err(ending());
     }
     Ok(Some(Box::new(UvWake { handles })))
 }
 
-/// Whether a libuv is the one that the runtime says it has. One that a library has brought along has loops and handles of its own, maybe
-/// of another layout: it must never get Node's loop.
+/// Whether `library` is the libuv of the runtime. This compares the versions. Another library in the process may have brought a libuv of
+/// its own, whose loops and handles may have another layout. Such a libuv must never get Node's loop.
 fn is_runtimes_own<'scope>(library: &Library, env: Env<'scope>, options: Value<'scope>) -> bool {
     let version = env.to_text(env.get(options, c"uv")).ok().flatten();
     version.is_some_and(|version| version.as_bytes() == library.version().to_bytes())
 }
 
-/// The environment that handles belong to.
+/// The environment to which `handles` belong.
 ///
 /// # Safety
 /// `handles` must be from [`start`] with this `T`, and [`on_end`] must not have returned.
 unsafe fn turns_of<T: Turns>(handles: &Handles) -> &T {
-    // SAFETY: `start` has put the address of a `T` there, as the caller promises. The `T` lives until the environment has ended, which
-    // waits for `on_end`.
+    // SAFETY: the caller promises that `start` has made `handles`, and `start` has set the owner to the address of a `T`. The `T` lives
+    // until the environment has ended, and the environment waits for `on_end`.
     unsafe { &*handles.owner.cast() }
 }
 
-/// The loop is about to block.
+/// Runs before the loop blocks. Takes a turn if there is work.
 fn prepare<T: Turns>(handles: &Handles) {
-    // SAFETY: only `start` names this function, for handles of this `T`. libuv does not call back for handles that are being closed, so
-    // `on_end` has not run.
+    // SAFETY: only `start` uses this function, for handles whose owner is a `T`. libuv calls no callback of handles that are being closed,
+    // so `on_end` has not run.
     let turns: &T = unsafe { turns_of(handles) };
     if turns.net(|net| net.has_work()).unwrap_or(false) {
         turn::<T>(handles, false);
     }
 }
 
-/// One turn; then the loop may block if nothing is left to do.
+/// Takes one turn. After it the loop may block only if no work is left.
 fn turn<T: Turns>(handles: &Handles, ask: bool) {
-    // SAFETY: `start` and `prepare` alone name this function, both for handles of this `T`, and in callbacks: libuv makes none for
-    // handles that are being closed, so `on_end` has not run.
+    // SAFETY: only `start` and `prepare` use this function, for handles whose owner is a `T`, and only in callbacks of these handles. libuv
+    // calls no callback of handles that are being closed, so `on_end` has not run.
     let turns: &T = unsafe { turns_of(handles) };
     turns.turn_in_scope(ask);
     if let Some(work) = turns.net(|net| net.has_work()) {
@@ -115,20 +117,20 @@ fn turn<T: Turns>(handles: &Handles, ask: bool) {
     }
 }
 
-/// The environment ends. The handles are closed first, while their descriptor is open, then the sockets end. Node waits until libuv has
-/// closed the handles.
+/// The environment ends. The handles are closed first, while their descriptor is still open. Then the sockets end. Node waits until libuv
+/// has closed the handles.
 unsafe extern "C" fn on_end<T: Turns>(hook: sys::napi_async_cleanup_hook_handle, data: *mut c_void) {
     let handles: *mut Handles = data.cast();
-    // SAFETY: the hook was added with handles of `start`, and Node calls it once, so they are not closed yet.
+    // SAFETY: the hook was added with handles from `Handles::start`. Node calls the hook once, so the handles are not closed yet.
     let handles_now = unsafe { &*handles };
-    // SAFETY: the hook was added for handles of this `T`, and it has not returned.
+    // SAFETY: the hook was added for handles whose owner is a `T`, and `on_end` has not returned.
     let turns: &T = unsafe { turns_of(handles_now) };
     let when_closed = move || {
-        // SAFETY: Node gave this hook to this call, and waits until it is removed. This runs once.
+        // SAFETY: Node has passed `hook` to this call of `on_end`, and waits until `hook` is removed. `when_closed` runs once.
         unsafe { sys::napi_remove_async_cleanup_hook(hook) };
     };
-    // SAFETY: they are of `Handles::start`, and closed only here. The environment's `UvWake` does not use them any more: no JavaScript
-    // runs before the sockets end, below, and without sockets the environment does not call its wake source.
+    // SAFETY: `handles` are from `Handles::start`, and only this call closes them. The environment's `UvWake` does not use them any more:
+    // no JavaScript runs before the sockets end, below, and without sockets the environment does not call its wake source.
     unsafe { Handles::close(handles, when_closed) };
     turns.end();
 }

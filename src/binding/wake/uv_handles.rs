@@ -1,4 +1,5 @@
-//! libuv's three handles, made together and closed together. There is no Node-API here, so that the tests need no Node.
+//! libuv's three handles (`uv_poll`, `uv_prepare`, `uv_idle`), which are made together and closed together. This file does not use
+//! Node-API, so that its tests need no Node.
 
 use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -27,7 +28,7 @@ const POLL: c_int = 8;
 /// uv.h's UV_PREPARE, the type of the handle.
 const PREPARE: c_int = 9;
 
-/// libuv's functions, as the program that loaded us has them.
+/// The functions of the libuv in this process.
 pub struct Library {
     /// `uv_version_string`.
     version: unsafe extern "C" fn() -> *const c_char,
@@ -59,18 +60,19 @@ pub struct Library {
     data: unsafe extern "C" fn(Handle) -> *mut c_void,
 }
 
-/// Looked up once for the process: callbacks need it to find their [`Handles`]. `None`: the process has no libuv, or not all of it.
+/// libuv's functions, looked up once for the process. They are in a static variable because callbacks need them to find their [`Handles`].
+/// `None`: the process has no libuv, or some of the functions are missing.
 static LIBRARY: OnceLock<Option<Library>> = OnceLock::new();
 
-/// The address of this name in the process.
+/// The address of the symbol `name` in this process; `None` if there is no such symbol.
 fn symbol(name: &CStr) -> Option<*mut c_void> {
-    // SAFETY: `name` ends with a NUL and outlives the call, which runs no code of the symbol.
+    // SAFETY: `name` ends with a NUL and outlives the call. dlsym does not run the symbol's code.
     let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
     (!found.is_null()).then_some(found)
 }
 
 impl Library {
-    /// The libuv that this process has; `None` where it has none, or not all of it.
+    /// The libuv of this process; `None` if it has none, or if some of the functions are missing.
     pub fn of_this_process() -> Option<&'static Self> {
         LIBRARY.get_or_init(Self::load).as_ref()
     }
@@ -80,7 +82,7 @@ impl Library {
         macro_rules! function {
             ($name:literal) => {{
                 let found = symbol($name)?;
-                // SAFETY: the symbol is libuv's function of that name, which has the field's signature (uv.h, stable ABI 1.x).
+                // SAFETY: the symbol is libuv's function of this name. Its signature is the field's type (uv.h, stable ABI 1.x).
                 unsafe { std::mem::transmute(found) }
             }};
         }
@@ -102,19 +104,19 @@ impl Library {
         })
     }
 
-    /// The version that it reports, such as "1.51.0".
+    /// The version that this libuv reports, such as "1.51.0".
     pub fn version(&self) -> &'static CStr {
-        // SAFETY: the function takes nothing, and returns a constant of libuv's that ends with a NUL.
+        // SAFETY: the function has no parameters. It returns a constant string of libuv's, which ends with a NUL.
         unsafe { CStr::from_ptr((self.version)()) }
     }
 }
 
-/// HandleMemory for one handle. libuv writes to it, so we only keep its address and never make a reference to it.
+/// The memory of one handle. libuv writes to this memory, so we only keep its address and never make a reference to it.
 struct HandleMemory(*mut [u128]);
 
 impl HandleMemory {
     fn new(library: &Library, kind: c_int) -> Self {
-        // SAFETY: the function looks up the size of a type that every libuv 1.x has.
+        // SAFETY: the function only looks up the size of a handle type, and every libuv 1.x has the type `kind`.
         let size = unsafe { (library.handle_size)(kind) };
         Self(Box::into_raw(vec![0u128; size.div_ceil(size_of::<u128>())].into_boxed_slice()))
     }
@@ -126,13 +128,13 @@ impl HandleMemory {
 
 impl Drop for HandleMemory {
     fn drop(&mut self) {
-        // SAFETY: from Box::into_raw in `new`, and a drop happens once. `Handles`, the only owner, is freed when libuv has closed the
-        // handle in it, or when there was none.
+        // SAFETY: `self.0` is from Box::into_raw in `new`, and a drop happens once. Only `Handles` owns a `HandleMemory`. It is freed after
+        // libuv has closed the handle in this memory, or if the handle was never initialised.
         drop(unsafe { Box::from_raw(self.0) });
     }
 }
 
-/// What the handles call.
+/// The functions that the handles call.
 #[derive(Clone, Copy)]
 pub struct Callbacks {
     /// Called when the descriptor is ready.
@@ -141,35 +143,36 @@ pub struct Callbacks {
     pub prepare: fn(&Handles),
 }
 
-/// The three handles. They live until libuv has closed them, which may be after the environment's end.
+/// The three handles. They live until libuv has closed them. That may be later than the end of the environment.
 pub struct Handles {
-    /// Where they come from.
+    /// The libuv that the handles belong to.
     library: &'static Library,
-    /// The caller's own, for its callbacks.
+    /// A pointer for the callbacks. Only the caller of `start` knows what it points to.
     pub owner: *const c_void,
-    /// What the handles call.
+    /// The functions that the handles call.
     callbacks: Callbacks,
-    /// Reports that the descriptor is ready.
+    /// The `uv_poll` handle, which reports that the descriptor is ready.
     poll: HandleMemory,
-    /// Runs before the loop waits.
+    /// The `uv_prepare` handle, which runs before the loop waits.
     prepare: HandleMemory,
-    /// Keeps the loop from waiting while it is started.
+    /// The `uv_idle` handle. The loop does not wait while this handle is started.
     idle: HandleMemory,
     /// Whether the handles keep the loop alive.
     is_kept: Cell<bool>,
     /// Whether `idle` is started.
     is_idling: Cell<bool>,
-    /// How many handles are initialised and not yet closed. They are the first ones of [`Self::all`].
+    /// How many handles are initialised and not yet closed. At first these are the first ones of [`Self::all`].
     open: Cell<usize>,
     /// Called once libuv has closed all handles. `None` before [`Self::close`].
     when_closed: Cell<Option<Box<dyn FnOnce()>>>,
 }
 
 impl Handles {
-    /// Watches `descriptor`. Where something fails, nothing is left of it.
+    /// Makes the handles and starts to watch `descriptor`. After an error no handle is left.
     ///
     /// # Safety
-    /// `uv_loop` must be a loop of the calling thread. What `callbacks` do with `owner` must be sound until [`Self::close`].
+    /// `uv_loop` must be a loop of the calling thread. `callbacks` must be sound for this `owner`, whenever they are called before
+    /// [`Self::close`].
     pub unsafe fn start(
         library: &'static Library,
         uv_loop: *mut c_void,
@@ -189,33 +192,33 @@ impl Handles {
             open: Cell::new(0),
             when_closed: Cell::new(None),
         }));
-        // SAFETY: `handles` is from Box::into_raw above, and the caller promises that the loop is one of this thread.
+        // SAFETY: `handles` is from Box::into_raw above. The caller promises that `uv_loop` is a loop of this thread.
         let started = unsafe { Self::initialise(handles, uv_loop, descriptor) };
         if let Err(error) = started {
-            // SAFETY: `handles` is from Box::into_raw above. The caller does not get it, so it is closed only here.
+            // SAFETY: `handles` is from Box::into_raw above. The caller does not receive it, so this is the only call that closes it.
             unsafe { Self::close(handles, || {}) };
             return Err(error);
         }
         Ok(handles)
     }
 
-    /// Initialises and starts the handles. After an error `open` counts those that must be closed.
+    /// Initialises and starts the handles. After an error, `open` is the number of handles that must be closed.
     ///
     /// # Safety
-    /// `handles` must be new, from Box::into_raw, and `uv_loop` a loop of this thread.
+    /// `handles` must be new and from Box::into_raw. `uv_loop` must be a loop of this thread.
     unsafe fn initialise(handles: *mut Self, uv_loop: *mut c_void, descriptor: c_int) -> io::Result<()> {
         // SAFETY: the caller promises that `handles` is new. Only `close` and its callbacks free it, and neither can run before this
         // function returns.
         let this = unsafe { &*handles };
         let [poll, prepare, idle] = this.all();
         let adopt = |handle| {
-            // SAFETY: libuv has just initialised the handle, and its data field is ours to set.
+            // SAFETY: libuv has just initialised the handle. libuv leaves the data field of a handle to its user.
             unsafe { (this.library.set_data)(handle, handles.cast()) };
             this.open.set(this.open.get() + 1);
         };
-        // SAFETY: the caller promises that the loop is one of this thread. Each piece of memory is as large as a handle of its type,
-        // aligned for anything, and stays where it is until libuv has closed the handle. Each handle is initialised before anything
-        // else is done with it.
+        // SAFETY: the caller promises that `uv_loop` is a loop of this thread. Each piece of memory is as large as a handle of its type and
+        // aligned for any type. It stays where it is until libuv has closed the handle. Each handle is initialised before any other
+        // function is called with it.
         unsafe {
             done((this.library.poll_init)(uv_loop, poll, descriptor))?;
             adopt(poll);
@@ -240,20 +243,20 @@ impl Handles {
             return;
         }
         for handle in [self.poll.handle(), self.idle.handle()] {
-            // SAFETY: `start` has initialised the handle, and its memory is there for as long as `self`. Both functions only change a
-            // flag, so it does not matter whether the handle is being closed.
+            // SAFETY: `start` has initialised the handle, and its memory lives as long as `self`. Both functions only change a flag of the
+            // handle, so they may be called even while the handle is being closed.
             unsafe { if keep { (self.library.reference)(handle) } else { (self.library.unreference)(handle) } }
         }
     }
 
-    /// Sets whether the loop is to go round without waiting.
+    /// Sets whether the loop goes on without waiting.
     pub fn set_idling(&self, idling: bool) {
         if self.is_idling.replace(idling) == idling {
             return;
         }
         let idle = self.idle.handle();
-        // SAFETY: `start` has initialised the handle, and `close`'s caller promises that this is not called afterwards. Neither call can
-        // fail, since there is a callback.
+        // SAFETY: `start` has initialised the handle. The caller of `close` promises not to use the handles after that, so this handle is
+        // not being closed. Starting an idle handle fails only without a callback, and stopping it never fails.
         unsafe {
             if idling {
                 (self.library.idle_start)(idle, on_idle);
@@ -263,14 +266,14 @@ impl Handles {
         }
     }
 
-    /// Closes the handles. The loop does that in one of its next rounds. Then `when_closed` is called, and they are freed.
+    /// Closes the handles. The loop does that in one of its next iterations. Then `when_closed` is called, and the handles are freed.
     ///
     /// # Safety
-    /// `handles` must be from [`Self::start`], and must not be used after this.
+    /// `handles` must be from [`Self::start`], and must not be used after this call.
     pub unsafe fn close(handles: *mut Self, when_closed: impl FnOnce() + 'static) {
-        // SAFETY: the caller promises that `handles` is from `start` and not closed yet. The first `open` handles are initialised, and
-        // closed once. No reference outlives its expression, so the last callback may free what it was made from. Where no handle
-        // is open, there will be no callback, so it is freed here.
+        // SAFETY: the caller promises that `handles` is from `start` and is not closed yet. The first `open` handles are initialised, and
+        // each is closed once. No reference to `*handles` is kept from one statement to the next, so the last `on_closed` may free it. If
+        // no handle is open, there is no callback, so `handles` is freed here.
         unsafe {
             (*handles).when_closed.set(Some(Box::new(when_closed)));
             let (library, open) = ((*handles).library, (*handles).open.get());
@@ -284,12 +287,12 @@ impl Handles {
         }
     }
 
-    /// Frees the handles and reports that they are closed.
+    /// Frees the handles, and calls `when_closed`.
     ///
     /// # Safety
     /// `handles` must be from `start`. Neither libuv nor anything else may use it any more.
     unsafe fn free(handles: *mut Self) {
-        // SAFETY: from Box::into_raw in `start`. The caller promises that nothing uses it any more, so it is freed once.
+        // SAFETY: `handles` is from Box::into_raw in `start`. The caller promises that nothing uses it any more, so it is freed only once.
         let handles = unsafe { Box::from_raw(handles) };
         if let Some(when_closed) = handles.when_closed.take() {
             when_closed();
@@ -297,48 +300,48 @@ impl Handles {
     }
 }
 
-/// A status of libuv as a Result. It is negative for an error: minus the system's number.
+/// Converts a status of libuv into a Result. The status of an error is negative: minus the system's error number.
 fn done(status: c_int) -> io::Result<()> {
     if status < 0 { Err(io::Error::from_raw_os_error(-status)) } else { Ok(()) }
 }
 
-/// The [`Handles`] that a handle is part of.
+/// The [`Handles`] to which `handle` belongs.
 ///
 /// # Safety
-/// libuv must have called back with `handle`: then `initialise` has set its data.
+/// libuv must be calling a callback with `handle`. So `initialise` has set the handle's data.
 unsafe fn handles_of(handle: Handle) -> *mut Handles {
     match Library::of_this_process() {
-        // SAFETY: libuv has called back with the handle, as the caller promises, so it is initialised.
+        // SAFETY: the caller promises that libuv is calling a callback with `handle`, so the handle is initialised.
         Some(library) => unsafe { (library.data)(handle) }.cast(),
         None => ptr::null_mut(),
     }
 }
 
-/// The descriptor is ready.
+/// libuv calls this when the descriptor is ready.
 unsafe extern "C" fn on_ready(handle: Handle, _status: c_int, _events: c_int) {
-    // SAFETY: libuv calls this with the handle that `initialise` has started, and not once it is being closed. Its `Handles` are freed
-    // after it has been closed.
+    // SAFETY: libuv calls this only with a handle that `initialise` has started, and not while the handle is being closed. The handle's
+    // data points to its `Handles`, which are freed only after libuv has closed the handle.
     if let Some(handles) = unsafe { handles_of(handle).as_ref() } {
         (handles.callbacks.ready)(handles);
     }
 }
 
-/// The loop is about to wait.
+/// libuv calls this before the loop waits.
 unsafe extern "C" fn on_prepare(handle: Handle) {
-    // SAFETY: libuv calls this with the handle that `initialise` has started, and not once it is being closed. So the data is its
-    // `Handles`, which live until it has been closed.
+    // SAFETY: libuv calls this only with a handle that `initialise` has started, and not while the handle is being closed. The handle's
+    // data points to its `Handles`, which are freed only after libuv has closed the handle.
     if let Some(handles) = unsafe { handles_of(handle).as_ref() } {
         (handles.callbacks.prepare)(handles);
     }
 }
 
-/// An idle handle keeps the loop from blocking by being active. The callback has nothing to do.
+/// The loop does not block while an idle handle is started. The callback itself has nothing to do.
 unsafe extern "C" fn on_idle(_handle: Handle) {}
 
-/// libuv has closed a handle.
+/// libuv calls this when it has closed a handle.
 unsafe extern "C" fn on_closed(handle: Handle) {
-    // SAFETY: libuv calls this once for each handle that `close` has closed. The handle's data is its `Handles`, as Box::into_raw gave
-    // it in `start`. After the last of these callbacks libuv knows none of the handles, and `close`'s caller has given them up.
+    // SAFETY: libuv calls this once for each handle that `close` has closed. The handle's data points to its `Handles`, from Box::into_raw
+    // in `start`. After the last of these calls libuv uses none of the handles. The caller of `close` has promised not to use them either.
     unsafe {
         let handles = handles_of(handle);
         let left = (*handles).open.get() - 1;

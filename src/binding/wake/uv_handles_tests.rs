@@ -5,12 +5,12 @@ use std::collections::HashMap;
 
 use super::*;
 
-/// What the fake libuv knows.
+/// The state of the fake libuv.
 #[derive(Default)]
 struct Uv {
-    /// The number of the call that fails, of those that can; `None`: none fails.
+    /// Which call fails, counted from 0 among the calls that can fail. `None`: no call fails.
     fails: Option<usize>,
-    /// How many of the calls that can fail there were.
+    /// How many calls there were that can fail.
     calls: usize,
     /// The data of each handle that is initialised and not yet closed.
     data: HashMap<usize, *mut c_void>,
@@ -22,18 +22,19 @@ struct Uv {
     ready: Option<(Handle, UvPollCallback)>,
     /// Whether the `uv_idle` handle is started.
     is_idling: bool,
-    /// Whether each handle keeps the loop alive.
+    /// For each handle, whether it keeps the loop alive.
     referenced: HashMap<usize, bool>,
 }
 
 thread_local! {
+    /// The fake libuv of this test's thread.
     static UV: RefCell<Uv> = RefCell::default();
 }
 
 /// The size of a handle in bytes.
 const SIZE: usize = 100;
 
-/// What the call that fails returns.
+/// The status that the failing call returns.
 const EMFILE: c_int = -24;
 
 fn status() -> c_int {
@@ -44,8 +45,8 @@ fn status() -> c_int {
 }
 
 fn initialise(handle: Handle) -> c_int {
-    // libuv, too, writes all over a handle: its first word is not the data.
-    // SAFETY: `Handles` gives the memory that it has allocated with SIZE bytes, as `handle_size` says.
+    // The real libuv also writes to the whole handle. So the first word of the handle is not the data.
+    // SAFETY: `handle` points to memory that `Handles` has allocated with SIZE bytes, as `handle_size` says.
     unsafe { handle.cast::<u8>().write_bytes(0xee, SIZE) };
     let status = status();
     if status == 0 {
@@ -139,12 +140,12 @@ fn library() -> &'static Library {
 /// The owner of the handles.
 #[derive(Default)]
 struct Owner {
-    /// The callbacks that there were.
+    /// The callbacks that were called, in order.
     called: RefCell<Vec<&'static str>>,
 }
 
 fn owner(handles: &Handles) -> &Owner {
-    // SAFETY: `start` below has put the address of an `Owner` there, and each test keeps it longer than the handles.
+    // SAFETY: `start` below has set `owner` to the address of an `Owner`. Each test keeps that `Owner` longer than the handles.
     unsafe { &*handles.owner.cast() }
 }
 
@@ -154,17 +155,18 @@ fn start(owned_by: &Owner, fails: Option<usize>) -> io::Result<*mut Handles> {
         ready: |handles| owner(handles).called.borrow_mut().push("ready"),
         prepare: |handles| owner(handles).called.borrow_mut().push("prepare"),
     };
-    // SAFETY: the fake libuv does not use its loop. The callbacks take the owner for an `Owner`, which outlives the handles.
+    // SAFETY: the fake libuv does not use its loop. The callbacks cast the owner to an `Owner`. It is `owned_by`, which outlives the
+    // handles.
     unsafe { Handles::start(library(), ptr::null_mut(), 7, ptr::from_ref(owned_by).cast(), callbacks) }
 }
 
-/// One round of the loop: the handles that are to be closed are closed.
+/// One iteration of the loop: it closes the handles for which close() was called, and calls their callbacks.
 fn go_round() {
     let closing = UV.with_borrow_mut(|uv| std::mem::take(&mut uv.closing));
     for (handle, callback) in closing {
-        // libuv, too, reads and writes a handle until it calls the callback.
-        // SAFETY: the memory has SIZE bytes, and must be there until the callback has run: the test is about that. The callback was
-        // given with this handle.
+        // The real libuv also reads and writes a handle until it calls the callback.
+        // SAFETY: the memory has SIZE bytes, and must be valid until the callback has run, which is what the test checks. The callback was
+        // passed to close() together with this handle.
         unsafe {
             handle.cast::<u8>().write_bytes(0xdd, SIZE);
             callback(handle);
@@ -192,13 +194,13 @@ fn handles_call_their_owner_and_are_freed_when_the_loop_has_closed_them() {
     let owned_by = Owner::default();
     let handles = start(&owned_by, None).unwrap();
     let (ready, prepare) = UV.with_borrow(|uv| (uv.ready.unwrap(), uv.prepare.unwrap()));
-    // SAFETY: these are the callbacks that the handles were started with, and they are called with those handles.
+    // SAFETY: these are the callbacks with which the handles were started, and each is called with its own handle.
     unsafe {
         (ready.1)(ready.0, 0, READABLE);
         (prepare.1)(prepare.0);
     }
     assert_eq!(*owned_by.called.borrow(), ["ready", "prepare"]);
-    // SAFETY: `start` has made it, and it is closed only below.
+    // SAFETY: `start` has made `handles`, and they are closed only below.
     let this = unsafe { &*handles };
     let idling = || UV.with_borrow(|uv| uv.is_idling);
     this.set_idling(true);
@@ -214,7 +216,7 @@ fn handles_call_their_owner_and_are_freed_when_the_loop_has_closed_them() {
 
     let closed = std::rc::Rc::new(Cell::new(false));
     let report = std::rc::Rc::clone(&closed);
-    // SAFETY: `start` has made it, and it is not used below.
+    // SAFETY: `start` has made `handles`, and they are not used after this.
     unsafe { Handles::close(handles, move || report.set(true)) };
     assert!(!closed.get(), "the loop has not closed them yet");
     go_round();

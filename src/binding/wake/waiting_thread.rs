@@ -1,5 +1,5 @@
-//! The wake source "thread": a thread waits on the poll set, which is lent to it while JavaScript has nothing to do. It works wherever mio
-//! does: on Windows, and on the BSDs without libuv.
+//! The wake source "thread": a thread waits on the poll set. The set is lent to the thread while JavaScript has nothing to do. This works
+//! on every system that mio supports: on Windows, and on the BSDs without libuv.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -12,27 +12,27 @@ use super::gate::Gate;
 use super::interrupt::Watch;
 use crate::net::{Net, SocketError, hooks};
 
-/// The poll set, and room for its reports, on loan.
+/// What is lent to the thread: the poll set, and the room for its events.
 type Lent = (Poll, Events);
 
-/// A thread that has no gate yet to interrupt through. Dropping this ends it.
+/// A thread that does not have its gate yet. Dropping this value ends the thread.
 pub struct IdleThread {
-    /// Gives the thread its gate.
+    /// Sends the gate to the thread.
     gate: Sender<Gate>,
-    /// What the JavaScript thread keeps of it.
+    /// The JavaScript thread's side of the thread.
     thread: WaitingThread,
 }
 
-/// The JavaScript thread's side of the loan.
+/// The JavaScript thread's side of the waiting thread.
 pub struct WaitingThread {
     /// Lends the poll set to the thread. `None` once the environment has ended, which ends the thread.
     lend: Mutex<Option<Sender<Lent>>>,
-    /// Where the thread leaves the poll set when a wait is over.
+    /// Where the thread puts the poll set after a wait. `None`: there is no set to take back.
     returned: Arc<Mutex<Option<Lent>>>,
 }
 
 impl WaitingThread {
-    /// Starts the thread. Fails where the system gives none.
+    /// Starts the thread. Fails if the system cannot make a thread.
     pub fn start() -> Result<IdleThread, SocketError> {
         let (lend, borrowed) = mpsc::channel();
         let (gate, given) = mpsc::channel();
@@ -51,18 +51,18 @@ impl WaitingThread {
 }
 
 impl IdleThread {
-    /// Gives the thread the gate to interrupt through.
+    /// Gives the thread the gate through which it interrupts JavaScript.
     pub fn watch(self, gate: Gate) -> WaitingThread {
-        // It fails only where the thread has ended, and the thread waits for this.
+        // send() fails only if the thread has ended, and the thread does not end while it waits for this gate.
         let _ = self.gate.send(gate);
         self.thread
     }
 }
 
-/// Waits on the poll set each time that it is lent, until there is nobody to lend it.
+/// Waits on the poll set each time that it is lent. Returns when the lending sender was dropped.
 fn wait(borrowed: &Receiver<Lent>, slot: &Mutex<Option<Lent>>, gate: &Gate) {
     while let Ok((mut poll, mut events)) = borrowed.recv() {
-        // After a wait that fails (a signal), or panics, the turn finds nothing. The set is given back all the same.
+        // If a wait fails (by a signal) or panics, the next turn finds no events. The poll set is given back in any case.
         let _ = catch_unwind(AssertUnwindSafe(|| {
             hooks::pass("watch");
             poll.poll(&mut events, None)
@@ -78,7 +78,7 @@ impl Watch for WaitingThread {
         if let Some(lend) = &*lend
             && let Some(lent) = net.lend_poll()
         {
-            // The thread ends only when this sender is dropped.
+            // send() does not fail, because the thread ends only when this sender is dropped.
             let _ = lend.send(lent);
         }
     }
@@ -91,7 +91,7 @@ impl Watch for WaitingThread {
 
     fn stop(&self, net: &mut Net) {
         self.lend.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // Ends a wait that is under way. If that fails, the thread ends with the process.
+        // Ends a wait that is under way. If that fails, the thread ends only with the process.
         let _ = net.waker().wake();
     }
 }

@@ -1,5 +1,6 @@
-//! Joining and leaving by entries. Where a socket goes by its first membership of an IPv6 group (`sys::MIXES_IPV6_GROUPS`), each
-//! membership gets the union of all source filters, and the package drops what is too much (R-udp-group).
+//! Joins and leaves groups by entries. On some systems only the first membership of an IPv6 group decides which sources a socket receives
+//! from (`sys::MIXES_IPV6_GROUPS`). There each membership gets the union of all source filters, and the package drops the datagrams that no
+//! membership wants (R-udp-group).
 
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
@@ -9,7 +10,7 @@ use mio::net::UdpSocket;
 use super::system::{Device, Entry, join, leave, leave_what_is_there};
 use crate::net::sys::{self, FilterMode};
 
-/// Joins by one entry more than `before`, which holds all of the group's.
+/// Joins `group` by `entry`. `before` is all entries by which the socket has joined this group already.
 pub fn add(socket: &UdpSocket, group: IpAddr, entry: Entry, before: &[Entry]) -> io::Result<()> {
     match group {
         IpAddr::V6(group) if sys::MIXES_IPV6_GROUPS && lists_sources(before, &[entry]) => {
@@ -19,7 +20,8 @@ pub fn add(socket: &UdpSocket, group: IpAddr, entry: Entry, before: &[Entry]) ->
     }
 }
 
-/// Leaves what these entries stand for, and keeps the others. An interface that is gone needs no leaving.
+/// Leaves `group` by the entries `gone`, and keeps the entries `kept`. For an interface that does not exist any more it is no error if
+/// there is nothing to leave.
 pub fn remove(socket: &UdpSocket, group: IpAddr, gone: &[Entry], kept: &[Entry]) -> io::Result<()> {
     if let IpAddr::V6(group) = group
         && sys::MIXES_IPV6_GROUPS
@@ -29,7 +31,8 @@ pub fn remove(socket: &UdpSocket, group: IpAddr, gone: &[Entry], kept: &[Entry])
     }
     let mut result = Ok(());
     for &(device, source) in gone {
-        // Of an interface that is gone the system has no sources any more, but still the membership.
+        // If the interface does not exist any more, the system has lost the list of sources but still has the membership. So the whole
+        // membership is left.
         let source = source.filter(|_| !device.is_gone());
         if let Err(error) = leave_what_is_there(socket, group, device, source) {
             result = Err(error);
@@ -38,11 +41,13 @@ pub fn remove(socket: &UdpSocket, group: IpAddr, gone: &[Entry], kept: &[Entry])
     result
 }
 
-/// Whether a source is listed anywhere. Where none is, each membership is from any source, and that is its own union.
+/// Whether any entry has a source. If none has, each membership receives from any source, and the union of the filters changes nothing.
 fn lists_sources(some: &[Entry], others: &[Entry]) -> bool {
     some.iter().chain(others).any(|(_, source)| source.is_some())
 }
 
+/// Joins `group` by `entry`, and then sets the new union on all memberships. If that fails, restores the memberships and their filters as
+/// they were.
 fn add_to_union(socket: &UdpSocket, group: Ipv6Addr, entry: Entry, before: &[Entry]) -> io::Result<()> {
     let (device, source) = entry;
     if before.is_empty() {
@@ -50,7 +55,7 @@ fn add_to_union(socket: &UdpSocket, group: Ipv6Addr, entry: Entry, before: &[Ent
     }
     let is_new = !before.iter().any(|(known, _)| *known == device);
     if is_new {
-        // From any source at first, so that nothing that the other entries let through is lost meanwhile.
+        // The new membership first allows any source, so that no datagram for the other entries is lost until the union is set.
         join(socket, group.into(), device, None)?;
     }
     let mut after = before.to_vec();
@@ -59,11 +64,12 @@ fn add_to_union(socket: &UdpSocket, group: Ipv6Addr, entry: Entry, before: &[Ent
         if is_new {
             let _ = leave(socket, group.into(), device, None);
         }
-        // The system has accepted this union before.
+        // This restores the old union. It should not fail, because the system has accepted this union before.
         let _ = set_union(socket, group, before);
     })
 }
 
+/// Leaves `group` on the interfaces that only entries of `gone` have, and then sets the union of `kept` on the other memberships.
 fn remove_from_union(socket: &UdpSocket, group: Ipv6Addr, gone: &[Entry], kept: &[Entry]) -> io::Result<()> {
     let mut result = Ok(());
     for &(device, _) in gone {
@@ -77,7 +83,7 @@ fn remove_from_union(socket: &UdpSocket, group: Ipv6Addr, gone: &[Entry], kept: 
     result.and(set_union(socket, group, kept))
 }
 
-/// Gives every membership of the group the union of their filters.
+/// Gives every membership of the group the union of the source filters of `entries`.
 fn set_union(socket: &UdpSocket, group: Ipv6Addr, entries: &[Entry]) -> io::Result<()> {
     let mut sources: Vec<IpAddr> = Vec::new();
     for source in entries.iter().filter_map(|(_, source)| *source) {

@@ -1,4 +1,4 @@
-//! What joinMulticastGroup() and leaveMulticastGroup() are given, checked and resolved to interfaces.
+//! Checks the arguments of joinMulticastGroup() and leaveMulticastGroup(), and finds the interfaces that they name.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -6,18 +6,18 @@ use super::Member;
 use super::system::Device;
 use crate::net::{SocketError, endpoint, errno, interfaces, quoted};
 
-/// joinMulticastGroup()'s and leaveMulticastGroup()'s arguments.
+/// The arguments of joinMulticastGroup() or leaveMulticastGroup().
 #[derive(Clone, Copy, Debug)]
 pub struct GroupRequest<'a> {
-    /// The group's address.
+    /// `multicastGroupAddress`: the address of the group.
     pub group: &'a str,
-    /// `interfaceAddress`: an address or the name of an interface, an IPv6 zone, or "all".
+    /// `interfaceAddress`: an address or a name of an interface, an IPv6 zone, or "all". `None`: it was left out.
     pub interface: Option<&'a str>,
-    /// `sourceAddress`: the only one to receive from, or one of several.
+    /// `sourceAddress`: a source to receive from; several memberships may list several sources. `None`: any source.
     pub source: Option<&'a str>,
 }
 
-/// One membership, as it was asked for.
+/// One membership, as the program has requested it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Membership {
     /// The group.
@@ -31,15 +31,16 @@ pub struct Membership {
 /// The interface of a membership.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Interface {
-    /// Left out: the system chooses. It is not the same membership as one under the name of the interface that it chooses.
+    /// The argument was left out, so the system chooses the interface. This is another membership than one with the name of the interface
+    /// that the system chooses.
     Default,
-    /// "all": each interface that is up and can do multicast. It is a membership of its own, too.
+    /// "all": each interface that is up and supports multicast. This is also a membership of its own.
     All,
-    /// By an address, a name or a zone.
+    /// An interface that is given by an address, a name or a zone.
     Named {
-        /// The text that the program gave. It may name another interface by the time of leaving.
+        /// The text that the program has passed. When the program leaves the group, this text may stand for another interface.
         text: String,
-        /// The interface that it names now. `None`: it names none, and the group cannot be joined there, only left.
+        /// The interface that the text stands for now. `None`: there is no such interface, so the group can only be left there, not joined.
         device: Option<Device>,
     },
 }
@@ -61,7 +62,7 @@ impl Membership {
         Ok(Self { group: group.ip(), interface: parse_interface(&group, request.interface)?, source })
     }
 
-    /// The interfaces on which the system is to join. `Interface::All` gives several.
+    /// The interfaces on which the system is to join the group. Only `Interface::All` gives several.
     pub fn devices(&self, local: &SocketAddr, request: GroupRequest<'_>) -> Result<Vec<Device>, SocketError> {
         let device = match (&self.interface, self.group, local) {
             (Interface::All, ..) => {
@@ -69,7 +70,7 @@ impl Membership {
                 return Ok(indices.into_iter().map(Device::Index).collect());
             }
             (Interface::Named { device, .. }, ..) => device.ok_or_else(|| no_interface(self.group, request))?,
-            // A socket bound to one address joins there.
+            // A socket that is bound to one address joins on the interface of this address.
             (Interface::Default, IpAddr::V4(_), SocketAddr::V4(local)) if !local.ip().is_unspecified() => {
                 device_of(*local.ip())
             }
@@ -81,11 +82,12 @@ impl Membership {
     }
 }
 
-/// `NoGroupInterface`, with what was asked for.
+/// The error `NoGroupInterface` for this request.
 pub fn no_interface(group: IpAddr, request: GroupRequest<'_>) -> SocketError {
     SocketError::NoGroupInterface { group: SocketAddr::new(group, 0), interface: request.interface.map(quoted::plain) }
 }
 
+/// The interface for the argument `interfaceAddress`. `text` is `None` if the argument was left out.
 fn parse_interface(group: &SocketAddr, text: Option<&str>) -> Result<Interface, SocketError> {
     let Some(text) = text else {
         return Ok(match group {
@@ -107,9 +109,10 @@ fn parse_interface(group: &SocketAddr, text: Option<&str>) -> Result<Interface, 
         (Ok(address), _) if address.ip().is_unspecified() => Ok(Interface::Default),
         (Ok(SocketAddr::V4(v4)), SocketAddr::V4(_)) => named(Some(device_of(*v4.ip()))),
         (Ok(address), _) => named(interfaces::index_of(address.ip()).map(Device::Index)),
-        // An IPv6 zone may be a number. What is not may be the name of an interface that is gone.
+        // For an IPv6 group the text may be a zone, which is a name or an index. A name that is not known may be that of an interface that
+        // does not exist any more.
         (Err(_), SocketAddr::V6(_)) => named(endpoint::zone_index(text)?.map(Device::Index)),
-        // With an IPv4 group, what is neither an address nor a name is a mistake of the caller's.
+        // For an IPv4 group the text must be an address or the name of an interface. Anything else is a mistake of the program.
         (Err(_), SocketAddr::V4(_)) => {
             let (what, text) = ("interfaceAddress", quoted::beginning(text));
             Err(SocketError::Interface { what, text, syscall: None, source: errno::no_interface() })
@@ -117,13 +120,13 @@ fn parse_interface(group: &SocketAddr, text: Option<&str>) -> Result<Interface, 
     }
 }
 
-/// The interface with this address, by its number: the address may move, the interface may be made again. An address that no
-/// interface has, and that the system may take for one all the same (127.0.0.2), stays an address.
+/// The interface with this address, given by its index, because an address can move to another interface. An address that no interface has
+/// stays an address, because the system may accept it all the same (for example 127.0.0.2).
 fn device_of(ip: Ipv4Addr) -> Device {
     interfaces::index_of(ip.into()).map_or(Device::Address(ip), Device::Index)
 }
 
-/// A source is one host, of the group's family.
+/// The source for the argument `sourceAddress`: a unicast address of the group's family.
 fn parse_source(group: &SocketAddr, text: &str) -> Result<IpAddr, SocketError> {
     let ip = endpoint::parse("sourceAddress", text, 0)?.ip();
     let is_host = match ip {

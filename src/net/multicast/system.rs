@@ -1,4 +1,4 @@
-//! The system's calls for joining and leaving.
+//! The system calls that join and leave a multicast group.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -9,34 +9,34 @@ use socket2::{InterfaceIndexOrAddress, SockRef};
 use crate::net::errno::Errno;
 use crate::net::{interfaces, sys};
 
-/// What the system is given of a group: on which interface, and from which source. `None`: from any.
+/// One membership of a group in the system: the interface, and the source. A source of `None` means any source.
 pub type Entry = (Device, Option<IpAddr>);
 
-/// An interface, as the system is given it.
+/// An interface, in one of the two forms that system calls accept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Device {
-    /// IPv4: an address of it; the wildcard is the system's choice.
+    /// IPv4: an address of the interface. With 0.0.0.0 the system chooses the interface.
     Address(Ipv4Addr),
-    /// Its number; 0 is the system's choice.
+    /// The index of the interface. With 0 the system chooses the interface.
     Index(u32),
 }
 
 impl Device {
-    /// Whether the interface of this number may be the one.
+    /// Whether the interface with the index `interface` may be this one. True if that is not known.
     pub fn may_be(self, interface: u32) -> bool {
         match self {
             Self::Address(_) | Self::Index(0) => true,
-            // 0: the datagram came in before packet information was asked for.
+            // `interface` is 0 if the datagram arrived before the package asked for packet information.
             Self::Index(index) => interface == 0 || index == interface,
         }
     }
 
-    /// Whether there is no such interface any more.
+    /// Whether the interface does not exist any more.
     pub fn is_gone(self) -> bool {
         matches!(self, Self::Index(index) if index != 0 && !sys::interface_exists(index))
     }
 
-    /// Its number; 0, the system's choice, for an address.
+    /// The index of the interface. 0 if it is given by an address, or if the system chooses it.
     pub fn index(self) -> u32 {
         match self {
             Self::Address(_) => 0,
@@ -54,7 +54,7 @@ impl From<Device> for InterfaceIndexOrAddress {
     }
 }
 
-/// Joins a group on one interface, from any source or from one more.
+/// Joins a group on one interface. With a source, adds this source to those from which the socket receives. `None`: any source.
 pub fn join(socket: &UdpSocket, group: IpAddr, device: Device, source: Option<IpAddr>) -> io::Result<()> {
     let reference = SockRef::from(socket);
     match (group, device, source) {
@@ -67,7 +67,7 @@ pub fn join(socket: &UdpSocket, group: IpAddr, device: Device, source: Option<Ip
     }
 }
 
-/// Leaves what [`join`] has joined with the same arguments. Without a source it leaves the group on that interface altogether.
+/// Undoes [`join`] with the same arguments. Without a source it leaves the group on this interface for all sources.
 pub fn leave(socket: &UdpSocket, group: IpAddr, device: Device, source: Option<IpAddr>) -> io::Result<()> {
     let reference = SockRef::from(socket);
     match (group, device, source) {
@@ -80,7 +80,7 @@ pub fn leave(socket: &UdpSocket, group: IpAddr, device: Device, source: Option<I
     }
 }
 
-/// Leaves like [`leave`]. An interface or a membership that is gone has been left.
+/// Calls [`leave`]. It is no error if the interface or the membership does not exist any more.
 pub fn leave_what_is_there(
     socket: &UdpSocket,
     group: IpAddr,
@@ -90,13 +90,14 @@ pub fn leave_what_is_there(
     leave(socket, group, device, source).or_else(|error| if is_gone(&error) { Ok(()) } else { Err(error) })
 }
 
-/// Whether an error of joining or leaving says that there is no such interface or membership.
+/// Whether an error of joining or leaving means that the interface or the membership does not exist.
 pub fn is_gone(error: &io::Error) -> bool {
     matches!(Errno::of(error), Errno::ENODEV | Errno::EADDRNOTAVAIL | Errno::ENXIO)
 }
 
-/// The interface by its number, which stays the same when addresses move. An address, or the system's choice, is asked of the
-/// system: a socket of its own joins, and is looked for on each interface. What is not found stays as it is.
+/// Returns the interface given by its index, which stays the same when addresses move. If `device` is an address, or if the system chooses,
+/// a temporary socket joins the group, and the package asks for each interface whether this socket has joined there. If no interface is
+/// found, returns `device`.
 pub fn number(group: IpAddr, device: Device) -> io::Result<Device> {
     if !sys::FINDS_MEMBERSHIPS || matches!(device, Device::Index(index) if index != 0) {
         return Ok(device);

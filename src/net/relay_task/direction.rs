@@ -1,4 +1,4 @@
-//! One direction of a relay: bytes from one connection to the other.
+//! One direction of a relay: it moves bytes from one connection to the other.
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind, IoSlice};
@@ -16,64 +16,72 @@ use crate::net::send_queue::{Pool, SendQueue};
 use crate::net::sys::{self, Pipe};
 use crate::net::syscall::Syscall;
 
-/// One direction moves at most so many bytes before other tasks have their turn.
+/// The most bytes that one direction moves before other tasks run.
 const MOVED_AT_ONCE: usize = 1024 * 1024;
-/// Bytes that are copied go through a buffer of this size, one for each thread.
+/// The size in bytes of the buffer for copied bytes. Each thread has one.
 const COPY_BUFFER: usize = 128 * 1024;
-/// A read this large is likely followed by another: then the kernel moves the bytes by itself.
+/// After a read of at least this many bytes, more are likely to follow. Then the kernel moves the next bytes through a pipe.
 const BULK_COPY: usize = 16 * 1024;
 
 thread_local! {
+    /// The buffer for copied bytes.
     static COPIED: RefCell<Vec<u8>> = RefCell::new(vec![0; COPY_BUFFER]);
 }
 
+/// One direction.
 pub struct Direction {
-    /// The side that is read: 0 or 1.
+    /// The side whose bytes are read: 0 or 1.
     pub from: usize,
-    /// The side that is written.
+    /// The side to which the bytes are written.
     pub to: usize,
-    /// What was sent before relay().
+    /// Bytes that were sent to that side before relay(). They are written first.
     first: SendQueue,
-    /// How many bytes of it are left.
+    /// How many bytes of `first` are still to be written.
     first_left: u64,
-    /// Takes the emptied memory of `first`.
+    /// Takes the memory of `first` when its bytes are written.
     pool: Pool,
-    /// Bytes that were read and are not written yet.
+    /// Bytes that were read and did not fit into a write at once.
     left: Vec<u8>,
-    /// How many bytes of `left` are written.
+    /// How many bytes of `left` have been written since.
     start: usize,
-    /// The pipe through which the kernel moves bytes, in bulk.
+    /// The pipe through which the kernel moves bytes. `None`: bytes are copied.
     pipe: Option<Pipe>,
     /// How many bytes are in the pipe.
     in_pipe: usize,
-    /// The last read was a large one.
+    /// True if the last read was at least `BULK_COPY` bytes long.
     bulk: bool,
-    /// The sender has ended.
+    /// True once the side that is read has ended.
     ended: bool,
+    /// What the direction waits for.
     phase: Phase,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// It waits for bytes of the sender's.
+    /// It waits for bytes from the side that is read.
     AwaitsBytes,
-    /// It waits until the receiver takes more.
+    /// It waits for room on the side that is written.
     AwaitsRoom,
-    /// The end is passed on.
+    /// The end was passed on, and nothing is left to do.
     Done,
 }
 
-/// Whether there is more to move at once.
+/// Whether [`Direction::pump`] can go on at once.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Pumped {
+    /// It can, since there may be more bytes to move.
     More,
+    /// It has to wait, or it is done.
     Waits,
 }
 
-/// A connection that broke.
+/// The loss of a connection.
 pub struct Loss {
+    /// The side whose connection is lost: 0 or 1.
     pub side: usize,
+    /// The call that failed.
     pub syscall: Syscall,
+    /// The system's error.
     pub error: io::Error,
 }
 
@@ -96,7 +104,7 @@ impl Direction {
         }
     }
 
-    /// Bytes of what was sent before that are not the system's yet.
+    /// How many bytes that were sent before relay() the system has not taken yet.
     pub fn first_left(&self) -> u64 {
         self.first_left
     }
@@ -113,7 +121,7 @@ impl Direction {
         self.phase == Phase::AwaitsRoom
     }
 
-    /// What is still to be written, when the relay is over.
+    /// Takes the bytes that are still to be written, once the relay is over.
     pub fn take_left(&mut self) -> Result<Vec<u8>, NoMemory> {
         let waiting = usize::try_from(self.first.bytes()).unwrap_or(usize::MAX);
         let mut left = memory::vec(waiting.saturating_add(self.left.len() - self.start + self.in_pipe))?;
@@ -132,7 +140,7 @@ impl Direction {
         Ok(left)
     }
 
-    /// Moves what can be moved. `passed` counts what went out.
+    /// Moves the bytes that can be moved. Adds to `passed` the number of bytes from the other side that were written.
     pub fn pump(&mut self, streams: &[Arc<TcpStream>], passed: &AtomicU64) -> Result<Pumped, Loss> {
         if self.is_done() {
             return Ok(Pumped::Waits);
@@ -153,7 +161,7 @@ impl Direction {
             if self.ended {
                 self.phase = Phase::Done;
                 self.release_pipe();
-                // Where it is not connected any more, its loss is reported.
+                // If the socket is not connected any more, the loss is reported as an error of its own.
                 let _ = SockRef::from(&**to).shutdown(Shutdown::Write);
                 return Ok(Pumped::Waits);
             }
@@ -171,6 +179,7 @@ impl Direction {
         }
     }
 
+    /// A call failed: waits in `phase` if it would have blocked, and otherwise returns the loss.
     fn waits_or_broke(
         &mut self,
         phase: Phase,
@@ -195,7 +204,7 @@ impl Direction {
         self.first_left > 0 || self.start < self.left.len() || self.in_pipe > 0
     }
 
-    /// Writes some of what is left. Returns how much of it came from the other side.
+    /// Writes some of the bytes that wait. Returns how many of them came from the other side: 0 if they were sent before relay().
     fn write(&mut self, to: &TcpStream) -> io::Result<usize> {
         if self.first_left > 0 {
             let mut slices: Vec<IoSlice<'_>> = Vec::new();
@@ -224,7 +233,7 @@ impl Direction {
         }
     }
 
-    /// Reads once, into the pipe in bulk, else through the buffer and right on.
+    /// Reads once. In bulk, the bytes go into the pipe. Otherwise they go through the buffer, and are written at once as far as they fit.
     fn read(&mut self, from: &TcpStream, to: &TcpStream, passed: &AtomicU64) -> io::Result<usize> {
         if self.bulk && self.pipe.is_none() {
             self.pipe = sys::take_pipe();
@@ -236,7 +245,7 @@ impl Direction {
         }
         COPIED.with_borrow_mut(|buffer| {
             let read = from.try_read(buffer)?;
-            // What does not fit now waits; a loss shows with the next write.
+            // Bytes that do not fit now wait in `left`. If the write failed because of a loss, the next write shows it.
             let written = if read > 0 { to.try_write(&buffer[..read]).unwrap_or(0) } else { 0 };
             passed.fetch_add(written as u64, Ordering::Relaxed);
             memory::append(&mut self.left, &buffer[written..read]).map_err(|_| errno::no_buffers())?;

@@ -1,4 +1,4 @@
-//! What the system's resolver answers, as the package reports it.
+//! Asks the system's resolver, and converts its answer to the form that the package reports.
 
 use std::net::SocketAddr;
 
@@ -8,38 +8,39 @@ use super::Family;
 use crate::net::sys::{self, LookUpError};
 use crate::net::{endpoint, errno};
 
-/// The addresses in the system's order, or why there are none.
+/// The addresses in the system's order, or the reason why there are none.
 pub type Found = Result<Vec<SocketAddr>, Failed>;
 
 /// Why a look-up failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failed {
-    /// As Node names it: "ENOTFOUND" where there is no such name or it has no address, else "EAI_AGAIN" and the like.
+    /// The code that Node uses: "ENOTFOUND" if the name does not exist or has no address, otherwise "EAI_AGAIN" or another one.
     pub code: String,
-    /// The system's sentence.
+    /// The message of the system.
     pub reason: String,
 }
 
 impl Failed {
+    /// A failure with this code. The message begins with a small letter.
     fn new(code: &str, reason: &str) -> Self {
         let mut reason = reason.to_owned();
         errno::lower_first(&mut reason);
         Self { code: code.to_owned(), reason }
     }
 
-    /// A bug of ours.
+    /// The failure if the look-up has panicked, which is a bug of the package.
     pub fn panicked(message: &str) -> Self {
         Self::new("EAI_FAIL", &format!("internal error: {message}"))
     }
 }
 
-/// Each address once, IPv4-mapped ones as IPv4 (R-address).
+/// The addresses without duplicates. IPv4-mapped addresses become IPv4 (R-address).
 fn distinct(addresses: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     let mut seen = std::collections::HashSet::new();
     addresses.map(endpoint::canonical).filter(|address| seen.insert(*address)).collect()
 }
 
-/// Asks the system. Blocks for as long as that takes.
+/// Asks the system for the addresses of `host`. The call blocks until the resolver has answered.
 pub fn look_up(host: &str, family: Family) -> Found {
     let domain = match family {
         Family::Any => None,

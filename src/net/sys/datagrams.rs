@@ -1,26 +1,26 @@
-//! What is known of a datagram that was received, and the test of how they are received.
+//! The description of a received datagram, and a test of receiving.
 
 use std::net::{IpAddr, SocketAddr};
 
 /// A datagram that `Batches::receive()` put into the buffer.
 #[derive(Clone, Copy, Debug)]
 pub struct Received {
-    /// The index of its first byte in the buffer.
+    /// The index of the first byte in the buffer.
     pub start: usize,
-    /// Its length in bytes.
+    /// The length in bytes.
     pub len: usize,
-    /// Its source.
+    /// The source address.
     pub from: SocketAddr,
-    /// Its destination. `None` if `report_destinations()` was not called for the socket, or if the system does not report destinations.
+    /// The destination. `None` if `report_destinations()` was not called for the socket, or if the system does not report destinations.
     pub to: Option<PacketInfo>,
 }
 
-/// What the system reports of a datagram beside its source.
+/// What the system reports about a datagram in addition to its source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PacketInfo {
-    /// The destination in its header.
+    /// The destination address in the header.
     pub address: IpAddr,
-    /// The number of the interface that it came in by. 0: not known.
+    /// The index of the interface that received the datagram. 0: not known.
     pub interface: u32,
 }
 
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
     use crate::net::sizes::DATAGRAM_STRIDE;
 
-    /// Where the buffer ends before a whole stride does, so does what is received there.
+    /// If the last stride of the buffer is too short for a datagram, nothing is written after the buffer's end.
     #[test]
     fn nothing_is_written_behind_the_buffer() {
         const UNTOUCHED: u8 = 0x5a;

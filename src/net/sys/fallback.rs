@@ -1,4 +1,4 @@
-//! What other systems than Linux do instead.
+//! The functions of `linux.rs` for all other systems.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -10,29 +10,29 @@ use super::datagrams::Received;
 use super::vocabulary::FilterMode;
 use crate::net::sizes::{DATAGRAM_STRIDE, READ_SIZE};
 
-/// Datagrams, one in a system call.
+/// Receives and sends datagrams, one in each system call.
 #[derive(Default)]
 pub struct Batches {
-    /// What the last receive() got.
+    /// The datagrams that the last receive() has received.
     pub received: Vec<Received>,
 }
 
 impl Batches {
-    /// Receives up to `most` datagrams into `buffer`, one a stride.
+    /// Receives up to `most` datagrams. Each one goes to its own stride of `buffer`.
     pub fn receive(&mut self, socket: &UdpSocket, buffer: &mut [u8], most: usize, _with_info: bool) -> io::Result<()> {
         self.received.clear();
         for (index, stride) in buffer.chunks_exact_mut(DATAGRAM_STRIDE).take(most).enumerate() {
             match socket.recv_from(&mut stride[..READ_SIZE]) {
                 Ok((len, from)) => self.received.push(Received { start: index * DATAGRAM_STRIDE, len, from, to: None }),
                 Err(error) if self.received.is_empty() => return Err(error),
-                // It comes again with the next call.
+                // The next call returns this error again.
                 Err(_) => break,
             }
         }
         Ok(())
     }
 
-    /// Sends datagrams in order; returns how many the system took, at least one.
+    /// Sends datagrams in order. Returns how many the system has taken; it is an error if it takes none.
     pub fn send<'a>(
         &mut self,
         socket: &UdpSocket,
@@ -51,11 +51,11 @@ impl Batches {
     }
 }
 
-/// A thread's number. A thread that has been joined is not counted any more, so that there is nothing to wait for.
+/// A thread's number. It is not needed here, because the system does not count a thread any more once it was joined.
 pub struct ThreadId;
 
 impl ThreadId {
-    /// That of the calling thread.
+    /// The number of the calling thread.
     pub fn current() -> Self {
         Self
     }
@@ -64,30 +64,30 @@ impl ThreadId {
     pub fn wait_until_gone(self) {}
 }
 
-/// bind(2) chooses a port.
+/// Does nothing: on this system bind(2) chooses the port.
 pub fn choose_port_at_connect(_socket: &Socket) {}
 
-/// The system compares the interface of each datagram itself: a socket gets only the groups that it has joined.
+/// Returns true: the system itself compares the interface of each datagram, so a socket gets only the groups that it has joined.
 pub fn keep_groups_apart(_socket: &Socket, _is_ipv6: bool) -> bool {
     true
 }
 
-/// The package does not ask for destinations here.
+/// Returns false: the package does not ask this system for destinations.
 pub fn report_destinations<'a>(_socket: impl Into<SockRef<'a>>, _is_ipv6: bool) -> bool {
     false
 }
 
-/// No setting bounds what a socket may join.
+/// Returns None: this system has no setting that limits how much a socket may join.
 pub fn membership_limit(_is_ipv6: bool, _of_sources: bool) -> Option<&'static str> {
     None
 }
 
-/// The system is not asked.
+/// Returns false: the package does not ask this system.
 pub fn has_joined(_socket: &UdpSocket, _group: IpAddr, _interface: u32) -> bool {
     false
 }
 
-/// Each membership has sources of its own here, which `change_source()` changes.
+/// Returns an error. It is not needed here, because each membership has its own sources, which `change_source()` changes.
 pub fn set_source_filter(
     _socket: &UdpSocket,
     _group: IpAddr,
@@ -98,9 +98,10 @@ pub fn set_source_filter(
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// There is none: a relay copies its bytes.
+/// This system has no such pipes, so a relay copies its bytes.
 pub enum Pipe {}
 
+/// Returns None: there are no pipes.
 pub fn take_pipe() -> Option<Pipe> {
     None
 }

@@ -1,4 +1,4 @@
-//! What only Linux does.
+//! What only Linux can do.
 
 mod groups;
 mod mmsg;
@@ -15,47 +15,49 @@ pub use self::groups::{has_joined, keep_groups_apart, membership_limit, set_sour
 pub use self::mmsg::Batches;
 pub use self::pipe::{Pipe, put_back_pipe, take_pipe};
 
-/// A thread's number.
+/// A thread's number in the system (gettid(2)).
 pub struct ThreadId(libc::c_long);
 
 impl ThreadId {
-    /// That of the calling thread.
+    /// The number of the calling thread.
     pub fn current() -> Self {
-        // SAFETY: a plain system call without arguments.
+        // SAFETY: gettid(2) takes no arguments and always succeeds.
         Self(unsafe { libc::syscall(libc::SYS_gettid) })
     }
 
-    /// Waits until a thread that has been joined is out. It may still be on its way, some microseconds, and counts against the
-    /// limit until then.
+    /// Waits until the system does not count the thread any more. After it was joined, a thread exists for some microseconds more, and
+    /// counts against the limit of threads until then.
     pub fn wait_until_gone(self) {
-        /// Another thread may have got the number by now: then there is nothing to wait for.
+        /// The longest time to wait. A new thread may have got the same number by now, and without this limit the loop would wait for that
+        /// thread.
         const EXIT_TIMEOUT: Duration = Duration::from_millis(20);
         let start = Instant::now();
         let process = libc::c_long::from(std::process::id().cast_signed());
-        // SAFETY: signal 0 is none: the call only checks whether there is such a thread in this process.
+        // SAFETY: the call takes only numbers. With signal 0 it sends no signal, and only checks whether this process has such a thread.
         while unsafe { libc::syscall(libc::SYS_tgkill, process, self.0, 0) } == 0 && start.elapsed() < EXIT_TIMEOUT {
             thread::yield_now();
         }
     }
 }
 
-/// The port of a socket that is bound to port 0 is chosen by connect(2), which knows the destination: no limit of 28,000
-/// connections (R-tcp-create). Where the kernel does not have the option, bind(2) chooses.
+/// Makes connect(2), not bind(2), choose the port of a socket that is bound to port 0. connect(2) knows the destination and can use one
+/// port for several destinations, so the number of ports, about 28,000, does not limit the number of connections (R-tcp-create). If the
+/// kernel does not have this option, bind(2) chooses.
 pub fn choose_port_at_connect(socket: &Socket) {
     let _ = set_option(socket, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, 1);
 }
 
-/// Makes the system report where each datagram was sent to. Returns whether it does.
+/// Makes the system report the destination of each received datagram. Returns whether it does.
 pub fn report_destinations<'a>(socket: impl Into<SockRef<'a>>, is_ipv6: bool) -> bool {
     let (level, name) =
         if is_ipv6 { (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO) } else { (libc::IPPROTO_IP, libc::IP_PKTINFO) };
     set_option(&*socket.into(), level, name, 1).is_ok()
 }
 
-/// setsockopt(2) with an int: for options that socket2 does not have.
+/// setsockopt(2) with an int, for options that socket2 does not have.
 fn set_option(socket: &impl AsRawFd, level: i32, name: i32, value: i32) -> io::Result<()> {
     let size = size_of_val(&value) as libc::socklen_t;
-    // SAFETY: the pointer and the size are those of `value`, which lives through the call.
+    // SAFETY: the pointer and the size are those of `value`, which lives until the call returns. The call only reads it.
     let result = unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const value).cast(), size) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

@@ -1,11 +1,11 @@
-//! What differs from system to system. Each thing has one name here and exists on every system, so that the rest of the package
-//! asks for no system's name:
+//! Everything that differs between operating systems. Each function and constant has one name here and exists on every system, so the rest
+//! of the package never asks which system it runs on:
 //!
-//! - `family` is what Unix and Windows do in ways of their own: `unix` or `windows`;
-//! - `kernel` is what only Linux does: `linux`, or `fallback`, which does without;
-//! - a constant says what a system does where the code that follows from it is the same everywhere.
+//! - `family` is what Unix and Windows do in different ways: the file `unix` or `windows`;
+//! - `kernel` is what only Linux can do: the file `linux`, or `fallback`, which works without it;
+//! - a constant says how the system behaves, for code that is otherwise the same on every system.
 //!
-//! It does not know sockets of the package, nor its errors: calls return `io::Error`.
+//! This module knows neither the package's sockets nor its errors: its functions return `io::Error`.
 
 mod datagrams;
 mod group_sources;
@@ -47,48 +47,50 @@ pub use self::kernel::{
 pub use self::unacknowledged::unacknowledged;
 pub use self::vocabulary::{FilterMode, InterfaceAddress, LookUpError};
 
-/// Datagrams are received in batches, and a batch that is not full has emptied the socket.
+/// True: one system call receives several datagrams, and a batch that is not full means that the socket has no more. False: one call
+/// receives one datagram.
 pub const TAKES_BATCHES: bool = cfg!(target_os = "linux");
 
-/// Accepted connections inherit the options of the listening socket.
+/// True: accepted connections inherit the options of the listening socket.
 pub const ACCEPTED_INHERIT_OPTIONS: bool = cfg!(target_os = "linux");
 
-/// The poll set reports a socket again only after a call on it would have blocked.
+/// True: the poll set reports a socket again only after a call on the socket has returned WouldBlock.
 pub const REARMS_ON_WOULD_BLOCK: bool = cfg!(windows);
 
-/// The kernel moves bytes from socket to socket by itself, through a [`Pipe`].
+/// True: the kernel can move bytes from socket to socket, through a [`Pipe`].
 pub const MOVES_BYTES: bool = cfg!(target_os = "linux");
 
-/// The system cuts one message up into datagrams of one size (UDP_SEGMENT, "GSO").
+/// True: the system can cut one message into datagrams of one size (UDP_SEGMENT, "GSO").
 pub const SEGMENTS_DATAGRAMS: bool = cfg!(target_os = "linux");
 
-/// The send buffer, in bytes, without which the longest datagrams are refused: macOS's own is 9,216. `None`: the system's own is
-/// long enough.
+/// The size in bytes that a send buffer needs for the longest datagrams. With the default of macOS, 9,216 bytes, the system refuses them.
+/// `None`: the default is large enough.
 pub const DATAGRAM_SEND_BUFFER: Option<usize> = if cfg!(target_os = "macos") { Some(65_535) } else { None };
 
-/// Sockets that share a port by [`share_port`] share its load. Elsewhere one of them gets everything.
+/// True: the system distributes the load over the sockets that share a port by [`share_port`]. False: one of these sockets gets everything.
 pub const BALANCES_SHARED_PORTS: bool = cfg!(any(target_os = "linux", target_os = "android", target_os = "freebsd"));
 
-/// [`share_port`] may be called after bind(2).
+/// True: [`share_port`] may be called after bind(2).
 pub const SHARES_BOUND_PORTS: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
-/// An IPv6 socket is known to take options of IPv4, for its IPv4 half.
+/// True: an IPv6 socket accepts the options of IPv4, which apply to the IPv4 traffic of a dual-stack socket. False: this is not known.
 pub const IPV6_TAKES_IPV4_OPTIONS: bool = cfg!(any(target_os = "linux", windows));
 
-/// [`interfaces`] lists them.
+/// True: [`interfaces`] lists the interfaces. False: it returns an error.
 pub const LISTS_INTERFACES: bool = cfg!(unix);
 
-/// An IPv6 socket goes by its first membership of a group, whatever interface a datagram came in by: by that one's sources, and by no
-/// other's. So each membership must let the sources of all of them through, and the package drops what is too much.
+/// True: for an IPv6 group the system applies the source filter of the socket's first membership of the group to all its datagrams,
+/// whatever interface they arrive on. So each membership must allow the sources of all memberships, and the package drops the datagrams
+/// that no membership wants.
 pub const MIXES_IPV6_GROUPS: bool = cfg!(target_os = "linux");
 
-/// [`has_joined`] finds the interface on which a group was joined.
+/// True: [`has_joined`] can tell whether a group was joined on an interface.
 pub const FINDS_MEMBERSHIPS: bool = cfg!(target_os = "linux");
 
-/// A source that is listed already makes joining fail with EADDRNOTAVAIL.
+/// True: joining a group from a source that is listed already fails with EADDRNOTAVAIL.
 pub const LISTED_SOURCE_IS_ADDRNOTAVAIL: bool = cfg!(target_os = "linux");
 
-/// How many unanswered keep-alive probes end a connection, where that can be set.
+/// Sets how many unanswered keep-alive probes end a connection, on systems where that can be set.
 pub fn with_probes(keepalive: TcpKeepalive, count: u32) -> TcpKeepalive {
     #[cfg(not(target_os = "openbsd"))]
     let keepalive = keepalive.with_retries(count);

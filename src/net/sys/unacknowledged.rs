@@ -1,26 +1,27 @@
-//! How many of a connection's bytes the peer has not acknowledged, where the system reports it.
+//! The number of sent bytes that the peer of a TCP connection has not acknowledged, on systems that report it.
 
 use socket2::Socket;
 
-/// Bytes that the system holds for the peer: not sent yet, or sent and not acknowledged. `None`: the system does not report it.
+/// The number of bytes that the system holds for the peer: not sent yet, or sent and not acknowledged. `None`: the system call has failed.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub fn unacknowledged(socket: &Socket) -> Option<u64> {
     use std::os::fd::AsRawFd;
     let mut bytes: libc::c_int = 0;
-    // SAFETY: TIOCOUTQ (SIOCOUTQ by its other name) writes one int through the pointer; it is that of `bytes`, which lives
-    // through the call. The descriptor is open: `socket` is borrowed.
+    // SAFETY: TIOCOUTQ (also called SIOCOUTQ) writes one int through the pointer. The pointer is that of `bytes`, which is an int and lives
+    // until the call returns. The descriptor is open because `socket` is borrowed.
     let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
     if result == 0 { u64::try_from(bytes).ok() } else { None }
 }
 
-/// Bytes that the system holds for the peer: not sent yet, or sent and not acknowledged. `None`: the system does not report it.
+/// The number of bytes that the system holds for the peer: not sent yet, or sent and not acknowledged. `None`: the system call has failed.
 #[cfg(target_vendor = "apple")]
 pub fn unacknowledged(socket: &Socket) -> Option<u64> {
     use std::os::fd::AsRawFd;
     let mut bytes: libc::c_int = 0;
     let mut size = size_of_val(&bytes) as libc::socklen_t;
-    // SAFETY: the call writes at most `size` bytes through the first pointer, which is that of an int of this size, and the
-    // length through the second; both variables live through the call. The descriptor is open: `socket` is borrowed.
+    // SAFETY: the call writes at most `size` bytes through the first pointer, which is that of `bytes`, and `size` is the size of `bytes`.
+    // It writes the length through the second pointer, which is that of `size`. Both variables live until the call returns. The descriptor
+    // is open because `socket` is borrowed.
     let result = unsafe {
         let (value, size) = ((&raw mut bytes).cast(), &raw mut size);
         libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_NWRITE, value, size)
@@ -28,7 +29,7 @@ pub fn unacknowledged(socket: &Socket) -> Option<u64> {
     if result == 0 { u64::try_from(bytes).ok() } else { None }
 }
 
-/// This system does not report it.
+/// Returns None: this system does not report the number.
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
 pub fn unacknowledged(_socket: &Socket) -> Option<u64> {
     None
@@ -44,7 +45,8 @@ mod tests {
 
     use super::*;
 
-    /// Without reading on, a peer acknowledges only what its system buffers: the rest stays. It goes as the peer reads.
+    /// While the peer does not read, its system acknowledges only the bytes that it can buffer, and the other bytes are counted. When the
+    /// peer reads, the count falls to 0.
     #[test]
     fn what_the_peer_does_not_take_is_counted() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

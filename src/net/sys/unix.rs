@@ -1,4 +1,4 @@
-//! What Unix systems do in one way, and Windows in another.
+//! What Unix systems do differently from Windows.
 
 mod interfaces;
 mod resolver;
@@ -10,28 +10,29 @@ use socket2::Socket;
 pub use self::interfaces::{interface_exists, interface_index, interface_name, interfaces};
 pub use self::resolver::look_up;
 
-/// A port is in TIME_WAIT for a while after its last connection: makes it free to bind to. Before bind(2).
+/// Lets the socket bind to a port that is still in TIME_WAIT after its last connection. Call it before bind(2).
 pub fn reuse_waiting_port(socket: &Socket) -> io::Result<()> {
     socket.set_reuse_address(true)
 }
 
-/// Lets others bind to the same address and port, if they do the same (UDP). Before bind(2).
+/// Lets other UDP sockets bind to the same address and port, if this function was called for them too. Call it before bind(2).
 pub fn share_address(socket: &Socket) -> io::Result<()> {
     let shared = socket.set_reuse_address(true);
-    // Apple's systems and BSD share an address only with both options.
+    // Apple's systems and the BSDs let sockets share an address only if both options are set.
     #[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "openbsd", target_os = "netbsd"))]
     let shared = shared.and(socket.set_reuse_port(true));
     shared
 }
 
-/// Nobody else can take a port without [`share_address`], which both have to call: nothing is to be set.
+/// Does nothing: on Unix two sockets can have the same port only if both allow it by [`share_address`] or [`share_port`].
 pub fn exclude_others(_socket: &Socket) -> io::Result<()> {
     Ok(())
 }
 
-/// Lets sockets share a port and its load, where [`BALANCES_SHARED_PORTS`](super::BALANCES_SHARED_PORTS) says so.
+/// Lets sockets share a port and its load. Returns an error on systems that cannot; [`BALANCES_SHARED_PORTS`](super::BALANCES_SHARED_PORTS)
+/// is false there.
 pub fn share_port(socket: &Socket) -> io::Result<()> {
-    // FreeBSD's SO_REUSEPORT does not share the load.
+    // FreeBSD's SO_REUSEPORT does not distribute the load, so another option is used.
     #[cfg(target_os = "freebsd")]
     return socket.set_reuse_port_lb(true);
     #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -43,10 +44,10 @@ pub fn share_port(socket: &Socket) -> io::Result<()> {
     }
 }
 
-/// What became of a datagram that was sent makes no receive fail on a socket that is not connected: nothing is to be set.
+/// Does nothing: on Unix, if a datagram could not be delivered, later receives on an unconnected socket do not fail.
 pub fn ignore_unreachable(_socket: &Socket) {}
 
-/// Whether connect(2) reports that the attempt is under way.
+/// Whether this error of connect(2) means that the connection attempt is under way.
 pub fn is_in_progress(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::EINPROGRESS)
 }

@@ -1,4 +1,4 @@
-//! What Windows does in ways of its own, and what the package leaves out there.
+//! What Windows does differently from Unix systems, and what the package does not support on Windows.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -13,41 +13,44 @@ use windows_sys::Win32::Networking::WinSock::{
 
 use super::vocabulary::{InterfaceAddress, LookUpError};
 
-/// Nothing is to be set: a port in TIME_WAIT is free, and the option of that name would let anybody take a port over.
+/// Does nothing: on Windows a socket can bind to a port in TIME_WAIT. The option that Unix uses here, SO_REUSEADDR, would let any other
+/// socket take the port.
 pub fn reuse_waiting_port(_socket: &Socket) -> io::Result<()> {
     Ok(())
 }
 
-/// Lets others bind to the same address and port (UDP). Before bind(2).
+/// Lets other UDP sockets bind to the same address and port. Call it before bind(2).
 pub fn share_address(socket: &Socket) -> io::Result<()> {
     socket.set_reuse_address(true)
 }
 
-/// No other socket gets the port, whatever options it sets (SO_EXCLUSIVEADDRUSE). Before bind(2).
+/// Makes sure that no other socket can bind to the port, whatever options it sets (SO_EXCLUSIVEADDRUSE). Call it before bind(2).
 pub fn exclude_others(socket: &Socket) -> io::Result<()> {
     let value: i32 = 1;
     let size = size_of_val(&value) as i32;
-    // SAFETY: the pointer and the size are those of `value`, which lives through the call; the socket is open, since `socket`
-    // is borrowed.
+    // SAFETY: the pointer and the size are those of `value`, which lives until the call returns. The socket is open because `socket` is
+    // borrowed.
     let result =
         unsafe { setsockopt(number(socket), SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (&raw const value).cast(), size) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// The system has no such option.
+/// Returns an error: Windows has no such option.
 pub fn share_port(_socket: &Socket) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// What became of a datagram that was sent (port unreachable, TTL expired) does not make a later receive fail: any peer could so
-/// hold up what comes from others. Where the system does not know one of the two, such a failure is reported like any other.
+/// If a sent datagram could not be delivered (port unreachable, TTL expired), Windows makes a later receive fail. This turns that off,
+/// because otherwise any peer could delay the datagrams of the others. If the system does not know one of the two options, such failures
+/// are reported like all others.
 pub fn ignore_unreachable(socket: &Socket) {
     for code in [SIO_UDP_CONNRESET, SIO_UDP_NETRESET] {
         let value: i32 = 0;
         let size = size_of_val(&value) as u32;
         let mut returned = 0;
-        // SAFETY: the input's pointer and size are those of `value`, the count's place is `returned`, and both live through the
-        // call, which gives no output and is not overlapped: nothing is kept. The socket is open, since `socket` is borrowed.
+        // SAFETY: the input's pointer and size are those of `value`, and the count is written to `returned`. Both live until the call
+        // returns. There is no output buffer. The call is not overlapped, so the system keeps no pointer after it. The socket is open
+        // because `socket` is borrowed.
         unsafe {
             let input = (&raw const value).cast();
             WSAIoctl(number(socket), code, input, size, ptr::null_mut(), 0, &raw mut returned, ptr::null_mut(), None)
@@ -55,37 +58,39 @@ pub fn ignore_unreachable(socket: &Socket) {
     }
 }
 
-/// The socket's number, as WinSock has it.
+/// The socket's handle, in the type of WinSock.
 fn number(socket: &Socket) -> SOCKET {
     socket.as_raw_socket() as SOCKET
 }
 
-/// Whether connect(2) reports that the attempt is under way: here that is `ErrorKind::WouldBlock`, which is one everywhere.
+/// Returns false: on Windows, connect(2) reports an attempt that is under way as `ErrorKind::WouldBlock`, which the caller checks on every
+/// system.
 pub fn is_in_progress(_error: &io::Error) -> bool {
     false
 }
 
-/// Interfaces are not known by name.
+/// Returns None: the package does not look up names of interfaces on Windows.
 pub fn interface_index(_name: &str) -> io::Result<Option<u32>> {
     Ok(None)
 }
 
-/// The package does not list interfaces here: each number may be one.
+/// Returns true: the package does not list interfaces on Windows, so any index may be one.
 pub fn interface_exists(_index: u32) -> bool {
     true
 }
 
-/// Interfaces are not known by name.
+/// Returns None: the package does not look up names of interfaces on Windows.
 pub fn interface_name(_index: u32) -> Option<String> {
     None
 }
 
-/// The package does not list interfaces here.
+/// Returns an error: the package does not list interfaces on Windows.
 pub fn interfaces() -> io::Result<Vec<InterfaceAddress>> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// The addresses of a host, of one family or (`None`) of both, in the system's order. Blocks for as long as that takes.
+/// The addresses of a host in the system's order. `family`: only addresses of this family; `None`: of both. The call blocks until the
+/// resolver has answered.
 pub fn look_up(host: &str, family: Option<Domain>) -> Result<Vec<SocketAddr>, LookUpError> {
     let found = (host, 0).to_socket_addrs().map_err(|error| {
         let code = match error.raw_os_error() {

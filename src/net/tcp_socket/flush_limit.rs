@@ -1,4 +1,4 @@
-//! closeTimeout: a closing socket's flush goes on for as long as the peer takes bytes (R-tcp-close).
+//! closeTimeout: a closing socket goes on flushing as long as the peer takes bytes (R-tcp-close).
 
 use std::time::{Duration, Instant};
 
@@ -7,20 +7,20 @@ use crate::net::context::Context;
 use crate::net::deadline::DeadlineKind;
 use crate::net::{Id, SocketError};
 
-/// How often the peer's progress is looked at within closeTimeout: by default each second. So a loss is reported late by one look's share
-/// at most, where the peer acknowledged the last byte right after a look.
+/// How often the peer's progress is checked within closeTimeout: by default every second. So a loss is reported at most one such interval
+/// late.
 const LOOKS: u32 = 30;
 
-/// What closeTimeout has seen of a flush under way.
+/// The state of closeTimeout during a flush.
 pub(super) struct FlushLimit {
-    /// Since when the peer has acknowledged nothing.
+    /// When the peer was last seen to make progress. At first, when the flush began.
     since: Instant,
-    /// Bytes that the peer had acknowledged at the last look. Only the difference of two looks means something.
+    /// How many bytes the peer had acknowledged at the last check. Only the difference of two values is meaningful.
     acknowledged: u64,
 }
 
 impl TcpSocket {
-    /// Sets the deadline where the socket is closing and has bytes left to send.
+    /// Sets the deadline of closeTimeout, if the socket is closing and has bytes left to send.
     pub(super) fn limit_flush(&mut self, id: Id, context: &mut Context) {
         if !self.machine.is_flushing() || self.flush_limit.is_some() || self.close_timeout == 0 {
             return;
@@ -33,7 +33,7 @@ impl TcpSocket {
         self.flush_limit = Some(Box::new(FlushLimit { since: now, acknowledged: progress.acknowledged }));
     }
 
-    /// The deadline has come: the connection is lost where the peer has acknowledged nothing for closeTimeout.
+    /// Checks the peer's progress. The connection is lost if the peer has acknowledged nothing for closeTimeout.
     pub fn on_close_timeout(&mut self, id: Id, context: &mut Context) {
         let Some(mut flush) = self.flush_limit.take() else { return };
         if !self.machine.is_flushing() {
@@ -43,7 +43,8 @@ impl TcpSocket {
             return;
         };
         let now = Instant::now();
-        // Another thread moves these counters, so they may be seen a little apart: going backwards is no progress.
+        // The progress comes from counters that another thread changes, and they are not read at the same moment. So the value can even
+        // decrease, which is no progress.
         let has_progressed = progress.acknowledged.wrapping_sub(flush.acknowledged).cast_signed() > 0;
         if has_progressed || !progress.peer_owes {
             flush.since = now;

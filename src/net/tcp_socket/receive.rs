@@ -1,4 +1,4 @@
-//! The receiving half of a TCP socket: what has become of the attempt, bytes, the peer's end, a loss.
+//! The receiving half of a TCP socket: the result of the connection attempt, received bytes, the peer's end, a loss.
 
 use std::collections::VecDeque;
 use std::io::ErrorKind;
@@ -15,44 +15,44 @@ use crate::net::step::Step;
 use crate::net::syscall::Syscall;
 use crate::net::transport::{Attempt, Failure};
 
-/// A read this large is likely followed by another: then the next goes straight into the engine's memory.
+/// After a read of at least this many bytes, more are likely to follow. Then the next read goes straight into the engine's memory.
 const BULK_READ: usize = READ_SIZE / 4;
 
-/// Bytes that are read for another socket are written at once: 256 KiB a call is where more gains nothing.
+/// The most bytes of one read for the other socket of a relay, which writes them at once. Larger calls gain nothing.
 const RELAY_READ: usize = 256 * 1024;
 
-/// What reading has come to.
+/// The state of reading.
 #[derive(Default)]
 pub(super) struct Receiving {
-    /// The last read was a large one.
+    /// True if the last read was at least `BULK_READ` bytes long.
     is_bulk: bool,
-    /// What one large read gave beyond the current message (R-listen: 256 KiB at most).
+    /// Blocks that one large read has filled and that are not emitted yet: 256 KiB at most (R-listen).
     held: VecDeque<Filled>,
-    /// How many blocks this turn has emitted.
+    /// How many blocks this socket has emitted in this turn.
     pub blocks_filled: usize,
 }
 
 impl Receiving {
-    /// Whether something was read that has not been emitted.
+    /// Whether filled blocks wait to be emitted.
     pub fn has_held(&self) -> bool {
         !self.held.is_empty()
     }
 }
 
-/// What one read gave.
+/// The result of one read.
 pub(super) enum Reading {
-    /// Bytes.
+    /// Bytes for an event.
     Message(Payload),
-    /// The machine has changed, or there are held bytes.
+    /// The machine's state has changed, or blocks were filled. The caller looks again for an event.
     Changed,
-    /// So many blocks must be lent first.
+    /// This many blocks must be lent before the read.
     NeedsBlocks(usize),
-    /// Nothing.
+    /// There was nothing to read.
     Nothing,
 }
 
 impl TcpSocket {
-    /// Looks what has become of the attempt.
+    /// Checks the result of the connection attempt.
     pub(super) fn look_at_attempt(&mut self, id: Id, context: &mut Context) {
         match self.transport.attempt(id, context) {
             Attempt::UnderWay => {}
@@ -65,7 +65,7 @@ impl TcpSocket {
                 }
             }
             Attempt::EstablishedAndLost(failure) => {
-                // `open` comes first, and what was received.
+                // `open` and the bytes that were received are emitted before the loss.
                 self.machine.connected();
                 self.lost(failure);
             }
@@ -73,12 +73,12 @@ impl TcpSocket {
         }
     }
 
-    /// A loss, and an end with no byte before it, are noticed also where nobody reads (R-tcp-message).
+    /// Detects a loss, and the peer's end if no byte comes before it. This works even if no listener reads the bytes (R-tcp-message).
     pub(super) fn look_for_end(&mut self) {
         if self.machine.is_faulty() {
             return;
         }
-        // What the system received before it can still be read (R-tcp-lost).
+        // Bytes that the system received before the error can still be read (R-tcp-lost).
         if let Some(failure) = self.transport.take_error() {
             return self.lost(failure);
         }
@@ -96,12 +96,12 @@ impl TcpSocket {
         self.machine.lost(failure.at(self.remote));
     }
 
-    /// Whether there are bytes that came before a loss, for somebody who is to get them.
+    /// Whether the connection is lost and bytes that came before the loss are still to be read.
     pub(super) fn has_unread(&mut self) -> bool {
         self.machine.is_faulty() && (self.receiving.has_held() || !self.is_cut && self.transport.has_unread())
     }
 
-    /// The next message of what a large read gave. The last one may end the socket's share of the turn.
+    /// Takes the next filled block as a message. The last message may end the socket's part in this turn.
     pub(super) fn next_held(&mut self, context: &Context) -> Option<Step> {
         let Filled { block, len } = self.receiving.held.pop_front()?;
         self.receiving.blocks_filled += 1;
@@ -112,19 +112,19 @@ impl TcpSocket {
         Some(if goes_on { Step::Event(message) } else { Step::Read(message) })
     }
 
-    /// Drops what a large read gave: nobody is to get it.
+    /// Drops the filled blocks, since no listener will get their bytes.
     pub fn drop_held(&mut self, context: &mut Context) {
         for filled in self.receiving.held.drain(..) {
             context.blocks.hand_back(filled);
         }
     }
 
-    /// Memory for what a large read gave and was not emitted.
+    /// Allocates memory for the bytes of all filled blocks.
     pub fn room_for_held(&self) -> Result<Vec<u8>, NoMemory> {
         memory::vec(self.receiving.held.iter().map(|filled| filled.len).sum())
     }
 
-    /// Appends that to `bytes`, which has room for it.
+    /// Moves the bytes of all filled blocks to the end of `bytes`, which has room for them.
     pub(super) fn take_held(&mut self, bytes: &mut Vec<u8>, context: &mut Context) {
         for mut filled in self.receiving.held.drain(..) {
             bytes.extend_from_slice(&filled.block.as_mut_slice()[..filled.len]);
@@ -132,6 +132,7 @@ impl TcpSocket {
         }
     }
 
+    /// Reads once: into blocks if much is likely to come, otherwise into the environment's read buffer.
     pub(super) fn read(&mut self, context: &mut Context) -> Reading {
         let filled = self.receiving.blocks_filled;
         let in_blocks = self.receiving.is_bulk && self.relay.is_none() && !context.blocks.are_refused();
@@ -174,7 +175,7 @@ impl TcpSocket {
         }
     }
 
-    /// After close(): what still comes is read and dropped. Returns whether the machine has changed.
+    /// After close(): reads the bytes that still come, and drops them. Returns whether the machine's state has changed.
     pub(super) fn drop_bytes(&mut self, context: &mut Context) -> bool {
         let discarded = self.transport.discard(&mut context.buffer[..READ_SIZE], &mut context.pending_wakes);
         if discarded.any

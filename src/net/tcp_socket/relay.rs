@@ -1,4 +1,4 @@
-//! relay(), one socket's part: what comes in is read for the other socket, what comes from that one is written (R-relay).
+//! One socket's part of relay(): its received bytes are read for the other socket, and the other socket's bytes are written (R-relay).
 
 use super::TcpSocket;
 use crate::net::context::Context;
@@ -7,30 +7,30 @@ use crate::net::relay_task::{RelayedStream, TaskHandle};
 use crate::net::transport::{Failure, RelayOutcome};
 use crate::net::{Id, SocketError, sys};
 
-/// With so many bytes waiting to be written, nothing more is read from the other socket.
+/// If this many bytes wait to be written to a socket, the other socket of the relay does not read.
 const RELAY_HIGH_WATER_MARK: u64 = 256 * 1024;
 
-/// What a relayed socket has beside.
+/// The state of a socket that is part of a relay.
 pub(super) struct Relay {
     /// The other socket.
     other: Id,
-    /// The other socket has enough to write: nothing is read.
+    /// True while the other socket has enough bytes to write. Then this one does not read.
     pub(super) held_up: bool,
-    /// The other socket waits for room here.
+    /// True while this socket has enough bytes to write. Then the other one waits for [`RelaySignal::Room`].
     full: bool,
-    /// The peer's end has been passed on.
+    /// True once the other socket knows that this socket's peer has ended.
     end_passed: bool,
-    /// The other socket knows that the relay is over, and how. `None`: it goes on.
+    /// The signal that reported the end of the relay to the other socket. `None`: the relay goes on.
     over: Option<RelaySignal>,
-    /// Bytes that came from the other socket in turns.
+    /// How many bytes this socket has got from the other one in turns, not through a task.
     accepted: u64,
-    /// Bytes from the other socket that a task passed on, once it has ended.
+    /// How many bytes of the other socket the task has written to this one. Set when the task has ended.
     pub(super) passed: u64,
 }
 
 impl TcpSocket {
-    /// relay(): this socket's part of it. What was sent before leaves first, by its place in the queue. Returns what was read and not
-    /// emitted; `held` has room for it.
+    /// Begins this socket's part of relay(). Bytes that were sent before are first in the queue, so they are written first. Returns the
+    /// bytes that were read and not emitted; `held` has room for them.
     pub fn begin_relay(&mut self, other: Id, mut held: Vec<u8>, id: Id, context: &mut Context) -> Vec<u8> {
         self.machine.relay();
         self.take_held(&mut held, context);
@@ -47,20 +47,20 @@ impl TcpSocket {
         held
     }
 
-    /// Whether bytes that have come may be read: for a listener, or for the other socket, where that has room.
+    /// Whether received bytes may be read, for a listener or for the other socket. In a relay, the other socket must have room.
     pub(super) fn may_read(&self) -> bool {
         self.machine.wants_data() && self.relay.as_ref().is_none_or(|relay| !relay.held_up)
     }
 
-    /// The socket that gets what is read.
+    /// The other socket of the relay, which gets the bytes that this one reads. `None`: there is no relay.
     pub fn relayed_to(&self) -> Option<Id> {
         self.relay.as_ref().map(|relay| relay.other)
     }
 
-    /// Bytes from the other socket. Returns whether there is room for more.
+    /// Takes bytes from the other socket. Returns whether there is room for more.
     pub fn accept_relayed(&mut self, data: &[u8], id: Id, context: &mut Context) -> bool {
         if !self.machine.can_write() {
-            // It is lost, which an event is about to report.
+            // This connection is lost, and an event will report that.
             return true;
         }
         self.machine.ledger.accept(data.len() as u64);
@@ -72,14 +72,14 @@ impl TcpSocket {
         !relay.full
     }
 
-    /// The other socket has no room.
+    /// The other socket has no room, so this one stops reading.
     pub fn hold_up(&mut self) {
         if let Some(relay) = &mut self.relay {
             relay.held_up = true;
         }
     }
 
-    /// The other socket's signal.
+    /// Handles a signal from the other socket.
     pub fn on_relay_signal(&mut self, signal: RelaySignal, id: Id, context: &mut Context) {
         match signal {
             RelaySignal::Room => {
@@ -99,7 +99,7 @@ impl TcpSocket {
             RelaySignal::Closed => self.close(id, context),
             RelaySignal::Lost | RelaySignal::Reset => {
                 self.on_relay_news(id, context);
-                // Where it is lost itself, that is about to be reported.
+                // If this connection is lost, its own error is about to be emitted.
                 if !self.machine.is_faulty() {
                     self.reset(id, context);
                 }
@@ -107,7 +107,7 @@ impl TcpSocket {
         }
     }
 
-    /// After a step: the peer's end is passed on.
+    /// Called in every step: signals the peer's end to the other socket, once.
     pub(super) fn pass_end_on(&mut self, context: &mut Context) {
         if let Some(relay) = &mut self.relay
             && !relay.end_passed
@@ -118,14 +118,14 @@ impl TcpSocket {
         }
     }
 
-    /// FIN has gone out: the other socket's peer has ended, and everything has been passed on.
+    /// Our FIN is sent, after all bytes of the other socket. Signals that to the other socket.
     pub(super) fn signal_end_passed(&mut self, context: &mut Context) {
         if let Some(relay) = &self.relay {
             context.relay_signals.push((relay.other, RelaySignal::EndPassed));
         }
     }
 
-    /// After a flush: the other socket may go on.
+    /// Called after writing: if there is room again, signals the other socket to go on.
     pub(super) fn offer_room(&mut self, context: &mut Context) {
         if let Some(relay) = &mut self.relay
             && relay.full
@@ -136,7 +136,8 @@ impl TcpSocket {
         }
     }
 
-    /// This socket is over: so is the other. After close() each ends by itself, unless reset() is called as well.
+    /// The relay is over for this socket: signals that to the other one, which then ends too. After close(), each socket ends by itself,
+    /// unless reset() is called later.
     pub fn end_relay(&mut self, signal: RelaySignal, context: &mut Context) {
         let Some(relay) = &mut self.relay else { return };
         if relay.over.is_none() || (relay.over == Some(RelaySignal::Closed) && signal == RelaySignal::Reset) {
@@ -145,8 +146,8 @@ impl TcpSocket {
         }
     }
 
-    /// Ends this socket's part. Returns how many of the other socket's bytes the system got: for the last event but one. `None`: it was not
-    /// relayed.
+    /// Ends this socket's part of the relay. Returns how many bytes from the other socket the system has taken, for the event before the
+    /// last one. `None`: the socket was in no relay.
     pub(super) fn take_relayed_bytes(&mut self) -> Option<u64> {
         let relay = self.relay.take()?;
         let passed = self.transport.passed().unwrap_or(relay.passed);
@@ -155,7 +156,7 @@ impl TcpSocket {
 
     // --- the task ---
 
-    /// Whether a task could move the bytes. A Blob's bytes have to be asked for here.
+    /// Whether a task could move the bytes. It cannot if the queue holds a Blob, whose bytes only this thread can ask for.
     pub fn can_lend(&self) -> bool {
         sys::MOVES_BYTES && self.transport.can_lend() && !self.queue.has_blob() && self.machine.can_write()
     }
@@ -166,7 +167,7 @@ impl TcpSocket {
         Some(RelayedStream { stream, first: std::mem::take(&mut self.queue), id, remote: self.remote })
     }
 
-    /// The task has the connection; or there is no task, and the connection is lost.
+    /// The task has taken the connection. With an error there is no task, and the connection is lost.
     pub fn lent(&mut self, task: Result<TaskHandle, SocketError>, id: Id, context: &mut Context) {
         match task {
             Ok(task) => self.transport.lent(task),
@@ -175,7 +176,7 @@ impl TcpSocket {
         self.schedule(id, context);
     }
 
-    /// The task has news: what was sent before has left, or the task has ended.
+    /// Handles a report of the task: it has written bytes that were sent before relay(), or it has ended.
     pub(super) fn on_relay_news(&mut self, id: Id, context: &mut Context) {
         let Some(news) = self.transport.relay_news(id, context) else { return };
         self.machine.ledger.wrote(news.written, 0);
@@ -191,18 +192,18 @@ impl TcpSocket {
                 self.machine.end_forwarded();
             }
             RelayOutcome::Lost(error) => self.machine.lost(error),
-            // Also where close() was called meanwhile: there is no connection any more.
+            // This happens even after close(), since there is no connection any more.
             RelayOutcome::OtherLost => self.reset(id, context),
             RelayOutcome::Returned { left, registered } => self.take_back(&left, registered, id, context),
         }
     }
 
-    /// close(): the connection ends here, after what is still to be written to it.
+    /// close(): takes the connection back from the task. The connection then ends, after the bytes that are still to be written to it.
     fn take_back(&mut self, left: &[u8], registered: Result<(), Failure>, id: Id, context: &mut Context) {
         if let Err(failure) = registered {
             return self.lost(failure);
         }
-        // What was sent before relay() is counted already.
+        // The ledger has already counted those bytes that were sent before relay().
         let counted = self.machine.ledger.unwritten();
         let added = (left.len() as u64).saturating_sub(counted);
         self.machine.ledger.accept(added);

@@ -1,4 +1,4 @@
-//! The sending half of a TCP socket: what send() takes, when it is written, and the FIN behind it.
+//! The sending half of a TCP socket: send(), when its bytes are written, and the FIN behind them.
 
 use super::TcpSocket;
 use crate::net::context::Context;
@@ -9,24 +9,24 @@ use crate::net::transport::Finish;
 use crate::net::{Id, SocketError};
 use crate::proto::{ReadyState, Sent};
 
-/// From this size on send() hands the bytes to the system at once: the copy would cost more than the call.
+/// If send() gets at least this many bytes, it gives them to the system at once, since copying them would cost more than the call.
 const DIRECT_WRITE: usize = 16 * 1024;
-/// From this size on, memory for all bytes is reserved before the system gets some of them, so that a send() without memory changes
-/// nothing. Below, that would cost each send() an allocation, mostly for nothing.
+/// If send() gets at least this many bytes, memory for all of them is reserved before the system gets some of them. So if there is no
+/// memory, send() changes nothing. For fewer bytes, each send() would pay for an allocation that is mostly not needed.
 const RESERVED: usize = 256 * 1024;
-/// With so many bytes waiting, send() writes without waiting for the end of the turn. 256 KiB a write is where a larger one gains nothing.
+/// If this many bytes wait, send() writes them before the end of the turn. Larger writes gain nothing.
 const EARLY_FLUSH: u64 = 256 * 1024;
-/// One socket writes at most so many bytes a turn, so that a fast reader cannot keep the others waiting.
+/// The most bytes that one socket writes in a turn, so that a peer that reads fast does not keep the other sockets waiting.
 const WRITTEN_PER_TURN: usize = 1024 * 1024;
 
-/// There is no memory for the bytes of a send(). (It has no size, so that the result fits a register.)
+/// There is no memory for the bytes of a send(). (The type has no size, so that the result fits into a register.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unkept;
 
 impl TcpSocket {
-    /// send() of bytes. Where there is no memory to keep them in, nothing changes.
+    /// send() of bytes. If there is no memory for them, nothing changes.
     pub fn send(&mut self, data: &[u8], id: Id, context: &mut Context) -> Result<Sent, Unkept> {
-        // Most are short, and behind others of the same turn.
+        // Most sends are short and follow others of the same turn, so the last chunk has room for them.
         if data.len() < DIRECT_WRITE && self.sending().fits(data.len()) {
             return Ok(self.accept(data, id, context, |socket, _| {
                 socket.sending().append(data);
@@ -36,7 +36,7 @@ impl TcpSocket {
         Ok(self.accept(data, id, context, |socket, context| socket.write_or_keep(data, room, id, context)))
     }
 
-    /// send() of bytes that `keep` writes or queues.
+    /// Counts the bytes of a send(). If they are accepted, `keep` writes or queues them.
     fn accept(
         &mut self,
         data: &[u8],
@@ -67,7 +67,7 @@ impl TcpSocket {
         sent
     }
 
-    /// Memory for all of what is sent, where it has to be had before some of it is the system's.
+    /// Reserves memory for all of `data`, if it is needed before the system takes some of the bytes. None: it is not.
     fn make_room(&mut self, data: &[u8], context: &mut Context) -> Result<Option<Reserved>, NoMemory> {
         if self.machine.state() != ReadyState::Open || data.len() < RESERVED && self.writes_directly(data) {
             return Ok(None);
@@ -75,18 +75,20 @@ impl TcpSocket {
         self.sending().reserve(data.len(), &mut context.pool).map(Some)
     }
 
-    /// Writes what can be written at once, and queues the rest, for which there is room or is to be made.
+    /// Writes as many bytes as the system takes now, and queues the rest. `room` is memory for them; None: it is allocated when it is
+    /// needed.
     pub(super) fn write_or_keep(&mut self, data: &[u8], room: Option<Reserved>, id: Id, context: &mut Context) {
         let written = if self.writes_directly(data) { self.write(data, usize::MAX, id, context) } else { 0 };
         self.keep(&data[written..], room, id, context);
     }
 
-    /// Whether bytes go to the system at once, and are copied only as far as it does not take them.
+    /// Whether these bytes are written at once. Then only those that the system does not take are copied.
     fn writes_directly(&self, data: &[u8]) -> bool {
         data.len() >= DIRECT_WRITE && self.transport.writes_directly() && !self.queue.has_blob()
     }
 
-    /// Queues what was accepted and not written. Where that finds no memory, some of it may be the peer's: the connection is lost.
+    /// Queues bytes that were accepted and not written. If there is no memory, the connection is lost, since the peer may get some of the
+    /// bytes.
     pub(super) fn keep(&mut self, rest: &[u8], reserved: Option<Reserved>, id: Id, context: &mut Context) {
         let Context { pool, .. } = context;
         let kept = match reserved {
@@ -101,7 +103,8 @@ impl TcpSocket {
         }
     }
 
-    /// Bytes that were accepted cannot be kept. The peer must not take what it got for the whole (failing that, it does).
+    /// The connection is lost because bytes that were accepted cannot be kept. It ends with RST if possible, so that the peer does not take
+    /// the bytes that it has for all of them.
     pub(super) fn lose_unkept(&mut self, error: SocketError, id: Id, context: &mut Context) {
         self.machine.lost(error);
         self.queue.clear(&mut context.pool);
@@ -110,7 +113,7 @@ impl TcpSocket {
         self.schedule(id, context);
     }
 
-    /// send() of a Blob: its place is kept, its bytes follow.
+    /// send() of a Blob. The queue keeps its position, and its bytes follow later.
     pub fn send_blob(&mut self, size: u64, id: Id, context: &mut Context) -> Result<Sent, Unkept> {
         self.sending().room_for_blob().map_err(|_| Unkept)?;
         let sent = self.machine.send_blob(size);
@@ -121,7 +124,7 @@ impl TcpSocket {
         Ok(sent)
     }
 
-    /// The next piece of the first Blob.
+    /// Takes the next piece of the first Blob in the queue.
     pub fn blob_piece(&mut self, bytes: &[u8], id: Id, context: &mut Context) {
         self.blob_request.answer();
         match self.queue.fill_blob(bytes) {
@@ -131,19 +134,19 @@ impl TcpSocket {
         }
     }
 
-    /// The first Blob cannot be read: the connection is lost (R-tcp-order).
+    /// The first Blob in the queue cannot be read, so the connection is lost (R-tcp-order).
     pub fn blob_failed(&mut self, reason: String, id: Id, context: &mut Context) {
         self.lose_unkept(SocketError::Blob { to: self.remote, reason }, id, context);
     }
 
-    /// The end of a turn: what was sent is written, what was written no longer counts as buffered.
+    /// The end of a turn: writes the queue. Bytes that were written do not count as buffered any more.
     pub fn flush(&mut self, id: Id, context: &mut Context) {
         self.dirty = false;
         if self.queue.is_ready() && self.machine.can_write() {
             self.write(&[], WRITTEN_PER_TURN, id, context);
         }
         self.begin_tls_when_flushed(id, context);
-        // Once closed, bufferedAmount keeps its count (R-reset, R-tcp-full).
+        // Once the connection is gone, bufferedAmount keeps its value (R-reset, R-tcp-full).
         if !self.machine.is_link_gone() {
             self.machine.ledger.settle();
         }
@@ -166,8 +169,8 @@ impl TcpSocket {
         }
     }
 
-    /// Writes what waits, then `extra`, until there is no room or `bound` bytes are passed. Returns how many bytes of `extra` need not
-    /// be queued.
+    /// Writes the queue, then `extra`, until there is no room, or until at least `bound` bytes are written. Returns how many bytes of
+    /// `extra` need not be queued: those that were written, or all if the connection is lost.
     pub(super) fn write(&mut self, extra: &[u8], bound: usize, id: Id, context: &mut Context) -> usize {
         if !self.machine.can_write() {
             return 0;
@@ -181,7 +184,7 @@ impl TcpSocket {
         extra.len()
     }
 
-    /// Everything is written: FIN. Where the peer has ended too, and that is emitted now, closing the connection sends it.
+    /// Everything is written: sends FIN. If the peer has ended too, and the socket closes now, closing the connection sends FIN by itself.
     pub(super) fn end_output(&mut self, id: Id, context: &mut Context) -> Finish {
         let goes_on = self.machine.peer_may_send() || self.machine.is_suspended() || self.relay.is_some();
         let finish = self.transport.finish(!goes_on);
@@ -191,7 +194,7 @@ impl TcpSocket {
         finish
     }
 
-    /// Our FIN is on its way.
+    /// Our FIN is sent.
     pub(super) fn on_fin_sent(&mut self, id: Id, context: &mut Context) {
         self.machine.fin_sent();
         self.flush_limit = None;

@@ -1,4 +1,4 @@
-//! TLS on a TCP socket: a client that a server accepted with it, startTls(), and what the transport's task reports.
+//! TLS on a TCP socket: a client whose handshake a server has done, startTls(), and the reports of the TLS driver.
 
 use std::time::Instant;
 
@@ -13,11 +13,11 @@ use crate::net::transport::Transport;
 use crate::net::{Id, SocketError};
 use crate::proto::ReadyState;
 
-/// A byte that no TLS record begins with.
+/// A byte that no TLS record begins with. It makes a handshake fail.
 const NO_RECORD: u8 = 0;
 
 impl TcpSocket {
-    /// A connection whose handshake a server has done (R-srv-connect).
+    /// Makes a socket for a connection whose handshake a server has done (R-srv-connect).
     pub fn accepted_tls(accepted: AcceptedTls, options: &StreamOptions, id: Id, context: &mut Context) -> Self {
         let AcceptedTls { connection: Accepted { stream: session, remote, local, permit }, info, fault } = accepted;
         session.assign(id);
@@ -30,8 +30,8 @@ impl TcpSocket {
         socket
     }
 
-    /// startTls(): what was sent before leaves in the clear; what was received and not delivered is the handshake's (R-tls-start).
-    /// `early`: some of that lies in a stream that nobody has read, and it was no TLS.
+    /// startTls(). Bytes that were sent before are sent in the clear. Bytes that were received and not delivered belong to the handshake
+    /// (R-tls-start). `early`: a stream holds received bytes that nobody has read, so the handshake cannot get them.
     pub fn start_tls(
         &mut self,
         role: Role,
@@ -45,7 +45,7 @@ impl TcpSocket {
         }
         let mut received = self.room_for_held()?;
         if early {
-            // Any byte will do that no handshake begins with. It goes beyond the room, and one byte always finds memory.
+            // The handshake is to fail, and this byte makes it fail. The memory was reserved without it, but one byte always finds memory.
             received.push(NO_RECORD);
         }
         self.take_held(&mut received, context);
@@ -60,37 +60,37 @@ impl TcpSocket {
         Ok(())
     }
 
-    /// The handshake's limit has passed. Where it has not begun, because what was sent in the clear has not left, the connection is lost.
-    /// Else its own task keeps the limit.
+    /// The limit of the handshake has passed. If the handshake has not begun, because bytes in the clear are still to be sent, the
+    /// connection is lost. If it has begun, the TLS driver enforces the limit.
     pub fn on_handshake_timeout(&mut self) {
         if let Some(limit) = self.transport.tls_limit() {
             self.machine.lost(limit.error(self.remote));
         }
     }
 
-    /// Whether a server accepted it: then startTls() makes it TLS's server.
+    /// Whether a server accepted this socket. If so, startTls() makes it the server side of TLS.
     pub fn is_accepted(&self) -> bool {
         self.is_accepted
     }
 
-    /// Takes the TLS handshake's outcome.
+    /// Takes the outcome of the TLS handshake.
     pub fn take_tls_info(&mut self) -> Option<Box<Info>> {
         self.tls_info.take()
     }
 
-    /// Where send() puts its bytes.
+    /// The queue for the bytes of send().
     pub(super) fn sending(&mut self) -> &mut SendQueue {
         self.transport.queue_behind_tls().unwrap_or(&mut self.queue)
     }
 
-    /// startTls(): begins TLS once everything that was to leave in the clear has left.
+    /// Begins TLS after startTls(), once all bytes that are sent in the clear have been written.
     pub(super) fn begin_tls_when_flushed(&mut self, id: Id, context: &mut Context) {
         if self.queue.is_empty() && self.machine.can_write() {
             self.begin_tls(id, context);
         }
     }
 
-    /// Begins TLS where that is to follow. Returns whether it is.
+    /// Begins TLS, if it is to follow. Returns whether it is to follow.
     pub(super) fn begin_tls(&mut self, id: Id, context: &mut Context) -> bool {
         let Some(begun) = self.transport.begin_tls(self.remote, id, context) else { return false };
         match begun {
@@ -101,7 +101,7 @@ impl TcpSocket {
         true
     }
 
-    /// TLS's task, or a relay's, has news.
+    /// The TLS driver or the relay's task has reported something.
     pub fn on_news(&mut self, id: Id, context: &mut Context) {
         self.on_tls_news(id, context);
         self.on_relay_news(id, context);
@@ -111,7 +111,7 @@ impl TcpSocket {
     fn on_tls_news(&mut self, id: Id, context: &mut Context) {
         let Some(news) = self.transport.tls_news(context) else { return };
         self.machine.ledger.wrote(news.written.bytes, news.written.of_blobs);
-        // This is a task of the event loop's own, in which nothing has read bufferedAmount yet (R-tcp-send).
+        // This code runs in a task of the event loop of its own, so JavaScript has not read bufferedAmount in it (R-tcp-send).
         if !self.machine.is_link_gone() {
             self.machine.ledger.settle();
         }
@@ -135,7 +135,7 @@ impl TcpSocket {
 
     fn on_fault(&mut self, fault: Fault, context: &mut Context) {
         match fault {
-            // R-tls-end: the connection is closing, so nothing is missed.
+            // R-tls-end: the connection is closing, so no data is missed.
             Fault::Truncated(_) if self.machine.state() == ReadyState::Closing => self.machine.peer_ended(),
             Fault::Truncated(error) | Fault::Lost(error) => {
                 self.machine.lost(error);

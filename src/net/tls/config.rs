@@ -1,5 +1,5 @@
-//! Makes rustls configurations from options. Equal options share one configuration. So keys are parsed once, and a session is resumed
-//! only under the options that it was made with (R-tls-verify). No handshake happens here.
+//! Makes rustls configurations from options. Equal options share one configuration. So a key is parsed only once, and a session is resumed
+//! only by connections with the same options (R-tls-verify). No handshake happens here.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -28,10 +28,10 @@ use crate::net::{memory, quoted};
 const MAX_SETUPS: usize = 64;
 /// The most addresses for which one client setup keeps sessions.
 const MAX_ADDRESSES: usize = 256;
-/// The most sessions that are kept for one address. They differ in the name that was verified.
+/// The most sessions that are kept for one address. These sessions differ in the name that was verified.
 const SESSIONS_PER_ADDRESS: usize = 8;
 
-/// What client handshakes with the same options share.
+/// What all client handshakes with the same options share.
 #[derive(Debug)]
 pub struct ClientSetup {
     /// The configuration without a store of sessions.
@@ -43,7 +43,7 @@ pub struct ClientSetup {
     by_address: Mutex<Vec<(SocketAddr, Arc<ClientConfig>)>>,
 }
 
-/// What server handshakes with the same options share.
+/// What all server handshakes with the same options share.
 #[derive(Debug)]
 pub struct ServerSetup {
     /// The configuration.
@@ -52,7 +52,7 @@ pub struct ServerSetup {
     pub verifier: Option<Arc<Verifier>>,
 }
 
-/// rustls's cryptography, with the suites in our order.
+/// rustls's cryptography, with the cipher suites in our order of preference.
 fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
     Arc::clone(PROVIDER.get_or_init(|| {
@@ -95,7 +95,7 @@ fn has_aes() -> bool {
     std::arch::is_aarch64_feature_detected!("aes") && std::arch::is_aarch64_feature_detected!("pmull")
 }
 
-/// It is not known whether the processor has instructions for AES-GCM.
+/// Whether the processor has instructions for AES-GCM. On this architecture it is not known.
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 fn has_aes() -> bool {
     false
@@ -113,11 +113,11 @@ pub fn server(options: &SecureOptions) -> Result<Arc<ServerSetup>, TlsError> {
     find_or_make(&SERVERS, digest(options), || check_memory(options).and_then(|()| make_server(options)))
 }
 
-/// The name that a client asks for and verifies: the option `sni`, or else `default` (a host name or an address).
+/// The name that a client asks for and verifies: the option `sni`, or `default` (a host name or an address) if `sni` is not set.
 pub fn server_name(options: &SecureOptions, default: &str) -> Result<ServerName<'static>, TlsError> {
     let text = options.sni.as_deref().unwrap_or(default);
     check_copies(text.len())?;
-    // A zone has a meaning on this host only, and a certificate has its names without the final dot.
+    // An IPv6 zone is meaningful on this host only, and the names in a certificate have no final dot. So both are removed.
     let bare = text.split_once('%').filter(|(address, _)| address.contains(':')).map_or(text, |(address, _)| address);
     let bare = bare.strip_suffix('.').unwrap_or(bare);
     ServerName::try_from(bare.to_owned()).map_err(|_| {
@@ -157,7 +157,7 @@ impl ClientSetup {
 /// SHA-256 of a set of options.
 type Digest = [u8; 32];
 
-/// Finds the setup that was made of options with this digest, or makes it.
+/// Returns the setup whose options have this digest. Makes it if there is none.
 fn find_or_make<T>(
     setups: &Mutex<Vec<(Digest, Arc<T>)>>,
     digest: Digest,
@@ -186,14 +186,14 @@ fn check_memory(options: &SecureOptions) -> Result<(), TlsError> {
     check_copies(given.map(|material| material.as_bytes().len()).chain(texts).sum())
 }
 
-/// Checks that there is memory for all copies of so many bytes.
+/// Checks that there is memory for all copies of `bytes` bytes.
 fn check_copies(bytes: usize) -> Result<(), TlsError> {
-    /// An upper limit of the copies: as text, decoded, in a vector that grows, and in error messages.
+    /// The most copies that exist at a time: as text, decoded, in a vector that grows, and in error messages.
     const COPIES: usize = 8;
     memory::check(bytes.saturating_mul(COPIES)).map_err(|_| TlsError::no_memory(bytes))
 }
 
-/// The digest of all options but `sni`, which may differ for each connection, and of the environment variables that matter.
+/// The digest of all options except `sni`, which may differ for each connection, and of the environment variables that change the result.
 fn digest(options: &SecureOptions) -> Digest {
     let mut context = ring::digest::Context::new(&ring::digest::SHA256);
     let mut field = |tag: u8, bytes: &[u8]| {
@@ -307,7 +307,8 @@ fn make_server(options: &SecureOptions) -> Result<ServerSetup, TlsError> {
             "pinnedCertificates on a server are clients' certificates, which are asked for only with requestCert: true",
         ));
     }
-    // It is made even if it is not used, so that a mistake in the options is an error before requestCert is set.
+    // The verifier is made even without requestCert, which does not use it. So a mistake in these options is reported before requestCert is
+    // set.
     let verifier = Arc::new(verifier(options)?);
     let builder =
         ServerConfig::builder_with_provider(provider()).with_protocol_versions(versions(options)).map_err(refused)?;
@@ -350,7 +351,7 @@ fn verifier(options: &SecureOptions) -> Result<Verifier, TlsError> {
     Ok(Verifier::new(roots, pins(options)?, options.reject_unauthorized, provider()))
 }
 
-/// The certificate of the options `cert` and `key`. None: neither is given. It is an error if only one is.
+/// The certificate and key of the options `cert` and `key`. None: neither is given. It is an error if only one is given.
 fn own_certificate(options: &SecureOptions) -> Result<Option<CertifiedKey>, TlsError> {
     match (&options.cert, &options.key) {
         (Some(cert), Some(key)) => certified("secureTransport", cert, key).map(Some),
@@ -365,7 +366,8 @@ fn certified(what: &str, cert: &[Material], key: &Material) -> Result<CertifiedK
     let chain = pem::certificates(&format!("{what}.cert"), cert)?;
     let key = pem::private_key(&format!("{what}.key"), key)?;
     let key = provider().key_provider.load_private_key(key).map_err(|error| own_key(&error, what))?;
-    // rustls has a comparison of its own, but it reads certificates with webpki, which accepts none older than X.509 v3.
+    // Compares the key with the certificate. rustls can do that too, but it reads certificates with webpki, which rejects those older than
+    // X.509 v3.
     let of_certificate = chain.first().and_then(|leaf| x509::Certificate::read(leaf)).map(|leaf| leaf.key.to_vec());
     if let (Some(one), Some(other)) = (key.public_key(), of_certificate)
         && one.as_ref() != other
@@ -375,7 +377,7 @@ fn certified(what: &str, cert: &[Material], key: &Material) -> Result<CertifiedK
     Ok(CertifiedKey::new(chain, key))
 }
 
-/// The application protocols, checked.
+/// The application protocols of the option `alpn`. It is an error if TLS cannot carry them.
 fn alpn(options: &SecureOptions) -> Result<Vec<Vec<u8>>, TlsError> {
     let bad = |why: &str| {
         TlsError::option("ERR_TLS_BAD_OPTION", format!("alpn {why}; \"h2\" and \"http/1.1\" are names of protocols"))
@@ -387,7 +389,8 @@ fn alpn(options: &SecureOptions) -> Result<Vec<Vec<u8>>, TlsError> {
             _ => return Err(bad("has a name of more than 255 bytes")),
         }
     }
-    // TLS sends them in one list of at most 65,535 bytes: two for its length, and one for the length of each name.
+    // TLS sends the names in one list of at most 65,535 bytes. In it two bytes are the length of the list, and each name has one byte for
+    // its length.
     if options.alpn.iter().map(|protocol| protocol.len() + 1).sum::<usize>() > 65_535 - 2 {
         return Err(bad("has more names than TLS can carry (65,535 bytes)"));
     }
@@ -423,14 +426,14 @@ fn pin(text: &str) -> Result<[u8; 32], TlsError> {
 /// Chooses a server's certificate by the name that the client asks for (R-srv-secure).
 #[derive(Debug)]
 struct Certificates {
-    /// By host name, in lower case; "*.example" is for any single label before "example".
+    /// The certificate for each host name, in lower case. "*.example" is for any single label before "example".
     by_name: HashMap<String, Arc<CertifiedKey>>,
-    /// For all other clients. None: they get no certificate, and the handshake fails.
+    /// The certificate for all other clients. None: those clients get no certificate, and their handshake fails.
     default: Option<Arc<CertifiedKey>>,
 }
 
 impl Certificates {
-    /// The certificate for a name. An exact name is preferred to a wildcard. None: there is none.
+    /// The certificate for a name. An exact name has priority over a wildcard. None: there is no certificate for it.
     fn find(&self, name: &str) -> Option<&Arc<CertifiedKey>> {
         let name = name.to_ascii_lowercase();
         self.by_name.get(&name).or_else(|| {

@@ -23,8 +23,8 @@ pub const OVERHEAD: usize = 64;
 /// The most contents of one record, in bytes.
 pub const FRAGMENT: usize = 16 * 1024;
 
-/// Discards what the verifier and the choice of certificate have reported on this thread. It is called after a panic, since the reports
-/// of that connection must not reach the next one.
+/// Discards what the verifier and the choice of certificate have reported on this thread. It is called after a panic, because the reports
+/// of one connection must not reach the next one.
 pub fn discard_reports() {
     requested_name::take();
     verify::take_verdict();
@@ -37,7 +37,7 @@ pub struct Info {
     pub protocol: &'static str,
     /// The cipher suite's name in the standard.
     pub cipher: String,
-    /// The application protocol. None: none was agreed on.
+    /// The application protocol (ALPN). None: none was agreed on.
     pub alpn: Option<String>,
     /// The name that the client has asked for. None: it asked for none.
     pub sni: Option<String>,
@@ -45,13 +45,13 @@ pub struct Info {
     pub peer_certificates: Vec<Vec<u8>>,
     /// True if the peer's certificate is valid.
     pub authorized: bool,
-    /// The code of the reason why it is not. None: it is valid, or none was asked for.
+    /// The code of the reason why the certificate is not valid. None: it is valid, or no certificate was asked for.
     pub authorization_error: Option<&'static str>,
     /// True if the handshake has resumed an earlier session.
     pub resumed: bool,
 }
 
-/// Records to be written. Its memory is used again, and is not cleared in between.
+/// Records to be written. The memory is used again and is not cleared before the next use.
 #[derive(Default)]
 pub struct Output {
     /// The memory. Bytes from `used` on have no meaning.
@@ -76,7 +76,7 @@ impl Output {
         memory::reserve(&mut self.bytes, self.used + length)
     }
 
-    /// The memory behind the bytes to be written: at least `length` bytes.
+    /// The free memory after the bytes to be written: at least `length` bytes.
     fn room(&mut self, length: usize) -> &mut [u8] {
         if self.bytes.len() < self.used + length {
             self.bytes.resize(self.used + length, 0);
@@ -87,9 +87,9 @@ impl Output {
 
 /// A connection of rustls.
 enum Side {
-    /// A client's.
+    /// The connection of a client.
     Client(UnbufferedClientConnection),
-    /// A server's.
+    /// The connection of a server.
     Server(UnbufferedServerConnection),
 }
 
@@ -118,7 +118,7 @@ enum Progress {
 }
 
 impl Connection {
-    /// A client's connection to `remote`. Its hello is to be sent.
+    /// A client's connection to `remote`. Its hello is not sent yet.
     pub fn client(setup: &ClientSetup, name: ServerName<'static>, remote: std::net::SocketAddr) -> Result<Self, Error> {
         let side = Side::Client(UnbufferedClientConnection::new(setup.config(remote), name.clone())?);
         let requested_name = match &name {
@@ -142,7 +142,7 @@ impl Connection {
         Ok(Self { side, verifier, name: None, requested_name: None, verdict: None, has_peer_closed: false })
     }
 
-    /// What both sides have in common.
+    /// The part of rustls's state that clients and servers have in common.
     fn common(&self) -> &CommonState {
         match &self.side {
             Side::Client(connection) => connection,
@@ -155,8 +155,8 @@ impl Connection {
         self.common().is_handshaking()
     }
 
-    /// Processes the records in `incoming`. Calls `plain` with the bytes that they carry, and appends the records to be sent to `out`.
-    /// Returns how many bytes of `incoming` are done with. The caller passes the others again, with the bytes that follow them.
+    /// Processes the records in `incoming`. Calls `plain` with the decrypted bytes, and appends the records to be sent to `out`. Returns
+    /// how many bytes of `incoming` rustls has finished with. The caller passes the other bytes again, with the bytes that follow them.
     pub fn process(
         &mut self,
         incoming: &mut [u8],
@@ -193,8 +193,9 @@ impl Connection {
     /// For use after [`Connection::process`] has failed: appends to `out` what rustls still has to send. Its last record is the alert,
     /// which gives the peer the reason.
     pub fn encode_rest(&mut self, out: &mut Output) {
-        // rustls returns what it has to send before it processes received bytes. So it gets none here: it would process the bytes that
-        // made it fail a second time, and it remembers earlier bytes by their position in a buffer that is gone.
+        // rustls returns what it has to send before it processes received bytes. So it is given no received bytes here. It would process
+        // the bytes that caused the failure a second time, and it refers to earlier bytes by their position in a buffer that does not exist
+        // any more.
         while self.common().wants_write() {
             let encoded = match &mut self.side {
                 Side::Client(connection) => {
@@ -220,17 +221,18 @@ impl Connection {
         }
     }
 
-    /// The error for the application.
+    /// The error that the program gets for an error of rustls.
     fn tls_error(&self, error: &Error) -> TlsError {
         match (error, &self.verdict) {
-            // The verifier's own error says more than the one that it returned to rustls. (General: there is no certificate for the
-            // name that the client asked for.)
+            // The verifier's own error is more precise than the one that it returned to rustls. Error::General stands for the case that a
+            // server has no certificate for the requested name.
             (Error::InvalidCertificate(_) | Error::General(_), Some(Verdict::Fatal(fatal))) => fatal.clone(),
             _ => TlsError::from_rustls(error),
         }
     }
 
-    /// Appends `data`, encrypted, to `out`. `partial` is the received bytes that [`Connection::process`] has left.
+    /// Encrypts `data` and appends the records to `out`. `partial` is the received bytes that [`Connection::process`] has not finished
+    /// with.
     pub fn encrypt(&mut self, partial: &mut [u8], data: &[u8], out: &mut Output) -> Result<(), TlsError> {
         if data.is_empty() {
             return Ok(());
@@ -267,7 +269,8 @@ impl Connection {
         }
     }
 
-    /// What the handshake has agreed on. It is an error if a resumed session's certificate is not valid any more.
+    /// What the handshake has agreed on. For a resumed session the certificate is checked again; it is an error if it is not valid any
+    /// more.
     pub fn info(&mut self) -> Result<Info, TlsError> {
         let common = self.common();
         let resumed = common.handshake_kind() == Some(HandshakeKind::Resumed);
@@ -306,8 +309,8 @@ impl Connection {
     }
 }
 
-/// Handles one of rustls's states while receiving. Returns how many received bytes are done with. `closed` becomes true if the peer has
-/// sent close_notify.
+/// Handles one of rustls's states while receiving. Returns how many received bytes rustls has finished with. `closed` becomes true if the
+/// peer has sent close_notify.
 fn step<Data>(
     status: UnbufferedStatus<'_, '_, Data>,
     out: &mut Output,
@@ -346,7 +349,7 @@ fn step<Data>(
     (discard, next)
 }
 
-/// Appends to `out` a record that rustls has made itself.
+/// Appends to `out` a record that rustls has produced itself, for example of the handshake.
 fn encode<Data>(mut record: EncodeTlsData<'_, Data>, out: &mut Output) {
     let mut size = FRAGMENT;
     loop {
@@ -367,9 +370,9 @@ enum Written {
     Done,
     /// Ask rustls for the next state.
     Continue,
-    /// Nothing was written: the records need so many bytes of room.
+    /// Nothing was written, because the records need this many bytes of room.
     NeedsRoom(usize),
-    /// The records cannot be made, for this reason.
+    /// The records cannot be made. The text is the reason.
     Failed(String),
 }
 

@@ -1,6 +1,7 @@
-//! The driver: the task that moves one TLS connection's bytes between the socket and the session, whole records at a time.
+//! The driver is the task that moves the bytes of one TLS connection between the system's socket and the session, in whole records.
 //!
-//! The buffers that it reads and encrypts into belong to the thread that it runs on, so an idle connection keeps none.
+//! The buffers for reading and encrypting belong to the thread on which the task runs, not to the connection. So an idle connection holds
+//! no buffer.
 
 mod traffic;
 
@@ -29,28 +30,30 @@ use crate::net::panics::{caught, panic_message};
 use crate::net::send_queue::Piece;
 use crate::net::syscall::Syscall;
 
-/// The most that one read takes. Each read makes the system acknowledge, and each acknowledgement makes it send the peer's next segments
-/// on this processor: with a quarter of this size a megabyte cost a fifth more. This size still fits a second-level cache.
+/// The most bytes that one read takes. After each read the system acknowledges, and after each acknowledgement it sends the peer's next
+/// segments on this processor. So small reads are expensive: with a quarter of this size a megabyte cost a fifth more. This size still fits
+/// into a second-level cache.
 const TLS_READ: usize = 256 * 1024;
-/// With less room than this nothing is read.
+/// The driver reads only while the session has room for at least this many bytes.
 const LEAST_ROOM: usize = 64 * 1024;
-/// The input buffer: one read, behind what it may have to follow (an incomplete record, or a handshake message of several records,
-/// 64 KiB at most).
+/// The size of the input buffer in bytes. It has room for one read, and before it for the bytes that are left over from earlier reads: an
+/// incomplete record, or a handshake message of several records, which has 64 KiB at most.
 const INPUT: usize = TLS_READ + 128 * 1024;
-/// Plain bytes encrypted for one write: 256 KiB is where a larger write gains nothing.
+/// The most plain bytes that are encrypted for one write. Above 256 KiB a larger write gains nothing.
 const ENCRYPTED_AT_ONCE: usize = 256 * 1024;
-/// Written bytes from which on the JavaScript thread is notified although more are to follow.
+/// The driver notifies the session of written bytes when all are written, or when this number of bytes is reached.
 const NOTIFY_WRITTEN: u64 = 128 * 1024;
-/// Rounds of reading and writing before other connections have their turn on this thread.
+/// The most rounds of reading and writing in a row. After that the other connections on this thread have their turn.
 const ROUNDS: usize = 8;
-/// How long a connection that failed waits for the peer to read the alert that says why: closing earlier might destroy the alert.
+/// How long a failed connection waits after it has sent an alert, so that the peer can read the alert. If the connection were closed
+/// earlier, the alert might be lost.
 const ALERT_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long what was sent may take to leave after the environment has ended.
+/// How long the driver goes on writing sent bytes after the environment has ended.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(2);
-/// How many of the peer's first bytes are kept, to show what it speaks if that is not TLS.
+/// How many of the peer's first bytes are kept. If they are not TLS, the error message shows them.
 const FIRST_BYTES: usize = 32;
 
-/// Buffers of one thread, for whichever connection it works on.
+/// The buffers of one thread. Each connection uses them while the thread works on it.
 struct Scratch {
     /// Bytes from the system.
     input: Vec<u8>,
@@ -68,89 +71,97 @@ thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::new());
 }
 
-/// Moves one connection's bytes.
+/// Moves the bytes of one connection between the system's socket and the session.
 pub struct Driver {
+    /// rustls's state of the connection.
     connection: Connection,
+    /// The system's socket.
     stream: Arc<TcpStream>,
+    /// The state that the driver shares with the session.
     shared: Arc<SharedSession>,
-    /// The peer, for errors.
+    /// The peer's address, for error messages.
     remote: SocketAddr,
-    /// When the handshake has to be done. `None`: no limit, or it is done.
+    /// The limit for the handshake. `None`: there is no limit, or the handshake is done.
     limit: Option<TimeLimit>,
-    /// Records that the system has not taken yet, and how many bytes of them it has.
+    /// Records of which the system has not taken all bytes yet.
     unwritten: Vec<u8>,
+    /// How many bytes of `unwritten` the system has taken.
     unwritten_start: usize,
-    /// Plain bytes taken over from the session and not encrypted yet.
+    /// Plain bytes that were taken from the session and are not encrypted yet.
     batch: VecDeque<Piece>,
-    /// Plain bytes that are the system's when all that is encrypted has been written.
+    /// Plain bytes that are encrypted and not reported yet. They are reported as written once `batch` and `unwritten` are empty.
     in_flight: WrittenBytes,
-    /// Emptied memory of `batch`.
+    /// Memory of pieces of `batch` that are encrypted. It goes back to the session.
     spent: Vec<Vec<u8>>,
-    /// The beginning of an incomplete record.
+    /// Received bytes that are not processed yet: the beginning of an incomplete record or handshake message.
     partial: Vec<u8>,
-    /// Decrypted bytes that the session does not have yet.
+    /// Decrypted bytes that are not passed to the session yet.
     plain: Vec<Vec<u8>>,
-    /// The peer's first bytes, until the handshake is done.
+    /// The peer's first bytes, at most [`FIRST_BYTES`]. Empty once the handshake is done.
     first: Vec<u8>,
-    /// The handshake is done.
+    /// True once the handshake is done.
     established: bool,
-    /// Its outcome, until the session has it.
+    /// What the handshake has agreed on. `None`: the handshake is not done, or the session has it.
     info: Option<Box<Info>>,
-    /// Which directions are over.
+    /// Which directions have ended.
     ends: Ends,
-    /// What the session knows of `ends`.
+    /// The value of `ends` that was last reported to the session.
     reported: Ends,
-    /// Not reported yet.
+    /// How the connection failed. `None`: it has not failed, or the session has the fault.
     fault: Option<Fault>,
-    /// The connection is lost, or TLS has failed: nothing is sent any more, but for an alert.
+    /// True: the connection is lost, or TLS has failed. Nothing is sent any more except an alert.
     lost: bool,
-    /// The peer is to get an alert.
+    /// True: TLS has failed, and the peer gets an alert.
     alert: bool,
-    /// close_notify has been encrypted.
+    /// True once close_notify is encrypted.
     close_notify: bool,
-    /// The handshake is not to be done any more: what still comes is dropped.
+    /// True: the socket has given up the unfinished handshake. Bytes that still arrive are dropped.
     given_up: bool,
-    /// Since when the socket has released the connection.
+    /// When the driver saw that the socket has released the connection. `None`: it has not.
     released: Option<Instant>,
-    /// An error was reported that turned out to be none: such reports are not waited for any more.
+    /// True: tokio has reported an error of the socket, but the system had none. The driver does not wait for such reports any more.
     ignores_errors: bool,
 }
 
-/// Which directions of a connection are over.
+/// Which directions of a connection have ended.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 struct Ends {
-    /// The peer has ended, or nothing can come any more.
+    /// True: the peer has ended its direction, or no more bytes can be received.
     input: bool,
-    /// close_notify and FIN are on their way.
+    /// True: close_notify and FIN are sent, or FIN alone for a handshake that was given up.
     output: bool,
 }
 
-/// What the task does next.
+/// What the task does after it has worked.
 enum Outcome {
-    /// It waits for the socket, the session or the clock.
+    /// It waits until the system's socket is ready, the session wakes it or the time limit is over.
     Wait,
-    /// It goes on after other tasks.
+    /// It lets other tasks run, and then goes on.
     Yield,
-    /// It waits for the peer to read the alert, then ends.
+    /// It waits until the peer has had time to read the alert, and then ends.
     Linger,
     /// It ends.
     Done,
 }
 
-/// What the session wants.
+/// What the session has asked the driver to do.
 struct Requests {
-    /// How many bytes may be read.
+    /// How many bytes may be read now.
     room: usize,
-    /// close_notify and FIN follow now.
+    /// True: all sent bytes were taken from the session, and close_notify and FIN follow them.
     finish: bool,
+    /// True: if the handshake is not done, it is not needed any more.
     gives_up: bool,
+    /// True: the socket has released the connection.
     released: bool,
+    /// True: the environment ends, and sent bytes are still to be written.
     flush_on_exit: bool,
+    /// True: the connection ends with RST.
     reset: bool,
 }
 
 impl Driver {
-    /// A driver for a connection that is about to begin its handshake. `received`: bytes that came before.
+    /// A driver for a connection whose handshake has not begun. `received` is the bytes that the socket has read already.
     pub fn new(
         connection: Connection,
         stream: Arc<TcpStream>,
@@ -213,7 +224,8 @@ impl Driver {
         }
     }
 
-    /// Works with the thread's buffers. After a panic they are made anew, so that the next connection finds nothing of this one's.
+    /// Calls `work` with the thread's buffers. After a panic it replaces them by new ones, so that the next connection finds no bytes of
+    /// this one.
     fn with_scratch(&mut self, work: fn(&mut Self, &mut Scratch) -> Outcome) -> Outcome {
         SCRATCH.with_borrow_mut(|scratch| {
             catch_unwind(AssertUnwindSafe(|| work(self, scratch))).unwrap_or_else(|panic| {
@@ -224,7 +236,8 @@ impl Driver {
         })
     }
 
-    /// A client speaks first. A server may have received something already; more than fits is no handshake.
+    /// Begins the handshake. A client sends its hello. A server processes the bytes that were received before; what does not fit into the
+    /// input buffer is dropped, since no handshake is that long.
     fn greet(&mut self, scratch: &mut Scratch) -> Outcome {
         let length = self.partial.len().min(scratch.input.len());
         scratch.input[..length].copy_from_slice(&self.partial[..length]);
@@ -233,6 +246,7 @@ impl Driver {
         self.pump(scratch)
     }
 
+    /// Exchanges reports and requests with the session, writes and reads, until nothing more can be done now. At most [`ROUNDS`] rounds.
     fn pump(&mut self, scratch: &mut Scratch) -> Outcome {
         for _ in 0..ROUNDS {
             let requests = self.exchange();
@@ -269,11 +283,12 @@ impl Driver {
         Outcome::Yield
     }
 
-    /// Nothing waits to be encrypted or written.
+    /// Whether no bytes wait to be encrypted or written.
     fn is_idle(&self) -> bool {
         self.unwritten.is_empty() && self.batch.is_empty()
     }
 
+    /// Whether something has happened that the session does not know yet.
     fn has_news(&self) -> bool {
         self.ends != self.reported
             || !self.plain.is_empty()
@@ -282,7 +297,7 @@ impl Driver {
             || (self.is_idle() && self.in_flight.bytes > 0)
     }
 
-    /// Reports to the session what has happened, and takes its requests.
+    /// Reports to the session what has happened, and returns its requests.
     fn exchange(&mut self) -> Requests {
         let mut state = self.shared.state();
         let mut has_news = false;
@@ -323,7 +338,7 @@ impl Driver {
         let room = self.room();
         let requests = Requests {
             room,
-            // Not before the last byte has been taken over.
+            // close_notify follows only when the last byte was taken from the session.
             finish: state.finish && state.outbound.is_empty(),
             gives_up: state.gives_up,
             released: state.released,
@@ -336,12 +351,12 @@ impl Driver {
         requests
     }
 
-    /// How many bytes may be read before the session has to take some.
+    /// How many bytes may be read now. At most [`INBOUND`] decrypted bytes may wait in the session.
     fn room(&self) -> usize {
         let room = || INBOUND.saturating_sub(self.shared.queued.load(SeqCst));
         if room() < LEAST_ROOM {
             self.shared.full.store(true, SeqCst);
-            // The session may have taken them meanwhile, without seeing that this task waits.
+            // The session may have read bytes before `full` was set, and then it does not wake this task. So look again.
             if self.shared.queued.load(SeqCst) > INBOUND / 2 {
                 return 0;
             }
@@ -350,7 +365,7 @@ impl Driver {
         room()
     }
 
-    /// Frees what only a busy connection needs.
+    /// Frees memory that an idle connection does not need.
     fn rest(&mut self) {
         if self.partial.is_empty() {
             self.partial = Vec::new();
@@ -360,7 +375,7 @@ impl Driver {
         }
     }
 
-    /// Waits until the socket, the session or the clock has something. Returns whether it was the clock.
+    /// Waits until the system's socket is ready, the session wakes the task or a time limit is over. Returns true for the time limit.
     async fn wait(&mut self) -> bool {
         hooks::pass("tls wait");
         let shared = Arc::clone(&self.shared);
@@ -383,7 +398,7 @@ impl Driver {
         let mut notified = pin!(shared.wake.notified());
         let mut ready = pin!(async {
             match interest {
-                // Reading, where it is waited for, finds the error itself.
+                // If the socket is readable too, the read finds the error itself.
                 Some(interest) => stream
                     .ready(interest)
                     .await
@@ -406,8 +421,8 @@ impl Driver {
             }
         })
         .await;
-        // Where nothing is read, for want of room or after the peer's end, only this shows a loss. tokio reports it again and again
-        // until nobody waits for it any more.
+        // If the task does not wait for bytes (the session has no room, or the peer has ended), only this report shows that the connection
+        // is lost. tokio repeats the report until the task stops waiting for it.
         if is_error {
             match stream.take_error() {
                 Ok(Some(error)) => self.break_off(Syscall::Read, error),
@@ -417,10 +432,10 @@ impl Driver {
         is_late
     }
 
-    /// The handshake's limit has passed, or the time for what was to leave on exit.
+    /// A time limit is over: the limit for the handshake, or the time for writing after the environment has ended.
     fn on_deadline(&mut self) {
         if self.released.is_some() {
-            // What is left will not leave any more.
+            // The bytes that are still unwritten are dropped.
             self.lost = true;
             self.ends.input = true;
         } else if let Some(limit) = self.limit.take() {
@@ -430,7 +445,8 @@ impl Driver {
         }
     }
 
-    /// The alert has been written. It would be lost if the connection were closed with unread bytes.
+    /// Waits, after the alert was written, until the peer ends or [`ALERT_TIMEOUT`] is over, and drops received bytes. If the connection
+    /// were closed with unread bytes, the system would send RST and the peer might lose the alert.
     async fn linger(self) {
         shut_down(&self.stream);
         let stream = Arc::clone(&self.stream);
@@ -450,12 +466,12 @@ impl Driver {
                 }
             }
         };
-        // Whether the peer has read it or not, the connection ends.
+        // After the timeout the connection ends, even if the peer has not read the alert.
         let _ = timeout(ALERT_TIMEOUT, drain).await;
     }
 }
 
-/// Puts a chunk behind the others, or a small one into the last.
+/// Appends a chunk to `inbound`. A small chunk is copied into the last one if that has room.
 fn append(inbound: &mut VecDeque<Vec<u8>>, chunk: Vec<u8>) {
     match inbound.back_mut() {
         Some(last) if chunk.len() <= PLAIN_CHUNK / 16 && last.capacity() - last.len() >= chunk.len() => {

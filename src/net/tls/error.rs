@@ -1,5 +1,5 @@
-//! What can go wrong with TLS: the codes, and sentences that a user can act on. docs/tls.md lists them. Decides nothing about a
-//! certificate: `verify` does.
+//! All errors of TLS, with their codes and with messages that a user can act on. docs/tls.md lists them. This file does not verify
+//! certificates; `verify` does.
 
 use rustls::pki_types::{ServerName, UnixTime};
 use rustls::{AlertDescription, CertificateError, Error, InconsistentKeys, InvalidMessage, PeerIncompatible};
@@ -9,15 +9,15 @@ use crate::net::quoted;
 /// The most names of a certificate that a message shows.
 const SHOWN_NAMES: usize = 4;
 
-/// An error of TLS.
+/// An error of TLS, as the program gets it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason} ({code})")]
 pub struct TlsError {
-    /// "ERR_TLS_…".
+    /// The code, which begins with "ERR_TLS_"; or "ENOBUFS".
     pub code: &'static str,
-    /// A sentence: what was wrong, and what would be right.
+    /// The message: it says what was wrong and how to correct it.
     pub reason: String,
-    /// True: an option is wrong (InvalidAccessError). False: the connection failed (NetworkError).
+    /// True: an option is wrong, and the exception is an InvalidAccessError. False: the connection failed with a NetworkError.
     pub argument: bool,
 }
 
@@ -32,12 +32,12 @@ impl TlsError {
         Self { code, reason: reason.into(), argument: true }
     }
 
-    /// There is no memory for what is made of TLS options of so many bytes (R-error).
+    /// There is not enough memory to process `bytes` bytes of TLS options (R-error).
     pub fn no_memory(bytes: usize) -> Self {
         Self::new("ENOBUFS", format!("there is no memory for what becomes of {bytes} bytes of TLS options"))
     }
 
-    /// The handshake was not done in time.
+    /// The handshake was not done within the time limit.
     pub fn timed_out(milliseconds: u128) -> Self {
         Self::new(
             "ERR_TLS_HANDSHAKE_TIMEOUT",
@@ -45,7 +45,7 @@ impl TlsError {
         )
     }
 
-    /// A client asked a server for a name that no certificate is for.
+    /// A client has asked a server for a name, and the server has no certificate for this name.
     pub fn no_certificate_for_name() -> Self {
         Self::new(
             "ERR_TLS_NO_CERTIFICATE_FOR_NAME",
@@ -53,7 +53,7 @@ impl TlsError {
         )
     }
 
-    /// A FIN came during the handshake.
+    /// The peer has sent FIN during the handshake.
     pub fn handshake_ended() -> Self {
         Self::new(
             "ERR_TLS_HANDSHAKE_ENDED",
@@ -61,7 +61,7 @@ impl TlsError {
         )
     }
 
-    /// A FIN came without close_notify (R-tls-end).
+    /// The peer has sent FIN without close_notify (R-tls-end).
     pub fn truncated() -> Self {
         Self::new(
             "ERR_TLS_TRUNCATED",
@@ -69,7 +69,7 @@ impl TlsError {
         )
     }
 
-    /// The peer's first bytes are not TLS.
+    /// The peer's first bytes, `first`, are not TLS.
     pub fn not_tls(first: &[u8]) -> Self {
         let shown: String = first
             .iter()
@@ -89,7 +89,7 @@ impl TlsError {
         )
     }
 
-    /// The error for one of rustls's. An error of our own that travels in it comes out again.
+    /// The error that the program gets for an error of rustls. If the error contains one of our own, that one is returned.
     pub fn from_rustls(error: &Error) -> Self {
         let protocol = |reason: String| Self::new("ERR_TLS_PROTOCOL", reason);
         let said = |error: &Error| words(&error.to_string());
@@ -130,7 +130,7 @@ impl TlsError {
     }
 }
 
-/// The error for a certificate of the peer's that rustls or webpki refuses.
+/// The error if rustls or webpki refuses the peer's certificate.
 pub fn certificate(error: &CertificateError) -> TlsError {
     let invalid = |reason: String| TlsError::new("ERR_TLS_CERT_INVALID", reason);
     match error {
@@ -165,7 +165,7 @@ pub fn certificate(error: &CertificateError) -> TlsError {
     }
 }
 
-/// The peer presents an authority's certificate as its own.
+/// The peer uses the certificate of an authority as its own certificate.
 pub fn self_signed() -> TlsError {
     TlsError::new(
         "ERR_TLS_UNKNOWN_ISSUER",
@@ -173,7 +173,7 @@ pub fn self_signed() -> TlsError {
     )
 }
 
-/// The peer's certificate is past its last day.
+/// The peer's certificate has expired.
 pub fn expired(now: UnixTime, not_after: UnixTime) -> TlsError {
     let (now, end) = (date(now), date(not_after));
     TlsError::new(
@@ -184,7 +184,7 @@ pub fn expired(now: UnixTime, not_after: UnixTime) -> TlsError {
     )
 }
 
-/// The peer's certificate is before its first day.
+/// The peer's certificate is not valid yet.
 pub fn not_yet_valid(now: UnixTime, not_before: UnixTime) -> TlsError {
     let (now, start) = (date(now), date(not_before));
     TlsError::new(
@@ -195,7 +195,7 @@ pub fn not_yet_valid(now: UnixTime, not_before: UnixTime) -> TlsError {
     )
 }
 
-/// The authority at the end of the chain is past its last day.
+/// The certificate of the authority at the end of the chain has expired.
 pub fn authority_expired(now: UnixTime, not_after: UnixTime) -> TlsError {
     let (now, end) = (date(now), date(not_after));
     TlsError::new(
@@ -206,7 +206,7 @@ pub fn authority_expired(now: UnixTime, not_after: UnixTime) -> TlsError {
     )
 }
 
-/// The authority at the end of the chain is before its first day.
+/// The certificate of the authority at the end of the chain is not valid yet.
 pub fn authority_not_yet_valid(now: UnixTime, not_before: UnixTime) -> TlsError {
     let (now, start) = (date(now), date(not_before));
     TlsError::new(
@@ -234,7 +234,7 @@ pub fn wrong_name(expected: &ServerName<'_>, presented: &[String]) -> TlsError {
     )
 }
 
-/// The certificate names no host but in its common name, which does not count.
+/// The certificate has no subject alternative name. It may have a host name as its common name, but common names are not used.
 pub fn no_san(expected: &ServerName<'_>) -> TlsError {
     let name = expected.to_str();
     let kind = if matches!(expected, ServerName::IpAddress(_)) { "IP" } else { "DNS" };
@@ -246,13 +246,13 @@ pub fn no_san(expected: &ServerName<'_>) -> TlsError {
     )
 }
 
-/// The peer's TLS has nothing in common with ours.
+/// The error if the peer and we have no TLS version, cipher suite, key exchange or signature in common.
 fn incompatible(why: &PeerIncompatible) -> TlsError {
     match why {
         PeerIncompatible::ServerDoesNotSupportTls12Or13
         | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
         | PeerIncompatible::SupportedVersionsExtensionRequired
-        // What every client from TLS 1.2 on sends.
+        // Every client that supports TLS 1.2 or later sends this extension.
         | PeerIncompatible::SignatureAlgorithmsExtensionRequired
         | PeerIncompatible::Tls12NotOffered
         | PeerIncompatible::Tls12NotOfferedOrEnabled => TlsError::new(
@@ -275,10 +275,10 @@ fn incompatible(why: &PeerIncompatible) -> TlsError {
     }
 }
 
-/// A text of rustls's or webpki's for people: names of types in it, such as `NoCipherSuitesInCommon`, become words.
+/// Makes a text of rustls or webpki readable: a type's name in it, such as `NoCipherSuitesInCommon`, becomes separate words.
 fn words(text: &str) -> String {
     let mut plain = String::with_capacity(text.len() + 16);
-    // Behind it are a value's fields: bytes, as a rule.
+    // After " {" the text has the fields of a value, which are mostly bytes. They are left out.
     let text = text.split(" {").next().unwrap_or_default();
     let is_name = |token: &str| {
         let mut letters = token.chars().zip(token.chars().skip(1));
@@ -299,7 +299,7 @@ fn words(text: &str) -> String {
     quoted::sentence(&plain)
 }
 
-/// The peer sent an alert. The sentence says what that usually means.
+/// The peer has sent an alert. The message says what this alert usually means.
 fn alert_received(alert: AlertDescription) -> TlsError {
     use AlertDescription as Alert;
     let meaning = match alert {
@@ -336,7 +336,7 @@ fn alert_received(alert: AlertDescription) -> TlsError {
     )
 }
 
-/// The standard's name of an alert: unknown_ca for `UnknownCA`.
+/// The name of an alert in the standard, for example unknown_ca for `UnknownCA`.
 fn alert_name(alert: AlertDescription) -> String {
     match alert {
         AlertDescription::UnknownCA => return "unknown_ca".into(),
@@ -354,7 +354,7 @@ fn alert_name(alert: AlertDescription) -> String {
     name
 }
 
-/// The error for a certificate and key of ours that rustls refuses. `what` names the option.
+/// The error if rustls refuses our own certificate and key. `what` names the option.
 pub fn own_key(error: &Error, what: &str) -> TlsError {
     match error {
         Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => TlsError::option(
@@ -382,7 +382,7 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A time as 2026-11-22T19:14:37Z.
+/// A time in the form 2026-11-22T19:14:37Z.
 fn date(time: UnixTime) -> String {
     let seconds = time.as_secs();
     let (days, rest) = (seconds / 86_400, seconds % 86_400);

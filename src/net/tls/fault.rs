@@ -3,21 +3,21 @@ use crate::net::SocketError;
 /// How a TLS connection failed.
 #[derive(Debug)]
 pub enum Fault {
-    /// The connection is lost, or TLS has failed: nothing more can be sent.
+    /// The connection is lost, or TLS has failed. Nothing more can be sent.
     Lost(SocketError),
-    /// The peer's FIN came without close_notify (R-tls-end). While "closing" this is an end like any other.
+    /// The peer has sent FIN without close_notify (R-tls-end). In the state "closing" the socket treats this as a normal end.
     Truncated(SocketError),
 }
 
 impl Fault {
-    /// What the socket's `error` event says of it.
+    /// The error for the socket's `error` event.
     pub fn into_error(self) -> SocketError {
         match self {
             Self::Lost(error) | Self::Truncated(error) => error,
         }
     }
 
-    /// This fault, and another one after it: the first error is the one that is reported, and after a loss nothing more can be sent.
+    /// Combines this fault with a later one. The error is that of this fault. If one of the two is `Lost`, the result is `Lost`.
     pub fn followed_by(self, later: Self) -> Self {
         match (self, later) {
             (Self::Truncated(first), Self::Truncated(_)) => Self::Truncated(first),

@@ -1,4 +1,4 @@
-//! A server's handshakes: those under way, and those done whose `connect` event is still to come.
+//! The handshakes of a server: unfinished ones, and finished ones whose `connect` event is not emitted yet.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,28 +19,32 @@ use crate::net::{Id, SocketError};
 
 /// A client whose handshake is done.
 pub struct AcceptedTls {
+    /// The connection, with its session.
     pub connection: Accepted<Session>,
-    /// The handshake's outcome.
+    /// What the handshake has agreed on.
     pub info: Box<Info>,
-    /// The connection failed after its handshake, before it was delivered.
+    /// How the connection has failed between its handshake and its `connect` event. `None`: it has not failed.
     pub fault: Option<Fault>,
 }
 
-/// What a TLS server has beside its listening socket.
+/// What a TLS server needs in addition to its listening socket.
 pub struct HandshakeQueue {
-    /// For handshakes that begin from now on.
+    /// The certificates and options of the handshakes that begin from now on.
     context: ServerContext,
-    /// handshakeTimeout; `None`: no limit.
+    /// The option handshakeTimeout. `None`: no limit.
     timeout: Option<Duration>,
+    /// The unfinished handshakes. The index of each is its number.
     under_way: Slab<Accepted<Session>>,
-    /// Numbers of handshakes that are over, put there by their tasks.
+    /// The numbers of the handshakes that are done or have failed. Their drivers add them.
     done: Arc<Mutex<Vec<usize>>>,
+    /// The clients whose `connect` event is not emitted yet, in order.
     accepted: VecDeque<AcceptedTls>,
+    /// The errors of failed handshakes that are not emitted yet, in order.
     failures: VecDeque<SocketError>,
 }
 
 impl HandshakeQueue {
-    /// No client yet.
+    /// A queue without clients.
     pub fn new(context: ServerContext, timeout: Option<Duration>) -> Self {
         Self {
             context,
@@ -52,12 +56,12 @@ impl HandshakeQueue {
         }
     }
 
-    /// setSecureContext(): for handshakes from now on.
+    /// setSecureContext(): sets the context of the handshakes that begin from now on.
     pub fn set_context(&mut self, context: ServerContext) {
         self.context = context;
     }
 
-    /// Begins a handshake with a client that server `id` accepted.
+    /// Begins a handshake with a client that the server `id` has accepted. If it cannot begin, the error is queued.
     pub fn begin(&mut self, client: Accepted<TcpStream>, id: Id, context: &mut Context) {
         if let Err(error) = self.try_begin(client, id, context) {
             self.failures.push_back(error);
@@ -81,7 +85,7 @@ impl HandshakeQueue {
         Ok(())
     }
 
-    /// Looks which handshakes are over. Returns whether there is something to report.
+    /// Collects the handshakes that are done or have failed. Returns whether there is anything to emit.
     pub fn collect(&mut self, pool: &mut Pool) -> bool {
         let done = std::mem::take(&mut *self.done.lock().unwrap_or_else(PoisonError::into_inner));
         for number in done {
@@ -101,23 +105,23 @@ impl HandshakeQueue {
         self.failures.pop_front()
     }
 
-    /// Takes a client that is to be delivered.
+    /// Takes a client whose `connect` event is to be emitted.
     pub fn take_accepted(&mut self) -> Option<AcceptedTls> {
         self.accepted.pop_front()
     }
 
-    /// Whether clients wait to be delivered.
+    /// Whether any client waits for its `connect` event.
     pub fn has_accepted(&self) -> bool {
         !self.accepted.is_empty()
     }
 
-    /// Whether failures wait to be reported.
+    /// Whether any error of a handshake waits to be emitted.
     pub fn has_failures(&self) -> bool {
         !self.failures.is_empty()
     }
 
-    /// The server is closed (R-srv-close): handshakes under way are reset, and so are clients that wait, unless they are still to
-    /// be delivered.
+    /// Resets unfinished handshakes, because the server is closed (R-srv-close). Also resets the clients that wait for their `connect`
+    /// event, unless `deliver` is true.
     pub fn close(&mut self, deliver: bool, pool: &mut Pool) {
         self.collect(pool);
         self.failures.clear();
@@ -129,7 +133,7 @@ impl HandshakeQueue {
         }
     }
 
-    /// Resets the clients that wait to be delivered: no listener is left for them.
+    /// Resets the clients that wait for their `connect` event, because no listener is left for them.
     pub fn reset_accepted(&mut self) {
         for accepted in self.accepted.drain(..) {
             accepted.connection.stream.reset();

@@ -1,13 +1,14 @@
-//! TLS, beside the JavaScript thread: rustls with ring, one task of the shared runtime for each connection.
+//! TLS with rustls and ring. It runs outside the JavaScript thread: each connection has one task of the shared tokio runtime.
 //!
-//! - [`options`](SecureOptions), [`pem`], [`config`]: from what users give to what handshakes are made with.
-//! - [`verify`], [`roots`], [`x509`]: whether the peer's certificate is good.
-//! - [`connection`], [`driver`], [`session`]: records; the task that moves them; the stream that the socket sees.
-//! - [`wake_batcher`]: how tasks and the JavaScript thread wake each other, seldom.
-//! - [`handshake_queue`]: a server's handshakes that are under way.
-//! - [`error`]: the codes and sentences, for all of it.
+//! - [`options`](SecureOptions), [`pem`], [`config`] make rustls configurations from the options that the program passes.
+//! - [`verify`], [`roots`], [`x509`] decide whether the peer's certificate is valid.
+//! - [`connection`] encrypts and decrypts records; [`driver`] is the task that reads and writes them; [`session`] is the stream that the
+//!   socket uses.
+//! - [`wake_batcher`] collects the wake-ups between the tasks and the JavaScript thread, so that few are needed.
+//! - [`handshake_queue`] holds the unfinished handshakes of a server.
+//! - [`error`] has the codes and messages of all TLS errors.
 //!
-//! What it does NOT do: readyState, bufferedAmount, events. Those are the socket's, the same for plain and for TLS.
+//! What this module does NOT do: readyState, bufferedAmount, events. The socket does these, in the same way for plain TCP and for TLS.
 
 mod config;
 mod connection;

@@ -1,29 +1,29 @@
 use super::pem::Material;
 
-/// `SecureTransportOptions`, converted to Rust types. Their values are checked when a configuration is made of them.
+/// `SecureTransportOptions`, converted to Rust types. The values are checked later, when a rustls configuration is made.
 #[derive(Clone, Debug)]
 pub struct SecureOptions {
     /// Client: the name to ask for and to verify. None: the host name or the address of the connection.
     pub sni: Option<String>,
-    /// The application protocols, preferred first. Empty: no ALPN.
+    /// The application protocols (ALPN), most preferred first. Empty: ALPN is not used.
     pub alpn: Vec<String>,
-    /// The root certificates to trust, and no others. None: the system's.
+    /// The root certificates to trust; no others are trusted. None: the system's root certificates.
     pub ca: Option<Vec<Material>>,
     /// Our own certificate chain, leaf first. None: no certificate.
     pub cert: Option<Vec<Material>>,
-    /// The private key of `cert`.
+    /// The private key of `cert`. None: no key is given.
     pub key: Option<Material>,
-    /// Server: certificates for single host names.
+    /// Server: certificates for certain host names. Clients that ask for another name get `cert`.
     pub server_certificates: Vec<NamedCertificate>,
-    /// True: the peer's certificate must be valid, or the handshake fails.
+    /// True: the handshake fails if the peer's certificate is not valid. False: it goes on.
     pub reject_unauthorized: bool,
-    /// Server: true asks clients for a certificate.
+    /// Server: true if clients are asked for a certificate.
     pub request_cert: bool,
-    /// The SHA-256 digests of the certificates that a peer may have, in hexadecimal. Empty: any.
+    /// The SHA-256 digests in hexadecimal of the certificates that the peer may have. Empty: the peer may have any.
     pub pins: Vec<String>,
     /// True: TLS 1.3 is the oldest version that is accepted. False: TLS 1.2 is.
     pub only_tls13: bool,
-    /// True: write session keys to the file that SSLKEYLOGFILE names.
+    /// True: the session keys are written to the file that the environment variable SSLKEYLOGFILE names.
     pub key_log: bool,
 }
 

@@ -1,5 +1,5 @@
-//! Reads certificates and keys as users give them: PEM or DER, in a string or in bytes. An error says what was found and what would be
-//! right. It does not verify certificates.
+//! Reads certificates and keys from the options: PEM or DER, as a string or as bytes. An error message says what was found and what was
+//! expected. This file does not verify certificates.
 
 use rustls::pki_types::pem::{PemObject, SectionKind};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -11,7 +11,7 @@ use crate::net::quoted;
 /// The most labels of a PEM file that an error message lists.
 const MAX_LABELS: usize = 4;
 
-/// A `PEMOrDER`, copied when the application passed it.
+/// A `PEMOrDER`, copied when the program passed it.
 #[derive(Clone)]
 pub enum Material {
     /// A string: PEM.
@@ -21,7 +21,7 @@ pub enum Material {
 }
 
 impl Material {
-    /// The bytes as they were given.
+    /// The bytes, unchanged.
     pub fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Text(text) => text.as_bytes(),
@@ -30,7 +30,7 @@ impl Material {
     }
 }
 
-/// Shows the length only: the contents may be a private key.
+/// Shows only the length, because the contents may be a private key.
 impl std::fmt::Debug for Material {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -46,11 +46,11 @@ struct Section {
     label: String,
     /// The decoded contents. Empty if `encrypted`.
     der: Vec<u8>,
-    /// True if an RFC 1421 header says that it is encrypted ("Proc-Type: 4,ENCRYPTED").
+    /// True if an RFC 1421 header says that the contents are encrypted ("Proc-Type: 4,ENCRYPTED").
     encrypted: bool,
 }
 
-/// What a [`Material`] turned out to be.
+/// The encoding of a [`Material`].
 enum Encoding<'a> {
     /// PEM, with at least one section.
     Pem(Vec<Section>),
@@ -58,7 +58,8 @@ enum Encoding<'a> {
     Der(&'a [u8]),
 }
 
-/// The certificates in all `materials`, in order. It is an error if one of them has none. `what` names the option in errors.
+/// The certificates in all `materials`, in order. It is an error if one material contains no certificate. `what` names the option in
+/// errors.
 pub fn certificates(what: &str, materials: &[Material]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let mut certificates = Vec::new();
     for material in materials {
@@ -91,7 +92,8 @@ pub fn certificates(what: &str, materials: &[Material]) -> Result<Vec<Certificat
     Ok(certificates)
 }
 
-/// One certificate from DER. `is_trusted`: it is in OpenSSL's own form, which has more data behind the certificate.
+/// Reads one certificate from DER. `is_trusted`: the bytes are a "TRUSTED CERTIFICATE" of OpenSSL, which has more data after the
+/// certificate.
 fn certificate(what: &str, mut der: Vec<u8>, is_trusted: bool) -> Result<CertificateDer<'static>, TlsError> {
     if is_trusted && let Some(length) = x509::first_element(&der) {
         der.truncate(length);
@@ -179,7 +181,8 @@ fn pkcs12(what: &str) -> TlsError {
     )
 }
 
-/// Finds out whether `material` is PEM, and reads its sections if it is. A string is always PEM. `wanted` is the label that errors name.
+/// Decides whether `material` is PEM, and reads the sections if so. A string is always PEM. `wanted` is the label that error messages ask
+/// for.
 fn encoding_of<'a>(what: &str, material: &'a Material, wanted: &str) -> Result<Encoding<'a>, TlsError> {
     match material {
         Material::Text(text) => sections(what, text.as_bytes(), wanted).map(Encoding::Pem),
@@ -195,7 +198,7 @@ fn encoding_of<'a>(what: &str, material: &'a Material, wanted: &str) -> Result<E
     }
 }
 
-/// The labels of some sections, for an error message: at most [`MAX_LABELS`] of them, and how many more there are.
+/// The labels of sections, for an error message: at most [`MAX_LABELS`] labels, and the number of the others.
 fn labels(sections: &[Section]) -> String {
     let shown = sections
         .iter()
@@ -211,7 +214,7 @@ fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
     bytes.windows(wanted.len()).position(|window| window == wanted)
 }
 
-/// Reads all sections of a PEM file; at least one.
+/// Reads all sections of a PEM file. It is an error if there is none.
 fn sections(what: &str, bytes: &[u8], wanted: &str) -> Result<Vec<Section>, TlsError> {
     let bad = |why: String| TlsError::option("ERR_TLS_BAD_PEM", format!("{what} is no PEM: {why}"));
     let text = String::from_utf8_lossy(bytes);
@@ -229,7 +232,7 @@ fn sections(what: &str, bytes: &[u8], wanted: &str) -> Result<Vec<Section>, TlsE
                 "\"-----BEGIN {shown}-----\" is there, but not its \"-----END {shown}-----\": it was cut short"
             )));
         };
-        // RFC 1421 headers, which keys in OpenSSL's old form have.
+        // Keys in the old form of OpenSSL have RFC 1421 headers.
         let encrypted = body.contains("Proc-Type:") && body.contains("ENCRYPTED");
         let mut der = Vec::new();
         if !encrypted {
@@ -259,10 +262,10 @@ fn sections(what: &str, bytes: &[u8], wanted: &str) -> Result<Vec<Section>, TlsE
     Ok(sections)
 }
 
-/// Decodes the base64 of a section, without its RFC 1421 headers. None: it is damaged, or empty. `is_secret`: it is a key, and the
-/// decoder does not branch on its bytes.
+/// Decodes the base64 of a section, without its RFC 1421 headers. None: the base64 is damaged or empty. `is_secret`: the section is a
+/// private key, so the decoder does not branch on its bytes.
 fn decode(body: &str, is_secret: bool) -> Option<Vec<u8>> {
-    // Another section begins or ends in this one: a part of the file is missing.
+    // Another section begins or ends inside this one, so a part of the file is missing.
     if body.contains("-----") {
         return None;
     }
@@ -297,7 +300,7 @@ mod tests {
         }
     }
 
-    /// OpenSSL's own form has more data behind the certificate, which says what it is trusted for.
+    /// OpenSSL's "TRUSTED CERTIFICATE" has more data after the certificate, which says for which purposes the certificate is trusted.
     #[test]
     fn data_behind_a_trusted_certificate_is_ignored() {
         let made = rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();

@@ -4,24 +4,25 @@ use rustls::{CertificateError, Error, OtherError};
 
 use super::error::{self, TlsError};
 
-/// Why a certificate is refused.
+/// Why the peer's certificate is refused.
 #[derive(Debug)]
 pub struct Refusal {
-    /// For rustls, which sends the alert that belongs to it.
+    /// The error for rustls, which sends the alert that belongs to this error.
     pub error: Error,
-    /// For the program.
+    /// The error that the program gets.
     pub reported: TlsError,
 }
 
 impl Refusal {
-    /// An error of ours. rustls hands it through, and [`TlsError::from_rustls`] gets it back.
+    /// A refusal for a reason of our own. rustls passes on the error that contains `reported`, and [`TlsError::from_rustls`] takes
+    /// `reported` out of it.
     pub fn own(reported: TlsError) -> Self {
         let error = Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(reported.clone()))));
         Self { error, reported }
     }
 
-    /// An error of webpki's about a chain. It refuses an authority's certificate as a leaf before it asks who issued it; to users
-    /// that is a certificate that nobody vouches for, as a rule a self-signed one.
+    /// A refusal for an error that webpki has about a chain. If the leaf is an authority's certificate, webpki refuses it before it looks
+    /// for the issuer. For users this is a certificate with an unknown issuer, usually a self-signed one, so it is reported as such.
     pub fn of_chain(error: Error) -> Self {
         if let Error::InvalidCertificate(CertificateError::Other(OtherError(other))) = &error
             && let Some(webpki::Error::CaUsedAsEndEntity) = other.downcast_ref()

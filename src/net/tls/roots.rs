@@ -12,28 +12,28 @@ use super::pem::{self, Material};
 use super::x509::Certificate;
 use crate::net::quoted;
 
-/// The environment variables that say where the root certificates are.
+/// The environment variables that name files or directories with root certificates.
 const VARIABLES: [&str; 3] = ["SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"];
 
 /// The value of each of [`VARIABLES`]. None: it is not set.
 type RootPaths = [Option<OsString>; VARIABLES.len()];
 
-/// The values of the environment variables now. It is called on the JavaScript thread, since that thread sets them.
+/// Reads the environment variables. It must be called on the JavaScript thread, because that thread also sets them.
 pub fn root_paths() -> RootPaths {
     VARIABLES.map(std::env::var_os)
 }
 
-/// Certificates that chains may end in.
+/// The root certificates in which a chain may end.
 #[derive(Debug)]
 pub enum Roots {
-    /// Those of the option `ca`.
+    /// The certificates of the option `ca`.
     Given(Arc<Trusted>),
-    /// The system's, at the time when the variables had these values.
+    /// The system's root certificates, for these values of [`VARIABLES`].
     System(RootPaths),
 }
 
 impl Roots {
-    /// The trusted certificates. The system's are loaded now, if they are not yet.
+    /// The trusted certificates. The system's certificates are loaded now if they were not loaded before.
     pub fn load(&self) -> Result<Arc<Trusted>, TlsError> {
         match self {
             Self::Given(trusted) => Ok(Arc::clone(trusted)),
@@ -42,21 +42,21 @@ impl Roots {
     }
 }
 
-/// Authorities, and certificates that are trusted as leaves too (R-tls-verify).
+/// Trusted authorities, and certificates that are trusted without a chain (R-tls-verify).
 #[derive(Debug, Default)]
 pub struct Trusted {
     /// The authorities, in the order in which they were added.
     authorities: Vec<Authority>,
-    /// Certificates that are also trusted as leaves.
+    /// Certificates that a peer may have itself. Such a certificate is trusted without a chain.
     exact: Vec<CertificateDer<'static>>,
-    /// The store that was used last. None: no store was needed yet.
+    /// The store that was made last. None: no store was made yet.
     last_store: Mutex<Option<ValidStore>>,
 }
 
-/// A store of the authorities that were valid at some time.
+/// A store with the authorities that were valid at some time.
 #[derive(Debug)]
 struct ValidStore {
-    /// For each of `Trusted::authorities`, whether the store has it.
+    /// One value for each element of `Trusted::authorities`. True: the store contains this authority.
     has: Vec<bool>,
     /// The store.
     store: Arc<RootCertStore>,
@@ -65,14 +65,14 @@ struct ValidStore {
 /// One authority.
 #[derive(Debug)]
 pub struct Authority {
-    /// Its name and its key, as webpki needs them.
+    /// The name and the key of the authority, in the form that webpki needs.
     anchor: TrustAnchor<'static>,
-    /// The first and the last second in which it is valid. None: its dates cannot be read, and it counts as valid.
+    /// The first and the last second in which the authority is valid. None: the dates cannot be read, and the authority counts as valid.
     dates: Option<(UnixTime, UnixTime)>,
 }
 
 impl Trusted {
-    /// Adds an authority. `exact`: a leaf that has the same bytes is trusted too.
+    /// Adds an authority. `exact`: a peer's certificate with the same bytes is trusted too, without a chain.
     pub fn add(&mut self, certificate: &CertificateDer<'_>, exact: bool) -> Result<(), rustls::Error> {
         let mut store = RootCertStore::empty();
         store.add(certificate.clone())?;
@@ -84,7 +84,7 @@ impl Trusted {
         Ok(())
     }
 
-    /// Whether a leaf is trusted without a chain.
+    /// Whether the peer's certificate is trusted without a chain.
     pub fn is_exact(&self, leaf: &CertificateDer<'_>) -> bool {
         self.exact.iter().any(|certificate| certificate.as_ref() == leaf.as_ref())
     }
@@ -94,7 +94,7 @@ impl Trusted {
         RootCertStore { roots: self.authorities.iter().map(|one| one.anchor.clone()).collect() }.subjects()
     }
 
-    /// A store of the authorities that are valid `now`, and the other authorities.
+    /// A store with the authorities that are valid `now`, and the list of all other authorities.
     pub fn valid_at(&self, now: UnixTime) -> (Arc<RootCertStore>, Vec<&Authority>) {
         let has: Vec<bool> = self.authorities.iter().map(|authority| authority.is_valid_at(now)).collect();
         let with = |wanted: bool| self.authorities.iter().zip(&has).filter(move |(_, is)| **is == wanted);
@@ -113,7 +113,7 @@ impl Trusted {
 }
 
 impl Authority {
-    /// Whether its dates include `now`.
+    /// Whether the authority is valid `now`.
     fn is_valid_at(&self, now: UnixTime) -> bool {
         self.dates.is_none_or(|(from, until)| from <= now && now <= until)
     }
@@ -123,7 +123,7 @@ impl Authority {
         Arc::new(RootCertStore { roots: vec![self.anchor.clone()] })
     }
 
-    /// Why it is not valid `now`: the error for rustls, and ours.
+    /// Why the authority is not valid `now`: the error for rustls, and our own error.
     pub fn complaint(&self, now: UnixTime) -> (CertificateError, TlsError) {
         match self.dates {
             Some((from, _)) if now < from => (CertificateError::NotValidYet, error::authority_not_yet_valid(now, from)),
@@ -133,7 +133,7 @@ impl Authority {
     }
 }
 
-/// The system's root certificates for these values of the variables. They are loaded once for each value.
+/// The system's root certificates for these values of the variables. They are loaded once for each set of values.
 fn system(root_paths: &RootPaths) -> Result<Arc<Trusted>, TlsError> {
     static LOADED: Mutex<Vec<(RootPaths, Arc<Trusted>)>> = Mutex::new(Vec::new());
     let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -144,7 +144,7 @@ fn system(root_paths: &RootPaths) -> Result<Arc<Trusted>, TlsError> {
     // rustls-native-certs reads SSL_CERT_FILE and SSL_CERT_DIR itself.
     let found = rustls_native_certs::load_native_certs();
     for certificate in &found.certs {
-        // A system's store may hold certificates that webpki cannot read.
+        // The system may have certificates that webpki cannot read. They are left out.
         let _ = trusted.add(certificate, false);
     }
     let mut faults: Vec<String> = found.errors.iter().map(ToString::to_string).collect();

@@ -1,5 +1,5 @@
-//! One TLS connection as the JavaScript thread sees it: a stream of plain bytes that never blocks. A task of the shared
-//! runtime (`driver`) encrypts, decrypts and does the I/O. Both sides meet in [`SharedSession`], under a lock that neither holds
+//! The JavaScript thread's side of one TLS connection: a stream of plain bytes that never blocks. A task of the shared tokio runtime, the
+//! driver (`driver.rs`), encrypts, decrypts and does the I/O. The session and the driver share a [`SharedSession`]. Neither holds its lock
 //! during cryptography or I/O.
 
 use std::collections::VecDeque;
@@ -22,87 +22,92 @@ use crate::net::send_queue::{Piece, Pool, SendQueue};
 use crate::net::sys::unacknowledged;
 use crate::net::{Id, SocketError};
 
-/// Decrypted bytes that may wait for a reader: with more than that nothing is read, and TCP pushes back (R-listen).
+/// The most decrypted bytes that may wait for the socket. When there are more, the driver stops reading, and TCP's flow control stops the
+/// peer (R-listen).
 pub const INBOUND: usize = 256 * 1024;
-/// Bytes that may be handed over to be encrypted. The rest waits in the socket's own queue, where a Blob's next piece is asked for.
+/// The most plain bytes that may wait for the driver, except that the last piece may exceed it. The other bytes wait in the socket's own
+/// queue, which asks for the next piece of a Blob.
 const OUTBOUND: usize = 256 * 1024;
-/// Plain bytes are collected in chunks of this size, and one chunk is one message.
+/// The size in bytes of the chunks in which decrypted bytes are collected. One chunk becomes one message.
 pub const PLAIN_CHUNK: usize = 64 * 1024;
-/// Free chunks that the process keeps for all connections: 4 MiB.
+/// The most free chunks that the process keeps for all connections: 4 MiB in all.
 const FREE_PLAIN_CHUNKS: usize = 64;
 
-/// Whom a task notifies when there is news.
+/// Whom the driver notifies when it has news.
 pub enum Target {
-    /// Nobody yet.
+    /// Nobody. Either the server has taken the news of the handshake and no socket is assigned yet, or the session was dropped.
     None,
-    /// A socket.
+    /// The socket with this id, through the wake batcher.
     Socket(Id, Arc<WakeBatcher>),
-    /// A server. The handshake's number goes into the list of those that are done.
+    /// The server with this id, once the handshake is done or has failed. The driver then adds the handshake's `number` to `done`.
     Server { id: Id, batcher: Arc<WakeBatcher>, done: Arc<Mutex<Vec<usize>>>, number: usize },
 }
 
-/// What the driver and the session know of each other. Each field says who writes it.
+/// The state that the driver and the session share. Each comment begins with the side that writes the field.
 pub struct SessionState {
-    /// Session: whom to notify.
+    /// Session: whom the driver notifies.
     pub target: Target,
-    /// The target has been notified and has not looked yet.
+    /// Both: true from a notification until the session takes the news.
     pub is_notified: bool,
-    /// Driver: the handshake is done; its outcome, until the session takes it.
+    /// Driver: what the handshake has agreed on. `None`: it is not done, or the session has taken this.
     pub info: Option<Box<Info>>,
-    /// Driver: the connection failed or is lost; the session takes it.
+    /// Driver: how the connection has failed. `None`: it has not, or the session has taken the fault.
     pub fault: Option<Fault>,
-    /// Driver: nothing follows what is in `inbound` (close_notify, or a fault).
+    /// Driver: true if no bytes follow those in `inbound`, because the peer has ended or because of a fault.
     pub ended: bool,
-    /// Driver: decrypted bytes.
+    /// Driver: decrypted bytes, which the session takes out.
     pub inbound: VecDeque<Vec<u8>>,
-    /// Session: plain bytes to be encrypted, and how many they are.
+    /// Session: plain bytes to be encrypted, which the driver takes out.
     pub outbound: VecDeque<Piece>,
+    /// Both: the number of bytes in `outbound`. The driver sets 0 when it takes the pieces.
     pub outbound_len: usize,
-    /// Driver: it has taken bytes that the system does not have yet.
+    /// Driver: true while it has taken bytes from `outbound` that are not reported in `written` yet.
     pub is_writing: bool,
-    /// Driver: bytes of `outbound` that the system got since the session's last look.
+    /// Driver: bytes that were encrypted and written since the session last took the news.
     pub written: WrittenBytes,
-    /// Driver: emptied memory of `outbound`, to go back to the pool that it came from.
+    /// Driver: memory of encrypted pieces, which the session puts back into the pool.
     pub spent: Vec<Vec<u8>>,
-    /// Session: close_notify and FIN are to follow the last byte.
+    /// Session: true if close_notify and FIN are to follow the last byte.
     pub finish: bool,
-    /// Driver: they are on their way.
+    /// Driver: true once close_notify and FIN are sent.
     pub finished: bool,
-    /// Session: more waits in the socket's queue.
+    /// Session: true if more bytes wait in the socket's queue. The driver notifies the session when `outbound` has room.
     pub wants_room: bool,
-    /// Session: a handshake that is not done need not be done any more; FIN is enough.
+    /// Session: true if a handshake that is not done is not needed any more. The driver then sends FIN without close_notify.
     pub gives_up: bool,
-    /// Session: the socket has dropped it.
+    /// Session: true once the session was dropped.
     pub released: bool,
-    /// Session: the environment ends, and what was handed over is to leave all the same.
+    /// Session: true if the environment ends. The driver still writes the bytes in `outbound` after the session was dropped.
     pub flush_on_exit: bool,
-    /// Session: the connection ends with RST.
+    /// Session: true if the connection ends with RST now.
     pub reset: bool,
 }
 
-/// Where the two sides meet.
+/// What the session and the driver share.
 pub struct SharedSession {
+    /// The state under the lock.
     state: Mutex<SessionState>,
-    /// Decrypted bytes that the socket has not read yet: those in `inbound`, and those that the session has taken out.
+    /// How many decrypted bytes the socket has not read yet, in `inbound` and in `Session::chunks`.
     pub queued: AtomicUsize,
-    /// The task has stopped reading for want of room.
+    /// True while the driver does not read because too many bytes are queued.
     pub full: AtomicBool,
-    /// Bytes of TLS records that the system has taken.
+    /// How many bytes of TLS records the system has taken.
     pub sent: AtomicU64,
-    /// Wakes the task.
+    /// Wakes the driver.
     pub wake: Arc<Notify>,
 }
 
 impl SharedSession {
-    /// The state. A panic under the lock leaves it as it was: every step in it is whole.
+    /// Locks the state. After a panic under the lock the state can still be used, since no change of it can be interrupted halfway.
     pub fn state(&self) -> MutexGuard<'_, SessionState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The task has panicked: the connection is lost, and nothing that it decrypted and did not hand over can be trusted.
+    /// The driver has panicked, so the connection is lost. Decrypted bytes that were not passed to the session are dropped, since they may
+    /// be wrong.
     pub fn break_down(&self, message: String) {
         let mut state = self.state();
-        // A fault from before comes first; nothing follows it.
+        // An earlier fault is reported instead of the panic.
         let first = state.fault.take().map(Fault::into_error);
         state.fault = Some(Fault::Lost(first.unwrap_or(SocketError::Panic { message })));
         state.ended = true;
@@ -111,7 +116,7 @@ impl SharedSession {
     }
 }
 
-/// Notifies the target that there is news, unless it is about to look anyway.
+/// Notifies the target that there is news, unless an earlier notification is still pending.
 pub fn notify(mut state: MutexGuard<'_, SessionState>) {
     if state.is_notified {
         return;
@@ -137,41 +142,44 @@ pub fn notify(mut state: MutexGuard<'_, SessionState>) {
     }
 }
 
-/// The JavaScript thread's end of a TLS connection. Dropped, it releases the connection.
+/// The JavaScript thread's side of a TLS connection. When the session is dropped, the driver ends the connection.
 pub struct Session {
+    /// What the session shares with the driver.
     shared: Arc<SharedSession>,
+    /// The system's socket. The driver reads and writes it; the session only sets options and asks for its state.
     stream: Arc<TcpStream>,
-    /// Chunks taken out of `inbound`, all at once.
+    /// Chunks that were taken out of `inbound`, all at once.
     chunks: VecDeque<Vec<u8>>,
-    /// How many bytes of the first chunk have been read.
+    /// How many bytes of the first chunk the socket has read.
     start: usize,
-    /// The task waits for room, there is some, and it has not been woken yet.
+    /// True: the driver has stopped reading, there is room again, and the driver is to be woken.
     wakes_reader: bool,
+    /// The wake batcher of the environment.
     batcher: Arc<WakeBatcher>,
 }
 
-/// What has happened since the last look.
+/// What has happened since the last call of [`Session::news`].
 pub struct SessionNews {
-    /// The handshake is done.
+    /// What the handshake has agreed on. `None`: it is not done, or this was reported before.
     pub info: Option<Box<Info>>,
-    /// The connection failed or is lost.
+    /// How the connection has failed. `None`: it has not, or the fault was reported before.
     pub fault: Option<Fault>,
-    /// Bytes that the system has got.
+    /// Bytes that were written since the last call.
     pub written: WrittenBytes,
-    /// More can be handed over.
+    /// True if [`Session::write`] can take more bytes.
     pub has_room: bool,
-    /// There are bytes to read, or their end.
+    /// True if there are bytes to read, or the end of the connection.
     pub readable: bool,
-    /// close_notify and FIN are on their way.
+    /// True once close_notify and FIN are sent.
     pub finished: bool,
 }
 
-/// Plain bytes that have become the system's.
+/// Counts of plain bytes whose records the system has taken.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct WrittenBytes {
-    /// How many.
+    /// All of these bytes.
     pub bytes: u64,
-    /// How many of those came from Blobs.
+    /// Those of `bytes` that came from Blobs.
     pub of_blobs: u64,
 }
 
@@ -180,7 +188,7 @@ pub struct WrittenBytes {
 pub enum Waiting {
     /// Bytes.
     Bytes,
-    /// Bytes, and nothing follows them.
+    /// Bytes, and then the peer's end.
     BytesAndEnd,
     /// Only the peer's end.
     End,
@@ -189,7 +197,7 @@ pub enum Waiting {
 }
 
 impl Session {
-    /// A connection whose task is about to start.
+    /// A session whose driver has not started. Returns the session, and what the driver needs.
     pub fn new(
         stream: TcpStream,
         target: Target,
@@ -235,17 +243,17 @@ impl Session {
         (session, shared, stream)
     }
 
-    /// From now on the news is for this socket, which has to look at once.
+    /// From now on the driver notifies the socket `id`. The caller takes the news once after this, since the driver may have news already.
     pub fn assign(&self, id: Id) {
         self.shared.state().target = Target::Socket(id, Arc::clone(&self.batcher));
     }
 
-    /// Takes what has happened since the last look.
+    /// Returns what has happened since the last call. Memory of written bytes goes to `pool`.
     pub fn news(&self, pool: &mut Pool) -> SessionNews {
         let mut state = self.shared.state();
         state.is_notified = false;
         if matches!(state.target, Target::Server { .. }) {
-            // Its number may soon be another handshake's.
+            // The server may soon give this handshake's number to another handshake.
             state.target = Target::None;
         }
         for memory in state.spent.drain(..) {
@@ -261,7 +269,7 @@ impl Session {
         }
     }
 
-    /// What waits to be read. (A fault that has not been reported yet is no end.)
+    /// What waits to be read. While a fault is not reported yet, the end after it does not count.
     pub fn waiting(&self) -> Waiting {
         let state = self.shared.state();
         match (self.shared.queued.load(SeqCst) > 0, state.ended && state.fault.is_none()) {
@@ -272,7 +280,7 @@ impl Session {
         }
     }
 
-    /// Reads as from a socket that does not block: 0 is the peer's end.
+    /// Reads like a non-blocking socket: returns 0 at the peer's end, and WouldBlock if there are no bytes now.
     pub fn read(&mut self, slices: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         loop {
             let total = self.fill(slices);
@@ -282,14 +290,15 @@ impl Session {
             }
             let state = self.shared.state();
             if !state.inbound.is_empty() {
-                // They came meanwhile, perhaps together with the end.
+                // The driver has added bytes since `fill`, perhaps together with the end.
                 continue;
             }
-            // A fault that has not been reported yet is no end.
+            // While a fault is not reported yet, the end after it does not count.
             return if state.ended && state.fault.is_none() { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
         }
     }
 
+    /// Copies waiting bytes into `slices`. Returns how many.
     fn fill(&mut self, slices: &mut [IoSliceMut<'_>]) -> usize {
         let mut total = 0;
         for slice in slices {
@@ -314,7 +323,7 @@ impl Session {
         total
     }
 
-    /// Whether there are bytes. Takes all chunks out of `inbound`, where those from before have been read.
+    /// Whether there are bytes to read. If all earlier chunks were read, it takes all chunks out of `inbound`.
     fn has_chunks(&mut self) -> bool {
         if self.chunks.is_empty() && self.shared.queued.load(SeqCst) > 0 {
             std::mem::swap(&mut self.chunks, &mut self.shared.state().inbound);
@@ -322,20 +331,21 @@ impl Session {
         !self.chunks.is_empty()
     }
 
-    /// So many bytes wait no more: the task may read on.
+    /// `bytes` fewer bytes are queued. If the driver has stopped reading and there is room again, it is to be woken.
     fn give_room(&mut self, bytes: usize) {
         let left = self.shared.queued.fetch_sub(bytes, SeqCst) - bytes;
         self.wakes_reader |= left <= INBOUND / 2 && self.shared.full.swap(false, SeqCst);
     }
 
-    /// Wakes the task where it waited for room and there is some: at the end of the turn, so that it does not take the processor before.
+    /// Adds the driver to `pending_wakes` if it waits for room and there is some. The driver is woken at the end of the turn, so that it
+    /// does not take the processor from the turn.
     pub fn wake_reader(&mut self, pending_wakes: &mut Vec<Arc<Notify>>) {
         if std::mem::take(&mut self.wakes_reader) {
             pending_wakes.push(Arc::clone(&self.shared.wake));
         }
     }
 
-    /// Drops the bytes that wait. Returns what there was.
+    /// Drops the bytes that wait to be read. Returns what has waited.
     pub fn discard(&mut self) -> Waiting {
         let mut state = self.shared.state();
         let chunks = std::mem::take(&mut state.inbound);
@@ -355,7 +365,8 @@ impl Session {
         }
     }
 
-    /// Hands over what can be written of `queue`. The task is woken at the end of the turn. Returns whether there is room for more.
+    /// Gives pieces of `queue` to the driver, as far as there is room, and adds the driver to `pending_wakes`. Returns whether there is
+    /// room for more.
     pub fn write(&self, queue: &mut SendQueue, pending_wakes: &mut Vec<Arc<Notify>>) -> bool {
         let mut state = self.shared.state();
         let before = state.outbound_len;
@@ -373,51 +384,51 @@ impl Session {
         room
     }
 
-    /// close_notify and FIN are to follow the last byte.
+    /// Makes the driver send close_notify and FIN after the last byte.
     pub fn finish(&self) {
         self.shared.state().finish = true;
         self.shared.wake.notify_one();
     }
 
-    /// A handshake that is not done need not be done any more: the end is a plain FIN.
+    /// Ends a handshake that is not done. The driver sends FIN without close_notify.
     pub fn give_up(&self) {
         self.shared.state().gives_up = true;
         self.shared.wake.notify_one();
     }
 
-    /// Ends the connection with RST.
+    /// Ends the connection with RST now.
     pub fn reset(self) {
-        // Here, since the task may be busy. Where this fails, the peer sees FIN.
+        // The option is set here, because the driver may be busy. If this fails, the peer gets FIN instead of RST.
         let _ = SockRef::from(&*self.stream).set_linger(Some(Duration::ZERO));
         self.shared.state().reset = true;
     }
 
-    /// The environment ends: what was handed over is to leave all the same.
+    /// The environment ends. The driver still writes the bytes that it was given, after the session was dropped.
     pub fn flush_on_exit(&self) {
         self.shared.state().flush_on_exit = true;
     }
 
-    /// The connection ends with RST, whenever that is.
+    /// Makes the connection end with RST when its socket is closed later.
     pub fn reset_at_end(&self) {
         let _ = SockRef::from(&*self.stream).set_linger(Some(Duration::ZERO));
     }
 
-    /// Bytes of TLS records that the system has taken.
+    /// How many bytes of TLS records the system has taken.
     pub fn sent(&self) -> u64 {
         self.shared.sent.load(Relaxed)
     }
 
-    /// How many of those the peer has not acknowledged. `None`: the system does not say.
+    /// How many bytes the peer has not acknowledged. `None`: the system does not report it.
     pub fn unacknowledged(&self) -> Option<u64> {
         unacknowledged(&SockRef::from(&*self.stream))
     }
 
-    /// Our end of the connection.
+    /// The local address of the connection. `None`: the system does not report it.
     pub fn local_address(&self) -> Option<SocketAddr> {
         self.stream.local_addr().ok()
     }
 
-    /// Whether something was handed over that the system does not have yet.
+    /// Whether the driver still has to write bytes that it was given, or close_notify and FIN.
     pub fn is_busy(&self) -> bool {
         let state = self.shared.state();
         state.fault.is_none() && (state.outbound_len > 0 || state.is_writing || (state.finish && !state.finished))
@@ -437,16 +448,16 @@ impl Drop for Session {
     }
 }
 
-/// Ends our direction of a connection.
+/// Ends our direction of a connection with FIN.
 pub fn shut_down(stream: &TcpStream) {
-    // Not connected any more: there is nothing to end.
+    // It fails if the connection is lost already. Then there is no direction to end.
     let _ = SockRef::from(stream).shutdown(Shutdown::Write);
 }
 
-/// Free chunks of the process.
+/// Free chunks, for all connections of the process.
 static FREE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
-/// An empty chunk for `length` bytes at least, if they fit one.
+/// An empty chunk with room for `length` bytes, or for [`PLAIN_CHUNK`] bytes if `length` is larger.
 pub fn chunk(length: usize) -> Result<Vec<u8>, NoMemory> {
     if length < PLAIN_CHUNK / 16 {
         return memory::vec(length);
@@ -455,7 +466,7 @@ pub fn chunk(length: usize) -> Result<Vec<u8>, NoMemory> {
     free.map_or_else(|| memory::vec(PLAIN_CHUNK), Ok)
 }
 
-/// A chunk that is not needed any more.
+/// Keeps a chunk that is not needed any more for other connections. Frees it if its size differs, or if there are enough.
 pub fn put_back(mut chunk: Vec<u8>) {
     if chunk.capacity() != PLAIN_CHUNK {
         return;

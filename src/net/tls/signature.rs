@@ -1,5 +1,5 @@
-//! Verifies the signature of a handshake by the public key in the peer's certificate (R-tls-verify). Looks at nothing else there:
-//! with verification off, no other fault of the certificate may end the handshake.
+//! Verifies the signature of a handshake with the public key in the peer's certificate (R-tls-verify). It checks nothing else of the
+//! certificate, because no other fault of it may end the handshake if rejectUnauthorized is false.
 
 use ring::signature::{RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY, RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY};
 use ring::signature::{UnparsedPublicKey, VerificationAlgorithm};
@@ -12,7 +12,7 @@ use super::error::TlsError;
 use super::refusal::Refusal;
 use super::x509::{Certificate, PublicKey};
 
-/// Bits of the shortest RSA key that ring verifies with, but for old PKCS#1 signatures.
+/// The size in bits of the shortest RSA key that ring accepts, except for old PKCS#1 signatures.
 const SHORTEST_RSA: usize = 2048;
 
 /// Verifies a signature of TLS 1.3.
@@ -31,8 +31,8 @@ pub fn verify13(
         .map_err(|error| of_kind(error, &key))
 }
 
-/// Verifies a signature of TLS 1.2, whose schemes do not name a curve: the key does. `strict`: verification is on, and short RSA
-/// keys are refused.
+/// Verifies a signature of TLS 1.2. There a signature scheme names no curve, so the key decides which algorithm is used. `strict` is
+/// rejectUnauthorized. If it is true, short RSA keys are refused.
 pub fn verify12(
     message: &[u8],
     certificate: &CertificateDer<'_>,
@@ -59,7 +59,7 @@ pub fn verify12(
         .map_err(|_| bad(()))
 }
 
-/// The algorithm that takes RSA keys from 1,024 bits on; `None`: the scheme has none.
+/// The algorithm of this scheme that accepts RSA keys from 1,024 bits on. `None`: the scheme has no such algorithm.
 fn legacy(scheme: SignatureScheme) -> Option<&'static dyn VerificationAlgorithm> {
     match scheme {
         SignatureScheme::RSA_PKCS1_SHA256 => Some(&RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY),
@@ -68,18 +68,18 @@ fn legacy(scheme: SignatureScheme) -> Option<&'static dyn VerificationAlgorithm>
     }
 }
 
-/// The key in a certificate.
+/// The public key of a certificate, in DER.
 fn key_of<'a>(certificate: &'a CertificateDer<'_>) -> Result<&'a [u8], Error> {
     let read = Certificate::read(certificate);
     read.map(|certificate| certificate.key).ok_or(Error::InvalidCertificate(CertificateError::BadEncoding))
 }
 
-/// The parts of a key.
+/// Reads a public key from DER.
 fn parse(der: &[u8]) -> Result<PublicKey<'_>, Error> {
     PublicKey::read(der).ok_or(Error::InvalidCertificate(CertificateError::BadEncoding))
 }
 
-/// Where the key does not fit the signature, an error that names its kind.
+/// If the error says that the key does not fit the signature, returns an error that names the kind of the key. Otherwise returns `error`.
 fn of_kind(error: Error, key: &PublicKey<'_>) -> Error {
     match error {
         Error::InvalidCertificate(CertificateError::BadSignature | CertificateError::BadEncoding) => error,
@@ -88,7 +88,7 @@ fn of_kind(error: Error, key: &PublicKey<'_>) -> Error {
     }
 }
 
-/// The error for a key of a kind that cannot verify the signature.
+/// The error if keys of this kind cannot verify the signature.
 fn unusable(key: &PublicKey<'_>) -> Error {
     let reason = format!(
         "the peer's certificate has {}, which cannot verify this handshake's signature: RSA keys from 2,048 bits, ECDSA keys on P-256 or P-384, and Ed25519 keys can",
@@ -97,7 +97,7 @@ fn unusable(key: &PublicKey<'_>) -> Error {
     Refusal::own(TlsError::new("ERR_TLS_CERT_INVALID", reason)).error
 }
 
-/// The error for an RSA key of so many bits. `when` says under which conditions that is too short.
+/// The error for an RSA key of `size` bits. `when` says in which case that is too short.
 fn too_short(size: usize, when: &str) -> Error {
     let reason = format!(
         "the peer's certificate has an RSA key of {size} bits, which is too short {when}: at least {SHORTEST_RSA} bits are needed"

@@ -1,4 +1,4 @@
-//! Beginning a handshake: a socket of the poll set's becomes the runtime's, and a task gets to work on it.
+//! Begins a handshake: takes the socket out of the poll set, gives it to the tokio runtime, and starts the task that drives it.
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,32 +18,34 @@ use crate::net::deadline::TimeLimit;
 use crate::net::runtime::runtime;
 use crate::net::syscall::Syscall;
 
-/// Which end of TLS this is, and what it goes by. Checked: only the peer can still make it fail.
+/// Whether we are the client or the server, with the options. The options are checked already, so only the peer can make the handshake
+/// fail.
 #[derive(Clone, Debug)]
 pub enum Role {
-    /// A client, and the name that it verifies.
+    /// A client: its setup, and the name that the server's certificate must have.
     Client(Arc<ClientSetup>, ServerName<'static>),
-    /// A server.
+    /// A server, with its certificates and options.
     Server(ServerContext),
 }
 
-/// A server's certificates and rules.
+/// The certificates and options of a server.
 #[derive(Clone, Debug)]
 pub struct ServerContext(Arc<ServerSetup>);
 
-/// The client's role under these options; `name` is verified where they give no `sni`.
+/// The role of a client with these options. `name` is the name to verify if the options have no `sni`.
 pub fn client_role(options: &SecureOptions, name: &str) -> Result<Role, SocketError> {
     let of_argument = |error| SocketError::Tls { error, address: None };
     let name = config::server_name(options, name).map_err(of_argument)?;
     Ok(Role::Client(config::client(options).map_err(of_argument)?, name))
 }
 
-/// A server's context under these options.
+/// The context of a server with these options.
 pub fn server_context(options: &SecureOptions) -> Result<ServerContext, SocketError> {
     config::server(options).map(ServerContext).map_err(|error| SocketError::Tls { error, address: None })
 }
 
-/// Takes the connection over, with the bytes that were `received` already, and begins the handshake. Its task notifies `target`.
+/// Takes over the connection `stream`, and begins the handshake. `received` is the bytes that were read already. The driver notifies
+/// `target` when it has news.
 pub fn start(
     stream: mio::net::TcpStream,
     role: &Role,

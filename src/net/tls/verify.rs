@@ -1,5 +1,5 @@
-//! Whether the peer's certificate is good (R-tls-verify): webpki's checks, certificates that are trusted byte for byte, pins.
-//! The signature of the handshake is `signature`'s.
+//! Decides whether the peer's certificate is valid (R-tls-verify). It uses webpki's checks, the certificates that are trusted without a
+//! chain, and pins. `signature` verifies the signature of the handshake.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -21,72 +21,74 @@ use super::{signature, x509};
 /// most 65,535 bytes, of which the list's length takes 2.
 const MOST_HINTS: usize = 65_535 - 2;
 
-/// What was decided in a handshake: about the peer's certificate, or about which certificate of ours it gets.
+/// A decision in a handshake: about the peer's certificate, or about our own certificate for the peer.
 #[derive(Clone, Debug)]
 pub enum Verdict {
-    /// The peer's certificate is good.
+    /// The peer's certificate is valid.
     Good,
-    /// The peer's certificate is bad, but verification is off: the handshake goes on.
+    /// The peer's certificate is not valid, but rejectUnauthorized is false, so the handshake goes on. The value is the reason.
     Tolerated(TlsError),
     /// The handshake ends with this error.
     Fatal(TlsError),
 }
 
 thread_local! {
-    /// The verdict on the connection whose records are being processed. rustls calls the verifier without saying which one that is.
+    /// The verdict for the connection whose records this thread is processing. A thread-local variable is needed because rustls does not
+    /// pass the connection to the verifier. None: there is no verdict.
     static VERDICT: RefCell<Option<Verdict>> = const { RefCell::new(None) };
 }
 
-/// Takes the verdict that was given on this thread since the last call.
+/// Takes the verdict that this thread has stored since the last call.
 pub fn take_verdict() -> Option<Verdict> {
     VERDICT.take()
 }
 
-/// Notes why a handshake ends, for a callback that cannot give rustls an error of its own.
+/// Stores the error that ends a handshake. For callbacks that cannot return an error of their own to rustls.
 pub fn note_fatal(error: TlsError) {
     VERDICT.set(Some(Verdict::Fatal(error)));
 }
 
-/// Verifies servers for clients, and clients for servers.
+/// Verifies a server's certificate for a client, or a client's certificate for a server.
 #[derive(Debug)]
 pub struct Verifier {
-    /// The authorities that a chain may end in.
+    /// The authorities in which a chain may end.
     roots: Roots,
-    /// SHA-256 of the certificates that the peer may have; empty: any.
+    /// The SHA-256 digests of the certificates that the peer may have. Empty: the peer may have any.
     pins: Vec<[u8; 32]>,
-    /// rejectUnauthorized: a bad certificate ends the handshake.
+    /// The option rejectUnauthorized. True: a certificate that is not valid ends the handshake.
     strict: bool,
-    /// The algorithms that signatures are verified by.
+    /// The algorithms that verify signatures.
     provider: Arc<CryptoProvider>,
-    /// The names of the authorities in `ca`, which a server's request for a certificate lists. Empty: the client chooses by itself.
+    /// The names of the authorities in `ca`. A server sends them when it asks for a certificate. Empty: the server sends no names, and the
+    /// client chooses a certificate without them.
     hints: Vec<DistinguishedName>,
 }
 
 impl Verifier {
-    /// A verifier of chains that end in `roots`. `strict` is rejectUnauthorized.
+    /// A verifier that accepts chains that end in `roots`. `strict` is rejectUnauthorized.
     pub fn new(roots: Roots, pins: Vec<[u8; 32]>, strict: bool, provider: Arc<CryptoProvider>) -> Self {
         let hints = match &roots {
             Roots::Given(trusted) => trusted.subjects(),
             Roots::System(_) => Vec::new(),
         };
-        // Each name has its length before it. A list that is too long is left out.
+        // In the list two bytes before each name are its length. If the list is too long, no names are sent.
         let length: usize = hints.iter().map(|name| name.as_ref().len() + 2).sum();
         let hints = if length > MOST_HINTS { Vec::new() } else { hints };
         Self { roots, pins, strict, provider, hints }
     }
 
-    /// Whether a bad certificate ends the handshake.
+    /// Whether a certificate that is not valid ends the handshake.
     pub fn is_strict(&self) -> bool {
         self.strict
     }
 
-    /// Whether there are pins.
+    /// Whether the option pinnedCertificates lists any certificates.
     pub fn has_pins(&self) -> bool {
         !self.pins.is_empty()
     }
 
-    /// Checks the chain of a resumed session like any other (R-tls-verify: resuming skips no check). An error ends the
-    /// connection.
+    /// Checks the chain of a resumed session with all checks of a new one (R-tls-verify). `name` is the server's name, or None for a
+    /// client's certificate. An error ends the connection.
     pub fn check_again(
         &self,
         chain: &[CertificateDer<'_>],
@@ -105,7 +107,7 @@ impl Verifier {
         }
     }
 
-    /// Notes the verdict on the connection whose records are being processed. An error ends the handshake.
+    /// Stores the verdict for the connection whose records this thread is processing. An error ends the handshake.
     fn conclude(&self, checked: Result<(), Refusal>, pinned: Result<(), Refusal>) -> Result<(), Error> {
         let (verdict, result) = match (checked, pinned) {
             (Err(Refusal { error, reported }), _) if self.strict => (Verdict::Fatal(reported), Err(error)),
@@ -117,6 +119,7 @@ impl Verifier {
         result
     }
 
+    /// Checks a server's certificate: its chain, its dates and its name.
     fn check_server(
         &self,
         leaf: &CertificateDer<'_>,
@@ -126,7 +129,8 @@ impl Verifier {
     ) -> Result<(), Refusal> {
         let read = x509::Certificate::read(leaf);
         if read.as_ref().is_some_and(|certificate| certificate.is_old) {
-            // webpki calls it badly encoded. What it lacks is a name that counts: those are in extensions, and it has none.
+            // webpki would report a wrong encoding. The real fault is that the certificate has no host name: names are in extensions, which
+            // certificates before X.509 v3 do not have.
             let error = Error::InvalidCertificate(CertificateError::BadEncoding);
             return Err(Refusal { error, reported: error::no_san(name) });
         }
@@ -155,6 +159,7 @@ impl Verifier {
         })
     }
 
+    /// Checks a client's certificate: its chain and its dates.
     fn check_client(
         &self,
         leaf: &CertificateDer<'_>,
@@ -173,8 +178,8 @@ impl Verifier {
         })
     }
 
-    /// Verifies a chain by the authorities that are valid now: webpki does not look at an authority's own dates. Where only an
-    /// authority that is not valid would do, the error says so.
+    /// Verifies a chain with the authorities that are valid now, because webpki does not check the dates of an authority. If the chain is
+    /// good only with an authority that is not valid now, the error says so.
     fn check_chain(
         &self,
         roots: &Trusted,
@@ -192,6 +197,7 @@ impl Verifier {
         }
     }
 
+    /// Checks that the certificate is one of the pinned ones, if there are any.
     fn check_pin(&self, leaf: &CertificateDer<'_>) -> Result<(), Refusal> {
         if self.pins.is_empty() {
             return Ok(());
@@ -209,10 +215,12 @@ impl Verifier {
         )))
     }
 
+    /// The signature schemes that we offer to the peer, most preferred first.
     fn schemes(&self) -> Vec<SignatureScheme> {
         let mut schemes = self.provider.signature_verification_algorithms.supported_schemes();
         if !self.strict {
-            // Under TLS 1.2 a peer may choose the first scheme that it has, and a short RSA key can only be verified with PKCS#1.
+            // In TLS 1.2 a peer may choose the first scheme that it supports, and a signature by a short RSA key can be verified only with
+            // PKCS#1. So the PSS schemes come last.
             schemes.sort_by_key(|scheme| match scheme {
                 SignatureScheme::RSA_PSS_SHA256 | SignatureScheme::RSA_PSS_SHA384 | SignatureScheme::RSA_PSS_SHA512 => {
                     1
@@ -243,7 +251,7 @@ impl Verifier {
     }
 }
 
-/// Checks the dates of a certificate that is trusted byte for byte: webpki does not see it.
+/// Checks the dates of a certificate that is trusted without a chain. webpki does not check this certificate.
 fn check_dates(leaf: &CertificateDer<'_>, now: UnixTime) -> Result<(), Refusal> {
     let Some(x509::Certificate { not_before, not_after, .. }) = x509::Certificate::read(leaf) else {
         return Err(Error::InvalidCertificate(CertificateError::BadEncoding).into());

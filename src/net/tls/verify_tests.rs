@@ -11,7 +11,7 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-/// A server that has one certificate and one key, which need not belong together.
+/// Makes a server use one certificate and one key, even if they do not belong together.
 #[derive(Debug)]
 struct Only(Arc<CertifiedKey>);
 
@@ -21,21 +21,21 @@ impl ResolvesServerCert for Only {
     }
 }
 
-/// A certificate and a key, as rustls takes them.
+/// A certificate and a key, in the type that rustls needs.
 fn certified(certificate: &CertificateDer<'static>, key: &rcgen::KeyPair) -> Arc<CertifiedKey> {
     let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
     let key = provider().key_provider.load_private_key(key).unwrap();
     Arc::new(CertifiedKey::new(vec![certificate.clone()], key))
 }
 
-/// A certificate and a key. `own_key` false: the key is another certificate's.
+/// A certificate and a key. If `own_key` is false, the key belongs to another certificate.
 fn identity(own_key: bool) -> Arc<CertifiedKey> {
     let make = || rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();
     let (one, other) = (make(), make());
     certified(one.cert.der(), &if own_key { &one } else { &other }.signing_key)
 }
 
-/// Does a handshake in memory. An error is the client's.
+/// Does a handshake in memory. Returns the error of the client.
 fn handshake(
     identity: &Arc<CertifiedKey>,
     verifier: Verifier,
@@ -61,6 +61,7 @@ fn handshake(
     Ok(())
 }
 
+/// A verifier that trusts only the certificate of `identity`.
 fn trusting(identity: &CertifiedKey, strict: bool) -> Verifier {
     let mut trusted = Trusted::default();
     trusted.add(&identity.cert[0], true).unwrap();
@@ -83,14 +84,14 @@ fn r_tls_verify_the_signature_of_the_handshake_is_verified_always() {
 #[test]
 fn a_verdict_that_was_tolerated_is_no_reason_for_another_failure() {
     let (forged, other) = (identity(false), identity(true));
-    // First an unknown issuer, which is tolerated; then a wrong signature, which is not.
+    // The first handshake has an unknown issuer, which is tolerated, and then a wrong signature, which is not.
     handshake(&forged, trusting(&other, false), &TLS13).unwrap_err();
     assert!(matches!(take_verdict(), Some(Verdict::Tolerated(_))));
     handshake(&forged, trusting(&other, true), &TLS13).unwrap_err();
     assert!(matches!(take_verdict(), Some(Verdict::Fatal(_))));
 }
 
-/// What a client that trusts only `other` reports of a server.
+/// The error that a client reports about the server `of` if it trusts only `other`.
 fn reported(of: &Arc<CertifiedKey>, other: &CertifiedKey) -> TlsError {
     handshake(of, trusting(other, true), &TLS13).unwrap_err();
     match take_verdict() {
@@ -99,7 +100,8 @@ fn reported(of: &Arc<CertifiedKey>, other: &CertifiedKey) -> TlsError {
     }
 }
 
-/// The error is told apart by its type. This fails where the dependency is not the webpki that rustls uses.
+/// The error is recognized by its type, which belongs to webpki. So this test fails if our dependency is another version of webpki than the
+/// one that rustls uses.
 #[test]
 fn an_authority_s_certificate_as_a_leaf_is_reported_as_self_signed() {
     let mut params = rcgen::CertificateParams::new(vec!["a.example".to_owned()]).unwrap();

@@ -1,9 +1,8 @@
-//! Wake-ups between the JavaScript thread and the tasks of its TLS connections, in batches.
+//! Collects wake-ups between the JavaScript thread and the drivers of its TLS connections.
 //!
-//! Waking another thread is what costs most. Where there are several connections, a task that has news for the JavaScript thread
-//! leaves the wake-up to the batcher's own task, which runs when the other tasks that are ready have had their turn. In the other
-//! direction the JavaScript thread wakes only that task at the end of a turn. It wakes the connections' tasks from inside the runtime,
-//! where that costs next to nothing.
+//! Waking another thread is the largest cost. So if there are several connections, a driver with news leaves the wake-up of the JavaScript
+//! thread to the batcher's own task, which runs after the other tasks that are ready. In the other direction the JavaScript thread wakes
+//! only the batcher's task, at the end of a turn. This task then wakes the drivers from inside the runtime, which costs almost nothing.
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
@@ -18,27 +17,29 @@ use crate::net::{Id, hooks};
 
 /// The wake batcher of one environment.
 pub struct WakeBatcher {
+    /// The list of sockets that have news. It can wake the JavaScript thread.
     inbox: Arc<Inbox>,
     /// Wakes the batcher's own task.
     notify: Notify,
+    /// The wake-ups that the batcher's task has not done yet.
     pending: Mutex<PendingWakes>,
-    /// How many TLS connections are open: one alone wakes, and is woken, without a detour.
+    /// How many TLS connections are open. With only one, its driver wakes the JavaScript thread directly.
     connections: AtomicUsize,
 }
 
-/// What the batcher's task has to do.
+/// The wake-ups that the batcher's task has to do.
 #[derive(Default)]
 struct PendingWakes {
-    /// The tasks of connections that have something to do.
+    /// The drivers to wake.
     tasks: Vec<Arc<Notify>>,
-    /// The JavaScript thread has news.
+    /// True: wake the JavaScript thread.
     environment: bool,
-    /// The environment has ended, and the task with it.
+    /// True: the environment has ended, so the batcher's task ends.
     over: bool,
 }
 
 impl WakeBatcher {
-    /// Starts its task.
+    /// Makes a wake batcher and starts its task.
     pub fn start(runtime: &Runtime, inbox: &Arc<Inbox>) -> Arc<Self> {
         let batcher = Arc::new(Self {
             inbox: Arc::clone(inbox),
@@ -51,17 +52,17 @@ impl WakeBatcher {
         batcher
     }
 
-    /// A connection was opened.
+    /// Counts a connection that was opened.
     pub fn add_connection(&self) {
         self.connections.fetch_add(1, Relaxed);
     }
 
-    /// A connection was closed.
+    /// Removes a closed connection from the count.
     pub fn remove_connection(&self) {
         self.connections.fetch_sub(1, Relaxed);
     }
 
-    /// A task has news for a socket: the JavaScript thread is to be woken.
+    /// A driver has news for the socket `id`: wakes the JavaScript thread, or leaves that to the batcher's task.
     pub fn post(&self, id: Id) {
         if self.connections.load(Relaxed) < 2 {
             self.inbox.post(id);
@@ -71,7 +72,7 @@ impl WakeBatcher {
         }
     }
 
-    /// The end of a turn: these tasks have something to do.
+    /// Wakes these drivers, at the end of a turn. Empties `tasks`.
     pub fn wake_all(&self, tasks: &mut Vec<Arc<Notify>>) {
         match tasks.len() {
             0 => {}
@@ -83,15 +84,16 @@ impl WakeBatcher {
         }
     }
 
-    /// The environment ends.
+    /// Ends the batcher's task, because the environment ends.
     pub fn end(&self) {
         self.pending().over = true;
         self.notify.notify_one();
     }
 
+    /// The batcher's task: does the pending wake-ups until the environment ends.
     async fn run(&self) {
         loop {
-            // Before it waits: where it runs again after a panic, there may be something left.
+            // The task does pending wake-ups before it waits: if it was restarted after a panic, some may be left.
             let mut at_hand = AtHand { batcher: self, wakes: std::mem::take(&mut *self.pending()) };
             hooks::pass("wake batcher");
             at_hand.wakes.tasks.iter().for_each(|task| task.notify_one());
@@ -108,13 +110,13 @@ impl WakeBatcher {
         }
     }
 
-    /// A panic under the lock leaves it as it was: every step in it is whole.
+    /// Locks the pending wake-ups. After a panic under the lock they can still be used, since no change of them can be interrupted halfway.
     fn pending(&self) -> MutexGuard<'_, PendingWakes> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Wake-ups that are being done. After a panic what is left of them is put back: otherwise their tasks would wait for ever.
+/// The wake-ups that the task is doing. After a panic `drop` puts the remaining ones back. Otherwise their drivers would wait for ever.
 struct AtHand<'a> {
     batcher: &'a WakeBatcher,
     wakes: PendingWakes,

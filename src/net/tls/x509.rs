@@ -1,5 +1,5 @@
-//! Reads from a certificate what webpki does not return: its version, its dates, its public key, and whether it has a subject
-//! alternative name. It verifies nothing.
+//! Reads the parts of a certificate that webpki does not return: the version, the dates, the public key and the subject alternative names.
+//! It also recognizes some other DER formats. It verifies nothing.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -8,10 +8,10 @@ use rustls::pki_types::UnixTime;
 
 use super::error::hex;
 
-/// Tags of DER.
-const BOOLEAN: u8 = 0x01;
 // Tags of DER.
 
+/// BOOLEAN.
+const BOOLEAN: u8 = 0x01;
 /// INTEGER.
 const INTEGER: u8 = 0x02;
 /// BIT STRING.
@@ -30,12 +30,15 @@ const GENERALIZED_TIME: u8 = 0x18;
 const VERSION: u8 = 0xa0;
 /// The field `extensions` of a certificate.
 const EXTENSIONS: u8 = 0xa3;
-/// Tags of a GeneralName: dNSName, uniformResourceIdentifier, iPAddress, directoryName.
+/// The tag of a GeneralName that is a dNSName.
 const DNS_NAME: u8 = 0x82;
+/// The tag of a GeneralName that is a uniformResourceIdentifier.
 const URI: u8 = 0x86;
+/// The tag of a GeneralName that is an iPAddress.
 const IP_ADDRESS: u8 = 0x87;
+/// The tag of a GeneralName that is a directoryName.
 const DIRECTORY_NAME: u8 = 0xa4;
-/// The bits of a GeneralName's tag that do not tell the kinds apart: context-specific, constructed.
+/// The bits of a GeneralName's tag that are not its number: the class (context-specific), and whether it is constructed.
 const TAG_CLASS: u8 = 0xa0;
 
 // Object identifiers, encoded.
@@ -58,34 +61,34 @@ const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
 const ED448: &[u8] = &[0x2b, 0x65, 0x71];
 /// id-ce-subjectAltName.
 const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
-/// The beginning of all types of PKCS#7, of which pkcs7-data is the outermost one of a PKCS#12 file.
+/// The beginning of the identifiers of all PKCS#7 types. The outermost type of a PKCS#12 file is one of them (pkcs7-data).
 const PKCS7: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07];
-/// The beginning of all algorithms of PKCS#5 that encrypt a private key.
+/// The beginning of the identifiers of all PKCS#5 algorithms that encrypt a private key.
 const PKCS5: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05];
-/// The beginning of all algorithms of PKCS#12 that encrypt a private key.
+/// The beginning of the identifiers of all PKCS#12 algorithms that encrypt a private key.
 const PKCS12_PBE: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x0c];
 
 /// The parts of a certificate.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Certificate<'a> {
-    /// True if it is older than X.509 v3: then it has no extensions.
+    /// True if the certificate is older than X.509 v3. Then it has no extensions.
     pub is_old: bool,
-    /// Its public key: the whole SubjectPublicKeyInfo.
+    /// The public key: the whole SubjectPublicKeyInfo, in DER.
     pub key: &'a [u8],
-    /// The first second in which it is valid.
+    /// The first second in which the certificate is valid.
     pub not_before: UnixTime,
-    /// The last second in which it is valid.
+    /// The last second in which the certificate is valid.
     pub not_after: UnixTime,
-    /// The names in its subject alternative name; `None`: it has none.
+    /// The names in the subject alternative name, in DER. `None`: the certificate has no subject alternative name.
     pub alt_names: Option<&'a [u8]>,
 }
 
 impl<'a> Certificate<'a> {
-    /// Reads a certificate from DER. None: it is not one.
+    /// Reads a certificate from DER. None: the bytes are not a certificate.
     pub fn read(der: &'a [u8]) -> Option<Self> {
         let mut outer = Reader(Reader(der).take(SEQUENCE)?);
         let mut fields = Reader(outer.take(SEQUENCE)?);
-        // The numbers are 0 for v1 (which may also be left out), 1 for v2, 2 for v3.
+        // The version numbers are 0 for v1 (which may also be left out), 1 for v2, 2 for v3.
         let is_old = match fields.tag() {
             Some(VERSION) => Reader(fields.take(VERSION)?).take(INTEGER)? != [2],
             _ => true,
@@ -97,7 +100,7 @@ impl<'a> Certificate<'a> {
         fields.take(SEQUENCE)?;
         let mut validity = Reader(fields.take(SEQUENCE)?);
         let (not_before, not_after) = (validity.time()?, validity.time()?);
-        // Skips the subject; its key follows.
+        // Skips the subject. The public key follows it.
         fields.take(SEQUENCE)?;
         let key = fields.take_whole(SEQUENCE)?;
         let mut alt_names = None;
@@ -116,7 +119,7 @@ impl<'a> Certificate<'a> {
         Some(Self { is_old, key, not_before, not_after, alt_names })
     }
 
-    /// The names in its subject alternative name, as a message shows them.
+    /// The names in the subject alternative name, in the form for error messages.
     pub fn names(&self) -> Vec<String> {
         let mut names = Reader(self.alt_names.unwrap_or_default());
         std::iter::from_fn(|| {
@@ -127,7 +130,7 @@ impl<'a> Certificate<'a> {
     }
 }
 
-/// A GeneralName as a message shows it. Of a kind that names no host it is the number.
+/// A GeneralName in the form for error messages. If its kind names no host, the result is the number of the kind.
 fn shown_name(tag: u8, value: &[u8]) -> String {
     match tag {
         DNS_NAME | URI => String::from_utf8_lossy(value).into_owned(),
@@ -144,25 +147,25 @@ fn shown_name(tag: u8, value: &[u8]) -> String {
 /// The parts of a SubjectPublicKeyInfo.
 #[derive(Debug, PartialEq, Eq)]
 pub struct PublicKey<'a> {
-    /// The contents of its AlgorithmIdentifier.
+    /// The contents of the AlgorithmIdentifier.
     pub algorithm: &'a [u8],
     /// The key itself.
     pub bits: &'a [u8],
 }
 
 impl<'a> PublicKey<'a> {
-    /// Reads a public key from DER. None: it is not one.
+    /// Reads a public key from DER. None: the bytes are not a public key.
     pub fn read(der: &'a [u8]) -> Option<Self> {
         let mut fields = Reader(Reader(der).take(SEQUENCE)?);
         let algorithm = fields.take(SEQUENCE)?;
-        // The first byte counts unused bits, of which a key has none.
+        // The first byte is the number of unused bits, which is 0 for a key.
         let (0, bits) = fields.take(BIT_STRING)?.split_first().map(|(unused, bits)| (*unused, bits))? else {
             return None;
         };
         Some(Self { algorithm, bits })
     }
 
-    /// The size of an RSA key in bits. None: it is not an RSA key.
+    /// The size of the key in bits. None: it is not an RSA key.
     pub fn rsa_size(&self) -> Option<usize> {
         if Reader(self.algorithm).take(OID)? != RSA_ENCRYPTION {
             return None;
@@ -172,7 +175,7 @@ impl<'a> PublicKey<'a> {
         Some((modulus.len() - first) * 8 - modulus[first].leading_zeros() as usize)
     }
 
-    /// What kind of key it is, for an error message.
+    /// The kind of the key, in words for an error message.
     pub fn kind(&self) -> String {
         if let Some(size) = self.rsa_size() {
             return format!("an RSA key of {size} bits");
@@ -191,7 +194,7 @@ impl<'a> PublicKey<'a> {
     }
 }
 
-/// Whether bytes look like a PKCS#12 file (.p12, .pfx): a version, then pkcs7-data.
+/// Whether the bytes look like a PKCS#12 file (.p12, .pfx): they begin with a version and then have pkcs7-data.
 pub fn is_pkcs12(der: &[u8]) -> bool {
     let read = || {
         let mut outer = Reader(Reader(der).take_beginning(SEQUENCE)?);
@@ -202,7 +205,7 @@ pub fn is_pkcs12(der: &[u8]) -> bool {
     read().unwrap_or(false)
 }
 
-/// Whether bytes look like an encrypted PKCS#8 key.
+/// Whether the bytes look like an encrypted PKCS#8 key.
 pub fn is_encrypted_key(der: &[u8]) -> bool {
     let read = || {
         let mut outer = Reader(Reader(der).take(SEQUENCE)?);
@@ -213,7 +216,7 @@ pub fn is_encrypted_key(der: &[u8]) -> bool {
     read().unwrap_or(false)
 }
 
-/// The length in bytes of the sequence at the beginning, with its header. None: the bytes do not begin with a whole sequence.
+/// The length in bytes of the sequence at the beginning of `der`, including its header. None: the bytes do not begin with a whole sequence.
 pub fn first_element(der: &[u8]) -> Option<usize> {
     Reader(der).take_whole(SEQUENCE).map(<[u8]>::len)
 }
@@ -224,7 +227,7 @@ pub fn is_sequence(der: &[u8]) -> bool {
     reader.take(SEQUENCE).is_some() && reader.0.is_empty()
 }
 
-/// Reads one DER element after the other. Holds the bytes that are not read yet.
+/// Reads DER elements one after the other. The field holds the bytes that are not read yet.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -233,7 +236,8 @@ impl<'a> Reader<'a> {
         self.0.first().copied()
     }
 
-    /// The length of the next element's header, and that of its value. None: the element has another tag, or its header is not DER.
+    /// The lengths in bytes of the next element's header and of its value. None: the element has another tag, or the header is not valid
+    /// DER.
     fn header(&self, tag: u8) -> Option<(usize, usize)> {
         let (&[found, first], rest) = self.0.split_first_chunk::<2>()?;
         if found != tag {
@@ -250,7 +254,7 @@ impl<'a> Reader<'a> {
         Some((2 + count, length))
     }
 
-    /// Reads the value of the next element, which must have this tag.
+    /// Reads the next element, which must have this tag. Returns its value.
     fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
         let (start, length) = self.header(tag)?;
         let value = self.0.get(start..start.checked_add(length)?)?;
@@ -258,7 +262,7 @@ impl<'a> Reader<'a> {
         Some(value)
     }
 
-    /// Reads the next element with its header. It must have this tag.
+    /// Reads the next element, which must have this tag. Returns its header and its value.
     fn take_whole(&mut self, tag: u8) -> Option<&'a [u8]> {
         let all = self.0;
         let (start, length) = self.header(tag)?;
@@ -266,7 +270,7 @@ impl<'a> Reader<'a> {
         all.get(..start + length)
     }
 
-    /// The value of the next element, as far as it is there: it may be cut short, or in BER's indefinite form. It is not skipped.
+    /// Returns the value of the next element without skipping the element. The value may be incomplete, or in the indefinite form of BER.
     fn take_beginning(&mut self, tag: u8) -> Option<&'a [u8]> {
         if self.0.first() == Some(&tag) && self.0.get(1) == Some(&0x80) {
             return Some(&self.0[2..]);
@@ -276,10 +280,10 @@ impl<'a> Reader<'a> {
         Some(&self.0[start..end])
     }
 
-    /// What an extension holds, a sequence, behind its OID.
+    /// Reads the rest of an extension after its OID. Returns the contents of its value, which must be a sequence.
     fn extension_value(&mut self) -> Option<&'a [u8]> {
         if self.tag() == Some(BOOLEAN) {
-            // Whether it is critical.
+            // Skips the flag that says whether the extension is critical.
             self.take(BOOLEAN)?;
         }
         Reader(self.take(OCTET_STRING)?).take(SEQUENCE)
@@ -290,7 +294,7 @@ impl<'a> Reader<'a> {
         let tag = self.tag()?;
         let text = std::str::from_utf8(self.take(tag)?).ok()?;
         let (year, rest) = match tag {
-            // Years of two digits: from 50 on they are in the 20th century.
+            // The year has two digits: 50 to 99 mean 1950 to 1999, 00 to 49 mean 2000 to 2049.
             UTC_TIME => {
                 let short: u64 = text.get(..2)?.parse().ok()?;
                 (short + if short >= 50 { 1900 } else { 2000 }, text.get(2..)?)
@@ -306,7 +310,7 @@ impl<'a> Reader<'a> {
         // The algorithm is Howard Hinnant's days_from_civil.
         let (y, m) = if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
         let days = y * 365 + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1;
-        // Times before 1970 become 1970: whether they are past does not change.
+        // Times before 1970 become 1970. Both are in the past, so this changes no result.
         let seconds = days.saturating_sub(719_468) * 86_400 + hour * 3600 + minute * 60 + second;
         Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
     }

@@ -1,4 +1,4 @@
-//! A plain connection: without TLS, and with its stream in the hands of the JavaScript thread.
+//! A plain connection: it has no TLS, and the JavaScript thread does its I/O.
 
 use std::io::{self, ErrorKind, IoSlice, Read};
 
@@ -14,13 +14,14 @@ use crate::net::send_queue::SendQueue;
 use crate::net::syscall::Syscall;
 use crate::net::{Id, sys};
 
-/// Reads of bytes that are dropped, in one turn.
+/// The most reads of bytes that are dropped, for one socket in one turn.
 const DROPPED_READS: usize = 4;
 
 /// A plain connection.
 pub struct Plain {
+    /// The connection.
     stream: TcpStream,
-    /// TLS that is to follow.
+    /// TLS that is to follow. `None`: the connection stays plain.
     pub upgrade: Option<Box<Upgrade>>,
 }
 
@@ -39,7 +40,7 @@ impl Plain {
         registered.map_err(|error| Failure { syscall: Syscall::Watch, error })
     }
 
-    /// Registers the stream anew, for room to write too.
+    /// Registers the stream again, so that room to write is reported too.
     fn reregister(&mut self, id: Id, registry: &Registry) -> Result<(), Failure> {
         let registered = registry.reregister(&mut self.stream, id.token(), interest(true));
         registered.map_err(|error| Failure { syscall: Syscall::Watch, error })
@@ -47,19 +48,19 @@ impl Plain {
 
     /// Takes the stream out of the poll set.
     pub fn deregister(mut self, registry: &Registry) -> TcpStream {
-        // Where the set does not know it, nothing is lost.
+        // If the poll set does not know the stream, there is nothing to remove.
         let _ = registry.deregister(&mut self.stream);
         self.stream
     }
 
-    /// What has become of the connection attempt.
+    /// Returns what has become of the connection attempt.
     pub fn attempt(&mut self, readiness: &mut Readiness, id: Id, registry: &Registry) -> Attempt {
         match self.stream.outcome() {
             Outcome::Established(local) => {
                 readiness.error = false;
                 Attempt::Established { local }
             }
-            // Where TLS is to follow, the attempt has failed, and nobody gets what was received (R-tcp-secure-open).
+            // If TLS is to follow, the attempt has failed, and no listener gets the received bytes (R-tcp-secure-open).
             Outcome::Lost(error) if self.awaits_tls() => Attempt::Failed(Failure { syscall: Syscall::Connect, error }),
             Outcome::Lost(error) => {
                 readiness.readable = true;
@@ -68,7 +69,8 @@ impl Plain {
             Outcome::Failed(failure) => Attempt::Failed(failure),
             Outcome::None => {
                 readiness.writable = false;
-                // Some poll sets report again only after a call that would have blocked, and none was made.
+                // Some poll sets report again only after a call that would have blocked. `outcome` made no such call, so the stream is
+                // registered again.
                 let watched = if sys::REARMS_ON_WOULD_BLOCK { self.reregister(id, registry) } else { Ok(()) };
                 watched.map_or_else(Attempt::Failed, |()| Attempt::UnderWay)
             }
@@ -80,7 +82,7 @@ impl Plain {
         Stream::take_error(&self.stream)
     }
 
-    /// Whether the peer's end is the next that would be read.
+    /// Returns whether the next read would return the peer's end.
     pub fn peek_end(&self, readiness: &mut Readiness) -> Result<bool, Failure> {
         match Stream::peek(&self.stream, &mut [0]) {
             Ok(length) => Ok(length == 0),
@@ -159,7 +161,7 @@ impl Plain {
                     }
                 }
                 Err(error) => {
-                    // What came before the loss is still to be read (R-tcp-lost).
+                    // Bytes that came before the loss can still be read (R-tcp-lost).
                     readiness.readable = true;
                     report.failure = Some(Failure { syscall: Syscall::Write, error });
                     break;
@@ -179,7 +181,7 @@ impl Plain {
         Finish::Sent
     }
 
-    /// Bytes that the system holds for the peer. `None`: it does not say.
+    /// How many bytes the system holds until the peer has acknowledged them. `None`: the system does not report it.
     pub fn unacknowledged(&self) -> Option<u64> {
         self.stream.unacknowledged()
     }
@@ -190,14 +192,15 @@ impl Plain {
 }
 
 impl Readiness {
-    /// What a read says of the next one. `room` is what it could take at most.
+    /// Updates the readiness after a read, and returns the read's result. `room` is the most bytes that the read could take.
     fn after_read(&mut self, read: io::Result<usize>, room: usize) -> io::Result<usize> {
         match &read {
             Ok(0) => {
                 self.readable = false;
                 self.peer_end = false;
             }
-            // A short read has emptied the socket, unless its end follows. (Some poll sets report again only after WouldBlock.)
+            // A short read has emptied the socket, unless the peer's end follows. (Some poll sets report again only after WouldBlock, so
+            // there the socket stays readable.)
             Ok(length) => self.readable = *length == room || self.peer_end || self.error || sys::REARMS_ON_WOULD_BLOCK,
             Err(_) => self.readable = false,
         }
@@ -209,7 +212,7 @@ fn interest(writes: bool) -> Interest {
     if writes { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE }
 }
 
-/// One write of what is queued, then `extra`. `None` where there is nothing that can be written.
+/// Writes the queue once, followed by `extra`. `None`: there is nothing that can be written.
 fn write_once(stream: &mut impl Stream, queue: &SendQueue, extra: &[u8]) -> Option<io::Result<usize>> {
     match queue.single() {
         Some(bytes) if extra.is_empty() => return Some(stream.write(bytes)),

@@ -1,4 +1,4 @@
-//! What a transport reports to its socket.
+//! The reports that a transport makes to its socket.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,12 +10,14 @@ use crate::net::tls::{Fault, Info, WrittenBytes};
 /// A system call that failed on the connection.
 #[derive(Debug)]
 pub struct Failure {
+    /// The call.
     pub syscall: Syscall,
+    /// The system's error.
     pub error: io::Error,
 }
 
 impl Failure {
-    /// The socket's error of it; `remote` is the peer.
+    /// The error for the socket; `remote` is the peer's address.
     pub fn at(self, remote: SocketAddr) -> SocketError {
         SocketError::system_at(self.syscall, remote, self.error)
     }
@@ -23,104 +25,106 @@ impl Failure {
 
 /// What has become of a connection attempt.
 pub enum Attempt {
-    /// Nothing yet.
+    /// There is no result yet.
     UnderWay,
-    /// The connection is established; our end's address in canonical form, if the system gives it.
+    /// The connection is established. `local` is our end's address in canonical form, if the system gives it.
     Established { local: Option<SocketAddr> },
-    /// It was established, and is lost already. What was received can still be read.
+    /// The connection was established, and is lost already. Bytes that were received can still be read.
     EstablishedAndLost(Failure),
-    /// It failed.
+    /// The attempt failed.
     Failed(Failure),
 }
 
-/// What TLS's task has done since the last look.
+/// What the TLS driver has done since the last report.
 pub struct TlsNews {
-    /// Bytes that have become the system's.
+    /// The bytes that the system has taken.
     pub written: WrittenBytes,
-    /// The handshake is done.
+    /// The handshake, if it has been completed.
     pub handshake: Option<Handshake>,
-    /// close_notify and FIN are on their way.
+    /// True once close_notify and FIN are on their way. It is reported once.
     pub fin_sent: bool,
-    /// The connection failed or is lost.
+    /// Why the handshake failed or the connection is lost. `None`: neither.
     pub fault: Option<Fault>,
 }
 
-/// A TLS handshake that is done.
+/// A completed TLS handshake.
 pub struct Handshake {
-    /// Its outcome.
+    /// The outcome of the handshake.
     pub info: Box<Info>,
-    /// startTls() asked for it. Otherwise it belongs to the connection attempt.
+    /// True: startTls() asked for the handshake. False: it belongs to the connection attempt.
     pub is_upgrade: bool,
 }
 
-/// What a relay's task has done since the last look.
+/// What a relay's task has done since the last report.
 pub struct RelayNews {
-    /// Bytes of what was sent before relay() that have become the system's.
+    /// How many bytes of those that were sent before relay() the system has taken.
     pub written: u64,
-    /// How the task ended for this socket, once it has.
+    /// How the task ended for this socket. `None`: it has not ended.
     pub end: Option<RelayEnd>,
 }
 
 /// The end of a relay's task, for one of the two sockets.
 pub struct RelayEnd {
-    /// Bytes from the other socket that went out.
+    /// How many bytes from the other socket the task has written to this one.
     pub passed: u64,
+    /// How the task ended.
     pub outcome: RelayOutcome,
 }
 
-/// How it ended for this socket.
+/// How a relay's task ended for this socket.
 pub enum RelayOutcome {
     /// Both peers have ended.
     Ended,
     /// This connection is lost.
     Lost(SocketError),
-    /// The other one is lost.
+    /// The other socket's connection is lost.
     OtherLost,
-    /// close(): the connection is here again. `left` is still to be written to it.
+    /// close() was called, and the transport has the connection again. `left` holds bytes that are still to be written to it; `registered`
+    /// is the result of its registration with the poll set.
     Returned { left: Vec<u8>, registered: Result<(), Failure> },
 }
 
-/// What [`discard`](super::Transport::discard) did.
+/// The result of [`discard`](super::Transport::discard).
 #[derive(Default)]
 pub struct Discarded {
-    /// There were bytes.
+    /// True if there were bytes.
     pub any: bool,
-    /// Nothing follows them: the peer has ended, or the connection is lost.
+    /// What follows the bytes: `Ok` is the peer's end, `Err` a loss. `None`: neither is known.
     pub end: Option<Result<(), Failure>>,
 }
 
-/// What [`write`](super::Transport::write) did.
+/// The result of [`write`](super::Transport::write).
 #[derive(Default)]
 pub struct WriteReport {
-    /// Bytes that have become the system's.
+    /// The bytes that the system has taken.
     pub written: WrittenBytes,
-    /// How many of `extra` are among them.
+    /// How many of these bytes are from `extra`.
     pub of_extra: usize,
-    /// The connection is lost.
+    /// Why the connection is lost. `None`: it is not.
     pub failure: Option<Failure>,
 }
 
-/// What [`finish`](super::Transport::finish) did.
+/// The result of [`finish`](super::Transport::finish).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Finish {
     /// FIN is on its way.
     Sent,
-    /// A task sends it after the last byte, and reports that; or it has to wait for TLS.
+    /// FIN is sent later: either a task sends it after the last byte and reports that, or TLS has to begin first.
     UnderWay,
 }
 
-/// How far the peer has come with what was written.
+/// How much of the written bytes the peer has acknowledged.
 pub struct PeerProgress {
-    /// Bytes that the peer has acknowledged; where the system does not say, bytes that the system has taken. Only the difference of two looks
-    /// means something.
+    /// How many bytes the peer has acknowledged. If the system does not report that, how many bytes the system has taken. Only the
+    /// difference of two values is meaningful.
     pub acknowledged: u64,
-    /// It is the peer that has to do something: the flush does not wait for a Blob, nor for this thread.
+    /// True: the flush waits for the peer. False: it waits for a Blob's bytes or for this thread.
     pub peer_owes: bool,
 }
 
 impl PeerProgress {
-    /// Of `given` bytes that the system took, it holds `unacknowledged` for the peer (`None`: it does not say).
-    /// `waits_for_room`: more bytes wait until it takes them.
+    /// `given` is how many bytes the system took. `unacknowledged` is how many of them the system still holds for the peer. `None`: the
+    /// system does not report it. `waits_for_room` says that more bytes wait until the system has room.
     pub fn new(given: u64, unacknowledged: Option<u64>, waits_for_room: bool) -> Self {
         Self {
             acknowledged: given.wrapping_sub(unacknowledged.unwrap_or(0)),

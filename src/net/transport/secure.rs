@@ -1,4 +1,4 @@
-//! A TLS connection: the session that the JavaScript thread has, and how far its handshake and its end have come.
+//! A TLS connection as the JavaScript thread sees it: the session, the stage of the handshake, and how far the end has come.
 
 use std::io::{self, IoSliceMut};
 use std::sync::Arc;
@@ -13,15 +13,17 @@ use crate::net::tls::{Session, Waiting};
 
 /// A TLS connection.
 pub struct Secure {
+    /// The session. The other end is the driver, which moves the connection.
     session: Session,
+    /// The stage of the handshake.
     stage: Stage,
-    /// close_notify and FIN have been asked for.
+    /// True once the session was asked to send close_notify and FIN.
     finishing: bool,
-    /// They are on their way, and that has been reported.
+    /// True once the report that close_notify and FIN are on their way was passed on.
     finished: bool,
 }
 
-/// How far the handshake has come. What is sent before it is done waits in the socket's queue.
+/// The stage of the handshake. Bytes that are sent before it is done wait in the socket's queue.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
     /// Under way, as part of the connection attempt.
@@ -33,7 +35,7 @@ enum Stage {
 }
 
 impl Secure {
-    /// A handshake that has begun. `is_upgrade`: by startTls().
+    /// A connection whose handshake has begun. `is_upgrade`: startTls() asked for it.
     pub fn handshaking(session: Session, is_upgrade: bool) -> Self {
         let stage = if is_upgrade { Stage::Upgrading } else { Stage::Connecting };
         Self { session, stage, finishing: false, finished: false }
@@ -44,21 +46,21 @@ impl Secure {
         Self { session, stage: Stage::Established, finishing: false, finished: false }
     }
 
-    /// What the task reports.
+    /// Takes the driver's report.
     pub fn news(&mut self, readiness: &mut Readiness, pool: &mut Pool) -> TlsNews {
         let news = self.session.news(pool);
         let handshake = news.info.map(|info| {
             let before = std::mem::replace(&mut self.stage, Stage::Established);
             Handshake { info, is_upgrade: before == Stage::Upgrading }
         });
-        // Nothing is handed over before the handshake is done.
+        // No bytes are given to the session before the handshake is done.
         readiness.writable |= news.has_room && self.stage == Stage::Established;
         readiness.readable = news.readable;
         let fin_sent = news.finished && !std::mem::replace(&mut self.finished, true);
         TlsNews { written: news.written, handshake, fin_sent, fault: news.fault }
     }
 
-    /// Whether the peer's end is the next that would be read.
+    /// Returns whether the next read would return the peer's end.
     pub fn is_at_end(&self) -> bool {
         self.session.waiting() == Waiting::End
     }
@@ -104,7 +106,7 @@ impl Secure {
         }
     }
 
-    /// Hands over what is queued. The task reports later what has become the system's.
+    /// Gives the queued bytes to the session. The driver reports later which bytes the system has taken.
     pub fn write(
         &mut self,
         queue: &mut SendQueue,
@@ -117,7 +119,7 @@ impl Secure {
         WriteReport::default()
     }
 
-    /// close_notify, then FIN.
+    /// Sends close_notify, then FIN.
     pub fn finish(&mut self) -> Finish {
         if !std::mem::replace(&mut self.finishing, true) {
             self.session.finish();
@@ -132,7 +134,7 @@ impl Secure {
     pub fn progress(&self, waits_for_room: bool) -> PeerProgress {
         let waits = waits_for_room || self.session.is_busy();
         let progress = PeerProgress::new(self.session.sent(), self.session.unacknowledged(), waits);
-        // What was sent waits until the peer has done its part of the handshake.
+        // During the handshake, bytes that were sent wait until the peer has done its part of the handshake.
         PeerProgress { peer_owes: progress.peer_owes || self.stage != Stage::Established, ..progress }
     }
 
@@ -148,7 +150,7 @@ impl Secure {
         self.session.flush_on_exit();
     }
 
-    /// Whether something was handed over that the system does not have yet.
+    /// Whether the session has bytes that the system has not taken yet.
     pub fn is_writing(&self) -> bool {
         self.session.is_busy()
     }

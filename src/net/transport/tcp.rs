@@ -20,7 +20,7 @@ impl Stream for TcpStream {
             Ok(Some(error)) | Err(error) => return Outcome::Failed(Failure { syscall: Syscall::Connect, error }),
             Ok(None) => {}
         }
-        // It fails where there is no outcome yet.
+        // peer_addr() fails if the attempt has no outcome yet.
         let Ok(peer) = self.peer_addr() else { return Outcome::None };
         let local = self.local_addr().ok().map(endpoint::canonical);
         if local.is_some_and(|local| is_itself(&local, peer)) {
@@ -39,12 +39,12 @@ impl Stream for TcpStream {
     }
 
     fn shut_down(&self) {
-        // Where it is not connected any more, its loss comes as an error of its own.
+        // If the socket is not connected any more, the loss is reported as an error of its own.
         let _ = self.shutdown(Shutdown::Write);
     }
 
     fn reset_at_end(&self) {
-        // Where this fails, the peer sees FIN: the connection ends all the same.
+        // If this fails, the peer sees FIN in place of RST. The connection ends in both cases.
         let _ = SockRef::from(self).set_linger(Some(Duration::ZERO));
     }
 
@@ -53,19 +53,20 @@ impl Stream for TcpStream {
     }
 }
 
-/// Only an established connection ends so: an attempt that is answered with RST is refused.
+/// Whether the error means that a connection was established and then lost. An attempt that is answered with RST has another error,
+/// "connection refused".
 fn is_loss(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
 }
 
-/// Whether a connection's two ends are one: nobody listened there, and the system chose the destination's port as the local one,
-/// so that the attempt answered itself. (The zone goes with the interface, which both ends share.)
+/// Whether a socket has connected to itself. This happens if nobody listens on the destination and the system chose the destination's port
+/// as the local port. (The zone is not compared: it belongs to the interface, and both ends have the same.)
 fn is_itself(local: &SocketAddr, peer: SocketAddr) -> bool {
     let peer = endpoint::canonical(peer);
     (local.ip(), local.port()) == (peer.ip(), peer.port())
 }
 
-/// The error that a peer that is not there would have caused (R-tcp-create).
+/// The error for a connection to itself: nobody listens there, so the attempt counts as refused (R-tcp-create).
 fn met_itself() -> io::Error {
     io::Error::new(
         ErrorKind::ConnectionRefused,

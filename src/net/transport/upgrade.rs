@@ -1,4 +1,4 @@
-//! TLS that is to follow on a plain connection: after the connection attempt, or by startTls().
+//! TLS that is to follow on a plain connection, either after the connection attempt or because of startTls().
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,52 +13,55 @@ use crate::net::send_queue::SendQueue;
 use crate::net::tls::{self, Role, Target};
 use crate::net::{Id, SocketError};
 
-/// How long a client's handshake may take where connectTimeout is not given: about as long as the system gives a connection attempt.
+/// The time limit of a client's handshake if connectTimeout is not given. The system gives a connection attempt about as long.
 const DEFAULT_HANDSHAKE_LIMIT: Duration = Duration::from_secs(120);
 
 /// TLS that is to follow.
 pub struct Upgrade {
+    /// The options of our side, which is client or server.
     role: Role,
-    /// When the handshake has to be done. `None`: no limit.
+    /// When the handshake must be done. `None`: no limit, or the default limit, which begins with the handshake.
     limit: Option<TimeLimit>,
+    /// What asked for TLS.
     origin: Origin,
 }
 
-/// What asked for it.
+/// What asked for TLS.
 enum Origin {
-    /// The connection attempt. Bytes that are sent meanwhile wait in the socket's queue.
+    /// The connection attempt. Bytes that are sent before the handshake is done wait in the socket's queue.
     Connect {
-        /// connectTimeout is not given: the handshake has the default limit.
+        /// True if connectTimeout is not given. Then the handshake has the default limit.
         default_limit: bool,
     },
     /// startTls().
     StartTls {
-        /// Bytes that came before and are the handshake's.
+        /// Bytes that were received before startTls(). They belong to the handshake.
         received: Vec<u8>,
-        /// Bytes that were sent since: they wait for the handshake.
+        /// Bytes that were sent since startTls(). They wait for the handshake.
         queue: SendQueue,
     },
 }
 
 impl Upgrade {
-    /// TLS after a connection attempt that begins now. `connect_timeout`: in milliseconds, for both; 0 is no limit.
+    /// TLS after a connection attempt that begins now. `connect_timeout` limits the attempt and the handshake together, in milliseconds. 0:
+    /// no limit. None: the default limit for the handshake.
     pub fn after_connect(role: Role, connect_timeout: Option<u32>) -> Self {
         let limited = connect_timeout.filter(|&milliseconds| milliseconds > 0);
         let limit = limited.map(|milliseconds| connect_limit(Duration::from_millis(milliseconds.into())));
         Self { role, limit, origin: Origin::Connect { default_limit: connect_timeout.is_none() } }
     }
 
-    /// TLS by startTls(). `received`: bytes that came before and are the handshake's.
+    /// TLS because of startTls(). `received` holds bytes that were received before and belong to the handshake.
     pub fn start_tls(role: Role, received: Vec<u8>, limit: Option<TimeLimit>) -> Self {
         Self { role, limit, origin: Origin::StartTls { received, queue: SendQueue::default() } }
     }
 
-    /// When the handshake has to be done. `None`: no limit, or one that begins with it.
+    /// When the handshake must be done. `None`: no limit, or the default limit, which begins with the handshake.
     pub fn limit(&self) -> Option<TimeLimit> {
         self.limit
     }
 
-    /// Where bytes wait that are sent since startTls().
+    /// The queue for bytes that are sent after startTls(). `None` if the connection attempt asked for TLS.
     pub fn queue(&mut self) -> Option<&mut SendQueue> {
         match &mut self.origin {
             Origin::Connect { .. } => None,
@@ -66,7 +69,7 @@ impl Upgrade {
         }
     }
 
-    /// Begins the handshake on a stream that the poll set has given up. Returns what was sent since startTls() too.
+    /// Begins the handshake on a stream that is not in the poll set any more. Also returns the bytes that were sent since startTls().
     pub fn begin(
         self,
         stream: TcpStream,
@@ -88,7 +91,7 @@ impl Upgrade {
     }
 }
 
-/// A limit from now on that counts as connectTimeout.
+/// A limit that begins now and is reported as connectTimeout.
 fn connect_limit(after: Duration) -> TimeLimit {
     TimeLimit { at: Instant::now() + after, milliseconds: after.as_millis(), kind: LimitKind::Connect }
 }

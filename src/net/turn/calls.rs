@@ -1,4 +1,4 @@
-//! What JavaScript calls on one socket, by its number.
+//! The calls that JavaScript makes on one socket. JavaScript gives the socket's number.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use crate::net::{Id, SocketError, hooks};
 use crate::proto::{Intake, ReadyState};
 
 impl Net {
-    /// Runs `f` on an open TCP socket; `None` where there is none of that id.
+    /// Runs `f` on an open TCP socket. `None`: there is no such socket.
     pub fn tcp<T>(&mut self, id: Id, f: impl FnOnce(&mut TcpSocket, &mut Context) -> T) -> Option<T> {
         let result = self.with(id, |socket, _, context| match socket {
             AnySocket::Tcp(tcp) => Some(f(tcp, context)),
@@ -25,7 +25,7 @@ impl Net {
         result.flatten()
     }
 
-    /// Runs `f` on an open UDP socket.
+    /// Runs `f` on an open UDP socket. `None`: there is no such socket.
     pub fn udp<T>(&mut self, id: Id, f: impl FnOnce(&mut UdpSocket, &mut Context) -> T) -> Option<T> {
         self.with(id, |socket, _, context| match socket {
             AnySocket::Udp(udp) => Some(f(udp, context)),
@@ -34,7 +34,7 @@ impl Net {
         .flatten()
     }
 
-    /// Runs `f` on an open server socket.
+    /// Runs `f` on an open server socket. `None`: there is no such socket.
     pub fn server<T>(&mut self, id: Id, f: impl FnOnce(&mut TcpServerSocket, &mut Context) -> T) -> Option<T> {
         self.with(id, |socket, _, context| match socket {
             AnySocket::Server(server) => Some(f(server, context)),
@@ -43,7 +43,8 @@ impl Net {
         .flatten()
     }
 
-    /// Which listeners a socket has. Where it wants bytes or connections now, the next turn steps it.
+    /// Sets which listeners a socket has: `data` for bytes, datagrams or connections, `half_close` for the peer's end. With `data`, the
+    /// next turn steps the socket.
     pub fn listen(&mut self, id: Id, data: bool, half_close: bool) {
         self.with(id, |socket, id, context| {
             match socket {
@@ -58,7 +59,7 @@ impl Net {
         });
     }
 
-    /// Asks the system for a host's addresses. An event gives the answer, unless the operation is closed before.
+    /// Asks the system for the addresses of a host. An event carries the answer, unless the operation is closed before that.
     pub fn open_lookup(&mut self, owner: u32, host: &str, family: Family) -> Result<Id, SocketError> {
         self.open(owner, |id, context| {
             let pending = resolver::ask(host, family, id, &context.inbox)?;
@@ -66,7 +67,7 @@ impl Net {
         })
     }
 
-    /// Emits one event, `after` from now: never earlier, and a little later where it is a second or more.
+    /// Starts a timer that emits one event, `after` from now. It is never early. If `after` is a second or more, it may be a little late.
     pub fn open_timer(&mut self, owner: u32, after: Duration) -> Result<Id, SocketError> {
         self.open(owner, |id, context| {
             context.timers.set(id, DeadlineKind::Timer, Instant::now(), after);
@@ -74,12 +75,12 @@ impl Net {
         })
     }
 
-    /// From now on a TCP socket reports the peer's end also where no `halfclose` fires (R-once).
+    /// From now on, a TCP socket reports the peer's end even if no `halfclose` event fires (R-once).
     pub fn report_end(&mut self, id: Id) {
         self.tcp(id, |tcp, _| tcp.machine.request_end());
     }
 
-    /// What a stream does with a TCP socket's bytes (R-streams).
+    /// Sets what a stream does with the bytes of a TCP socket (R-streams).
     pub fn take_in(&mut self, id: Id, intake: Intake) {
         self.tcp(id, |tcp, context| tcp.take_in(intake, id, context));
     }
@@ -134,7 +135,7 @@ impl Net {
         }
     }
 
-    /// close(). Returns whether the socket is gone.
+    /// close(). Returns true if the socket does not exist any more.
     pub fn close(&mut self, id: Id) -> bool {
         let gone = self.with(id, |socket, id, context| {
             hooks::pass("closing");
@@ -156,7 +157,7 @@ impl Net {
                 true
             }
             Some(false) => false,
-            // One that has just broken down still emits its error.
+            // A socket whose code has just panicked still exists, to emit its error.
             None => self.owner(id).is_none(),
         }
     }

@@ -1,4 +1,4 @@
-//! What each deadline does: the one place that decides it.
+//! What each kind of deadline does. Only this file decides that.
 
 use super::Net;
 use crate::net::any_socket::AnySocket;
@@ -9,7 +9,7 @@ use crate::net::udp_socket::UdpSocket;
 use crate::net::{Id, hooks};
 
 impl Net {
-    /// Serves the deadlines that have come.
+    /// Serves the deadlines that have passed.
     pub(super) fn serve_deadlines(&mut self) {
         while let Some((id, kind)) = self.context.timers.pop_due() {
             self.with(id, |socket, id, context| {
@@ -21,7 +21,7 @@ impl Net {
     }
 }
 
-/// A kind that the socket does not set does nothing.
+/// Serves one deadline. A kind that does not belong to this kind of socket does nothing.
 fn serve(socket: &mut AnySocket, kind: DeadlineKind, id: Id, context: &mut Context) {
     match kind {
         DeadlineKind::Connect => tcp(socket, TcpSocket::on_connect_timeout),

@@ -1,4 +1,4 @@
-//! relay(): two of an environment's sockets joined (R-relay).
+//! relay(): joins two sockets of one environment (R-relay).
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -35,7 +35,7 @@ impl Net {
         Ok(())
     }
 
-    /// Gives a relay's connections to a task that moves the bytes, where one can.
+    /// Gives the two connections of a relay to a task that moves the bytes. Does nothing if a task cannot move the bytes of one of them.
     fn lend_to_task(&mut self, a: Id, b: Id) {
         let can = |net: &mut Self, id| net.tcp(id, |tcp, _| tcp.can_lend()) == Some(true);
         if !can(self, a) || !can(self, b) {
@@ -55,9 +55,9 @@ impl Net {
         }
     }
 
-    /// Hands what was read from one socket of a relay to the other. Returns whether that has room for more.
+    /// Gives bytes that were read from one socket of a relay to the other. Returns whether the other socket has room for more.
     pub(super) fn pass_on(&mut self, payload: Payload, to: Id) -> bool {
-        // Taken out, since writing needs the context as well.
+        // The read buffer and `held` are taken out of the context, since writing needs the context too. They are put back below.
         let (buffer, held) = (std::mem::take(&mut self.context.buffer), std::mem::take(&mut self.context.held));
         let bytes = match payload {
             Payload::ReadBuffer { start, len } => &buffer[start..start + len],
@@ -68,11 +68,11 @@ impl Net {
             catch_unwind(AssertUnwindSafe(|| self.tcp(to, |tcp, context| tcp.accept_relayed(bytes, to, context))));
         (self.context.buffer, self.context.held) = (buffer, held);
         let room = room.unwrap_or_else(|panic| resume_unwind(panic));
-        // Where the other socket is gone, the bytes have nowhere to go: a signal about that is under way.
+        // If the other socket is gone, the bytes are dropped. A relay signal will report its end.
         room.unwrap_or(true)
     }
 
-    /// Delivers what relayed sockets report to each other.
+    /// Delivers the relay signals that sockets have sent.
     pub(super) fn deliver_relay_signals(&mut self) {
         while let Some((id, signal)) = self.context.relay_signals.pop() {
             self.with(id, |socket, id, context| {

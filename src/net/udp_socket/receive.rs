@@ -1,4 +1,4 @@
-//! The receiving half of a UDP socket: batches of datagrams, those that wait for resume(), and failures of recvmmsg(2).
+//! The receiving half of a UDP socket: batches of datagrams, datagrams that wait for resume(), and failed receives.
 
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
@@ -13,32 +13,32 @@ use crate::net::sys::{self, Received};
 use crate::net::syscall::Syscall;
 use crate::net::{Id, SocketError, endpoint, memory};
 
-/// The most datagrams received in one call while they are large. So at most 256 KiB of them are in memory (R-listen).
+/// The most datagrams that one call receives while they are large. So at most 256 KiB of datagrams are in memory (R-listen).
 const LARGE_BATCH: usize = 4;
-/// From this size in bytes on, a datagram is large.
+/// A datagram of at least this size, in bytes, is large.
 const LARGE_DATAGRAM: usize = 8 * 1024;
 /// The time before the socket receives again after two failures in a row.
 const RECEIVE_PAUSE: Duration = Duration::from_millis(100);
 
-/// How the last calls that received have ended.
+/// The result of the last calls that receive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum ReceiveState {
-    /// The last call received datagrams, or there were none.
+    /// The last call has received datagrams, or the system had none.
     #[default]
     Working,
-    /// The last call failed. The next one may succeed.
+    /// The last call has failed. The socket receives again at once.
     Failed,
-    /// Two calls in a row failed. The next call waits until [`RECEIVE_PAUSE`] is over.
+    /// At least two calls in a row have failed. The socket receives again when [`RECEIVE_PAUSE`] is over.
     Paused,
 }
 
 impl UdpSocket {
-    /// Whether somebody wants datagrams now (R-listen, R-udp-suspend).
+    /// Whether the program wants datagrams now (R-listen, R-udp-suspend): it has a listener and has not called suspend() or close().
     fn wants_data(&self) -> bool {
         self.listening && !self.suspended && !self.closed
     }
 
-    /// Whether it may have datagrams that somebody wants, or errors to emit.
+    /// Whether there may be datagrams that the program wants, or errors to emit.
     pub fn has_more(&self) -> bool {
         self.wants_data() && (self.may_receive() || !self.held.is_empty() || !self.batch.is_empty())
             || !self.errors.is_empty()
@@ -49,14 +49,14 @@ impl UdpSocket {
         self.readable && self.receive_state != ReceiveState::Paused
     }
 
-    /// The pause after failures is over.
+    /// Ends the pause after failures. The pause has lasted `RECEIVE_PAUSE`.
     pub fn on_receive_pause_over(&mut self) {
         if self.receive_state == ReceiveState::Paused {
             self.receive_state = ReceiveState::Failed;
         }
     }
 
-    /// The next datagram, if somebody wants it. It receives at most one batch a turn.
+    /// Returns the next datagram, if the program wants datagrams. Receives at most one batch in a turn.
     pub(super) fn step_received(&mut self, id: Id, context: &mut Context) -> Step {
         if !self.wants_data() {
             self.hold(context);
@@ -77,7 +77,7 @@ impl UdpSocket {
         if self.batch.is_empty() { Step::Read(kind) } else { Step::Event(kind) }
     }
 
-    /// Copies the rest of the batch: in the middle of it suspend() was called, or the last listener was removed.
+    /// Copies the rest of the batch. suspend() was called in the middle of the batch, or the last listener was removed.
     fn hold(&mut self, context: &Context) {
         for index in std::mem::replace(&mut self.batch, 0..0) {
             let received = context.batches.received[index];
@@ -91,7 +91,7 @@ impl UdpSocket {
         }
     }
 
-    /// Receives a batch from the system. Returns whether it has a datagram for this socket.
+    /// Receives a batch from the system. Returns whether the batch has a datagram for this socket.
     fn receive(&mut self, id: Id, context: &mut Context) -> bool {
         if !self.may_receive() {
             return false;
@@ -116,8 +116,9 @@ impl UdpSocket {
                         self.readable = false;
                         self.receive_state = ReceiveState::Working;
                     }
-                    // Most errors concern one datagram, and others may wait behind it, so the socket stays readable: the poll set
-                    // need not report them again. An error that repeats must not keep the thread busy, so the second one pauses.
+                    // Most errors concern one datagram, and others may wait behind it. The poll set need not report those again, so the
+                    // socket stays readable. An error that repeats must not keep the thread busy, so after the second error in a row the
+                    // socket pauses.
                     _ => {
                         self.fail(SocketError::system(Syscall::Receive, error));
                         if self.receive_state == ReceiveState::Working {
@@ -133,7 +134,8 @@ impl UdpSocket {
         }
     }
 
-    /// Whether a datagram is unicast, or for a group that this socket has joined on the interface that received it (R-udp-group).
+    /// Whether a datagram is for this socket: it is unicast, or it was sent to a group that the socket has joined on the interface that has
+    /// received it (R-udp-group).
     fn is_for_us(&self, received: &Received) -> bool {
         let Some(to) = received.to.filter(|to| to.address.is_multicast()) else { return true };
         self.groups.admits(to.address, to.interface, endpoint::canonical(received.from).ip())

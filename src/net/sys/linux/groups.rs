@@ -1,4 +1,4 @@
-//! Multicast groups: Linux' own calls for a socket's memberships.
+//! System calls for multicast memberships that only Linux has.
 
 use std::io;
 use std::mem::offset_of;
@@ -11,15 +11,15 @@ use socket2::{SockAddr, Socket};
 use super::super::group_sources::level;
 use super::super::vocabulary::FilterMode;
 
-/// Makes the system give this socket only the groups that it has joined itself (R-udp-group). Returns whether it does.
+/// Makes the system deliver to this socket only the groups that it has joined itself (R-udp-group). Returns whether it does.
 pub fn keep_groups_apart(socket: &Socket, is_ipv6: bool) -> bool {
     let v4 = socket.set_multicast_all_v4(false).is_ok();
-    // Since Linux 4.20.
+    // This option exists since Linux 4.20.
     let v6 = !is_ipv6 || socket.set_multicast_all_v6(false).is_ok();
     v4 && v6
 }
 
-/// The setting that bounds what a socket may join.
+/// The name of the setting that limits how many groups a socket may join, or with `of_sources` how many sources it may list.
 pub fn membership_limit(is_ipv6: bool, of_sources: bool) -> Option<&'static str> {
     Some(match (is_ipv6, of_sources) {
         (false, false) => "net.ipv4.igmp_max_memberships",
@@ -29,11 +29,12 @@ pub fn membership_limit(is_ipv6: bool, of_sources: bool) -> Option<&'static str>
     })
 }
 
-/// Whether the socket has joined the group on this interface.
+/// Whether the socket has joined the group on the interface with this index.
 pub fn has_joined(socket: &UdpSocket, group: IpAddr, interface: u32) -> bool {
     let mut bytes = group_filter(group, interface, FilterMode::Exclude, &[]);
     let mut size = bytes.len() as libc::socklen_t;
-    // SAFETY: the system writes at most `size` bytes behind the pointer, and there are so many.
+    // SAFETY: the first pointer is that of `bytes`, and `size` is its length. The call reads and writes at most `size` bytes there, and
+    // writes the new length to `size`. Both live until it returns.
     let result = unsafe {
         libc::getsockopt(
             socket.as_raw_fd(),
@@ -46,7 +47,7 @@ pub fn has_joined(socket: &UdpSocket, group: IpAddr, interface: u32) -> bool {
     result == 0
 }
 
-/// Replaces the source filter of a membership (RFC 3678's "full-state" call).
+/// Replaces the source filter of one membership (the "full-state" call of RFC 3678).
 pub fn set_source_filter(
     socket: &UdpSocket,
     group: IpAddr,
@@ -56,14 +57,14 @@ pub fn set_source_filter(
 ) -> io::Result<()> {
     let bytes = group_filter(group, interface, mode, sources);
     let size = libc::socklen_t::try_from(bytes.len()).map_err(|_| io::Error::from_raw_os_error(libc::ENOBUFS))?;
-    // SAFETY: the pointer and the size are those of `bytes`, which live through the call.
+    // SAFETY: the pointer and the size are those of `bytes`, which lives until the call returns. The call only reads it.
     let result = unsafe {
         libc::setsockopt(socket.as_raw_fd(), level(group), libc::MCAST_MSFILTER, bytes.as_ptr().cast(), size)
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Where the fields of the system's `struct group_filter` lie, up to its list of sources.
+/// The layout of the system's `struct group_filter`, up to the list of sources. It is used only for the offsets of the fields.
 #[repr(C)]
 #[allow(dead_code, reason = "only the fields' places are asked for")]
 struct Header {
@@ -73,9 +74,9 @@ struct Header {
     count: u32,
 }
 
-/// The bytes of a `struct group_filter` with so many sources.
+/// The bytes of a `struct group_filter` with these sources.
 fn group_filter(group: IpAddr, interface: u32, mode: FilterMode, sources: &[IpAddr]) -> Vec<u8> {
-    // MCAST_EXCLUDE and MCAST_INCLUDE.
+    // The numbers are those of MCAST_EXCLUDE and MCAST_INCLUDE.
     let mode: u32 = match mode {
         FilterMode::Exclude => 0,
         FilterMode::Include => 1,
@@ -88,7 +89,7 @@ fn group_filter(group: IpAddr, interface: u32, mode: FilterMode, sources: &[IpAd
     put(offset_of!(Header, count), &(sources.len() as u32).to_ne_bytes());
     let mut put_address = |at: usize, ip: IpAddr| {
         let address = SockAddr::from(SocketAddr::new(ip, 0));
-        // SAFETY: a SockAddr has `len` bytes of an address behind its pointer, and lives until they are copied.
+        // SAFETY: the pointer of `address` has `address.len()` initialized bytes, and `address` lives until `put` has copied them.
         put(at, unsafe { std::slice::from_raw_parts(address.as_ptr().cast(), address.len() as usize) });
     };
     put_address(offset_of!(Header, group), group);

@@ -1,5 +1,6 @@
-//! Many datagrams in one system call (recvmmsg, sendmmsg). A run of datagrams of one size to one destination goes through the system
-//! as one message, which it cuts up at the end (UDP_SEGMENT, "GSO"): a quarter of the cost.
+//! Receives and sends many datagrams in one system call (recvmmsg, sendmmsg). Successive datagrams of one size to one destination are a
+//! *run*. A run goes through the system as one message, which is cut into datagrams only at the end (UDP_SEGMENT, "GSO"). This costs a
+//! quarter as much.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -12,43 +13,45 @@ use socket2::SockAddr;
 use super::super::datagrams::{PacketInfo, Received};
 use crate::net::sizes::{DATAGRAM_STRIDE, READ_SIZE};
 
-/// Memory for the calls' arguments, used again and again.
+/// Memory for the arguments of the system calls. Each call uses it again.
 #[derive(Default)]
 pub struct Batches {
-    /// What the last receive() got.
+    /// The datagrams that the last receive() has received.
     pub received: Vec<Received>,
-    /// Room for the sources of what is received.
+    /// Memory for the source addresses of received datagrams.
     names: Vec<libc::sockaddr_storage>,
-    /// The destinations of what is sent, one a run.
+    /// The destinations of the runs to be sent, one for each run.
     destinations: Vec<SockAddr>,
-    /// Where the bytes of datagrams lie.
+    /// The memory areas of the datagrams.
     pieces: Vec<libc::iovec>,
-    /// One header for each message.
+    /// The headers of the messages: one for each datagram to be received, or for each run to be sent.
     headers: Vec<libc::mmsghdr>,
-    /// What is sent, as messages.
+    /// The runs to be sent.
     runs: Vec<Run>,
-    /// The control messages of what is sent, one a run.
+    /// The control messages of the runs to be sent, one for each run.
     controls: Vec<Control>,
-    /// Room for the control messages of what is received.
+    /// Memory for the control messages of received datagrams.
     infos: Vec<InfoRoom>,
 }
 
-/// Room for one control message with packet information of either family, aligned as the system's headers are.
+/// Memory for one control message with packet information of IPv4 or IPv6. It is aligned like the system's headers.
 #[repr(C, align(8))]
 #[derive(Clone, Copy)]
 struct InfoRoom([u8; 64]);
 
+/// A header in which nothing is set.
 fn empty_header() -> libc::mmsghdr {
-    // SAFETY: a header of zeros is a valid one: no name, no data, no control message.
+    // SAFETY: a mmsghdr consists of integers and pointers, so zeros are a valid value: no address, no data, no control message.
     unsafe { MaybeUninit::zeroed().assume_init() }
 }
 
 impl Batches {
-    /// Receives up to `most` datagrams into `buffer`, one a stride. `with_info`: the socket's packet information is on.
+    /// Receives up to `most` datagrams. Each one goes to its own stride of `buffer`. `with_info`: the system reports packet information for
+    /// this socket.
     pub fn receive(&mut self, socket: &UdpSocket, buffer: &mut [u8], most: usize, with_info: bool) -> io::Result<()> {
         let Self { received, names, pieces, headers, infos, .. } = self;
         received.clear();
-        // SAFETY: a sockaddr_storage of zeros is a valid value (family AF_UNSPEC).
+        // SAFETY: a sockaddr_storage consists of integers, so zeros are a valid value (family AF_UNSPEC).
         names.resize(most, unsafe { MaybeUninit::zeroed().assume_init() });
         infos.resize(if with_info { most } else { 0 }, InfoRoom([0; 64]));
         pieces.clear();
@@ -68,8 +71,8 @@ impl Batches {
             header.msg_hdr.msg_control = (&raw mut *info).cast();
             header.msg_hdr.msg_controllen = size_of::<InfoRoom>() as _;
         }
-        // SAFETY: each header points to a name, a piece and room for control messages that live, unmoved, through the
-        // call, and each piece to READ_SIZE bytes of `buffer`, which is borrowed mutably (a stride is longer).
+        // SAFETY: each header points to elements of `names`, `pieces` and perhaps `infos`. These vectors do not change until the call
+        // returns. Each piece points to READ_SIZE bytes in its own stride of `buffer`, which is borrowed mutably and has longer strides.
         let count = unsafe {
             libc::recvmmsg(
                 socket.as_raw_fd(),
@@ -81,7 +84,8 @@ impl Batches {
         };
         let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
         for (index, (header, name)) in headers[..count].iter().zip(names.iter()).enumerate() {
-            // SAFETY: the system wrote `msg_namelen` bytes of an address into `name`.
+            // SAFETY: the call has succeeded, so the system has written `msg_namelen` bytes of an address into `name`. `name` is a
+            // sockaddr_storage, which has the same layout as the type that SockAddr::new() takes.
             let from = unsafe { SockAddr::new(std::mem::transmute_copy(name), header.msg_hdr.msg_namelen) };
             let from = from.as_socket().ok_or(io::ErrorKind::InvalidData)?;
             let to = if with_info { packet_info(&header.msg_hdr) } else { None };
@@ -90,7 +94,8 @@ impl Batches {
         Ok(())
     }
 
-    /// Sends datagrams in order; returns how many the system took, at least one. `segment`: runs may be sent as one.
+    /// Sends datagrams in order. Returns how many the system has taken; it is an error if it takes none. `segment`: a run may be sent as
+    /// one message.
     pub fn send<'a>(
         &mut self,
         socket: &UdpSocket,
@@ -138,7 +143,9 @@ impl Batches {
             headers.push(header);
             first += run.pieces;
         }
-        // SAFETY: names, pieces, control messages and the bytes are borrowed through the call; sending writes none.
+        // SAFETY: each header points to elements of `destinations`, `pieces` and perhaps `controls`. These vectors do not change until the
+        // call returns. The pieces point to the bytes of `datagrams`, which are borrowed for `'a`. The system reads all of these and writes
+        // only `msg_len` in `headers`.
         let count = unsafe {
             libc::sendmmsg(
                 socket.as_raw_fd(),
@@ -155,8 +162,9 @@ impl Batches {
 /// Reads the packet information from the control messages of a received datagram. `received` is the header that the system has filled
 /// in. Returns `None` if there is no such message.
 fn packet_info(received: &libc::msghdr) -> Option<PacketInfo> {
-    // SAFETY: the header's control messages, `msg_controllen` bytes of them, lie in an `InfoRoom` that is still there. The
-    // macros step through them within that length, and each is long enough for what its type says.
+    // SAFETY: the control messages of `received` are `msg_controllen` bytes in an element of `infos`, which has not changed since the call
+    // that wrote them. The CMSG macros stay within this length. A message of one of the two types contains a whole in_pktinfo or
+    // in6_pktinfo.
     unsafe {
         let mut next = libc::CMSG_FIRSTHDR(received);
         while !next.is_null() {
@@ -179,23 +187,24 @@ fn packet_info(received: &libc::msghdr) -> Option<PacketInfo> {
     None
 }
 
+/// The address directly after a memory area.
 fn end_of(piece: &libc::iovec) -> *mut libc::c_void {
     piece.iov_base.cast::<u8>().wrapping_add(piece.iov_len).cast()
 }
 
-/// Datagrams that go as one message: all of one size but the last, which may be shorter.
+/// Datagrams that are sent as one message. All have the same size, except that the last one may be shorter.
 struct Run {
-    /// The destination of all of them.
+    /// The destination of all datagrams.
     to: SocketAddr,
-    /// The size of all but the last, in bytes.
+    /// The size in bytes of each datagram except the last.
     size: usize,
-    /// How many datagrams.
+    /// How many datagrams the run has.
     count: usize,
-    /// Their sizes together.
+    /// The size of all datagrams together, in bytes.
     bytes: usize,
-    /// How many pieces of memory they lie in.
+    /// How many memory areas of `pieces` belong to the run.
     pieces: usize,
-    /// The last one is shorter, so that no other can follow.
+    /// True: the last datagram is shorter than the others, so no other datagram can follow.
     ended: bool,
 }
 
@@ -208,6 +217,7 @@ const MESSAGE: usize = 65_000;
 const SEGMENT: usize = 1_472;
 
 impl Run {
+    /// Whether a datagram of `len` bytes to this destination can follow in the run.
     fn takes(&self, to: &SocketAddr, len: usize) -> bool {
         !self.ended
             && len > 0
@@ -218,6 +228,7 @@ impl Run {
             && *to == self.to
     }
 
+    /// Adds a datagram of `len` bytes.
     fn add(&mut self, len: usize) {
         self.ended = len < self.size;
         self.count += 1;
@@ -225,7 +236,7 @@ impl Run {
     }
 }
 
-/// A control message UDP_SEGMENT, as CMSG_FIRSTHDR and CMSG_DATA would lay it out.
+/// A UDP_SEGMENT control message, with the layout that CMSG_FIRSTHDR and CMSG_DATA expect.
 #[repr(C)]
 struct Control {
     header: libc::cmsghdr,
@@ -233,8 +244,9 @@ struct Control {
     padding: [u8; size_of::<usize>() - 2],
 }
 
+/// The control message that makes the system cut a message into datagrams of `size` bytes.
 fn segment_size(size: usize) -> Control {
-    // SAFETY: a header of zeros is a valid value.
+    // SAFETY: a cmsghdr consists of integers, so zeros are a valid value.
     let mut header: libc::cmsghdr = unsafe { MaybeUninit::zeroed().assume_init() };
     header.cmsg_len = (size_of::<libc::cmsghdr>() + size_of::<u16>()) as _;
     header.cmsg_level = libc::SOL_UDP;

@@ -1,4 +1,4 @@
-//! The host's network interfaces: their numbers, names and addresses.
+//! The host's network interfaces: their indices, names and addresses.
 
 use std::ffi::{CStr, CString};
 use std::io;
@@ -8,10 +8,11 @@ use socket2::{Domain, Socket, Type};
 
 use super::super::vocabulary::InterfaceAddress;
 
-/// The number of the interface of this name. An error: the system had no descriptor or no memory for the question.
+/// The index of the interface with this name. None: there is no such interface. An error: the system had no descriptor or no memory for the
+/// question.
 pub fn interface_index(name: &str) -> io::Result<Option<u32>> {
     let Ok(name) = CString::new(name) else { return Ok(None) };
-    // SAFETY: `name` is a NUL-terminated string that lives through the call.
+    // SAFETY: the pointer is that of `name`, a NUL-terminated string that lives until the call returns.
     let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
     if index != 0 {
         return Ok(Some(index));
@@ -20,38 +21,40 @@ pub fn interface_index(name: &str) -> io::Result<Option<u32>> {
     if !leaves_open(&error) {
         return Ok(None);
     }
-    // glibc's error does not say which of the two it was. A socket like the one that it wanted to make does.
+    // The error of glibc does not say whether a descriptor or memory was missing. glibc makes a socket to answer the question, so making a
+    // socket here fails with the precise error.
     Err(Socket::new(Domain::IPV4, Type::DGRAM, None).err().unwrap_or(error))
 }
 
-/// Whether there is an interface of this number. Where the system cannot say, there is one: nothing that was joined there is given up.
+/// Whether there is an interface with this index. If the system cannot answer, the result is true, so that the package does not give up
+/// memberships there.
 pub fn interface_exists(index: u32) -> bool {
     interface_name(index).is_some() || leaves_open(&io::Error::last_os_error())
 }
 
-/// The name of the interface of this number. `None`: there is none, or the system cannot say.
+/// The name of the interface with this index. `None`: there is none, or the system cannot answer.
 pub fn interface_name(index: u32) -> Option<String> {
     let mut name = [0 as libc::c_char; libc::IF_NAMESIZE];
-    // SAFETY: `name` has the IF_NAMESIZE bytes that the call may fill.
+    // SAFETY: the pointer is that of `name`, which has the IF_NAMESIZE bytes that the call may write.
     let found = unsafe { libc::if_indextoname(index, name.as_mut_ptr()) };
     if found.is_null() {
         return None;
     }
-    // SAFETY: the call succeeded, so `name` holds a NUL-terminated string.
+    // SAFETY: the call has succeeded, so `name` holds a NUL-terminated string. `name` lives until the string is copied.
     Some(unsafe { CStr::from_ptr(name.as_ptr()) }.to_string_lossy().into_owned())
 }
 
-/// Whether an error answers nothing about an interface: there was no descriptor, or no memory, for the question. (glibc reports ENOENT
-/// then.)
+/// Whether this error gives no answer about the interface, because the system had no descriptor or no memory for the question. (glibc
+/// reports ENOENT then.)
 fn leaves_open(error: &io::Error) -> bool {
     let is_shortage = matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM));
     is_shortage || cfg!(target_os = "linux") && error.raw_os_error() == Some(libc::ENOENT)
 }
 
-/// Every address of every interface.
+/// All addresses of all interfaces.
 pub fn interfaces() -> io::Result<Vec<InterfaceAddress>> {
     let mut first = std::ptr::null_mut();
-    // SAFETY: `first` is a place for the pointer that the call sets; the list is freed below.
+    // SAFETY: the pointer is that of `first`, to which the call writes the address of the list. The list is freed below.
     if unsafe { libc::getifaddrs(&raw mut first) } != 0 {
         return Err(io::Error::last_os_error());
     }
@@ -59,28 +62,29 @@ pub fn interfaces() -> io::Result<Vec<InterfaceAddress>> {
     let mut found = Vec::new();
     let mut next = first;
     while !next.is_null() {
-        // SAFETY: `next` is an element of the list, which is freed only after the loop.
+        // SAFETY: `next` is not null, so it points to an element of the list. The list is freed only after the loop.
         let entry = unsafe { &*next };
-        // SAFETY: each element of the list has a NUL-terminated name.
+        // SAFETY: `ifa_name` of each element is a NUL-terminated string, which lives as long as the list.
         let index = unsafe { libc::if_nametoindex(entry.ifa_name) };
-        // 0: the interface has just gone.
+        // The index is 0 if the interface was removed just now.
         if index != 0 {
             let does_multicast = entry.ifa_flags as u32 & wanted == wanted;
             found.push(InterfaceAddress { index, ip: ip_of(entry.ifa_addr), does_multicast });
         }
         next = entry.ifa_next;
     }
-    // SAFETY: `first` came from getifaddrs(), is freed once, and nothing of the list is used any more.
+    // SAFETY: `first` came from getifaddrs() and is freed only here. No reference into the list exists any more.
     unsafe { libc::freeifaddrs(first) };
     Ok(found)
 }
 
-/// The IP address that the system's structure holds, if it holds one.
+/// The IP address in the system's structure. None: it holds an address of another kind, or the pointer is null.
 fn ip_of(address: *const libc::sockaddr) -> Option<IpAddr> {
     if address.is_null() {
         return None;
     }
-    // SAFETY: getifaddrs() gives an address of the size that belongs to its family, which is its first field everywhere.
+    // SAFETY: `address` is not null and comes from a list of getifaddrs() that is not freed yet. The family says which structure it points
+    // to; every such structure has the family in the same place.
     unsafe {
         match i32::from((*address).sa_family) {
             libc::AF_INET => {

@@ -1,4 +1,5 @@
-//! The two directions of a connection: plain bytes are encrypted and written; records are read and decrypted; what fails is a fault.
+//! The two directions of a connection. The driver encrypts plain bytes and writes the records, and it reads records and decrypts them. If
+//! this fails, it sets a fault.
 
 use std::io::{self, ErrorKind};
 use std::sync::atomic::Ordering::Relaxed;
@@ -12,11 +13,11 @@ use crate::net::tls::fault::Fault;
 use crate::net::tls::session::{PLAIN_CHUNK, chunk};
 use crate::net::{SocketError, errno, hooks};
 
-/// The most that one write may become: a batch in full records, and close_notify.
+/// The most bytes of records that one write may need: a full batch, its records' overhead, and close_notify.
 const MOST_OUTPUT: usize = ENCRYPTED_AT_ONCE + (ENCRYPTED_AT_ONCE / FRAGMENT + 8) * OVERHEAD;
 
 impl Driver {
-    /// Encrypts and writes. Returns whether there may be more to do at once.
+    /// Encrypts and writes bytes of the batch. Returns whether more can perhaps be done at once.
     pub(super) fn write(&mut self, scratch: &mut Scratch, requests: &Requests) -> bool {
         if !self.unwritten.is_empty() && !self.write_rest() {
             return false;
@@ -56,7 +57,7 @@ impl Driver {
         self.write_out(scratch)
     }
 
-    /// Writes what `scratch` holds. Returns whether there may be more to do at once.
+    /// Writes the records in `scratch`. Returns whether more can perhaps be done at once.
     fn write_out(&mut self, scratch: &mut Scratch) -> bool {
         let out = scratch.output.as_slice();
         let had = !out.is_empty();
@@ -80,7 +81,7 @@ impl Driver {
         had
     }
 
-    /// Writes what was left over. Returns whether all of it is written.
+    /// Writes the bytes that the system did not take before. Returns true if none is left, or if the connection is lost.
     fn write_rest(&mut self) -> bool {
         let out = std::mem::take(&mut self.unwritten);
         self.unwritten_start += self.write_to_system(&out[self.unwritten_start..]);
@@ -91,6 +92,7 @@ impl Driver {
         false
     }
 
+    /// Writes until the system takes no more. Returns how many bytes the system has taken.
     fn write_to_system(&mut self, bytes: &[u8]) -> usize {
         let mut written = 0;
         while written < bytes.len() {
@@ -108,7 +110,8 @@ impl Driver {
         written
     }
 
-    /// Reads and decrypts until there is no more, or no room for it: the JavaScript thread is woken for all of it at once.
+    /// Reads and decrypts until the system has no more bytes, or there is no `room` for them. So the JavaScript thread is woken once for
+    /// all of them. Returns whether anything was read.
     pub(super) fn read_up_to(&mut self, room: usize, scratch: &mut Scratch) -> bool {
         let (mut left, mut has_read) = (room, false);
         while left >= LEAST_ROOM
@@ -121,7 +124,8 @@ impl Driver {
         has_read
     }
 
-    /// Reads once, `most` bytes, and decrypts. Returns how many came; `None` where there are no more now.
+    /// Reads once, at most `most` bytes, and decrypts. Returns how many bytes were read; 0 after the end or a failure, and `None` if the
+    /// system has no bytes now.
     fn read(&mut self, scratch: &mut Scratch, most: usize) -> Option<usize> {
         let start = self.partial.len();
         let room = scratch.input.len().saturating_sub(start).min(most);
@@ -143,7 +147,7 @@ impl Driver {
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                // What came before a loss has been read.
+                // After a loss the bytes that were received before it are still read. Now all of them are.
                 self.ends.input |= self.lost;
                 return self.lost.then_some(0);
             }
@@ -155,7 +159,7 @@ impl Driver {
         Some(0)
     }
 
-    /// Passes the first `length` bytes of the buffer to rustls, and writes its answer.
+    /// Passes the first `length` bytes of the input buffer to rustls, and writes the records that rustls returns.
     pub(super) fn process(&mut self, scratch: &mut Scratch, length: usize) {
         let incoming = &mut scratch.input[..length];
         if !self.established && self.first.len() < FIRST_BYTES {
@@ -168,7 +172,7 @@ impl Driver {
         });
         hooks::pass("tls read");
         if collected.and_then(|()| memory::append(&mut self.partial, &incoming[done..])).is_err() {
-            // Bytes are missing: nothing that follows them may be delivered.
+            // Some bytes are lost, so nothing that follows them may be delivered.
             self.ends.input = true;
             return self.break_off(Syscall::Read, errno::no_buffers());
         }
@@ -192,7 +196,7 @@ impl Driver {
         if self.unwritten.is_empty() {
             self.write_out(scratch);
         } else {
-            // In order, behind what waits already.
+            // Earlier records are still unwritten, so these follow them.
             if memory::append(&mut self.unwritten, scratch.output.as_slice()).is_err() {
                 self.break_off(Syscall::Write, errno::no_buffers());
             }
@@ -200,6 +204,7 @@ impl Driver {
         }
     }
 
+    /// The handshake is done: stores what it has agreed on.
     fn establish(&mut self) {
         match self.connection.info() {
             Ok(info) => {
@@ -212,7 +217,7 @@ impl Driver {
         }
     }
 
-    /// FIN. After close_notify nothing is read any more, so this one comes without.
+    /// The peer has sent FIN. After close_notify the driver does not read any more, so this FIN came without close_notify.
     fn stream_ended(&mut self) {
         self.ends.input = true;
         if self.lost || self.given_up {
@@ -223,15 +228,16 @@ impl Driver {
             let error = if plain_text { TlsError::not_tls(&self.first) } else { TlsError::handshake_ended() };
             return self.fail(error, false);
         }
-        // What is still to be sent can be: the socket decides (while "closing" it is an end like any other).
+        // Bytes can still be sent, so the socket decides what this fault means. In the state "closing" it is a normal end.
         self.fault = Some(Fault::Truncated(self.error_of(TlsError::truncated())));
     }
 
+    /// The error of the socket for an error of TLS.
     fn error_of(&self, error: TlsError) -> SocketError {
         SocketError::Tls { error, address: Some(self.remote) }
     }
 
-    /// TLS has failed: nothing that comes now can be trusted. `alert`: the peer is to learn why.
+    /// TLS has failed, so no byte that is received from now on can be trusted. `alert`: the peer gets an alert with the reason.
     fn fail(&mut self, error: TlsError, alert: bool) {
         self.ends.input = true;
         self.alert |= alert;
@@ -240,18 +246,18 @@ impl Driver {
         }
     }
 
-    /// A system call says that the connection is lost. What the system received before can still be read.
+    /// A system call has failed, so the connection is lost. Bytes that the system has received before can still be read.
     pub(super) fn break_off(&mut self, syscall: Syscall, error: io::Error) {
         if !std::mem::replace(&mut self.lost, true) {
             self.fault = Some(Fault::Lost(SocketError::system_at(syscall, self.remote, error)));
         }
         self.unwritten = Vec::new();
-        // Before it is established there is nothing to be read first.
+        // Before the handshake is done, no received bytes are for the program, so none need to be read.
         self.ends.input |= !self.established;
     }
 }
 
-/// Appends plain bytes; `expected` is about how many will come.
+/// Appends plain bytes to the chunks. `expected` is roughly how many bytes will be appended in all.
 fn collect(plain: &mut Vec<Vec<u8>>, mut bytes: &[u8], expected: usize) -> Result<(), NoMemory> {
     while !bytes.is_empty() {
         let fits = plain.last().is_some_and(|last| last.len() < last.capacity());
@@ -266,7 +272,7 @@ fn collect(plain: &mut Vec<Vec<u8>>, mut bytes: &[u8], expected: usize) -> Resul
     Ok(())
 }
 
-/// Whether a peer's first bytes are a TLS record's: its type, and a version of 3.something.
+/// Whether a peer's first bytes can be the beginning of a TLS record: a record type, then 3, the major version of all TLS versions.
 fn looks_like_tls(first: &[u8]) -> bool {
     match first {
         [kind, major, ..] => (20..=23).contains(kind) && *major == 3,
