@@ -9,19 +9,20 @@ const { shown } = require("./webidl.js");
 
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 /**
- * Who follows a signal. `aborts`: the functions to call at the abort, by follower. `stop`: removes the `abort` listener.
+ * The followers of one signal. `aborts` maps each follower to the function that is called at the abort. `stop` removes the `abort`
+ * listener.
  *
  * @typedef {{ aborts: Map<object, (reason: unknown) => void>, stop: () => void }} Followers
  */
 
-// The platform's functions, whatever a program replaces later.
+// The runtime's own functions. They are stored here, because a program may replace them on the prototype later.
 const { addEventListener, removeEventListener } = EventTarget.prototype;
 /** The getter of `aborted`; undefined in a vm context without AbortSignal. */
 const abortedOf = globalThis.AbortSignal && Object.getOwnPropertyDescriptor(AbortSignal.prototype, "aborted")?.get;
 
 /**
- * The options with which the runtime itself listens for `abort`. In Node they contain a private option: the listener is then called although
- * an earlier one has called stopImmediatePropagation(). The DOM requires this for everything that a signal ends.
+ * The options with which the runtime itself listens for `abort`. In Node they contain a private option, with which Node calls the listener
+ * even if an earlier listener has called stopImmediatePropagation(). The DOM requires this for everything that a signal can abort.
  */
 const listenerOptions = (() => {
   /** @type {AddEventListenerOptions} */
@@ -36,7 +37,7 @@ const listenerOptions = (() => {
     };
     addAbortListener(/** @type {any} */ (signal), () => {});
   } catch {
-    // addAbortListener() accepts only a signal of the platform, or does not exist.
+    // addAbortListener() does not exist, or accepts only signals of the runtime itself.
   }
   return options;
 })();
@@ -45,8 +46,8 @@ const listenerOptions = (() => {
 const followers = new WeakMap();
 
 /**
- * Web IDL's conversion to AbortSignal: an object of this interface. An object of another realm, or of a polyfill, is accepted if it has the
- * name and the members of an AbortSignal.
+ * Web IDL's conversion to AbortSignal. An object of another realm, or of a polyfill, is also accepted if it has the name and the members of
+ * an AbortSignal.
  *
  * @param {unknown} value
  * @param {string} what
@@ -60,7 +61,7 @@ function toSignal(value, what) {
 }
 
 /**
- * The runtime's brand check. It also accepts signals of the runtime's other realms.
+ * Whether the value is a signal of the runtime itself. Signals of the runtime's other realms count, too.
  *
  * @param {unknown} value
  * @returns {value is AbortSignal}
@@ -90,7 +91,7 @@ function isLikeSignal(value) {
 }
 
 /**
- * Throws the reason of a signal that is already aborted. Nothing was opened before.
+ * Throws the signal's reason if the signal is already aborted. Callers do this before they open anything.
  *
  * @param {AbortSignal | undefined} signal
  */
@@ -101,8 +102,8 @@ function throwIfAborted(signal) {
 }
 
 /**
- * Calls `abort` when the signal is aborted, unless the socket is closed before. It must be called before anything is opened: an object that
- * only looks like a signal may throw here. If the socket follows the signal already, `abort` replaces the earlier function.
+ * Calls `abort` when the signal is aborted, unless the socket closes first. Callers call this function before they open anything, because
+ * an object that only looks like a signal may throw here. If the socket follows the signal already, `abort` replaces the earlier function.
  *
  * @param {AbortSignal} signal
  * @param {SocketRecord} record
@@ -185,7 +186,7 @@ function onAbort(signal, listener) {
     addEventListener.call(signal, "abort", listener, listenerOptions);
     return () => removeEventListener.call(signal, "abort", listener);
   } catch {
-    // The signal is not an EventTarget of this platform.
+    // The signal is not an EventTarget of this runtime.
   }
   try {
     signal.addEventListener("abort", listener, { once: true });

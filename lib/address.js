@@ -1,13 +1,16 @@
 "use strict";
 
-/** The address that was formatted last, as a number. A server that echoes needs the same address again and again. */
+/**
+ * The IPv4 address that was formatted last, as a number; -1 before the first. It is stored because an echo server needs the same address
+ * for many messages.
+ */
 let lastNumber = -1;
-/** The same address as text. */
+/** The text of `lastNumber`. */
 let lastText = "";
 
 /**
- * An address of an event as text. The native half gives an IPv4 address as a number of 32 bits (first octet highest), so that an address
- * that the program does not read costs nothing. It gives an IPv6 address as text.
+ * Returns an event's address as text. The native half passes an IPv4 address as a 32-bit number (the first octet is the highest), so that
+ * no text is made if the program does not read the address. It passes an IPv6 address as text.
  *
  * @param {number | string} address
  * @returns {string}

@@ -8,22 +8,26 @@ const { SENTENCE, cut } = require("./shown.js");
 const { GONE } = require("./socket-record.js");
 
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
-/** @typedef {{ blob: Blob, kind: BlobKind, size: number, offset: number }} Entry */
-/** @typedef {{ entries: Entry[], error: unknown }} BlobQueue `error`: why a Blob could not be read; undefined if there is none */
+/** @typedef {{ blob: Blob, kind: BlobKind, size: number, offset: number }} Entry a Blob in the queue; `offset`: the bytes already read */
+/**
+ * The Blobs that are not yet read to their end. `error`: the error of a Blob that could not be read; undefined if there is none.
+ *
+ * @typedef {{ entries: Entry[], error: unknown }} BlobQueue
+ */
 
 /**
- * @typedef {object} BlobKind an implementation of Blob: its original members, whatever a program replaces later
+ * @typedef {object} BlobKind the original members of one implementation of Blob; a program may replace them later
  * @property {(this: Blob) => number} size
  * @property {typeof Blob.prototype.slice} slice
  * @property {typeof Blob.prototype.arrayBuffer} arrayBuffer
  */
 
-/** The most bytes that a TCP socket is given in one piece (docs/binding.md). */
+/** The most bytes of a Blob that a TCP socket gets in one piece (docs/binding.md). */
 const PIECE_BYTES = 256 * 1024;
 
 /**
- * The runtime's Blob, and the global Blob where that is another (jest's jsdom environment). The `size` getter of each recognises its own
- * Blobs, also those of other realms. instanceof does not.
+ * The implementations of Blob: the runtime's, and the global Blob if it differs (jest's jsdom environment). The `size` getter of an
+ * implementation works for its Blobs of all realms, and throws for anything else. instanceof does not recognise Blobs of other realms.
  *
  * @type {BlobKind[]}
  */
@@ -75,7 +79,7 @@ function enqueue(record, entry) {
  * Gives the native half the next piece of the first Blob that is not yet complete.
  *
  * @param {SocketRecord} record
- * @param {number} most bytes at a time
+ * @param {number} most the most bytes of one piece
  */
 async function answer(record, most) {
   const queue = record.extras?.blobs;
@@ -112,7 +116,7 @@ async function answer(record, most) {
 }
 
 /**
- * The error of the Blob that a Failure is about, for `cause`; undefined if it is about something else.
+ * Takes the stored error of a Blob, for the `cause` of an exception; undefined if the Failure does not come from a Blob.
  *
  * @param {SocketRecord} record
  * @param {import("./errors.js").Failure} failure

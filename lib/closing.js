@@ -1,6 +1,7 @@
 "use strict";
 
-// close() of a UDPSocket and of a TCPServerSocket: readyState is "closed" at once. (A TCPSocket becomes "closed" by an event.)
+// close() of a UDPSocket and of a TCPServerSocket. It sets readyState to "closed" at once. (The readyState of a TCPSocket becomes "closed"
+// later, with an event.)
 
 const { binding } = require("./native.js");
 const progress = require("./progress.js");
@@ -9,8 +10,8 @@ const { retire } = require("./sockets.js");
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 
 /**
- * Closes an open socket. The native half may still have something to do: datagrams to send (R-udp-close), or an accepted connection to
- * deliver (R-srv-close). An event reports the end of that.
+ * Closes an open socket. The native half may still have work to do: datagrams to send (R-udp-close), or an accepted connection to deliver
+ * (R-srv-close). An event reports when this work is done.
  *
  * @param {SocketRecord} record
  * @param {string} why

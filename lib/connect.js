@@ -1,6 +1,6 @@
 "use strict";
 
-// connect(): a TCPSocket by host name (R-connect). This file checks the arguments; race.js connects.
+// connect(): opens a TCPSocket to a host name (R-connect). This file checks the arguments, and race.js connects.
 
 const { fromFailure, invalidAccess } = require("./errors.js");
 const { parseHost } = require("./host.js");
@@ -25,10 +25,10 @@ const {
 
 /** @typedef {InstanceType<typeof import("./tcp-socket.js").TCPSocket>} TCPSocket */
 
-/** The beginning of each message. */
+/** The beginning of the message of each exception. */
 const WHERE = "connect()";
 
-/** The members that dictionary ConnectOptions adds to TCPOptions. Web IDL converts those of TCPOptions first. */
+/** The members that dictionary ConnectOptions adds to TCPOptions. Web IDL converts the inherited members of TCPOptions first. */
 const toConnectOptions = dictionary({
   allowAddress: toFunction,
   attemptDelay: toEnforcedUnsignedLong,
@@ -39,7 +39,8 @@ const toConnectOptions = dictionary({
 /** The names of all members. */
 const NAMES = new Set([...toTCPOptions.names, ...toConnectOptions.names]);
 
-// In Web IDL, an operation of a namespace is not a constructor. A method is none either, but a function declaration is one.
+// In Web IDL, an operation of a namespace cannot be called with `new`. A method of an object literal cannot either, but a declared function
+// can.
 const { connect } = {
   /**
    * @param {unknown} host

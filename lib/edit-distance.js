@@ -3,8 +3,8 @@
 // The distance between a mistyped name and a known one, to find the name that the program may have meant.
 
 /**
- * The number of edits that make one name the other: a character added, left out, replaced, or swapped with its neighbour (optimal string
- * alignment).
+ * The number of edits that turn one name into the other. An edit adds, removes or replaces a character, or swaps two neighbours (optimal
+ * string alignment).
  *
  * @param {string} a
  * @param {string} b

@@ -1,25 +1,25 @@
 "use strict";
 
-// Every exception of the package (R-error). A Failure of the native half, or a state or an argument that lib/ refuses, becomes a DOMException
-// of the caller's realm.
+// Makes the DOMExceptions of the package, in the caller's realm (R-error). The reason is a Failure of the native half, or a state or an
+// argument that lib/ refuses.
 
 const process = require("node:process");
 
 const { DOMException } = globalThis;
 
 /**
- * What the native half returns if something has failed (docs/binding.md).
+ * The description of an error that the native half returns (docs/binding.md).
  *
  * @typedef {object} Failure
  * @property {string} name the DOMException's name
- * @property {string} [code] the system's name of the error
+ * @property {string} [code] the name of the error, such as "ECONNREFUSED"
  * @property {string} [syscall]
  * @property {string} [address]
  * @property {number} [port]
- * @property {string} reason a sentence without the other values
+ * @property {string} reason why it failed, in words
  */
 
-/** What the package tried to do, by the system call that failed. In a message the address follows. */
+/** What the package tried to do, by the name of the system call that failed. In the message the address follows it. */
 const ATTEMPTS = new Map(
   Object.entries({
     accept: "accept a connection on",
@@ -59,7 +59,7 @@ const FORBIDDEN =
     ? "It is not permitted: a firewall forbids it, the system keeps the port for itself, or a broadcast address was not asked for."
     : "It is not permitted: ports below 1024 need privileges, and broadcast addresses have to be asked for.";
 
-/** What would be right, by the system's name of the error. Each follows the reason in a message. */
+/** The probable cause of an error or what helps, by the name of the error. In the message it follows the reason. */
 const CURES = new Map(
   Object.entries({
     EACCES: FORBIDDEN,
@@ -81,7 +81,7 @@ const CURES = new Map(
   }),
 );
 
-/** What would be right where the name of the error is not enough: it also depends on the system call and its arguments. */
+/** The same for errors of which the name is not enough: cureFor() also looks at the system call, the address and the port. */
 const OTHER_CURES = {
   linkLocal: "A link-local address needs its interface as zone, such as fe80::1%eth0.",
   noPortLeft: "No local port is left for that destination: too many connections go there (net.ipv4.ip_local_port_range), or no address of this host reaches it.",
@@ -89,7 +89,7 @@ const OTHER_CURES = {
 };
 
 /**
- * What would be right; undefined if there is no advice.
+ * Returns the probable cause of an error or what helps; undefined if nothing is known.
  *
  * @param {string | undefined} code
  * @param {string | undefined} syscall
@@ -119,7 +119,7 @@ function cureFor(code, syscall, address, port) {
 function exception(name, message, details = {}) {
   const error = new DOMException(message, name);
   for (const key of /** @type {const} */ (["code", "syscall", "address", "port"])) {
-    // Each value that is there becomes an own property. Without the system's name, `code` stays DOMException's number (R-error).
+    // Each value that is given becomes an own property. If `code` is not given, the exception keeps DOMException's number (R-error).
     if (details[key] !== undefined) {
       Object.defineProperty(error, key, { value: details[key], writable: true, enumerable: true, configurable: true });
     }
@@ -149,13 +149,14 @@ function fromFailure(failure, where, cause) {
 }
 
 /**
- * What failed, with which address, why, and what would be right.
+ * Describes a Failure in a sentence: what failed, with which address, why, and what helps.
  *
  * @param {Failure} failure
  */
 function sentence({ code, syscall, address, port, reason }) {
   if (syscall === undefined) {
-    // A reason that the package has written is a whole sentence. Only the address, and a code to look up, are added.
+    // If no system call failed, the package itself has written the reason, as a whole sentence. Only the address and an "ERR_…" code are
+    // added.
     const added = [];
     if (code !== undefined && code.startsWith("ERR_")) {
       added.push(code);
@@ -171,7 +172,7 @@ function sentence({ code, syscall, address, port, reason }) {
 }
 
 /**
- * Why something failed, and what would be right.
+ * The end of such a sentence: why something failed, and what helps.
  *
  * @param {string} reason
  * @param {string | undefined} code
@@ -201,7 +202,7 @@ function invalidAccess(message) {
 }
 
 /**
- * Its `code` stays DOMException's number, whatever has led to the state (R-error).
+ * An InvalidStateError. Its `code` is always DOMException's number, never the name of an error (R-error).
  *
  * @param {string} message
  */

@@ -11,7 +11,7 @@ const { bare, illegalInvocation } = require("./webidl.js");
  * Defines an on… attribute for each of an interface's event types.
  *
  * @param {{ name: string, prototype: object }} interfaceClass
- * @param {(socket: unknown) => SocketRecord | undefined} recordOf undefined for an object that is not of the interface
+ * @param {(socket: unknown) => SocketRecord | undefined} recordOf returns undefined for an object that is not of the interface
  * @param {readonly string[]} types
  */
 function defineEventHandlers(interfaceClass, recordOf, types) {
@@ -32,8 +32,8 @@ function defineEventHandler(interfaceClass, recordOf, type) {
   const member = `${interfaceClass.name}.${attribute}`;
 
   /**
-   * HTML's "event handler processing algorithm". One function serves all sockets, and looks up the socket's handler when it is called. So
-   * a new handler gets the old one's place in the order of listeners.
+   * HTML's "event handler processing algorithm". One function serves all sockets, and looks up the socket's handler when it is called. So a
+   * handler that replaces another one keeps the place in the order of listeners.
    *
    * @this {object}
    * @param {Event} event
@@ -47,7 +47,7 @@ function defineEventHandler(interfaceClass, recordOf, type) {
     if (result === false) {
       event.preventDefault();
     }
-    // The platform looks at the result: it treats a rejected promise as it does for addEventListener().
+    // EventTarget looks at the result: it treats a promise that rejects as it does for a listener of addEventListener().
     return result;
   }
 
@@ -73,7 +73,7 @@ function defineEventHandler(interfaceClass, recordOf, type) {
         }
       } else if (record.handlers !== null && before !== undefined) {
         record.handlers[type] = undefined;
-        // The listener leaves the order of listeners: a handler that is set later comes last.
+        // The listener loses its place in the order of listeners, so a handler that is set later comes last.
         remove(record, type, listener);
       }
     },

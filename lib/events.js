@@ -2,35 +2,39 @@
 
 // The event interfaces. None of them is exported as a value (R-noif).
 //
-// The classes extend Event and have private fields. Later TCPMessageEvent's prototype gets MessageEvent's prototype as its prototype. So its
-// objects are real events for dispatchEvent() and `instanceof MessageEvent`, but cost a tenth of `new MessageEvent()` in Node 24 and later.
-// Therefore every attribute of MessageEvent is defined here.
+// The classes extend Event and have private fields. With the first message, TCPMessageEvent.prototype is made to inherit from
+// MessageEvent.prototype. So a TCPMessageEvent is a real event for dispatchEvent() and for `instanceof MessageEvent`, but takes a tenth of
+// the time of `new MessageEvent()` in Node 24 and later. The getters of MessageEvent.prototype throw for such an object, so every attribute
+// is defined again here.
 
 const { addressText } = require("./address.js");
 const { defineInterface } = require("./webidl.js");
 
 /** @typedef {InstanceType<typeof import("./tcp-socket.js").TCPSocket>} TCPSocket */
 
-/** Makes an ArrayBuffer immutable; undefined where the engine cannot. Received data is immutable where it can (R-data). */
+/** The method that makes an ArrayBuffer immutable; undefined if the engine has none. If it exists, received data is immutable (R-data). */
 const transferToImmutable = /** @type {((this: ArrayBuffer) => ArrayBuffer) | undefined} */ (
   /** @type {any} */ (ArrayBuffer.prototype).transferToImmutable
 );
 
-/** TCPMessageEvent inherits from MessageEvent already. */
+/** True once TCPMessageEvent inherits from MessageEvent. */
 let isBelowMessageEvent = false;
 
-/** Makes TCPMessageEvent inherit from MessageEvent. It runs with the first message: in Node, reading MessageEvent loads the HTTP client. */
+/**
+ * Makes TCPMessageEvent inherit from MessageEvent. It runs only with the first message, because reading globalThis.MessageEvent makes Node
+ * load the HTTP client.
+ */
 function goBelowMessageEvent() {
   isBelowMessageEvent = true;
   Object.setPrototypeOf(TCPMessageEvent.prototype, globalThis.MessageEvent.prototype);
 }
 
-/** The value of `ports`: no port has sent the message. */
+/** The value of `ports`. It is empty, because no MessagePort has sent the message. */
 const noPorts = /** @type {MessagePort[]} */ (Object.freeze(/** @type {unknown[]} */ ([])));
 
 /** The `message` event of a TCPSocket: a MessageEvent. */
 class TCPMessageEvent extends Event {
-  /** The attribute. */
+  /** The value of the attribute `data`. */
   #data;
 
   /** @param {ArrayBuffer} data */
@@ -46,7 +50,8 @@ class TCPMessageEvent extends Event {
     return this.#data;
   }
 
-  // A message of a socket has no values for the following attributes. Reading #data is their brand check.
+  // A socket's message has no values for the following attributes. They read #data as their brand check, which throws for an object of
+  // another class.
 
   get origin() {
     void this.#data;
@@ -71,9 +76,9 @@ class TCPMessageEvent extends Event {
 
 /** The `message` event of a UDPSocket. */
 class UDPMessageEvent extends TCPMessageEvent {
-  /** The attribute; an IPv4 address may be a number (address.js). */
+  /** The value of the attribute `remoteAddress`; an IPv4 address may be a number (address.js). */
   #remoteAddress;
-  /** The attribute. */
+  /** The value of the attribute `remotePort`. */
   #remotePort;
 
   /**
@@ -98,7 +103,7 @@ class UDPMessageEvent extends TCPMessageEvent {
 
 /** The `connect` event of a TCPServerSocket. */
 class ConnectEvent extends Event {
-  /** The attribute. */
+  /** The value of the attribute `connectedSocket`. */
   #connectedSocket;
 
   /** @param {TCPSocket} connectedSocket */
@@ -114,7 +119,7 @@ class ConnectEvent extends Event {
 
 /** The `error` event of all three interfaces. */
 class ErrorEvent extends Event {
-  /** The attribute. */
+  /** The value of the attribute `error`. */
   #error;
 
   /** @param {DOMException} error */
@@ -127,7 +132,7 @@ class ErrorEvent extends Event {
     return this.#error;
   }
 
-  /** error.message, so that a program that logs the event sees it. */
+  /** The same as `error.message`, so that a program that prints the event's `message` gets the reason. */
   get message() {
     return this.#error.message;
   }
@@ -146,7 +151,7 @@ function defineEvent(eventClass, name, attributes, shown) {
   defineInterface(eventClass, name, attributes);
   // An interface without an interface object (LegacyNoInterfaceObject) has no own `constructor`. A read finds the inherited one.
   delete prototype.constructor;
-  // Node shows only the attributes that every Event has. `socket.onerror = console.error` would not print what has happened.
+  // Without this, Node would show only the attributes that every Event has: `socket.onerror = console.error` would not print the error.
   /**
    * @param {any} event
    * @param {object} options

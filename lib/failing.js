@@ -17,7 +17,7 @@ const { leadTo } = require("./trace.js");
 let hasWarned = false;
 
 /**
- * "Create a new ErrorEvent, set error.name to NetworkError, fire it."
+ * The draft says: "Create a new ErrorEvent, set error.name to NetworkError, fire it."
  *
  * @param {SocketRecord} record
  * @param {Failure} failure
@@ -45,7 +45,7 @@ function fireError(record, failure) {
     );
   }
   if (isClosing(record)) {
-    // Later calls of send() give this as their reason.
+    // Exceptions of later send() calls give this as the reason.
     record.ending = sentence(failure);
     failed(record, error);
   }

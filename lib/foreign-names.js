@@ -22,12 +22,12 @@ const TLS_MEMBERS = {
   sni: "serverName tlsServerName hostnameVerification verifyHostname",
 };
 
-/** Names of options that ask for TLS, or hold all of its options. */
+/** Names of options that ask for TLS, or that hold all TLS options. */
 const TLS_AS_A_WHOLE =
   "tls ssl secure https starttls startTLS requireTLS useTLS useSSL enableTLS enableSSL secureTransport useSecureTransport secureConnection " +
   "secureContext tlsOptions sslOptions tlsConfig requestTls proxyTls secureConnect isServer";
 
-/** Names of options that this package does not have, and what to do instead. */
+/** Names of TLS options that this package does not have, each with the advice what to do instead. */
 const TLS_LACKS = [
   [
     "checkServerIdentity",
@@ -52,14 +52,16 @@ const TLS_LACKS = [
   ],
 ];
 
-/** Names for which `false` asks for no TLS. No TLS is the default, so `false` is accepted (R-unknown). */
+/**
+ * Names of options that turn TLS on in other libraries. The value `false` is accepted for them, because no TLS is the default (R-unknown).
+ */
 const switches = new Set(["tls", "ssl", "secure"]);
 
-/** What to do instead of giving an option that this package does not have, by name. @type {ReadonlyMap<string, string>} */
+/** The advice of TLS_LACKS, by the name of the option in lower case. @type {ReadonlyMap<string, string>} */
 const lacking = new Map(TLS_LACKS.flatMap(([others, advice]) => names(others, advice)));
 
 /**
- * What to do with an option that belongs to TLS, by name.
+ * The advice for each option that belongs to TLS, by the name of the option in lower case.
  *
  * @type {ReadonlyMap<string, string>}
  */
@@ -69,20 +71,20 @@ const tls = new Map([
   ...lacking,
 ]);
 
-/** Options of all kinds. */
+/** Options that all kinds have. */
 const COMMON = {
   highWaterMark: "readableHighWaterMark writableHighWaterMark hwm",
   localAddress: "localAddr localHost localHostname bindAddress bindAddr bindHost",
   signal: "abortSignal",
 };
 
-/** Options of sockets. A server does not have them: the system decides the sizes. */
+/** Options of TCPSocket and UDPSocket. A server does not have them, because the system decides these sizes for accepted connections. */
 const BUFFERS = {
   receiveBufferSize: "recvBufferSize recvBuffer receiveBuffer rcvbuf SO_RCVBUF",
   sendBufferSize: "sendBuffer sndbuf SO_SNDBUF",
 };
 
-/** Options of connections. */
+/** Options of TCP connections. */
 const STREAM = {
   keepAliveDelay: "keepAlive keepAliveInitialDelay keepAliveMsecs SO_KEEPALIVE",
   noDelay: "tcpNoDelay setNoDelay TCP_NODELAY",
@@ -103,7 +105,12 @@ const LISTENING = {
   localPort: "port",
 };
 
-/** By kind: our options, or what takes their place, each with the names that other libraries use for it. @type {Record<Kind, Record<string, string>>} */
+/**
+ * For each kind: the names that other libraries use, by the option of ours that takes their place. Where we have no such option, the key is
+ * a text that says what to use.
+ *
+ * @type {Record<Kind, Record<string, string>>}
+ */
 const NAMES = {
   client: {
     ...CLIENT,
@@ -143,7 +150,8 @@ const NAMES = {
 const tables = new Map();
 
 /**
- * What to use instead of other libraries' names, by name, for options of one kind. The table is made when it is first needed.
+ * Returns the table for options of one kind. It maps the name that another library uses, in lower case, to what to use here. The table is
+ * made at the first call.
  *
  * @param {Kind} kind
  */
@@ -157,7 +165,7 @@ function foreign(kind) {
 }
 
 /**
- * Entries of a Map: the same value for each name of a list.
+ * Makes the entries of a Map: one for each name of a list, in lower case, all with the same value.
  *
  * @param {string} list names, with spaces between them
  * @param {string} value

@@ -18,7 +18,10 @@ const { cut, shown } = require("./shown.js");
 /** The most characters of a name, without a dot at its end (RFC 1035). */
 const LONGEST = 253;
 
-/** The most characters of an argument that is looked at. IDNA ignores some characters, but no real name has so many of them. */
+/**
+ * The most characters of an argument that is parsed. It is larger than LONGEST, because IDNA ignores some characters; no real name has so
+ * many of them.
+ */
 const LONGEST_WRITTEN = 2048;
 
 /** The end of the message for a name that is too long. */
@@ -36,10 +39,10 @@ function parseHost(text, where) {
     throw invalidAccess(`${where}: host is empty; give a host name, or an IPv4 or IPv6 address`);
   }
   if (text.length > LONGEST_WRITTEN) {
-    // This check comes first: the others read the whole text.
+    // This check comes first, because the others read the whole text.
     throw invalidAccess(`${where}: host ${shown(text)} ${TOO_LONG}`);
   }
-  // URL.hostname gives IPv6 addresses in brackets.
+  // URL.hostname gives IPv6 addresses in brackets, so brackets are accepted.
   const bare = /^\[(.*:.*)\]$/s.exec(text)?.[1] ?? text;
   const literal = ask(bare, where);
   if ("address" in literal && "family" in literal) {
@@ -48,7 +51,7 @@ function parseHost(text, where) {
   const name = /^[\0-\x7f]*$/.test(text) ? text : domainToASCII(text);
   const converted = name === text ? literal : ask(name, where);
   if ("address" in converted && "family" in converted) {
-    // An address in other digits, such as full-width ones. No look-up is needed.
+    // The text is an address in other digits, such as full-width ones. It needs no look-up.
     return asAddress(converted);
   }
   const flaw = findFlaw(text, bare, name, /** @type {import("./errors.js").Failure} */ (literal).reason);
@@ -59,7 +62,7 @@ function parseHost(text, where) {
 }
 
 /**
- * Asks the native half to parse an address. Returns the address, or the Failure that says why the text is none.
+ * Asks the native half to parse an address. Returns the address, or the Failure that says why the text is not an address.
  *
  * @param {string} text
  * @param {string} where
@@ -79,12 +82,12 @@ function asAddress(literal) {
 }
 
 /**
- * Why a host that is no address is no name either; undefined if it is a name.
+ * Returns why a text that is not an address is not a host name either; undefined if it is a host name.
  *
  * @param {string} text
- * @param {string} bare without brackets
- * @param {string} name in ASCII; "" where it has no such form
- * @param {string} reason why it is no address
+ * @param {string} bare the text without brackets
+ * @param {string} name the text converted to ASCII; "" if IDNA does not allow it
+ * @param {string} reason why the text is not an address
  */
 function findFlaw(text, bare, name, reason) {
   if (name === "") {
@@ -124,8 +127,8 @@ function parseAddress(text, where) {
 }
 
 /**
- * Replaces the wildcard address by the loopback address. As a destination, systems treat both alike. With the replacement, allowAddress() is
- * asked about the address that is really used.
+ * Replaces the wildcard address by the loopback address. Systems treat both as the same destination. With the replacement, allowAddress()
+ * gets the address that is really connected to.
  *
  * @param {Address} address
  * @returns {Address}
@@ -142,7 +145,7 @@ function usable({ address, family }) {
 }
 
 /**
- * The Address for a text of the native half, which is already in canonical form.
+ * The Address for an address that the native half has returned as text, in canonical form.
  *
  * @param {string} address
  * @returns {Address}

@@ -1,7 +1,7 @@
 "use strict";
 
-// `for await` over a TCPServerSocket or a UDPSocket (R-iterate). Each next() gets one connection or datagram. While no next() waits, none is
-// taken from the system.
+// `for await` over a TCPServerSocket or a UDPSocket (R-iterate). Each next() gets one connection or datagram. While no next() waits, the
+// package takes none from the system.
 
 const { requestIncoming } = require("./readable.js");
 const { noteCaller } = require("./trace.js");
@@ -13,7 +13,7 @@ const { illegalInvocation } = require("./webidl.js");
 /** @type {IteratorReturnResult<undefined>} */
 const DONE = { done: true, value: undefined };
 
-/** The loops over one socket. They share what comes in. */
+/** The loops over one socket. Each connection or datagram goes to only one of them. */
 class Iteration {
   /** The next() calls that wait, the oldest first. @type {Waiting[]} */
   #waiting = [];
@@ -58,7 +58,7 @@ class Iteration {
     }
   }
 
-  /** Ends all loops: the socket is closed. */
+  /** Ends all loops without an error, because the socket is closed. */
   end() {
     for (const { loop, resolve } of this.#waiting.splice(0)) {
       loop.isOver = true;
@@ -87,7 +87,7 @@ class Iteration {
 class Loop {
   /** The record of the socket. */
   #record;
-  /** The loop has ended: next() gives nothing more. */
+  /** True once the loop has ended: next() returns only `{ done: true }`. */
   isOver = false;
 
   /** @param {SocketRecord} record */
@@ -123,8 +123,8 @@ class Loop {
 }
 
 /**
- * Whether the socket is closed and no error is still to come. When a datagram that was too long has closed a UDPSocket, its error comes
- * later, and the loop waits for it to throw it.
+ * Whether the socket is closed and no `error` event is still to come. If a datagram that was too long has closed a UDPSocket, the error
+ * comes later. Until then the result is false, so that a loop waits and can throw the error.
  *
  * @param {SocketRecord} record
  */
@@ -133,7 +133,8 @@ function isClosed(record) {
 }
 
 /**
- * What gets the next connection or datagram: a loop that waits, or the `readable`; undefined if it goes to the listeners.
+ * Returns the object that gets the next connection or datagram: the loops, if a next() waits, otherwise the `readable`. undefined if the
+ * listeners get it.
  *
  * @param {SocketRecord} record
  */
@@ -149,7 +150,7 @@ function takerOf({ extras }) {
  * Defines Symbol.asyncIterator.
  *
  * @param {{ name: string, prototype: object }} interfaceClass
- * @param {(socket: unknown) => SocketRecord | undefined} recordOf undefined for an object that is not of the interface
+ * @param {(socket: unknown) => SocketRecord | undefined} recordOf returns undefined for an object that is not of the interface
  */
 function defineIteration({ name, prototype }, recordOf) {
   /** @type {WeakMap<object, Loop>} */
@@ -164,7 +165,7 @@ function defineIteration({ name, prototype }, recordOf) {
       ? Promise.reject(illegalInvocation(`The async iterator of ${name}`))
       : act(found);
   };
-  // The engine's prototype of async iterators makes each iterator its own iterable.
+  // The engine's prototype of async iterators has a Symbol.asyncIterator method that returns the iterator itself.
   const iteratorPrototype = Object.create(Object.getPrototypeOf(Object.getPrototypeOf((async function* () {}).prototype)));
   Object.assign(iteratorPrototype, {
     /** @this {object} */

@@ -1,7 +1,7 @@
 "use strict";
 
-// R-listen: which events the native half is asked for. The bits of listen() stand for event types (docs/binding.md). They are asked for by
-// listeners, and by streams, loops and once(). listeners.js knows how listeners are counted.
+// R-listen: reports to the native half which event types the program needs. listen() takes a bit for each type (docs/binding.md). Listeners
+// need types, and so do streams, loops and once(). listeners.js says how listeners are counted.
 
 const { binding } = require("./native.js");
 const { GONE } = require("./socket-record.js");
@@ -9,7 +9,7 @@ const { GONE } = require("./socket-record.js");
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 
 /**
- * Sets the types that have listeners.
+ * Sets the event types that have listeners. During an event (`record.firing`) the change is not reported. fire() reports it afterwards.
  *
  * @param {SocketRecord} record
  * @param {number} bits
@@ -26,7 +26,7 @@ function setListenerBits(record, bits) {
  *
  * @param {SocketRecord} record
  * @param {number} requestedBits
- * @param {number} exclusiveBits the types of which a stream takes all events, so that listeners no longer count
+ * @param {number} exclusiveBits the types whose events all go to a stream, so that listeners of these types do not count
  */
 function requestBits(record, requestedBits, exclusiveBits) {
   const extras = record.ensureExtras();
@@ -47,7 +47,7 @@ function requestAlso(record, bits) {
 }
 
 /**
- * Calls listen() if the result differs from what it was called with last.
+ * Calls listen() if the needed types differ from those of the last call.
  *
  * @param {SocketRecord} record
  */

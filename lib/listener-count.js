@@ -1,14 +1,14 @@
 "use strict";
 
-// How many listeners of a type an EventTarget has. node:events knows it for every EventTarget of the runtime itself (Node, Electron, Bun,
-// Deno). Where EventTarget comes from elsewhere, as in jest's jsdom environment, this file keeps a list.
+// Counts the listeners of a socket by event type. node:events can count them for every EventTarget of the runtime itself (Node, Electron,
+// Bun, Deno). Where EventTarget comes from elsewhere, as in jest's jsdom environment, this file keeps a list of the listeners.
 
 const { getEventListeners } = require("node:events");
 
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 /** @typedef {{ type: string, callback: unknown, capture: boolean, once: boolean, signal: unknown }} Listener */
 
-/** Whether node:events does not know, and the list is needed. */
+/** True if node:events cannot count the listeners, so that this file keeps the lists. */
 const isCounting = (() => {
   try {
     return getEventListeners(new EventTarget(), "message").length !== 0;
@@ -17,7 +17,7 @@ const isCounting = (() => {
   }
 })();
 
-/** The lists, by socket. @type {WeakMap<SocketRecord, Listener[]>} */
+/** The lists of listeners, by socket. @type {WeakMap<SocketRecord, Listener[]>} */
 const lists = new WeakMap();
 
 /** @param {SocketRecord} record */
@@ -101,8 +101,9 @@ function keep(record, stays) {
 }
 
 /**
- * Dispatches an event, then removes from the list the `{ once: true }` listeners that were there before. If stopImmediatePropagation()
- * was called, some of them were not used up. They are removed all the same: data then waits in the system and is not lost.
+ * Dispatches an event, then removes from the list the `{ once: true }` listeners that were there before. If a listener has called
+ * stopImmediatePropagation(), some of them were not called, and still exist. They are removed from the list all the same: if the list is
+ * too short, data waits in the system, but if it is too long, data is read and lost.
  *
  * @param {SocketRecord} record
  * @param {Event} event

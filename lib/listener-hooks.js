@@ -1,13 +1,14 @@
 "use strict";
 
-// How listeners are counted in Node. Its EventTarget calls `this[kNewListener](size, type, …)` and `this[kRemoveListener](size, type, listener,
-// capture)` with the new number of listeners. The two symbols are not public: this file finds them by their descriptions, and tests once,
-// at load, that they work as expected. If anything differs, listener-overrides.js is used instead.
+// How listeners are counted in Node. Node's EventTarget calls `this[kNewListener](size, type, …)` and `this[kRemoveListener](size, type,
+// listener, capture)` with the new number of listeners. The two symbols are not public. This file finds them by their descriptions, and
+// tests once, at load, that they work as expected. If anything differs, listener-overrides.js is used instead.
 //
-// Only listeners with a signal are not left to Node. Node 20 and 22 do not remove them if a garbage collection came in between. And every
-// Node removes a listener at the signal's abort although it was removed and then added again without the signal (listener-signals.js).
-// Therefore addEventListener() is overridden. It passes all options on except a signal of the platform. A program that calls
-// EventTarget.prototype.addEventListener.call(socket, …) skips the override, and gets Node's behaviour.
+// At an abort the package itself removes the listeners that were added with the signal (listener-signals.js), because Node makes two
+// mistakes. Node 20 and 22 do not remove such a listener if a garbage collection has run since it was added. And every version of Node also
+// removes a listener that was meanwhile removed and added again without the signal. Therefore addEventListener() is overridden. The
+// override passes all options on to Node except a native signal. A program that calls EventTarget.prototype.addEventListener.call(socket,
+// …) skips the override, and gets Node's behaviour.
 
 const process = require("node:process");
 const { reportBits, setListenerBits } = require("./listener-bits.js");
@@ -17,16 +18,18 @@ const { bind, ended, pendingSignal } = require("./listener-signals.js");
 /** @typedef {(socket: EventTarget) => SocketRecord | undefined} RecordOf */
 
 const { prototype } = EventTarget;
-/** The platform's function, whatever a program replaces later. */
+/** The runtime's own function, stored because a program may replace it on the prototype later. */
 const { addEventListener } = prototype;
 
 /** Node's two symbols; undefined where they are missing or work differently. */
 const symbols = find("kNewListener", "kRemoveListener");
 
-/** How many listeners were added in this thread. addUntil() compares it to see whether its call has added one. */
+/**
+ * How many listeners were added in this thread. addUntil() reads it before and after a call, to see whether the call has added a listener.
+ */
 let additions = 0;
 
-/** Whether this file can be used here. TCP_UDP_SOCKETS_LISTENERS=overrides says no, for tests. */
+/** Whether this file can be used in this runtime. Tests set TCP_UDP_SOCKETS_LISTENERS=overrides to make it false. */
 const areThere = symbols !== undefined && process.env.TCP_UDP_SOCKETS_LISTENERS !== "overrides";
 
 /**
@@ -42,7 +45,8 @@ function find(added, removed) {
 }
 
 /**
- * Whether the two symbols work as expected: adds and removes listeners in every possible way, and compares the calls.
+ * Whether the two symbols work as expected. The test adds listeners to a new EventTarget, removes them in every possible way, and compares
+ * Node's calls with the expected ones.
  *
  * @param {symbol} kAdded
  * @param {symbol} kRemoved
@@ -102,7 +106,7 @@ function remove(record, type, listener) {
 
 /**
  * Dispatches an event at a socket. Changes of listeners are reported once, after the event. So a `{ once: true }` listener that adds itself
- * again costs no call.
+ * again costs no call of the native half.
  *
  * @param {SocketRecord} record
  * @param {Event} event
@@ -122,7 +126,7 @@ function fire(record, event) {
  * interface's prototype and not enumerable, like the methods of a class.
  *
  * @param {{ prototype: EventTarget }} interfaceClass
- * @param {RecordOf} recordOf undefined for an object that is not of the interface
+ * @param {RecordOf} recordOf returns undefined for an object that is not of the interface
  */
 function observeListeners(interfaceClass, recordOf) {
   const { kAdded, kRemoved } = /** @type {{ kAdded: symbol, kRemoved: symbol }} */ (symbols);
@@ -138,7 +142,7 @@ function observeListeners(interfaceClass, recordOf) {
         additions += 1;
         setListenerBits(record, record.listenerBits | (record.bits.get(type) ?? 0));
       }
-      // Node's own method: it warns when there are too many listeners.
+      // Node's own method must run, too: it warns if there are too many listeners.
       return Reflect.apply(/** @type {any} */ (prototype)[kAdded], this, arguments);
     },
     /**
@@ -186,8 +190,8 @@ function observeListeners(interfaceClass, recordOf) {
 }
 
 /**
- * addEventListener() with a signal. Node gets the other options. If the same listener is there already, it is not added again and the second
- * signal is ignored (DOM, "add an event listener").
+ * Adds a listener that has a signal. Node gets the other options. If the socket has the same listener already, Node does not add it again,
+ * and this signal is ignored (DOM, "add an event listener").
  *
  * @param {SocketRecord} record
  * @param {AbortSignal} signal
@@ -200,7 +204,7 @@ function addUntil(record, signal, type, callback, options) {
   /** @type {Record<string | symbol, unknown>} */
   const rest = { capture: Boolean(capture), once: Boolean(once), passive: Boolean(passive) };
   for (const symbol of Object.getOwnPropertySymbols(options)) {
-    // Node's own code adds options by symbols (events.once()).
+    // Node's own code passes further options under symbols (events.once()).
     rest[symbol] = options[symbol];
   }
   const before = additions;

@@ -1,12 +1,12 @@
 "use strict";
 
 // How listeners are counted where EventTarget does not report them (Bun, Deno, jest's jsdom environment). The interfaces override
-// addEventListener(), removeEventListener() and dispatchEvent(). A listener that EventTarget.prototype.addEventListener.call(socket, …) adds
-// is called, but the socket does not start to read for it.
+// addEventListener(), removeEventListener() and dispatchEvent(). If a program adds a listener with
+// EventTarget.prototype.addEventListener.call(socket, …), the listener is called, but the socket does not start to read for it.
 //
-// `{ once: true }` and `{ signal }` listeners are removed without a call of removeEventListener(). While a type may have only such
-// listeners, they are counted after each dispatch and at each abort. If a type has one plain listener, nothing is counted, and messages
-// cost nothing more.
+// EventTarget removes `{ once: true }` and `{ signal }` listeners without a call of removeEventListener(). These listeners are called
+// *transient* here. While a type may have only transient listeners, its listeners are counted after each dispatch. Once a type has a plain
+// listener, nothing is counted after a dispatch, so messages take no extra time.
 
 const { count, fireCounted, forget, forgetSignal, isCounting, remember } = require("./listener-count.js");
 const { setListenerBits } = require("./listener-bits.js");
@@ -16,7 +16,7 @@ const { GONE } = require("./socket-record.js");
 /** @typedef {(socket: EventTarget) => SocketRecord | undefined} RecordOf */
 
 const { prototype } = EventTarget;
-/** The platform's functions, for signals, whatever a program replaces later. */
+/** The runtime's own functions, used for signals. They are stored because a program may replace them on the prototype later. */
 const { addEventListener, removeEventListener } = prototype;
 
 /**
@@ -55,8 +55,8 @@ function addWith(record, type, args) {
   const once = hasOptions && Boolean(options.once);
   const signal = hasOptions ? options.signal : undefined;
   const isTransient = once || signal !== undefined;
-  // A plain listener may be the first plain one beside transient ones. Only the count shows whether it was added: a listener that is there
-  // already is not added again.
+  // This plain listener may be the first one of a type that has only transient listeners. Only the count shows whether it was added,
+  // because EventTarget does not add a listener that it has already.
   const before = !isTransient && (record.listenerBits & ~record.permanentBits & bit) !== 0 ? count(record, type) : -1;
 
   Reflect.apply(prototype.addEventListener, record.socket, args);
@@ -94,7 +94,7 @@ function removeWith(record, type, args) {
     return;
   }
   if ((record.transientBits & bit) !== 0) {
-    // The listeners that are left may all be transient.
+    // All listeners that remain may be transient.
     record.permanentBits &= ~bit;
   }
   recount(record, bit);
@@ -135,8 +135,8 @@ function recount(record, bits) {
 }
 
 /**
- * Counts the listeners when a signal is aborted, so that bytes stay in the system from then on. There is one watch for each signal of a
- * socket, and it lasts until the socket is closed.
+ * Counts the listeners when the signal is aborted. If none is left, data stays in the system from then on. A socket watches each signal
+ * once, until the signal is aborted or the socket is closed.
  *
  * @param {SocketRecord} record
  * @param {AbortSignal} signal
@@ -157,7 +157,8 @@ function watchSignal(record, signal) {
     forgetSignal(record, signal);
     recount(record, record.listenerBits);
   };
-  // The platform's own watch on the signal was added before. It has removed the listener when this one runs.
+  // EventTarget itself has added an `abort` listener to the signal earlier. So it has already removed the socket's listener when onAbort()
+  // runs.
   addEventListener.call(signal, "abort", onAbort, { once: true });
   const { release } = record;
   record.release = () => {
@@ -171,7 +172,7 @@ function watchSignal(record, signal) {
  * enumerable, like the methods of a class.
  *
  * @param {{ prototype: EventTarget }} interfaceClass
- * @param {RecordOf} recordOf undefined for an object that is not of the interface
+ * @param {RecordOf} recordOf returns undefined for an object that is not of the interface
  */
 function observeListeners(interfaceClass, recordOf) {
   const methods = {
@@ -204,7 +205,7 @@ function observeListeners(interfaceClass, recordOf) {
       removeWith(record, arguments[0], arguments);
     },
     /**
-     * The program's own events use up `{ once: true }` listeners, too, so they are counted.
+     * Events that the program dispatches use up `{ once: true }` listeners, too. So listeners are counted after them as well.
      *
      * @this {EventTarget}
      * @param {Event} event

@@ -1,23 +1,27 @@
 "use strict";
 
-// Listeners that a signal removes, in Node (listener-hooks.js). Each such signal has one `abort` listener for all of them. It is removed with
-// the last of them, so a signal that lives longer holds nothing.
+// Removes listeners when their signal is aborted, in Node (listener-hooks.js). All socket listeners with the same signal share one `abort`
+// listener. It is removed with the last of the socket listeners, so a signal that lives long holds nothing in memory.
 //
-// While a socket is open, the signal holds the socket's listeners. When the socket is closed, only the socket itself holds them. So a
-// closed socket can be garbage collected although the signal lives. While the program still has the socket, the signal still removes its
-// listeners.
+// While a socket is open, the `abort` listener holds strong references to the socket's listeners. After the socket has closed, it holds
+// only weak ones. So the closed socket can be garbage collected although the signal lives. If the program keeps the closed socket, an abort
+// still removes the socket's listeners.
 
 const { isPlatformSignal, onAbort } = require("./abort.js");
 const { GONE } = require("./socket-record.js");
 
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 
-// The platform's function, whatever a program replaces later.
+// The runtime's own function, stored because a program may replace it on the prototype later.
 const { removeEventListener } = EventTarget.prototype;
 
 /** A listener that a signal will remove. */
 class Signalled {
-  /** What the watch holds: this object, or a weak reference to it once the socket is closed. @type {Signalled | WeakRef<Signalled>} */
+  /**
+   * The entry in the watch's list: this object, or a weak reference to it once the socket is closed.
+   *
+   * @type {Signalled | WeakRef<Signalled>}
+   */
   held = this;
 
   /**
@@ -79,7 +83,7 @@ class Watch {
     for (const held of [...this.#all]) {
       const signalled = held instanceof Signalled ? held : held.deref();
       if (signalled !== undefined) {
-        // Node reports the removal, and ended() then drops it.
+        // Node reports the removal, and ended() then drops the entry.
         const { record, type, callback, capture } = signalled;
         removeEventListener.call(record.socket, type, /** @type {EventListener} */ (callback), { capture });
       }
@@ -90,7 +94,7 @@ class Watch {
 /** The watches by signal. @type {WeakMap<AbortSignal, Watch>} */
 const watches = new WeakMap();
 
-/** Drops the listeners of closed sockets when they are garbage collected. */
+/** Drops the weak reference to a listener of a closed socket when the listener was garbage collected. */
 const collected = new FinalizationRegistry((/** @type {{ watch: Watch, held: WeakRef<Signalled> }} */ { watch, held }) => {
   watch.drop(held);
 });
@@ -113,7 +117,7 @@ function pendingSignal(options, callback) {
 }
 
 /**
- * Records that a listener was added which a signal will remove.
+ * Records a new listener that the signal will remove.
  *
  * @param {SocketRecord} record
  * @param {AbortSignal} signal
@@ -148,7 +152,7 @@ function bind(record, signal, type, callback, capture) {
 }
 
 /**
- * Records that a listener was removed: by a call, by its signal, or because it was used up.
+ * Records that a listener was removed: by a call, by its signal, or after its one event (`{ once: true }`).
  *
  * @param {SocketRecord} record
  * @param {string} type

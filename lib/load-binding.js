@@ -1,8 +1,8 @@
 "use strict";
 
-// Finds and loads the native half. It tries the file that NAPI_RS_NATIVE_LIBRARY_PATH names, then a local build in the repository's root, then
-// the platform's package. In a single executable, require() finds only Node's own modules. There it also tries the executable's asset, and
-// the file beside the executable.
+// Finds and loads the native half. It tries the file that NAPI_RS_NATIVE_LIBRARY_PATH names, then a local build in the repository's root,
+// then the platform's package. In a single executable, require() finds only Node's own modules. There it also tries an asset of the
+// executable, a file beside the executable, and the package in a node_modules folder above the executable.
 
 const fs = require("node:fs");
 const { createRequire } = require("node:module");
@@ -29,7 +29,7 @@ function loadBinding() {
     if (binding === undefined) {
       throw failure(`what NAPI_RS_NATIVE_LIBRARY_PATH names (${forced})`, attempts);
     }
-    // All packages that are made with napi-rs read this variable. The file may belong to another one.
+    // All packages that are made with napi-rs read this variable, so the file may belong to another package.
     if (typeof binding.attach === "function") {
       return binding;
     }
@@ -47,8 +47,8 @@ function loadBinding() {
 }
 
 /**
- * Loads the build in a clone of the repository. A single executable is one file: the folder above it may belong to anybody, so nothing is
- * loaded from there.
+ * Loads the build in a clone of the repository. In a single executable it loads nothing, because the folder above the executable may belong
+ * to anybody.
  *
  * @param {Attempt[]} attempts
  * @param {string} name
@@ -69,7 +69,7 @@ function singleExecutable() {
 }
 
 /**
- * Loads the binary of a single executable: an asset of this name, a file beside the executable, or a package in a node_modules above it.
+ * Loads the binary of a single executable: an asset called `name`, a file beside the executable, or a package in a node_modules above it.
  *
  * @param {Attempt[]} attempts
  * @param {string} target
@@ -129,8 +129,8 @@ function attempt(attempts, from, load) {
 }
 
 /**
- * Loads the platform's package. Each name is a literal inside try/catch: so bundlers find the package, and do not fail because the others are
- * not installed.
+ * Loads the platform's package. Each name is a literal inside try/catch. So bundlers find the package, and do not fail because the packages
+ * of other platforms are not installed.
  *
  * @param {Attempt[]} attempts
  * @param {string} target
@@ -188,7 +188,7 @@ function isMusl() {
   }
   const report = /** @type {any} */ (process.report);
   if (report !== undefined && "excludeNetwork" in report) {
-    // Without excludeNetwork the report looks up the names of all peers. That has taken minutes.
+    // Without excludeNetwork the report looks up the names of all peers, which has taken minutes.
     const before = report.excludeNetwork;
     report.excludeNetwork = true;
     try {
@@ -212,7 +212,7 @@ function elfInterpreter(file) {
   let descriptor;
   try {
     descriptor = fs.openSync(file, "r");
-    // In files that linkers make, the program headers follow the ELF header. 4 KiB have room for over 70 of them.
+    // In files that linkers make, the program headers come directly after the ELF header. 4 KiB hold more than 70 program headers.
     const head = Buffer.alloc(4096);
     fs.readSync(descriptor, head, 0, head.length, 0);
     const is64BitLittleEndian = head.readUInt32BE(0) === 0x7f454c46 && head[4] === 2 && head[5] === 1;

@@ -16,18 +16,20 @@ const { sequence, toDOMString } = require("./webidl.js");
 /** @typedef {import("./host.js").Address} Address */
 
 /**
- * What a look-up is for: the name that is looked up, the host as messages show it, the port, and the only family that is wanted.
+ * What a look-up is for. `name`: the name that is looked up. `host` and `port`: the destination, for messages. `family`: the only family
+ * that is wanted; undefined for both.
  *
  * @typedef {{ name: string, host: string, port: number, family: 4 | 6 | undefined }} Query
  */
 
 /**
- * Where a look-up reports its result. `failed` gets the package's own errors, `threw` gets what the program's lookup() has caused.
+ * Where a look-up reports its result. `failed` gets errors that the package has made. `threw` gets an exception that was thrown while the
+ * result of the program's lookup() was converted.
  *
  * @typedef {{ found: (addresses: Address[]) => void, failed: (error: DOMException) => void, threw: (error: unknown) => void }} Report
  */
 
-/** The beginning of each message. */
+/** The beginning of the message of each exception. */
 const WHERE = "connect()";
 
 /** sequence<DOMString>: the result of the program's lookup(). */
@@ -44,9 +46,9 @@ class Lookup {
   #query;
   /** Where the result goes. */
   #report;
-  /** The resolver's look-up, or the timer that keeps the process alive; GONE when it has ended. */
+  /** The id of the resolver's look-up, or of the timer that keeps the process alive; GONE if there is none. */
   #id = GONE;
-  /** The result is reported, or is not wanted any more. */
+  /** True once the program has answered, or the look-up was cancelled. A later answer is ignored. */
   #isOver = false;
 
   /**
@@ -79,7 +81,7 @@ class Lookup {
     });
   }
 
-  /** Asks the program. Its function may answer late, with anything, or never. @param {Function} lookup */
+  /** Calls the program's lookup(), which may answer late, with anything, or never. @param {Function} lookup */
   askProgram(lookup) {
     const { name, host, port } = this.#query;
     // A promise does not keep the process alive. This timer does, until the program answers.

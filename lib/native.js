@@ -75,13 +75,13 @@ const Kind = /** @type {const} */ ({
   TIMER: 49,
 });
 
-/** A bit in the kind of a socket's last event. The native half no longer uses the id: it may give it to another socket. */
+/** A bit in the kind of a socket's last event. From then on the native half may give the id to another socket. */
 const LAST = 64;
 
 /** A bit in the kind of an event whose other values are not all numbers. Its first value is then an array of all values. */
 const PACKED = 128;
 
-/** The kind that next() reports when this copy of the package has no more events in this turn. */
+/** The kind that next() reports when this package instance has no more events in this turn. */
 const NO_EVENT = 0xffffffff;
 
 /** The values of ReadyState, by the number that the native half gives them. */

@@ -1,7 +1,7 @@
 "use strict";
 
-// once(): a promise of one event (R-once). It listens as addEventListener() does. When progress.js reports a change after which the event can
-// no longer come, the promise rejects.
+// once(): returns a promise that one event fulfils (R-once). It adds a listener as addEventListener() does. When progress.js reports a
+// change after which the event can no longer come, the promise rejects.
 
 const { throwIfAborted, toSignal, watch } = require("./abort.js");
 const { distance } = require("./edit-distance.js");
@@ -15,7 +15,7 @@ const { dictionary, missingArguments, shown, toDOMString } = require("./webidl.j
 
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 
-/** The beginning of each message. */
+/** The beginning of the message of each exception. */
 const WHERE = "once()";
 
 /** The event types of each interface. @type {Record<string, readonly string[]>} */
@@ -25,7 +25,11 @@ const TYPES = {
   UDPSocket: ["drain", "error", "message"],
 };
 
-/** The prototypes whose addEventListener() and removeEventListener() are called. A program's subclass may have its own. @type {Record<string, EventTarget>} */
+/**
+ * The prototypes whose addEventListener() and removeEventListener() are called. A program's subclass may override these methods.
+ *
+ * @type {Record<string, EventTarget>}
+ */
 const PROTOTYPES = {
   TCPServerSocket: TCPServerSocket.prototype,
   TCPSocket: TCPSocket.prototype,
@@ -39,7 +43,7 @@ const OTHER_NAMES = {
   UDPSocket: { data: "message" },
 };
 
-/** The beginning of a stack's line about a function that awaits a promise. */
+/** The beginning of each line of a stack that names a function which awaits a promise. */
 const AWAITER = "    at async ";
 
 /** The third argument of addEventListener(), for an event that is waited for once. */
@@ -48,7 +52,7 @@ const LISTENER_OPTIONS = Object.freeze({ once: true });
 /** The third argument of once(). */
 const toOnceOptions = dictionary({ signal: toSignal });
 
-/** One call of once() that is not settled. */
+/** One call of once() whose promise is not settled. */
 class Wait {
   /** Resolves the promise. @type {(value: any) => void} */
   #resolve;
@@ -58,7 +62,7 @@ class Wait {
   #signal;
   /** Ends the watch of the signal; undefined without a signal. */
   #stopWatching;
-  /** The promise is settled. */
+  /** True once the promise is settled. */
   #isOver = false;
 
   /**
@@ -73,18 +77,18 @@ class Wait {
     this.#record = record;
     this.#signal = signal;
     this.#resolve = resolve;
-    /** Resolves the promise with the event. */
+    /** The listener of the event. It fulfils the promise. */
     this.listener = (/** @type {Event} */ event) => {
       this.#end();
       this.#resolve(event);
     };
-    // This comes before a listener is added: a signal of another realm may throw here.
+    // The watch begins before a listener is added, because a signal of another realm may throw here.
     this.#stopWatching = signal === undefined ? undefined : watch(signal, this, (reason) => this.reject(() => reason));
   }
 
   /**
-   * Rejects the promise: the event does not come. If the signal is aborted, the promise rejects with the signal's reason, because the abort
-   * may be the cause.
+   * Rejects the promise, because the event will not come. If the signal is aborted, the promise rejects with the signal's reason, because
+   * the abort may be the cause.
    *
    * @param {() => unknown} reason makes the value that the promise rejects with
    */
@@ -96,8 +100,8 @@ class Wait {
     const cause = signal?.aborted === true ? () => signal.reason : reason;
     prototypeOf(this.#record).removeEventListener.call(this.#record.socket, this.type, this.listener);
     this.#end();
-    // An exception that is made in a reaction which settles a promise shows in its stack the functions that await the promise. So the
-    // exception is made in such a reaction.
+    // The stack of an exception shows the functions that await a promise only if the exception is made in a reaction (a callback of then())
+    // that settles this promise. So the exception is made in such a reaction.
     let go = () => {};
     const rejection = new Promise((resolve) => {
       go = () => resolve(undefined);
@@ -108,7 +112,7 @@ class Wait {
     queueMicrotask(go);
   }
 
-  /** Removes everything but the listener. */
+  /** Ends the call of once(), but does not remove its listener. */
   #end() {
     this.#isOver = true;
     this.#record.extras?.waits?.delete(this);
@@ -116,7 +120,7 @@ class Wait {
   }
 }
 
-/** The calls of once() on one socket that are not settled. */
+/** The calls of once() on one socket whose promises are not settled. */
 class Waits {
   /** The calls. @type {Set<Wait>} */
   #all = new Set();
@@ -144,7 +148,7 @@ class Waits {
   }
 
   /**
-   * Rejects the calls whose event can no longer come. It is called when something has changed that decides this.
+   * Rejects the calls whose event can no longer come. It is called after each change that may decide this.
    *
    * @param {string} [coming] the type of an event that is about to fire
    */
@@ -158,7 +162,7 @@ class Waits {
   }
 
   /**
-   * Rejects the calls that an `error` settles which closes the socket. The event is about to fire.
+   * Rejects the calls whose event cannot come after an `error` that closes the socket. The `error` event is about to fire.
    *
    * @param {DOMException} error
    */
@@ -177,7 +181,8 @@ class Waits {
   }
 }
 
-// In Web IDL, an operation of a namespace is not a constructor. A method is none either, but a function declaration is one.
+// In Web IDL, an operation of a namespace cannot be called with `new`. A method of an object literal cannot either, but a declared function
+// can.
 const { once } = {
   /**
    * @param {unknown} socket
@@ -205,7 +210,7 @@ const { once } = {
         extras.waits ??= new Waits(record);
         extras.waits.add(wait);
         if (signal?.aborted) {
-          // It only looks like an AbortSignal, and was aborted when a listener was added.
+          // The signal only looks like an AbortSignal, and was aborted while its `abort` listener was added.
           wait.reject(() => signal.reason);
           return;
         }
@@ -269,7 +274,7 @@ function toType(record, value) {
  * @param {string} type
  */
 function nearest(interfaceName, type) {
-  // Also finds "onmessage" and "Message".
+  // "onmessage" and "Message" are recognised, too.
   const plain = type.slice(0, 32).toLowerCase().replace(/^on/, "");
   const other = /** @type {Record<string, string>} */ (OTHER_NAMES[interfaceName]);
   if (Object.hasOwn(other, plain)) {
@@ -298,7 +303,7 @@ function listenForEnd(record, type) {
 const END = 4;
 
 /**
- * Why an event of this type can no longer come; undefined while it may.
+ * Returns why an event of this type can no longer come; undefined while it still may.
  *
  * @param {SocketRecord} record
  * @param {string} type
@@ -392,8 +397,8 @@ function never(record, type, why) {
 }
 
 /**
- * Adds the functions that await the promise to the stack of an `error` event's exception. The exception was made where no code of the program
- * runs, so its own stack does not show them.
+ * Adds the functions that await the promise to the stack of an `error` event's exception. The stack itself does not show them, because no
+ * function of the program was running when the exception was made.
  *
  * @param {DOMException} error
  */

@@ -1,7 +1,7 @@
 "use strict";
 
-// This copy of the package as the native half knows it. A process may have several copies: each jest registry and each worker has its own.
-// The native half calls each copy in turn, and the copy takes its events.
+// This package instance: the loaded copy of lib/ that this file belongs to. A process may have several: each jest registry and each worker
+// has its own. In a turn the native half calls serve() of each instance that has events, and serve() takes them one by one.
 
 const process = require("node:process");
 const { setImmediate } = require("node:timers");
@@ -13,15 +13,15 @@ const { deliver, discard, sockets } = require("./sockets.js");
 /** @typedef {import("./errors.js").Failure} Failure */
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 
-/** Memory that both halves read and write. It is there once this copy is attached. */
+/** Memory that both halves read and write. It is empty until this instance is attached. */
 const shared = {
-  /** Strings are encoded into it. @type {Uint8Array} */
+  /** Short strings are encoded into it (UTF-8). @type {Uint8Array} */
   scratch: new Uint8Array(0),
   /** The numbers of the event that next() has returned: its id, its kind, and its values after the first. @type {Uint32Array} */
   slots: new Uint32Array(0),
 };
 
-/** The number that the native half has given this copy; undefined until the first socket. @type {number | undefined} */
+/** The number that the native half has given this instance; undefined until the first socket. @type {number | undefined} */
 let instance;
 
 /** Runs the microtasks; null if this runtime has no such function. */
@@ -30,13 +30,13 @@ const { attach, flush, next } = binding;
 const { listeners, once } = process;
 const { apply } = Reflect;
 
-/** Takes this copy's events, one by one. The native half calls it in each turn that has events for this copy. */
+/** Takes this instance's events, one by one. The native half calls it in each turn that has events for this instance. */
 function serve() {
   const { slots } = shared;
   for (;;) {
     const a = next(/** @type {number} */ (instance));
     const kind = /** @type {number} */ (slots[1]);
-    // If a program has detached the slots, kind is undefined. This comparison ends the loop then, too.
+    // If a program has detached the slots, `kind` is undefined. Then the comparison is false, and the loop ends, too.
     if (!(kind < NO_EVENT)) {
       return;
     }
@@ -56,8 +56,9 @@ function serve() {
 }
 
 /**
- * Runs a turn of a wake source other than libuv. A turn returns false when a worker was terminated in it. Node has then not ended its async
- * ids of the event. This immediate must throw: if it returned, Node would find wrong async ids and abort the process.
+ * Runs a turn, if the wake source is not libuv. The turn returns false if the worker was terminated during it. Then Node has not removed
+ * the async ids of the interrupted event from its stack. If this function returned, Node would find wrong async ids and abort the process.
+ * So the function throws.
  *
  * @param {() => boolean} turn
  */
@@ -67,18 +68,18 @@ function takeTurn(turn) {
   }
 }
 
-/** The options of attach(). This file keeps them alive: the native half holds them only while a socket is open. */
+/** The options of attach(). This file keeps them alive, because the native half holds them only while a socket is open. */
 const attachment = {
   wake: chooseWake(),
   /** @param {() => boolean} turn */
   setImmediate: (turn) => setImmediate(takeTurn, turn),
-  // The async resource of the wake-ups. It does not keep the process alive: each socket is a resource of its own and does that.
+  // The async resource of the wake-ups. It does not keep the process alive. Each open socket is a resource of its own, which does.
   resource: { hasRef: () => false },
-  // With it the native half recognises the runtime's libuv among those that other libraries may have brought along.
+  // The version of the runtime's libuv. With it the native half recognises this libuv if a library has brought another one along.
   uv: process.versions.uv,
 };
 
-/** The number of this copy. The first call attaches the copy: require() alone starts nothing. */
+/** Returns the number of this instance. The first call attaches the instance, so that require() alone starts nothing. */
 function packageInstance() {
   if (instance === undefined) {
     const answer = attach(serve, attachment);
@@ -88,8 +89,8 @@ function packageInstance() {
     shared.scratch = answer.scratch;
     shared.slots = answer.slots;
     instance = answer.instance;
-    // flush() sends what was queued in the turn that ends the process (process.exit(), an uncaught exception). All copies of the package
-    // share that function, so one listener for all of them is enough.
+    // flush() sends the data that was queued in the turn that ends the process (process.exit(), an uncaught exception). All package
+    // instances share this function, so one listener is enough for all of them.
     if (!isFlushedOnExit()) {
       apply(once, process, ["exit", flush]);
     }
@@ -97,7 +98,7 @@ function packageInstance() {
   return instance;
 }
 
-/** Whether some copy of the package has already added flush() as a listener of `exit`. */
+/** Whether some package instance has already added flush() as a listener of `exit`. */
 function isFlushedOnExit() {
   const hooks = apply(listeners, process, ["exit"]);
   for (let at = 0; at < hooks.length; at++) {
@@ -109,8 +110,8 @@ function isFlushedOnExit() {
 }
 
 /**
- * Opens a record's socket and enlists it. If the socket cannot be opened, or something throws, the record is discarded. All code that can
- * throw runs before the socket is open.
+ * Opens a record's socket, and adds it to the registry. If the socket cannot be opened, or something throws, the record is discarded. All
+ * code that can throw runs before the socket is open.
  *
  * @template {{ id: number }} Opened
  * @param {SocketRecord} record
@@ -128,7 +129,7 @@ function open(record, openNative, options, prepare) {
     throw error;
   }
   if ("id" in opened) {
-    // The two steps of enlist(). A call of that function might find the stack full, and the socket would be lost.
+    // These are the two steps of enlist(). A call of enlist() could find the stack full and throw, and then the open socket would be lost.
     record.id = opened.id;
     sockets.set(opened.id, record);
   } else {

@@ -1,6 +1,6 @@
 "use strict";
 
-// Pending operations: what the native half does for connect() before there is a socket object. These are look-ups, timers, connection
+// Pending operations: the work that the native half does for connect() before there is a socket object, namely look-ups, timers, connection
 // attempts and TLS handshakes. Each has an id like a socket, and its events go to a handler instead of an interface.
 
 const { LAST, binding } = require("./native.js");
@@ -24,7 +24,7 @@ function register(record, id, handler) {
 }
 
 /**
- * From now on the handler gets no events. The native half keeps the id: a caller that no longer needs it must close it.
+ * From now on the handler gets no events. The operation itself goes on: a caller that no longer needs it must close its id.
  *
  * @param {number} id
  */

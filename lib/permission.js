@@ -1,11 +1,11 @@
 "use strict";
 
-// "This API must be only exposed to trusted content" (R-trust).
+// Checks Node's permission model. The draft says: "This API must be only exposed to trusted content" (R-trust).
 
 const process = require("node:process");
 const { securityError } = require("./errors.js");
 
-/** Whether Node's permission model covers the network. Before Node had this flag, has("net") was always false. */
+/** Whether Node's permission model covers the network. In versions of Node without --allow-net, has("net") is always false. */
 const coversNetwork = process.allowedNodeEnvironmentFlags?.has("--allow-net") === true;
 
 /**

@@ -1,7 +1,7 @@
 "use strict";
 
 /**
- * Copies methods of an object's prototype onto the object itself. The object keeps them when somebody replaces the prototype's methods
+ * Copies methods of an object's prototype onto the object itself. So the object keeps them if somebody replaces the prototype's methods
  * later, as polyfills and test fakes do.
  *
  * @template {object} T

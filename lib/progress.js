@@ -1,7 +1,7 @@
 "use strict";
 
-// The progress of a socket: open, ended, failed, finished. It is reported to the socket's promises, streams, loops and once(), just before
-// the event that reports it to listeners.
+// Records the progress of a socket (opened, ended, failed, finished, closing), and reports it to the socket's promises, streams, loops and
+// once() calls. This happens just before the event that reports the same to listeners.
 
 const { notOpen } = require("./send.js");
 
@@ -19,7 +19,7 @@ function opened(record) {
 }
 
 /**
- * TCP: the peer sends no more.
+ * TCP: the peer has ended the connection in its direction, and sends no more.
  *
  * @param {SocketRecord} record
  */
@@ -30,7 +30,7 @@ function ended(record) {
 }
 
 /**
- * The socket could not open, or its connection is lost, or it has closed itself.
+ * The socket could not open, has lost its connection, or has closed itself.
  *
  * @param {SocketRecord} record
  * @param {DOMException} error
@@ -48,7 +48,7 @@ function failed(record, error) {
 }
 
 /**
- * The socket is closed. What was buffered is sent, unless an error came first.
+ * The socket is closed. All buffered data is sent, unless an error came first.
  *
  * @param {SocketRecord} record
  */
@@ -71,7 +71,7 @@ function finished(record) {
  * close() or reset() was called: no data comes in any more, and the program can send no more.
  *
  * @param {SocketRecord} record
- * @param {boolean} isFlushed what is buffered is still sent
+ * @param {boolean} isFlushed true: data that is buffered is still sent
  */
 function closing(record, isFlushed) {
   record.isReset = !isFlushed && record.opened;
@@ -95,7 +95,7 @@ function changed(record) {
 }
 
 /**
- * Whether the program has asked for a promise or a stream that also reports an error (R-unheard).
+ * Whether a promise, a stream, a loop or a once() call of the program also reports the error (R-unheard).
  *
  * @param {SocketRecord} record
  */

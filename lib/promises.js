@@ -9,13 +9,13 @@ const { illegalInvocation } = require("./webidl.js");
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 /** @typedef {(socket: unknown) => SocketRecord | undefined} RecordOf */
 
-/** Symbol.asyncDispose. In realms that Node 20 makes (jest, vm), only the symbol of this name exists. */
+/** Symbol.asyncDispose. It is missing in realms that Node 20 makes (jest, vm). There Node's own symbol of this name is used. */
 const asyncDispose = /** @type {typeof Symbol.asyncDispose} */ (Symbol.asyncDispose ?? Symbol.for("nodejs.asyncDispose"));
 
 /** Does nothing. */
 const ignore = () => {};
 
-/** A promise that is settled from outside. A rejection without a handler does not count as unhandled. */
+/** A promise that other code settles. If it rejects and has no handler, that does not count as an unhandled rejection. */
 class Deferred {
   constructor() {
     /** Fulfils the promise. @type {(value: any) => void} */
@@ -39,7 +39,7 @@ class Promises {
   #closed = null;
   /** The record of the socket. */
   #record;
-  /** Makes the value of `opened`. */
+  /** Makes the value that fulfils `opened`. */
   #describe;
 
   /**
@@ -82,7 +82,7 @@ class Promises {
 
   /** The socket has failed. @param {unknown} error */
   failed(error) {
-    // A promise is settled once: if the socket has been open, this does nothing to `opened`.
+    // If the socket has been open, `opened` is fulfilled already, and this call does not change it.
     this.#opened?.reject(error);
     this.#closed?.reject(error);
   }
@@ -97,12 +97,12 @@ class Promises {
  * Defines `opened`, `closed` and Symbol.asyncDispose.
  *
  * @param {{ name: string, prototype: object }} interfaceClass
- * @param {RecordOf} recordOf undefined for an object that is not of the interface
+ * @param {RecordOf} recordOf returns undefined for an object that is not of the interface
  * @param {(record: SocketRecord) => object} describe makes the value of `opened`
  */
 function definePromises({ name, prototype }, recordOf, describe) {
   /**
-   * A member of Promise type rejects where others throw (R-shape).
+   * Returns the promise that `choose` selects. A member of a Promise type rejects where other members throw (R-shape).
    *
    * @param {unknown} socket
    * @param {string} member
@@ -118,8 +118,8 @@ function definePromises({ name, prototype }, recordOf, describe) {
     return choose(extras.promises);
   };
   /**
-   * Stores the stack of the getter's caller. The getters call it themselves, before their last call: JavaScriptCore removes a function from
-   * the stack when its last call begins.
+   * Stores the stack of the getter's caller. The getters call this function directly, and not as their last call, because JavaScriptCore
+   * removes a function from the stack when its last call begins.
    *
    * @param {unknown} socket
    * @param {"opened" | "closed"} member

@@ -8,7 +8,7 @@ const { SENTENCE, cut, shown } = require("./shown.js");
 /** @typedef {import("./errors.js").Failure} Failure */
 /** @typedef {import("./race.js").Attempt} Attempt */
 
-/** The beginning of each message. */
+/** The beginning of the message of each exception. */
 const WHERE = "connect()";
 
 /** The most addresses in a message. The exception's cause has all of them. */
@@ -25,7 +25,7 @@ const MOST_LISTED = 4;
 function allFailed(host, port, attempts, lastFailed) {
   const errors = attempts.map(({ error }) => /** @type {Error} */ (error));
   if (errors.every(({ name }) => name === "InvalidAccessError")) {
-    // The local address or port cannot be used (R-tcp-create).
+    // Every attempt has failed because the local address or port cannot be used (R-tcp-create).
     return errors[0];
   }
   const { address, error, why } = lastFailed ?? attempts[attempts.length - 1];
@@ -50,7 +50,7 @@ function list(attempts) {
 }
 
 /**
- * connectTimeout has passed during the look-up.
+ * The exception if connectTimeout has passed during the look-up.
  *
  * @param {string} host
  * @param {number} port
@@ -61,11 +61,11 @@ function lookupTimedOut(host, port, reason) {
 }
 
 /**
- * The look-up has found no address that the options allow.
+ * The exception if the look-up has found no address that the options allow.
  *
  * @param {string} host
  * @param {number} port
- * @param {boolean} hasAddresses the host has addresses, but of another family
+ * @param {boolean} hasAddresses true: the host has addresses, but all are of another family
  * @param {number | undefined} asked the family of dnsQueryType
  * @param {number | undefined} local the family of localAddress
  */
@@ -82,7 +82,7 @@ function notFound(host, port, hasAddresses, asked, local) {
 }
 
 /**
- * The system's resolver has failed.
+ * The exception if the system's resolver has failed.
  *
  * @param {string} host
  * @param {number} port
@@ -95,7 +95,7 @@ function lookupFailed(host, port, family, { code, syscall, reason }) {
 }
 
 /**
- * The program's lookup() has thrown or rejected.
+ * The exception if the program's lookup() has thrown or rejected.
  *
  * @param {string} host
  * @param {number} port
@@ -112,7 +112,7 @@ function ownLookupFailed(host, port, reason) {
 }
 
 /**
- * The TLS handshake has failed.
+ * The exception if the TLS handshake has failed.
  *
  * @param {string} host
  * @param {string} address
@@ -121,13 +121,14 @@ function ownLookupFailed(host, port, reason) {
  */
 function handshakeFailed(host, address, port, { code, syscall, reason }) {
   const at = address === host ? "" : ` (${address})`;
-  // Without a system call the package has written the reason (such as for connectTimeout), and the advice for the code would be wrong.
+  // If no system call failed, the package itself has written the reason (for connectTimeout, say), and the advice for the code would be
+  // wrong.
   const cure = syscall === undefined ? undefined : cureFor(code, syscall, address, port);
   return networkError(`${WHERE}: no TLS with ${endpoint(host, port)}${at}: ${because(reason, code, cure)}`, { code, syscall, address, port });
 }
 
 /**
- * allowAddress() does not allow an address.
+ * The exception for an address that allowAddress() does not allow.
  *
  * @param {string} address
  * @param {number} port

@@ -1,7 +1,7 @@
 "use strict";
 
-// What connect() does (R-connect). It looks up the host's addresses, and tries them as RFC 8305 (Happy Eyeballs) says: the first connection
-// that is established wins. If the options ask for TLS, the handshake follows on that connection.
+// The work of connect() (R-connect). It looks up the host's addresses, and tries them as RFC 8305 (Happy Eyeballs) says: the first
+// connection that is established wins. If the options ask for TLS, the handshake follows on that connection.
 
 const { follow } = require("./abort.js");
 const { fromFailure } = require("./errors.js");
@@ -23,12 +23,12 @@ const { openTcp, reset, startTls } = binding;
 /** @typedef {import("./host.js").Address} Address */
 /** @typedef {InstanceType<typeof import("./tcp-socket.js").TCPSocket>} TCPSocket */
 
-/** The beginning of each message. */
+/** The beginning of the message of each exception. */
 const WHERE = "connect()";
 
 /** The time between the starts of two attempts, in milliseconds, as RFC 8305 recommends. */
 const ATTEMPT_DELAY = 250;
-/** The shortest such time that RFC 8305 permits, in milliseconds. */
+/** The shortest time between the starts of two attempts that RFC 8305 permits, in milliseconds. */
 const LEAST_ATTEMPT_DELAY = 10;
 
 /**
@@ -42,8 +42,8 @@ const HANDSHAKE_TIMEOUT = 120_000;
  * @typedef {object} Attempt
  * @property {string} address
  * @property {number} id the id of its native socket; GONE when the attempt has ended
- * @property {Error | undefined} error why it failed; undefined while it has not
- * @property {string} why the same in a few words; "" while it has not failed
+ * @property {Error | undefined} error the error of the attempt; undefined while it has not failed
+ * @property {string} why the reason in a few words; "" while it has not failed
  */
 
 /**
@@ -77,19 +77,19 @@ class Race {
   #options;
   /** Settles the promise of connect(). */
   #settle;
-  /** The promise is settled. */
+  /** True once the promise is settled. */
   #isOver = false;
 
   /** The look-up; undefined where none is needed. @type {InstanceType<typeof import("./lookup.js").Lookup> | undefined} */
   #lookup;
-  /** The timer of connectTimeout; GONE if there is none. */
+  /** The id of the timer of connectTimeout; GONE if there is none. */
   #timeout = GONE;
-  /** The timer that starts the next attempt; GONE if there is none. */
+  /** The id of the timer that starts the next attempt; GONE if there is none. */
   #delay = GONE;
-  /** The connection that has won, during its TLS handshake; else GONE. */
+  /** The id of the connection that has won, while its TLS handshake runs; otherwise GONE. */
   #handshake = GONE;
 
-  /** Several attempts use the same local port. */
+  /** True if several attempts may use the same local port. */
   #sharesLocalPort = false;
   /** The addresses that are not tried yet, in order. @type {Address[]} */
   #waiting = [];
@@ -119,7 +119,7 @@ class Race {
     try {
       this.#begin(address);
     } catch (error) {
-      // Whatever was started before is ended.
+      // #fail() ends everything that was started before.
       this.#fail(error);
     }
   }
@@ -151,7 +151,7 @@ class Race {
 
   // --- the look-up ---
 
-  /** @param {Function | undefined} lookup the program's own; undefined: the system's resolver */
+  /** @param {Function | undefined} lookup the program's function; undefined: the system's resolver is asked */
   #lookUp(lookup) {
     const query = { name: this.#name, host: this.#host, port: this.#port, family: this.#family() };
     this.#lookup = new Lookup(this.#record, query, {
@@ -264,7 +264,7 @@ class Race {
       } else if (kind === Kind.TCP_ERROR) {
         attempt.id = GONE;
         this.#failed(attempt, a);
-        // The delay began with the newest attempt. If that one fails, the next attempt starts at once.
+        // The delay began with the newest attempt. If the newest attempt fails, the next one starts at once.
         if (attempt === this.#attempts.at(-1)) {
           this.#next();
         } else {
@@ -295,7 +295,7 @@ class Race {
   }
 
   /**
-   * An attempt has connected: ends the others.
+   * Handles the attempt that has connected first, and ends the others.
    *
    * @param {Attempt} attempt
    * @param {number | string} localAddress
@@ -359,7 +359,7 @@ class Race {
 
   // --- the end ---
 
-  /** connectTimeout has passed. @param {number} after its milliseconds */
+  /** connectTimeout has passed. @param {number} after the value of connectTimeout, in milliseconds */
   #timedOut(after) {
     const reason = `it took longer than connectTimeout (${after} ms)`;
     if (this.#handshake !== GONE) {
@@ -396,7 +396,7 @@ class Race {
     this.#fail(leadTo(error, this.#options.trace));
   }
 
-  /** Rejects the promise. @param {unknown} reason possibly the program's own */
+  /** Rejects the promise. @param {unknown} reason an error of the package, or a value of the program */
   #fail(reason) {
     if (!this.#isOver) {
       this.#end();
@@ -457,8 +457,8 @@ function familyOf(dnsQueryType) {
 }
 
 /**
- * The same addresses with the families in turn (RFC 8305, section 4). The family of the first address begins, and each family keeps its
- * order.
+ * Sorts addresses so that the two families alternate (RFC 8305, section 4). The family of the first address begins, and the addresses of
+ * each family keep their order.
  *
  * @param {Address[]} addresses
  */

@@ -12,11 +12,11 @@ const { GONE } = require("./socket-record.js");
 
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 
-/** The bytes that a TCPSocket's stream holds if the program does not read: as many as the native half reads at once. */
+/** The high-water mark of a TCPSocket's stream, in bytes: as many as the native half reads at once. */
 const BYTES_HELD = 64 * 1024;
-/** The bytes that a UDPSocket's stream holds if the program does not read, DATAGRAM_COST for each datagram included. */
+/** The high-water mark of a UDPSocket's stream, in bytes. Each datagram counts its data and DATAGRAM_COST. */
 const DATAGRAM_BYTES_HELD = 64 * 1024;
-/** The bytes that a datagram counts beyond its data. With it, empty datagrams count too. */
+/** The bytes that each datagram counts in addition to its data, so that empty datagrams count, too. */
 const DATAGRAM_COST = 512;
 
 /** The second argument of binding.takeIn(): what a stream does with the bytes of a TCP socket (docs/binding.md). */
@@ -28,8 +28,8 @@ const INCOMING = 1;
 const HALFCLOSE = 2;
 
 /**
- * The stream classes of the realm; Node's own where the realm has none (jest's jsdom environment). They are looked up when they are needed:
- * the look-up makes Node load them.
+ * The stream classes of the realm, or Node's own if the realm has none (jest's jsdom environment). They are looked up only when they are
+ * needed, because the look-up makes Node load them.
  *
  * @returns {typeof import("node:stream/web")}
  */
@@ -37,17 +37,17 @@ function webStreams() {
   return /** @type {any} */ (globalThis.ReadableStream === undefined ? require("node:stream/web") : globalThis);
 }
 
-/** The part that all three kinds share. */
+/** The part that the readables of all three interfaces share. */
 class Readable {
   /** The stream's controller. @type {any} */
   controller;
   /** The program has called cancel(). */
   isCancelled = false;
-  /** Datagrams and connections: the stream wants another one. */
+  /** UDPSocket and TCPServerSocket: true while the stream wants another datagram or connection. */
   isWanting = false;
   /** Fulfils the pending pull(); null if none is pending. @type {(() => void) | null} */
   #endPull = null;
-  /** The stream is closed, cancelled, or has failed. */
+  /** True once the stream is closed, cancelled, or has failed. */
   #isOver = false;
   /** An error that the stream reports when the data before it has been read (R-tcp-lost); undefined if there is none. @type {unknown} */
   #failure;
@@ -56,7 +56,7 @@ class Readable {
 
   /**
    * @param {SocketRecord} record
-   * @param {object} source members of the underlying source beside its methods
+   * @param {object} source members of the underlying source, in addition to its methods
    * @param {{ highWaterMark: number, size?: (chunk: any) => number }} strategy
    */
   constructor(record, source, strategy) {
@@ -145,7 +145,7 @@ class Readable {
     endPull?.();
   }
 
-  /** The stream has room, or a reader waits. */
+  /** The stream calls this when it has room, or when a reader waits. */
   #pull() {
     if (this.#isOver) {
       return undefined;
@@ -189,7 +189,7 @@ class ByteReadable extends Readable {
   constructor(record, onCancel) {
     super(record, { type: "bytes" }, { highWaterMark: BYTES_HELD });
     this.#onCancel = onCancel;
-    // The stream asks for bytes as a `message` listener does, and counts as a `halfclose` listener.
+    // Like a `message` listener, the stream needs bytes. It also counts as a `halfclose` listener.
     requestBits(record, record.ensureExtras().requestedBits | INCOMING | HALFCLOSE, INCOMING);
   }
 
@@ -212,14 +212,15 @@ class ByteReadable extends Readable {
     try {
       controller.close();
     } catch {
-      // A reader has given views with elements of several bytes, and the last element is not complete. The stream has errored for that.
+      // A reader has given views whose elements have several bytes, and the last element is not complete. The stream has errored because of
+      // this.
       return;
     }
-    // A reader that waits with a view of its own gets the view back empty.
+    // A reader that has given a view and waits gets the view back, empty.
     controller.byobRequest?.respond(0);
   }
 
-  /** Says what the stream does with the bytes. @param {number} intake */
+  /** Reports to the native half what the stream does with the bytes. @param {number} intake */
   #takeIn(intake) {
     if (this.record.id !== GONE) {
       binding.takeIn(this.record.id, intake);

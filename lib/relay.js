@@ -17,7 +17,7 @@ const { missingArguments, shown } = require("./webidl.js");
 class Relay {
   /** How many of the two sockets are not yet "closed". */
   #open = 2;
-  /** The bytes that were sent to each socket. @type {Map<SocketRecord, number>} */
+  /** How many bytes each socket has sent that came from the other one. @type {Map<SocketRecord, number>} */
   #bytes = new Map();
   /** The record of the first argument. */
   #a;
@@ -49,7 +49,7 @@ class Relay {
 
   /**
    * @param {SocketRecord} record
-   * @param {number} bytes the number of bytes that were sent to it
+   * @param {number} bytes the number of bytes that this socket has sent
    */
   count(record, bytes) {
     this.#bytes.set(record, bytes);
@@ -96,7 +96,7 @@ async function relay(a, b) {
   const both = new Relay(first, second, traceAbove(relay));
   for (const record of [first, second]) {
     record.ensureExtras().relay = both;
-    // No `drain` comes any more that could settle a write() to the `writable`.
+    // From now on no `drain` event comes, so a write() to the `writable` would never be settled.
     record.extras?.outlet?.fail(notOpen(record));
     changed(record);
   }

@@ -13,7 +13,10 @@ const isBun = process.versions.bun !== undefined;
 const Deno = /** @type {any} */ (globalThis).Deno;
 /** This runtime is Deno. */
 const isDeno = Deno !== undefined;
-/** This runtime has libuv. The check asks for the runtime, not for libuv's symbols: in Bun and Deno they are missing, or abort when called. */
+/**
+ * True if libuv can be the wake source: in Node and Electron on Unix. The check does not look for libuv's symbols, because in Bun and Deno
+ * they are missing, or abort the process when called.
+ */
 const hasUv = !isBun && !isDeno && process.platform !== "win32";
 
 /**
@@ -41,24 +44,26 @@ function chooseWake() {
 }
 
 /**
- * The function that runs the microtasks (and the callbacks of process.nextTick) which an event has queued, before the next event of the same
- * turn (R-task). null if this runtime has none. The native half then calls serve() again for each event, and with libuv as wake source Node
- * runs them between two calls.
+ * Returns the function that runs the microtasks and process.nextTick() callbacks which an event has queued, before the next event of the
+ * same turn (R-task). Returns null if this runtime has no such function. The native half then calls serve() again for each event, and if
+ * libuv is the wake source, Node runs the microtasks between two calls.
  *
  * @returns {(() => void) | null}
  */
 function microtaskDrain() {
   if (isBun) {
-    // drainMicrotasks() runs both kinds. process._tickCallback does nothing in Bun. A require() would be resolved by bundlers.
+    // drainMicrotasks() runs both kinds. process._tickCallback does nothing in Bun. There is no require() here, because bundlers would try
+    // to resolve it.
     return /** @type {any} */ (process).getBuiltinModule?.("bun:jsc")?.drainMicrotasks ?? null;
   }
   if (isDeno) {
-    // These are not public. If a later Deno does not have them, microtasks run at the end of the turn.
+    // These functions are not public. If a later Deno does not have them, microtasks run at the end of the turn.
     const core = Deno[Deno.internal]?.core;
     return core?.runNextTicks ?? core?.runMicrotasks ?? null;
   }
-  // _tickCallback() throws the exceptions of nextTick callbacks, and Node reports a listener's exception in such a callback. JavaScript must not
-  // catch them: Node's stack of async ids would be wrong, and Node would abort. The native half passes them on to Node.
+  // _tickCallback() throws the exceptions of nextTick callbacks. Node also reports a listener's exception in such a callback. JavaScript
+  // must not catch these exceptions, because then Node's stack of async ids would be wrong, and Node would abort. The native half passes
+  // them on to Node.
   return /** @type {any} */ (process)._tickCallback ?? null;
 }
 

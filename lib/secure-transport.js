@@ -1,6 +1,7 @@
 "use strict";
 
-// TLS in the interfaces: whether the options ask for it (R-tls-asked), its own options, and the results of a handshake.
+// TLS in the interfaces. This file decides whether the options ask for TLS (R-tls-asked), converts the TLS options, and returns the results
+// of a handshake.
 
 const { invalidAccess } = require("./errors.js");
 const { secureInfo } = require("./native.js").binding;
@@ -86,7 +87,7 @@ const toMembers = strict(
 );
 
 /**
- * dictionary SecureTransportOptions, in the form of the native half (docs/binding.md).
+ * dictionary SecureTransportOptions, in the form that the native half takes (docs/binding.md).
  *
  * @param {unknown} value
  * @param {string} what
@@ -103,7 +104,7 @@ function toSecureTransportOptions(value, what) {
 /** @typedef {ReturnType<typeof toSecureTransportOptions>} SecureOptions */
 
 /**
- * (SecureTransportKind or SecureTransportOptions). An object or null is the dictionary, and asks for TLS like "on".
+ * (SecureTransportKind or SecureTransportOptions). An object or null counts as SecureTransportOptions, and asks for TLS as "on" does.
  *
  * @param {unknown} value
  * @param {string} what

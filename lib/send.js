@@ -1,7 +1,7 @@
 "use strict";
 
-// What send() of UDPSocket and of TCPSocket share: which types of data can be sent (R-types), and how strings are encoded. When a function of
-// the native half returns, it has sent or copied the bytes (R-copy).
+// The part that send() of UDPSocket and of TCPSocket share. It checks the type of the data (R-types), and encodes strings. When a function
+// of the native half returns, it has sent or copied the bytes (R-copy).
 
 const { TextEncoder } = require("node:util");
 const { invalidAccess, invalidState } = require("./errors.js");
@@ -14,7 +14,7 @@ const { shown } = require("./webidl.js");
 /** @typedef {import("./native.js").Bytes} Bytes */
 
 /**
- * The original getter of a prototype, whatever a program replaces later.
+ * Returns the original getter of a prototype's property. A program may replace the getter later.
  *
  * @param {object} prototype
  * @param {string} name
@@ -26,9 +26,9 @@ function getter(prototype, name) {
 
 /** The prototype that all typed arrays share. */
 const typedArrayPrototype = Object.getPrototypeOf(Uint8Array.prototype);
-// Each getter throws for an object of another type, and works for objects of all realms. instanceof does not (jest).
+// Each getter throws for an object of another type, and works for objects of all realms. instanceof does not work for other realms (jest).
 const arrayBufferLength = getter(ArrayBuffer.prototype, "byteLength");
-// Some Electron windows have no such global.
+// Some Electron windows have no SharedArrayBuffer.
 const sharedBufferLength = globalThis.SharedArrayBuffer && getter(SharedArrayBuffer.prototype, "byteLength");
 const dataViewBuffer = getter(DataView.prototype, "buffer");
 const dataViewLength = getter(DataView.prototype, "byteLength");
@@ -44,7 +44,7 @@ const Bytes = Uint8Array;
 const encoder = pinned(new TextEncoder(), ["encodeInto"]);
 
 /**
- * Writes a string of SHORT_STRING units at most into the scratch buffer as UTF-8. A lone surrogate becomes U+FFFD (R-types).
+ * Writes a string of at most SHORT_STRING units into the scratch buffer as UTF-8. A lone surrogate becomes U+FFFD (R-types).
  *
  * @param {string} string
  * @returns {number} the number of bytes; -1 if the string did not fit, because a program has detached the buffer
@@ -93,7 +93,7 @@ function isNonEmptyArrayBuffer(value) {
 }
 
 /**
- * The bytes of an ArrayBuffer or view that isUsualBytes() refused, copied; undefined for anything else.
+ * Returns a copy of the bytes of an ArrayBuffer or view for which isUsualBytes() has returned false; undefined for anything else.
  *
  * @param {unknown} data
  * @returns {Bytes | undefined}
@@ -115,7 +115,8 @@ function unusualBytes(data) {
 }
 
 /**
- * The part of the buffer that a view references. The platform's getters report it, not the view's own properties.
+ * The part of the buffer that a view references. It is read with the runtime's own getters, because a program may have changed the view's
+ * properties.
  *
  * @param {ArrayBufferView} view
  * @returns {{ buffer: ArrayBufferLike, byteOffset: number, byteLength: number }}
@@ -123,14 +124,14 @@ function unusualBytes(data) {
 function section(view) {
   try {
     if (isDataView(view)) {
-      // These getters throw if the buffer is detached, or the view is out of its bounds.
+      // These getters throw if the buffer is detached, or if the view lies outside the buffer.
       return {
         buffer: dataViewBuffer.call(view),
         byteOffset: dataViewOffset.call(view),
         byteLength: dataViewLength.call(view),
       };
     }
-    // The getters of a typed array return 0 then, but its iterator throws.
+    // In these cases the getters of a typed array return 0, but its iterator throws.
     typedArrayValues.call(view);
     return {
       buffer: typedArrayBuffer.call(view),
@@ -178,7 +179,7 @@ function isShared(data) {
 }
 
 /**
- * The exception of step 1 of the draft's send(): the socket is not "open". Its message has the state and the reason (R-tcp-send).
+ * The exception if the socket is not "open" (step 1 of send() in the draft). Its message has the state and the reason (R-tcp-send).
  *
  * @param {SocketRecord} record
  */
@@ -209,7 +210,7 @@ function relayed(record, member) {
 }
 
 /**
- * Why a socket may be "closed" before an event has reported it, without a call of close() or reset().
+ * The possible reasons why a socket is "closed" although no event has reported it yet and neither close() nor reset() was called.
  *
  * @param {SocketRecord} record
  */

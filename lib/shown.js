@@ -1,22 +1,22 @@
 "use strict";
 
-// Quotes text that comes from others (the program, a peer, the system's resolver) in messages. It is cut to a sensible length, and characters
-// that could change a terminal or a log are escaped.
+// Quotes text that comes from others (the program, a peer, the system's resolver) in messages. The text is cut to a sensible length, and
+// characters that could change a terminal or a log are escaped.
 
 /** The most UTF-16 units of an argument that a message shows. */
 const SHOWN = 64;
 
-/** The most UTF-16 units of a sentence by others, such as the message of an error. */
+/** The most UTF-16 units that a message shows of a sentence by others, such as the message of an error. */
 const SENTENCE = 200;
 
-/** A BigInt below it is shown. To convert a very large one to a string takes long. */
+/** A BigInt is shown if its absolute value is below this. Converting a very large BigInt to a string takes long. */
 const SHORT_BIGINT = 2n ** 128n;
 
 /** Characters that are escaped: control characters, line separators, marks that change the direction of writing, and lone surrogates. */
 const UNPRINTABLE = /[\p{Cc}\p{Bidi_Control}\p{Surrogate}\u2028\u2029\ufeff]/gu;
 
 /**
- * A text for a message, without quotation marks.
+ * Cuts and escapes a text for a message. Adds no quotation marks.
  *
  * @param {string} text
  * @param {number} [most] UTF-16 units
@@ -26,7 +26,7 @@ function cut(text, most = SHOWN) {
 }
 
 /**
- * Cuts a text, with a mark where something is missing. It leaves no half of a character.
+ * Cuts a text, and marks the cut with "…". It never leaves half of a surrogate pair.
  *
  * @param {string} text
  * @param {number} most UTF-16 units
@@ -42,7 +42,7 @@ function escape(character) {
 }
 
 /**
- * A value for a message, without running the program's code.
+ * Describes a value for a message. It runs no code of the program.
  *
  * @param {unknown} value
  */

@@ -15,7 +15,7 @@ const { defineMembers, illegalInvocation } = require("./webidl.js");
  * Defines `readyState`, suspend(), resume(), ref(), unref() and hasRef().
  *
  * @param {InterfaceClass} interfaceClass
- * @param {RecordOf} recordOf undefined for an object that is not of the interface
+ * @param {RecordOf} recordOf returns undefined for an object that is not of the interface
  */
 function defineSocketMembers(interfaceClass, recordOf) {
   /**
@@ -73,7 +73,7 @@ function defineSocketMembers(interfaceClass, recordOf) {
  * Defines `bufferedAmount`.
  *
  * @param {InterfaceClass} interfaceClass
- * @param {RecordOf} recordOf undefined for an object that is not of the interface
+ * @param {RecordOf} recordOf returns undefined for an object that is not of the interface
  */
 function defineBufferedAmount(interfaceClass, recordOf) {
   defineMembers(interfaceClass, {

@@ -1,7 +1,8 @@
 "use strict";
 
-// What the package keeps of a socket, of all three interfaces, beside the socket's attributes. Every idle socket has a record, so it holds
-// what every socket needs. What only some sockets need is in SocketExtras, made when it is first needed.
+// The state that the package keeps for a socket of any interface, in addition to the socket's attributes. Every socket has a record, also
+// an idle one, so a record has only the fields that every socket needs. The other fields are in SocketExtras, which is made when one of
+// them is first needed.
 
 const { AsyncResource } = require("node:async_hooks");
 
@@ -9,22 +10,24 @@ const { AsyncResource } = require("node:async_hooks");
 const GONE = -1;
 
 /**
- * A startTls() that is not finished: how its promise is settled, the peer's address, and the stack of the call.
+ * A startTls() that is not finished: the functions that settle its promise, the peer's address, and the stack of the call.
  *
  * @typedef {{ resolve: (info: any) => void, reject: (error: unknown) => void, address: string, port: number, trace: import("./trace.js").Trace | null }} Upgrade
  */
 
 /**
- * What the record needs of a relay (relay.js).
+ * The members of a relay that other files use (relay.js).
  *
  * @typedef {{ trace: import("./trace.js").Trace | null, count(record: SocketRecord, bytes: number): void, lost(error: Error): void, closed(): void }} Relay
  */
 
-/** What a record has only if its socket has a stream, a promise, a loop, a once(), a relay, a Blob, or a listener with a signal. */
+/**
+ * The fields that a record has only if its socket has a stream, a promise, a loop, a once(), a relay, a Blob, or a listener with a signal.
+ */
 class SocketExtras {
   /** The promises `opened` and `closed`. @type {InstanceType<typeof import("./promises.js").Promises> | undefined} */
   promises = undefined;
-  /** The `readable`, if the program has taken it. It gets what comes in instead of the listeners. @type {InstanceType<typeof import("./readable.js").Readable> | undefined} */
+  /** The `readable`, if the program has taken it. Received data goes to it, not to the listeners. @type {InstanceType<typeof import("./readable.js").Readable> | undefined} */
   intake = undefined;
   /** The `writable`, if the program has taken it. @type {InstanceType<typeof import("./writable.js").Writable> | undefined} */
   outlet = undefined;
@@ -34,7 +37,7 @@ class SocketExtras {
   waits = undefined;
   /** The types that streams, loops and once() ask for, beside listeners, as bits of listen() (listener-bits.js). */
   requestedBits = 0;
-  /** The types of which a stream takes all events: listeners of these types do not count. Bits of listen(). */
+  /** The types whose events all go to a stream, so that listeners of these types do not count. Bits of listen(). */
   exclusiveBits = 0;
   /** The stack of the program's first request for a promise or a stream (trace.js). @type {import("./trace.js").Trace | null} */
   trace = null;
@@ -46,15 +49,19 @@ class SocketExtras {
   blobs = undefined;
   /** The reason of the signal that has aborted the socket (abort.js). @type {unknown} */
   abortReason = undefined;
-  /** The listeners that a signal will end (listener-signals.js). @type {InstanceType<typeof import("./listener-signals.js").Signalled>[] | undefined} */
+  /**
+   * The listeners that a signal will remove (listener-signals.js).
+   *
+   * @type {InstanceType<typeof import("./listener-signals.js").Signalled>[] | undefined}
+   */
   signalled = undefined;
-  /** The signals of listeners that are watched for this socket (listener-overrides.js). @type {Set<AbortSignal> | undefined} */
+  /** The signals that are watched for this socket's listeners (listener-overrides.js). @type {Set<AbortSignal> | undefined} */
   signals = undefined;
 }
 
 /**
- * It is the async resource in which the socket's events run: the context of the code that made the socket, or of the server for an
- * accepted socket (R-context).
+ * The record of a socket. It is also the async resource in which the socket's events run: their async context is that of the code that made
+ * the socket. For an accepted socket it is that of the server (R-context).
  */
 class SocketRecord extends AsyncResource {
   /**
@@ -77,46 +84,51 @@ class SocketRecord extends AsyncResource {
     this.listenerBits = 0;
     /** The last argument of listen(). */
     this.reportedBits = 0;
-    /** The types of which at least one listener stays until the program removes it (listener-overrides.js). */
+    /** The types that have at least one listener which stays until the program removes it (listener-overrides.js). */
     this.permanentBits = 0;
-    /** The types of which some listeners may go without a call: by `once`, or by a signal (listener-overrides.js). */
+    /** The types that may have listeners which are removed without a call of removeEventListener() (listener-overrides.js). */
     this.transientBits = 0;
-    /** An event is being dispatched: changes of listenerBits are reported after it. */
+    /** True while an event is being dispatched: changes of listenerBits are reported after it. */
     this.firing = false;
     /** Values of on… attributes by event type. @type {Record<string, object | undefined> | null} */
     this.handlers = null;
-    /** Frees what outlives the socket. It is called once, when the socket has closed. @type {(() => void) | null} */
+    /**
+     * Stops following signals, which may live longer than the socket. It is called once, when the socket has closed; null if there is
+     * nothing to stop.
+     *
+     * @type {(() => void) | null}
+     */
     this.release = null;
 
-    /** The socket keeps the process alive while it is open (ref(), unref()). */
+    /** True if the socket keeps the process alive while it is open (ref(), unref()). */
     this.referenced = true;
-    /** A server has accepted the socket. */
+    /** True if a server has accepted the socket. */
     this.accepted = false;
-    /** connect() has not finished. There is no socket yet, and the record keeps the process alive. */
+    /** True while connect() has not finished. There is no socket yet, and the record keeps the process alive. */
     this.pending = false;
-    /** readyState is "closed" and stays so. The attributes have their last values in this record. */
+    /** True once readyState is "closed". It stays so, and attributes keep their last values. */
     this.closed = false;
-    /** The last value of the attribute, once `closed`. Bytes. */
+    /** The last value of the attribute `bufferedAmount`, in bytes. It is valid once `closed` is true. */
     this.bufferedAmount = 0;
-    /** The socket has been open. */
+    /** True once the socket has been open. */
     this.opened = false;
-    /** TCP: the peer's end was reported. */
+    /** TCP: true once the package was informed that the peer sends no more data. */
     this.ended = false;
-    /** The socket is closed, and what was buffered is sent or lost. */
+    /** True once the socket is closed and its buffered data is sent or lost. */
     this.finished = false;
-    /** The error that has closed the socket. @type {DOMException | null} */
+    /** The error that has closed the socket; null if there is none. @type {DOMException | null} */
     this.failure = null;
     /** Why the socket is no longer open, for exceptions of later calls. "" while it is open, and where the reason is not known yet. */
     this.ending = "";
-    /** TCP: send() has returned false, and `drain` has not fired since. */
+    /** TCP: true if send() has returned false, and `drain` has not fired since. */
     this.isDrainDue = false;
-    /** TCP: reset() was called when the socket had been open. No `error` event follows. */
+    /** TCP: true if reset() was called after the socket had been open. No `error` event follows. */
     this.isReset = false;
-    /** undefined until something in it is needed. @type {SocketExtras | undefined} */
+    /** The fields that few sockets need; undefined until one of them is needed. @type {SocketExtras | undefined} */
     this.extras = undefined;
   }
 
-  /** The extras, to write to them. They are made here; readers use `record.extras?.…`. */
+  /** Returns the extras, and makes them if there are none. Code that only reads uses `record.extras?.…`. */
   ensureExtras() {
     this.extras ??= new SocketExtras();
     return this.extras;

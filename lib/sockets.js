@@ -1,6 +1,6 @@
 "use strict";
 
-// The registry of living sockets. It passes each event on to the interface that the event belongs to.
+// The registry of the sockets that the native half has. It passes each event on to the interface that the event belongs to.
 
 const { LAST, READY_STATES, binding } = require("./native.js");
 const { deliverToOperation } = require("./pending-operations.js");
@@ -11,14 +11,14 @@ const { GONE } = require("./socket-record.js");
 /** @typedef {(id: number, kind: number, a: any, b: any, c: any, d: any) => void} Dispatch */
 /** @typedef {(record: SocketRecord, a: any, b: any, c: any, d: any) => void} Handler */
 
-/** Living sockets by id. The map protects them from garbage collection (R-keep). @type {Map<number, SocketRecord>} */
+/** The records of these sockets, by id. The map protects them from garbage collection (R-keep). @type {Map<number, SocketRecord>} */
 const sockets = pinned(new Map(), ["get", "set", "delete"]);
 
-/** What an event does, by its kind. @type {Handler[]} */
+/** The handler of each kind of event. @type {Handler[]} */
 const handlers = [];
 
 /**
- * Sets what an event of this kind does.
+ * Sets the handler for events of this kind.
  *
  * @param {number} kind
  * @param {Handler} handler

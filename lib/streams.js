@@ -1,7 +1,7 @@
 "use strict";
 
-// `readable` and `writable` of the three interfaces (R-streams). They are made when they are first read. A stream of a socket that is already
-// closed, or has failed, starts in that state.
+// `readable` and `writable` of the three interfaces (R-streams). A stream is made when the program first reads its attribute. If the socket
+// is already closed, or has failed, the stream starts in that state.
 
 const { invalidState } = require("./errors.js");
 const { requestAlso } = require("./listener-bits.js");
@@ -117,7 +117,7 @@ function serverReadable(record) {
  * Defines the accessors of an interface's streams.
  *
  * @param {{ name: string, prototype: object }} interfaceClass
- * @param {(socket: unknown) => SocketRecord | undefined} recordOf undefined for an object that is not of the interface
+ * @param {(socket: unknown) => SocketRecord | undefined} recordOf returns undefined for an object that is not of the interface
  * @param {Record<string, (record: SocketRecord) => unknown>} streams functions that make the streams, by attribute
  */
 function defineStreams({ name, prototype }, recordOf, streams) {
@@ -141,9 +141,9 @@ function defineStreams({ name, prototype }, recordOf, streams) {
 }
 
 /**
- * The value of `opened`, in the shape of Direct Sockets. Its streams are made when they are first read, and from then on `message` listeners
- * get no bytes. Therefore the two are not enumerable, and util.inspect() does not show them: a program that copies or prints the object does
- * not take a stream (R-promises).
+ * The value of `opened`, in the shape of Direct Sockets. Its `readable` and `writable` are made when they are first read, and from then on
+ * `message` listeners get no bytes. Therefore both are not enumerable, and util.inspect() does not show them: a program that copies or
+ * prints the object does not take a stream (R-promises).
  *
  * @param {SocketRecord} record
  * @param {Record<string, (record: SocketRecord) => unknown>} streams functions that make the streams, by attribute
@@ -160,7 +160,7 @@ function openInfo(record, streams, ends) {
     };
     Object.defineProperty(info, attribute, { get, enumerable: false, configurable: true });
   }
-  // Without these, util.inspect() with the options showHidden and getters would call the getters.
+  // Without these functions, util.inspect() with the options showHidden and getters would call the getters.
   const inspectors = {
     /** @type {(depth: number, options: object, inspect: (value: unknown, options: object) => string) => string} */
     [Symbol.for("nodejs.util.inspect.custom")]: (_depth, options, inspect) => inspect({ ...info }, options),

@@ -1,6 +1,6 @@
 "use strict";
 
-// dictionary TCPOptions: the options of a TCPSocket, and most of those of connect().
+// dictionary TCPOptions: the options of a TCPSocket. connect() has them, too, and more.
 
 const { throwIfAborted, toSignal } = require("./abort.js");
 const { chooseSecureTransport, toSecureTransport } = require("./secure-transport.js");
@@ -35,7 +35,7 @@ const toTCPOptions = dictionary({
 });
 
 /**
- * The checks that need nothing from the system.
+ * Makes the checks that need no system call.
  *
  * @param {ReturnType<typeof toTCPOptions>} options
  * @param {string} where

@@ -50,7 +50,7 @@ function transmit(record, data) {
  * @param {unknown} data
  */
 function sendUnusual(record, data) {
-  // Step 1 comes before step 2.
+  // Step 1, the state, is checked before step 2, the type of the data.
   if (readyState(record) !== "open" || record.extras?.relay !== undefined) {
     throw notOpen(record);
   }

@@ -68,13 +68,13 @@ let recordOf = () => undefined;
 class TCPServerSocket extends EventTarget {
   /** The record. Its presence also shows that an object is a TCPServerSocket. */
   #record;
-  /** The attribute. @type {string} */
+  /** The value of the attribute `localAddress`. @type {string} */
   #localAddress;
-  /** The attribute. @type {number} */
+  /** The value of the attribute `localPort`. @type {number} */
   #localPort;
-  /** The value of `connections` when the server was closed: attributes keep their last values (R-task). */
+  /** The value of `connections` when the server was closed, because attributes keep their last values (R-task). */
   #lastConnections = 0;
-  /** "on" where the options ask for TLS with the clients. */
+  /** "on" if the options ask for TLS with the clients. */
   #secureTransport;
 
   /** @param {unknown} [options] */
@@ -178,7 +178,7 @@ class TCPServerSocket extends EventTarget {
       return openInfo(record, streams, { localAddress: server.#localAddress, localPort: server.#localPort });
     });
 
-    // "Upon a new successful connection to the TCP server socket".
+    // The draft: "Upon a new successful connection to the TCP server socket".
     handle(Kind.SERVER_CONNECT, (record, id, remoteAddress, remotePort, localAddress) => {
       const server = /** @type {TCPServerSocket} */ (record.socket);
       const [localPort, secureTransport] = [server.#localPort, server.#secureTransport];

@@ -42,20 +42,22 @@ const { abort, close, halfclose, openTcp, reset, startTls } = binding;
 /** The bits of listen() by event type. */
 const LISTEN_BITS = new Map([["message", 1], ["halfclose", 2]]);
 
-/** The reason of a socket that can no longer send, but can still receive. */
+/** The value of `ending` after halfclose(): the socket can no longer send, but can still receive. */
 const HALFCLOSED = "halfclose() was called";
 
-/** As first argument it makes the constructor wrap an established connection. Only establish() has it. */
+/**
+ * If the first argument is this object, the constructor makes the TCPSocket of an established connection. Only establish() has the object.
+ */
 const ESTABLISHED = Object.freeze({});
 
 /**
- * A connection that is established already. From connect() come `record`, the record that it made for the socket; `signal` and
- * `connectTimeout`, its options; `hostName`, the name that it looked up, undefined if it was given an address.
+ * A connection that is established already. connect() also gives these: `record`, the record that it made for the socket; `signal` and
+ * `connectTimeout`, its options; `hostName`, the name that it looked up, or undefined if it was called with an address.
  *
  * @typedef {{ id: number, remoteAddress: number | string, remotePort: number, localAddress: number | string, localPort: number, record?: SocketRecord, signal?: AbortSignal | undefined, secureTransport?: import("./secure-transport.js").SecureTransportKind, connectTimeout?: number | undefined, hostName?: string | undefined }} Established
  */
 
-/** The original TCPSocket.prototype.startTls, whatever a program replaces later. @type {Function} */
+/** The original TCPSocket.prototype.startTls. A program may replace the method later. @type {Function} */
 let startTlsMethod;
 
 /** The record of a TCPSocket; undefined for anything else. @type {(socket: any) => SocketRecord | undefined} */
@@ -64,19 +66,27 @@ let recordOf = () => undefined;
 class TCPSocket extends EventTarget {
   /** The record. Its presence also shows that an object is a TCPSocket. */
   #record;
-  /** The attribute; an IPv4 address may be a number (address.js). @type {number | string} */
+  /** The value of the attribute `remoteAddress`; an IPv4 address may be a number (address.js). @type {number | string} */
   #remoteAddress;
-  /** The attribute, as a number. @type {number} */
+  /** The value of the attribute `remotePort`, as a number. @type {number} */
   #remotePort;
-  /** The attribute; an IPv4 address may be a number (address.js). @type {number | string} */
+  /** The value of the attribute `localAddress`; an IPv4 address may be a number (address.js). @type {number | string} */
   #localAddress;
-  /** The attribute. @type {number} */
+  /** The value of the attribute `localPort`. @type {number} */
   #localPort;
-  /** "on": TLS is established, or the constructor was asked for it. @type {import("./secure-transport.js").SecureTransportKind} */
+  /** "on": TLS is established, or the constructor's options ask for it. @type {import("./secure-transport.js").SecureTransportKind} */
   #secureTransport = "off";
-  /** The attribute; null until TLS is established. @type {Readonly<import("./secure-transport.js").SecureTransportInfo> | null} */
+  /**
+   * The value of the attribute `secureTransportInfo`; null until TLS is established.
+   *
+   * @type {Readonly<import("./secure-transport.js").SecureTransportInfo> | null}
+   */
   #secureInfo = null;
-  /** The option, in milliseconds: the time that startTls() may take. @type {number | undefined} */
+  /**
+   * The option connectTimeout: the time that startTls() may take, in milliseconds; undefined if it was not given.
+   *
+   * @type {number | undefined}
+   */
   #connectTimeout;
   /** The host name that startTls() verifies; undefined: it verifies the address. @type {string | undefined} */
   #hostName;
@@ -121,7 +131,7 @@ class TCPSocket extends EventTarget {
     // Steps 1 to 3, R-port. The native half checks the addresses when it parses them.
     checkPort(port, 1, `${where}: remotePort`);
     const { kind, secure, settings } = checkTCPOptions(converted, where);
-    // Steps 4 to 8, R-tcp-create: the attempt has started when this returns.
+    // Steps 4 to 8, R-tcp-create. When open() returns, the connection attempt has started.
     const record = newRecord(this);
     const opened = open(record, openTcp, bare({ ...settings, remoteAddress: address, remotePort: port, secure }), () => {
       followSignal(converted.signal, record);
@@ -143,7 +153,7 @@ class TCPSocket extends EventTarget {
     return addressText(this.#remoteAddress);
   }
 
-  /** A DOMString: so says the draft. */
+  /** The draft defines it as a DOMString, not as a number. */
   get remotePort() {
     brandCheck(#record in this, "TCPSocket.remotePort");
     return String(this.#remotePort);
@@ -172,7 +182,7 @@ class TCPSocket extends EventTarget {
   }
 
   /**
-   * R-tls-start. It is an async method: an exception becomes a rejection.
+   * R-tls-start. The method is async, so that an exception becomes a rejection.
    *
    * @param {unknown} [options]
    */
@@ -191,7 +201,7 @@ class TCPSocket extends EventTarget {
     if (this.#secureTransport === "on" || record.extras?.upgrade !== undefined) {
       throw invalidState(`${where}: TLS is ${this.#secureInfo === null ? "under way" : "established"} already`);
     }
-    // The stream may hold bytes that nobody has read. They came before the handshake, and an attacker may have sent them.
+    // The `readable` may hold bytes that nobody has read. They came before the handshake, and an attacker may have sent them.
     const isEarly = record.extras?.intake?.isHolding ?? false;
     const failure = startTls(record.id, secure, this.#hostName ?? this.remoteAddress, this.#connectTimeout, isEarly);
     if (failure !== undefined) {
@@ -269,7 +279,7 @@ class TCPSocket extends EventTarget {
       });
     });
 
-    // "When a new TCP connection has been successfully established". The local end is known now.
+    // The draft: "When a new TCP connection has been successfully established". From now on the local address and port are known.
     handle(Kind.TCP_OPEN, (record, localAddress, localPort) => {
       const socket = /** @type {TCPSocket} */ (record.socket);
       socket.#localAddress = localAddress;
@@ -333,7 +343,7 @@ function abortSocket(record, reason) {
 }
 
 /**
- * The startTls() that is not finished. The record no longer has it afterwards.
+ * Returns the startTls() that is not finished, and removes it from the record; undefined if there is none.
  *
  * @param {SocketRecord} record
  */
@@ -399,7 +409,7 @@ function establish(established) {
   return new TCPSocket(ESTABLISHED, established);
 }
 
-/** A record for a TCPSocket. @param {TCPSocket | undefined} socket undefined: the record gets it later, from establish() */
+/** A record for a TCPSocket. @param {TCPSocket | undefined} socket undefined: establish() gives the record its socket later */
 function newRecord(socket) {
   return new SocketRecord(/** @type {TCPSocket} */ (socket), "TCPSocket", LISTEN_BITS);
 }

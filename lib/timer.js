@@ -1,6 +1,6 @@
 "use strict";
 
-// The timers of connect(). They are the native half's: fake timers of a test do not reach them, and each keeps the process alive.
+// The timers of connect(). The native half runs them, so a test's fake timers have no effect on them. Each keeps the process alive.
 
 const { fromFailure } = require("./errors.js");
 const { Kind, binding } = require("./native.js");
@@ -14,7 +14,7 @@ const { GONE } = require("./socket-record.js");
 const LONGEST = 0xffffffff;
 
 /**
- * Starts a timer. Returns its id as a pending operation; GONE if it could not be started, after a call of `failed`.
+ * Starts a timer. Returns its id as a pending operation. If the timer cannot be started, calls `failed` and returns GONE.
  *
  * @param {SocketRecord} record the record in whose async context the functions are called
  * @param {number} milliseconds

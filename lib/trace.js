@@ -1,8 +1,8 @@
 "use strict";
 
-// R-stack: an exception that is made in an event has no function of the program on its stack. When the program asks for a promise or a stream,
-// the stack of that call is stored. An exception that rejects the promise, or errors the stream, gets those frames. The text of the stack is
-// made only then.
+// R-stack: an exception that is made in an event has no function of the program on its stack. So when the program asks for a promise or a
+// stream, the stack of that call is stored. An exception that rejects the promise, or errors the stream, gets the frames of the stored
+// stack. Their text is made only then.
 
 const { captureStackTrace } = Error;
 
@@ -15,10 +15,10 @@ const { captureStackTrace } = Error;
  */
 
 /**
- * The program's stack above a function of the package.
+ * Captures the program's stack: the frames of the callers of `above`, which is a function of the package.
  *
  * @param {Function} above
- * @returns {Trace | null} null where the engine has no such thing
+ * @returns {Trace | null} null if the engine has no Error.captureStackTrace()
  */
 function traceAbove(above) {
   if (captureStackTrace === undefined) {
@@ -30,8 +30,9 @@ function traceAbove(above) {
 }
 
 /**
- * Only the nearest frame, at a quarter of the cost. It is for accepted sockets, of which a server may have thousands in a second. (When
- * a program takes their streams, no stack is stored at all: that would cost 5 % of accepting and answering.)
+ * The same, but only the nearest frame, which takes a quarter of the time. It is for accepted sockets, because a server may have thousands
+ * of them in a second. (When a program takes the streams of accepted sockets, no stack is stored at all: that would take 5 % of the time
+ * for accepting and answering.)
  *
  * @param {Function} above
  */

@@ -1,6 +1,6 @@
 "use strict";
 
-// What UDPSocket.send() does with a datagram once its arguments are converted.
+// The part of UDPSocket.send() that follows the conversion of the arguments.
 
 const { enqueue, toBlob } = require("./blob.js");
 const { invalidAccess } = require("./errors.js");
@@ -16,7 +16,7 @@ const { sendBlobTo, sendScratchTo, sendStringTo, sendTo } = binding;
  *
  * @param {SocketRecord} record
  * @param {unknown} data
- * @param {string | undefined} destination undefined: the address and port of the datagram before
+ * @param {string | undefined} destination undefined: the same address and port as for the last datagram
  * @param {number} port
  */
 function transmitTo(record, data, destination, port) {

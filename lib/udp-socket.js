@@ -88,19 +88,24 @@ let recordOf = () => undefined;
 class UDPSocket extends EventTarget {
   /** The record. Its presence also shows that an object is a UDPSocket. */
   #record;
-  /** The attribute. @type {string} */
+  /** The value of the attribute `localAddress`. @type {string} */
   #localAddress;
-  /** The attribute. @type {number} */
+  /** The value of the attribute `localPort`. @type {number} */
   #localPort;
-  /** The attribute, and the default address of send(). @type {string | null} */
+  /** The value of the attribute `remoteAddress`, and the default address of send(). @type {string | null} */
   #remoteAddress;
-  /** The attribute, and the default port of send(). @type {number | null} */
+  /** The value of the attribute `remotePort`, and the default port of send(). @type {number | null} */
   #remotePort;
-  /** The attribute. @type {boolean} */
+  /** The value of the attribute `addressReuse`. @type {boolean} */
   #addressReuse;
-  /** The attribute. @type {boolean} */
+  /** The value of the attribute `loopback`. @type {boolean} */
   #loopback;
-  /** The address of the last datagram. For the same address the native half does not parse it again. @type {string | undefined} */
+  /**
+   * The address of the last datagram; undefined before the first. If the next one has the same address and port, the native half does not
+   * parse the address again.
+   *
+   * @type {string | undefined}
+   */
   #lastAddress;
   /** The port of the last datagram; 0 before the first. */
   #lastPort = 0;
@@ -278,7 +283,7 @@ class UDPSocket extends EventTarget {
  */
 function closeSocket(record, why) {
   if (!record.closed) {
-    // R-udp-close: the attribute keeps the value of this moment.
+    // R-udp-close: from now on the attribute keeps this value.
     record.bufferedAmount = bufferedAmount(record);
     closeAtOnce(record, why);
   }
@@ -323,7 +328,7 @@ handle(Kind.UDP_DRAIN, (record) => {
   fire(record, new Event("drain"));
 });
 handle(Kind.UDP_ERROR, fireError);
-// The last event of a closed socket: what was buffered when close() was called is sent.
+// The last event of a closed socket. It reports that all datagrams that were buffered at the call of close() are sent.
 handle(Kind.NONE, progress.finished);
 handle(Kind.UDP_BLOB, (record) => {
   // A Blob is one datagram, so it is read in one piece.

@@ -1,8 +1,8 @@
 "use strict";
 
-// Members of an options object that none of our dictionaries has (R-unknown). Web IDL ignores them. This file refuses a member if ignoring it
-// would leave a connection without TLS, make TLS weaker, or leave a filter out. It prints a warning for a name that another library uses for
-// one of our options.
+// Handles members of an options object that none of our dictionaries has (R-unknown). Web IDL ignores them. This file refuses a member if
+// ignoring it would leave a connection without TLS, make TLS weaker, or leave a filter of addresses out. It prints a warning for a name
+// that another library uses for one of our options.
 
 const process = require("node:process");
 const { distance } = require("./edit-distance.js");
@@ -15,17 +15,20 @@ const { cut, shown } = require("./shown.js");
 /** Options whose misspelling would leave a connection without TLS, or leave a filter out. */
 const GUARDED = ["secureTransport", "useSecureTransport", "allowAddress"];
 
-/** From this length on, a name of TLS is recognised with one mistake in it. Shorter names are too close to other words. */
+/**
+ * A name of a TLS option with at least this many characters is recognised although it has one mistake. Shorter names are too close to other
+ * words.
+ */
 const LONG_NAME = 8;
 
-/** The number of characters of a name that are compared. None of our names is half as long. */
+/** The number of characters of a name that are compared. All names that are searched for are shorter. */
 const COMPARED = 64;
 
 /** Names for which a warning was printed. Each worker has its own copy of this module, so a name is printed once in each thread. @type {Set<string>} */
 const warned = new Set();
 
 /**
- * A dictionary type that refuses unknown members: it throws a TypeError that names the nearest known member.
+ * Makes the conversion to a dictionary type strict: it throws a TypeError for an unknown member, which names the nearest known member.
  *
  * @template {object} Members
  * @param {((value: unknown, what: string) => Members) & { names: ReadonlySet<string> }} convert
@@ -95,10 +98,10 @@ function unknownMembers(value, known) {
 }
 
 /**
- * Why an unknown name is refused; undefined if it is not.
+ * Returns why an unknown name is refused; undefined if it is not refused.
  *
  * @param {string} name
- * @param {string} short its beginning, in lower case
+ * @param {string} short the first COMPARED characters of the name, in lower case
  * @param {ReadonlySet<string>} known
  * @param {Kind} kind
  */
@@ -118,7 +121,7 @@ function findFlaw(name, short, known, kind) {
   return advice === undefined ? undefined : `${option} belongs to TLS, and would do nothing here: ${advice}`;
 }
 
-/** What to do instead of giving an option whose name is one edit from a name of TLS; undefined if none is. @param {string} short */
+/** The advice for the name of a TLS option that is one edit away from `short`; undefined if there is none. @param {string} short */
 function nearTls(short) {
   for (const [name, advice] of tls) {
     if (name.length >= LONG_NAME && isNear(short, name)) {
@@ -144,7 +147,7 @@ function otherwiseWritten(short, known) {
 }
 
 /**
- * What to do instead of giving an unknown member.
+ * The advice for an unknown member of a dictionary.
  *
  * @param {string} name
  * @param {ReadonlySet<string>} known

@@ -16,7 +16,7 @@ function illegalInvocation(member) {
 }
 
 /**
- * Throws where a member was called on an object that is not of its interface. The caller asks: `#brand in this`.
+ * Throws if a member was called on an object that is not of its interface. The caller passes the result of `#brand in this`.
  *
  * @param {boolean} hasBrand
  * @param {string} member
@@ -91,7 +91,7 @@ function toEnforcedUnsignedLong(value, what) {
 }
 
 /**
- * The same for an option of which refuseZero() refuses 0 later: the message says "from 1".
+ * The same for an option whose value 0 is refused later, by refuseZero(). Therefore the message says "from 1".
  *
  * @param {unknown} value
  * @param {string} what
@@ -111,7 +111,7 @@ function toEnforcedOctet(value, what) {
 }
 
 /**
- * The same for an option of which refuseZero() refuses 0 later: the message says "from 1".
+ * The same for an option whose value 0 is refused later, by refuseZero(). Therefore the message says "from 1".
  *
  * @param {unknown} value
  * @param {string} what
@@ -170,7 +170,8 @@ function checkPort(port, least, what) {
 }
 
 /**
- * Removes an object's prototype. The native half reads members by name, and what a program has put into Object.prototype is no option.
+ * Removes an object's prototype, and returns the object. The native half reads members by name. Without this it would take properties that
+ * a program has added to Object.prototype for options.
  *
  * @template {object} T
  * @param {T} members
@@ -181,7 +182,7 @@ function bare(members) {
 }
 
 /**
- * A dictionary type: the conversion of each member, by name. Members are read in Web IDL's (lexicographical) order.
+ * Makes the conversion to a dictionary type from the conversions of its members. Members are read in Web IDL's (lexicographical) order.
  *
  * @template {Record<string, (value: unknown, what: string) => unknown>} Members
  * @param {Members} members
@@ -194,7 +195,7 @@ function dictionary(members) {
    * @returns {{ [Name in keyof Members]?: ReturnType<Members[Name]> }}
    */
   function toDictionary(value, what) {
-    // The result has no prototype: what a program has put into Object.prototype is no option.
+    // The result has no prototype, so that properties of Object.prototype do not count as options.
     const result = /** @type {Record<string, unknown>} */ (Object.create(null));
     if (value === undefined || value === null) {
       return /** @type {any} */ (result);
@@ -217,7 +218,7 @@ function dictionary(members) {
 }
 
 /**
- * A dictionary type in which the members of these names are required.
+ * Makes the conversion to a dictionary type of which the members `names` are required.
  *
  * @template {Record<string, unknown>} Members
  * @template {keyof Members & string} Name
@@ -242,7 +243,7 @@ function requiring(names, convert) {
 }
 
 /**
- * A sequence type.
+ * Makes the conversion to a sequence type from the conversion of its elements.
  *
  * @template Element
  * @param {(value: unknown, what: string) => Element} convert
@@ -269,7 +270,7 @@ function sequence(convert) {
 }
 
 /**
- * A record<DOMString, …> type. The result is a list of names and values.
+ * Makes the conversion to a record<DOMString, …> type. Its result is a list of names and values.
  *
  * @template Value
  * @param {(value: unknown, what: string) => Value} convert
@@ -327,7 +328,7 @@ function bytesOf(value, what) {
 }
 
 /**
- * An enumeration type.
+ * Makes the conversion to an enumeration type.
  *
  * @template {string} Value
  * @param {readonly Value[]} values
@@ -349,7 +350,7 @@ function enumeration(values) {
 }
 
 /**
- * A callback function type.
+ * The conversion to a callback function type.
  *
  * @param {unknown} value
  * @param {string} what

@@ -1,7 +1,7 @@
 "use strict";
 
-// `writable`: send() as a WritableStream (R-streams). The stream passes one chunk at a time to write(). While the promise of write() is
-// pending, the other chunks wait in the stream.
+// `writable` sends data through a WritableStream (R-streams). The stream passes one chunk at a time to write(). While the promise of
+// write() is pending, the other chunks wait in the stream.
 
 const { binding } = require("./native.js");
 const { changed } = require("./progress.js");
@@ -12,19 +12,19 @@ const { leadOn, leadTo } = require("./trace.js");
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 /** @typedef {{ resolve: (value?: any) => void, reject: (error: unknown) => void }} Waiting */
 
-/** The part that the writables of a TCPSocket and of a UDPSocket share. */
+/** The part that the `writable` of a TCPSocket and that of a UDPSocket share. */
 class Writable {
   /** The stream's controller. @type {any} */
   controller;
-  /** TCPSocket: the program has closed the stream. */
+  /** TCPSocket: true once the program has closed the stream. */
   isClosed = false;
-  /** The program has aborted the stream. The stream fails by itself then. */
+  /** True once the program has aborted the stream. The stream itself has then failed. */
   #isAborted = false;
-  /** The write() that waits for `open` or `drain`. @type {Waiting | null} */
+  /** The write() that waits for `open` or `drain`; null if none waits. @type {Waiting | null} */
   #writing = null;
-  /** The chunk that is sent when the socket is open. @type {unknown} */
+  /** The chunk that waits until the socket is open; undefined if none waits. @type {unknown} */
   #early;
-  /** send(). */
+  /** Sends a chunk, as send() does. */
   #transmit;
 
   /**
@@ -40,7 +40,7 @@ class Writable {
     this.stream = new WritableStream({
       start: (controller) => {
         this.controller = controller;
-        // The stream calls abort() only after a pending write() has ended, which may take for ever. The signal comes at once.
+        // The stream calls abort() only after a pending write() has ended, which may take for ever. The signal is aborted at once.
         controller.signal?.addEventListener("abort", () => this.#onAbort(), { once: true });
       },
       write: (chunk) => this.#write(chunk),
@@ -85,7 +85,7 @@ class Writable {
     });
   }
 
-  /** The write() that waits. It is no longer stored afterwards. */
+  /** Returns the write() that waits, and forgets it; null if none waits. */
   #takeWriting() {
     const writing = this.#writing;
     this.#writing = null;
@@ -130,7 +130,7 @@ class Writable {
    * The program has called close() or reset() of the socket.
    *
    * @param {unknown} error
-   * @param {boolean} _isFlushed what is buffered is still sent
+   * @param {boolean} _isFlushed true: data that is buffered is still sent
    */
   interrupt(error, _isFlushed) {
     this.fail(error);
@@ -144,7 +144,7 @@ class Writable {
 
 /** The writable of a TCPSocket. Closing it sends FIN. */
 class StreamWritable extends Writable {
-  /** The close() that waits until the system has accepted the last byte. @type {Waiting | null} */
+  /** The close() that waits until the system has accepted the last byte; null if none waits. @type {Waiting | null} */
   #closing = null;
   /** Called when the program closes the stream. */
   #onClose;

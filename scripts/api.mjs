@@ -1,4 +1,4 @@
-// Writes docs/api.md, the whole API on one page, from index.d.ts and its comments, so that it cannot drift.
+// Writes docs/api.md, which has the whole API on one page, from index.d.ts and its comments. So the two always agree.
 //
 //   node scripts/api.mjs            writes it
 //   node scripts/api.mjs --check    fails if the page differs from index.d.ts
@@ -18,7 +18,7 @@ const INHERITED = new Set(["addEventListener", "removeEventListener"]);
 /** @typedef {{ name: string, signature: string, comment: Comment, type: string, isMethod: boolean }} Member */
 /** @typedef {{ text: string[], tags: { tag: string, text: string[] }[], run: string }} Comment */
 
-/** The beginning of a signature's block: CI's step compiles it (scripts/docs/blocks.mjs). */
+/** The beginning of a block with a signature. It names the step of CI that compiles the signature (scripts/docs/blocks.mjs). */
 const SIGNATURE = '<!-- run: by .ci/run\'s step "types" -->\n```ts\n';
 
 /** Splits a comment's lines, without its stars, into text and tags. @param {string[]} lines @param {string} run how its example runs @returns {Comment} */
@@ -57,7 +57,12 @@ function prose(lines) {
 /** Joins lines to the text of one table cell. @param {string[]} lines */
 const cell = (lines) => linked(joined(lines)).replaceAll("|", "\\|");
 
-/** A declaration's own lines end where its brackets are closed and a `;` or `{` stands. @param {string[]} lines @param {number} start */
+/**
+ * The index of a declaration's last line: all brackets are closed there, and the line ends in `;`, `{` or `}`.
+ *
+ * @param {string[]} lines
+ * @param {number} start
+ */
 function declarationEnd(lines, start) {
   let depth = 0;
   for (let at = start; at < lines.length; at++) {
@@ -108,7 +113,11 @@ function readMembers(lines, offset) {
   return members;
 }
 
-/** Whether the `on…` attributes document this already. @param {string} name */
+/**
+ * Whether an interface is a map of events. The page leaves it out, because the `on…` attributes describe the events.
+ *
+ * @param {string} name
+ */
 const isEventMap = (name) => name.endsWith("EventMap");
 
 /** @param {string} source */

@@ -1,4 +1,4 @@
-// Builds the native half with cargo, and puts it where lib/native.js looks first: tcp-udp-sockets.<platform>.node in the
+// Builds the native half with cargo, and puts it where lib/load-binding.js looks for a local build: tcp-udp-sockets.<platform>.node in the
 // repository's root.
 //
 //   node scripts/build.mjs                    release
@@ -19,10 +19,10 @@ import { requireTools } from "./tools.mjs";
 /** The repository's root. */
 export const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 
-/** Where the build for tests goes. Only a test's own variable names it. */
+/** The file of the build for tests. Only tests load it. */
 const TEST_HOOKS = path.join(root, "target", "test-hooks.node");
 
-/** The sources of the Rust half. */
+/** The files and folders that the native half is built from. */
 const SOURCES = ["Cargo.toml", "Cargo.lock", "build.rs", ".cargo", "src"];
 
 /** Rust's names for the platforms that npm/ has a package for. */
@@ -55,7 +55,7 @@ export async function build(args) {
   if (hooks) cargoArgs.push("--features", "test-hooks");
   const made = await cargo(root, [...cargoArgs, ...forCargo], { optimised: !debug });
   const file = option(own, "--to") ?? (hooks ? TEST_HOOKS : binary(triple ? platformOf(triple) : undefined));
-  // A process may have mapped the old file, which must not change: the new file replaces it by name.
+  // A process may have mapped the old file, so its content must not change. The new file takes over its name instead.
   const fresh = `${file}.${process.pid}.new`;
   mkdirSync(path.dirname(file), { recursive: true });
   copyFileSync(made, fresh);
@@ -74,7 +74,7 @@ export function isBuilt() {
   return SOURCES.every((source) => newest(path.join(root, source)) <= built);
 }
 
-/** The path of a platform's binary; without an argument, of this machine's. */
+/** The path of the binary for a platform, by default for this machine's. */
 export function binary(platform = thisPlatform()) {
   return path.join(root, `tcp-udp-sockets.${platform}.node`);
 }
@@ -87,7 +87,7 @@ function thisPlatform() {
   return `linux-${arch}-${isMusl() ? "musl" : "gnu"}`;
 }
 
-/** Whether Node itself runs on musl: only glibc reports its version. */
+/** Whether Node itself runs on musl. Node reports a version only for glibc. */
 function isMusl() {
   process.report.excludeNetwork = true; // its look-ups can take minutes
   return !process.report.getReport().header.glibcVersionRuntime;

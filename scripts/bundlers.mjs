@@ -31,9 +31,11 @@ socket.onmessage = ({ data }) => {
 };
 `;
 
-/** The ways. Each gets a folder with the package installed, and returns the command that runs the result. */
+/** The ways to bundle, by bundler. Each function gets a folder with the package installed, and returns the command that runs the result. */
 const WAYS = {
-  /** CommonJS; the platform's package stays where it is. */
+  /**
+   * CommonJS. In the first way the platform's package stays outside the bundle, in the second the binary is copied into the output folder.
+   */
   esbuild: { tools: ["esbuild@^0.28"], ways: [esbuildExternal, esbuildCopied] },
   rollup: { tools: ["rollup@^4", "@rollup/plugin-commonjs@^29", "@rollup/plugin-node-resolve@^16"], ways: [rollupExternal] },
   webpack: { tools: ["webpack@^5", "webpack-cli@^6"], ways: [webpackExternal] },

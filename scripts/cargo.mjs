@@ -1,4 +1,4 @@
-// Runs a cargo build, and prints meanwhile how far it is. cargo itself only prints when a crate begins, and the largest crates take
+// Runs a cargo build, and prints its progress meanwhile. cargo itself prints a line only when a crate begins, and the largest crates take
 // long.
 
 import { spawn } from "node:child_process";
@@ -16,22 +16,22 @@ import { about, startProgress } from "./progress.mjs";
 const COST = {
   rustls: 16, "tcp-udp-sockets": 14, napi: 10, ring: 10, tokio: 7, syn: 4, "futures-util": 3, "rustls-webpki": 2.5, "napi-derive-backend": 2,
 };
-/** The average of each other crate, in seconds. */
+/** The seconds of each other crate, on average. */
 const COST_OF_OTHERS = 0.3;
 
 /** The crate that is compiled last, alone. */
 const LAST = "tcp-udp-sockets";
 
-/** Crates wait for each other: more processors than this do not help. */
+/** The number of processors that a build uses, for the estimate. Crates wait for each other, so more than three do not help. */
 const PARALLEL = Math.min(os.availableParallelism(), 3);
 
-/** A message of cargo, not of the compiler: a verb in the first twelve columns. */
+/** Matches a message of cargo: it has a verb in the first twelve columns. Messages of the compiler have none there. */
 const STATUS = /^ *([A-Z][a-z]+)(?<=^.{12}) (.*)$/;
 
 /**
- * @param {string} root where Cargo.toml is
+ * @param {string} root the folder with Cargo.toml
  * @param {string[]} args the arguments for cargo
- * @param {{ optimised: boolean }} how `optimised: false`: its duration is not known
+ * @param {{ optimised: boolean }} how `optimised: false`: the build's duration cannot be estimated
  * @returns {Promise<string>} the path of the dynamic library
  */
 export async function cargo(root, args, { optimised }) {
@@ -79,8 +79,9 @@ class Build {
   /** Whether anything has to be compiled. */
   begun = false;
 
-  /** Names and versions (`ring@0.17.14`) of compiled crates, and of crates that have begun and are not finished. */
+  /** Names and versions (`ring@0.17.14`) of the crates that this build has compiled. */
   #done = new Set();
+  /** Names and versions of the crates that have begun and are not finished. */
   #compiling = new Set();
   /** Crates that an earlier build has compiled. */
   #fresh = new Set();
@@ -92,6 +93,7 @@ class Build {
   #verb = "";
   /** When the last crate was finished, in seconds since the start. */
   #doneAt = 0;
+  /** Whether this is an optimised build. Only its duration can be estimated. */
   #optimised;
 
   /** @param {boolean} optimised */
@@ -116,8 +118,8 @@ class Build {
     if (verb === "Downloaded") this.#downloaded += 1;
     if (verb !== "Compiling") return;
     const crate = rest.replace(/ v(\S+).*/, "@$1");
-    // The two pipes keep no order: the end of a small crate may be reported before its beginning. And the beginning of the last crate is
-    // reported with its build script, long before the others are finished.
+    // cargo's two pipes are not in step, so the end of a small crate may be reported before its beginning. And cargo reports the beginning
+    // of the last crate with that of its build script, long before the other crates are finished.
     if (!this.#done.has(crate) && nameOf(crate) !== LAST) this.#compiling.add(crate);
   }
 
@@ -158,12 +160,12 @@ class Build {
     // A tenth is too little to estimate this machine's speed.
     if (done <= all / 10) return undefined;
     const rest = (this.#doneAt * all) / done - seconds;
-    // A crate that has not begun takes at least its own time, however long the one before it takes.
+    // The rest takes at least the time of the crates that have not begun.
     const left = Math.max(rest, (this.#cost(this.#waiting()) * seconds) / done);
     return left > 0 ? `${about(left)} left` : "longer than expected";
   }
 
-  /** The estimate before any measurement on this machine: the time of this build elsewhere. */
+  /** The estimate as long as this machine's speed is not known: the processor time of this build when it was measured elsewhere. */
   #measured() {
     if (!this.#optimised || this.#all === undefined) return undefined;
     const names = this.#all.filter((crate) => !this.#fresh.has(crate)).map(nameOf);

@@ -1,22 +1,26 @@
-// Fails on a circle of imports between the files of a source tree: with one, the tree has no layers any more.
+// Fails if files of a source tree import each other in a circle, because a tree with a circle has no layers.
 //
 //   node scripts/circles.mjs            checks src/ and lib/
-//   node scripts/circles.mjs FOLDER…    checks other trees: of Rust from their lib.rs, else all files .js
+//   node scripts/circles.mjs FOLDER…    checks other trees: Rust from a folder's lib.rs; if it has none, all its .js files
 //   node scripts/circles.mjs --graph    prints every import as well
 //
-// Of JavaScript each require() of a file of the tree counts. Of Rust:
+// In JavaScript, each require() of a file of the tree is an import. In Rust these rules hold:
 //
-// - An import is a path that leads into another file: in a `use`, or in code (`crate::…`, `super::…`, `self::…`, a child module's
-//   name, or the name of a module that a `use` brought). It counts at the line of the name.
-// - A file and the folder of its name are one: what lies below tcp_socket/ is part of tcp_socket.rs.
-// - A folder's mod.rs and lib.rs are lists of names. Who imports a name from one imports the file that defines the name, and what a list
-//   re-exports (`pub use`) is no import of the list's. Only what a list itself defines, and the private `use` and the code that it has,
-//   count as its own. Any other file that re-exports a name stands for it: who imports the name imports that file, and that file the next.
+// - An import is a path that leads into another file. It stands in a `use` or in code, and begins with `crate::`, `super::`, `self::`, the
+//   name of a child module, or the name of a module that a `use` has brought into scope. It counts at the line of the name.
+// - A file and the folder of the same name count as one file: everything below tcp_socket/ is part of tcp_socket.rs.
+// - A folder's mod.rs, and lib.rs, are *lists* of names. A file that imports a name from a list imports the file that defines the name. The
+//   re-exports (`pub use`) of a list are not imports of the list. Only the items that a list itself defines, its private `use`s and its
+//   code count for the list. Any other file that re-exports a name stands for the name: whoever imports the name imports this file, and
+//   this file imports the next one.
 // - `use list::*` imports those names of the list that the file mentions. `use file::*` imports the file.
-// - A file that `#[path]` names counts where it lies, not where it is declared. Of alternatives by `cfg`, all count.
-// - Left out: `mod` lines, comments, strings, attributes, other crates, and what only tests have (`#[cfg(test)]`, `#[test]`).
+// - A file that `#[path]` names counts where the file lies, not where it is declared. If `cfg` chooses between alternatives, all of them
+//   count.
+// - These do not count: `mod` lines, comments, strings, attributes, other crates, and code that only tests have (`#[cfg(test)]`,
+//   `#[test]`).
 //
-// Not seen, since no path leads there: methods of types that another file has an `impl` for, and macros that are in scope by order of text.
+// Two kinds of use are not found, because no path in the code names them: methods from an `impl` in another file, and macros that are in
+// scope because they stand earlier in the text.
 
 import { existsSync } from "node:fs";
 import path from "node:path";
@@ -27,14 +31,17 @@ import { Requires } from "./circles/requires.mjs";
 
 /** @typedef {import("./circles/imports.mjs").Edge} Edge */
 
-/** Up to this many files a smallest set of imports is found for certain (2^n steps); beyond it is searched for. */
+/**
+ * For a circle of at most this many files, the smallest set of imports that closes it is computed (2^n steps). For larger ones it is
+ * searched for, and a smaller set may exist.
+ */
 const EXACT = 18;
-/** How many orders the search starts from. */
+/** The number of orders that the search starts from. */
 const STARTS = 60;
 
 // --- from imports to circles -------------------------------------------------------------------------------
 
-/** Who imports whom, and by how many imports. @param {Edge[]} edges */
+/** For each file: the files that it imports, each with the number of these imports. @param {Edge[]} edges */
 function weigh(edges) {
   /** @type {Map<string, Map<string, number>>} */
   const weights = new Map();
@@ -48,7 +55,7 @@ function weigh(edges) {
 }
 
 /**
- * The shortest way along imports.
+ * The shortest way from one file to another along imports, as a list of files; undefined if there is none.
  *
  * @param {Map<string, Map<string, number>>} weights
  * @param {string} from
@@ -69,7 +76,12 @@ function way(weights, from, to) {
   return undefined;
 }
 
-/** Groups of files of which each can be reached from each. @param {Map<string, Map<string, number>>} weights @returns {string[][]} */
+/**
+ * Groups of files. Along imports, each file of a group can be reached from each other file of the group.
+ *
+ * @param {Map<string, Map<string, number>>} weights
+ * @returns {string[][]}
+ */
 function groups(weights) {
   const left = new Set([...weights.keys()].sort(compare));
   const found = [];
@@ -81,7 +93,12 @@ function groups(weights) {
   return found;
 }
 
-/** An order of a group in which as few imports as can be lead back, for certain. @param {number[][]} matrix @returns {number[]} */
+/**
+ * Computes an order of a group's files in which the fewest imports lead back to an earlier file.
+ *
+ * @param {number[][]} matrix
+ * @returns {number[]}
+ */
 function bestOrder(matrix) {
   const count = matrix.length;
   const cost = new Int32Array(1 << count).fill(0x7fffffff);
@@ -104,7 +121,7 @@ function bestOrder(matrix) {
   return order;
 }
 
-/** Numbers from 0 to 2^31 - 1 without a pattern that matters here, and the same in each run. */
+/** Pseudo-random numbers from 0 to 2^31 - 1. Each run gets the same ones. */
 function* numbers() {
   for (let seed = 1; ; ) {
     seed = (Math.imul(seed, 1103515245) + 12345) & 0x7fffffff;
@@ -118,7 +135,12 @@ function shuffled(values, random) {
   return keyed.sort((a, b) => a.key - b.key).map(({ value }) => value);
 }
 
-/** As bestOrder(), by moving one after the other to where it costs least, from many starts. @param {number[][]} matrix @returns {number[]} */
+/**
+ * Searches for such an order for a large group. From many starts, it moves one file after the other to the place that costs least.
+ *
+ * @param {number[][]} matrix
+ * @returns {number[]}
+ */
 function goodOrder(matrix) {
   const count = matrix.length;
   let best = { cost: Infinity, order: /** @type {number[]} */ ([]) };
@@ -130,7 +152,7 @@ function goodOrder(matrix) {
       for (let node = 0; node < count; node += 1) {
         const from = order.indexOf(node);
         order.splice(from, 1);
-        // What moving it from the front to each place changes.
+        // `price`: how much the cost changes if the node is moved from the front to `at`.
         let [price, least, place] = [0, 0, 0];
         let priceBefore = 0;
         for (let at = 0; at <= order.length; at += 1) {
@@ -166,7 +188,13 @@ function circles(edges) {
 
 // --- the report --------------------------------------------------------------------------------------------
 
-/** Prints what there is to say about a tree. @param {string} folder @param {boolean} isGraph @returns {boolean} whether it has a circle */
+/**
+ * Prints the circles of a tree, and how many files, imports and circles it has.
+ *
+ * @param {string} folder
+ * @param {boolean} isGraph
+ * @returns {boolean} whether it has a circle
+ */
 function report(folder, isGraph) {
   /** @param {string} file */
   const shown = (file) => path.relative(process.cwd(), path.join(folder, file)).replaceAll(path.sep, "/") || ".";
@@ -195,7 +223,12 @@ function report(folder, isGraph) {
 /** @param {number} count @param {string} what */
 const counted = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
 
-/** One import for each step. @param {Edge} edge @param {Edge[]} forward */
+/**
+ * The way back from the file that `edge` imports to the file that imports it: one import for each step.
+ *
+ * @param {Edge} edge
+ * @param {Edge[]} forward
+ */
 function wayBack(edge, forward) {
   const nodes = way(weigh(forward), edge.to, edge.from) ?? [];
   return nodes.slice(1).map((to, i) => /** @type {Edge} */ (forward.find((other) => other.from === nodes[i] && other.to === to)));

@@ -2,7 +2,7 @@
 //
 // - every file that it links to exists, and contains the names in backticks that follow the link in the same cell;
 // - for every ruling that is built, the title of a test cites it, in a file that the ruling's row links to;
-// - every ruling that the sources or the tests' titles cite is in a table, and no ruling is in two.
+// - every ruling that the sources or the tests' titles cite is in a table, and no ruling is in two tables.
 //
 //   node scripts/conformance.mjs
 

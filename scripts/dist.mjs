@@ -1,6 +1,6 @@
-// Lays out in dist/ what is published: the package itself, with the platform packages as its optional dependencies and
-// without files that only a clone needs, and a folder for each platform whose binary is in the repository's root.
-// The repository's own package.json does not list the platform packages: `npm ci` fails on packages that are not published yet.
+// Makes the folders in dist/ that are published: one for the package itself, and one for each platform whose binary is in the repository's
+// root. The package has the platform packages as optional dependencies, and has no files that only a clone needs. The repository's own
+// package.json does not list the platform packages, because `npm ci` fails on packages that are not published yet.
 //
 //   node scripts/dist.mjs               lays out the platforms that have a binary
 //   node scripts/dist.mjs --complete    fails if a platform's binary is missing: for a release
@@ -39,7 +39,7 @@ function layOut() {
 /** @param {Record<string, string>} optionalDependencies */
 function layOutPackage(optionalDependencies) {
   const to = folder(here.name);
-  // A clone's own binary is for installations from git. Here the platform packages contain it.
+  // The pattern for a binary is for installations from git. Published platform packages contain the binary.
   const files = here.files.filter((file) => !file.endsWith(".node"));
   for (const file of [...files, "LICENSE", "README.md"]) {
     cpSync(path.join(root, file), path.join(to, file), { recursive: true });

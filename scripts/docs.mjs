@@ -23,7 +23,7 @@ import { peers } from "./docs/peers.mjs";
 import { concurrency, makePlace, obstacle } from "./docs/place.mjs";
 import { checkTypes } from "./docs/types.mjs";
 
-/** How many blocks may be marked as not runnable. */
+/** The most blocks that may be marked as not runnable. */
 const NOT_HERE = 5;
 
 const SCENE = fileURLToPath(new URL("docs/scene.mjs", import.meta.url));

@@ -1,5 +1,4 @@
-// The notices of the crates in a binary: each crate's licence, from its own files. `npm run dist` puts them into
-// the platform packages.
+// Collects the licences of the crates in a binary, from each crate's own files. `npm run dist` puts them into the platform packages.
 //
 //   node scripts/notices.mjs TRIPLE     prints them
 
@@ -60,7 +59,10 @@ function metadata(triple) {
   return JSON.parse(stdout);
 }
 
-/** The terms under which a crate is used. If it offers a choice: MIT or ISC, whose texts are short. */
+/**
+ * The terms of a crate, and the texts of its licence. If the crate offers a choice, only the texts of MIT, ISC or Unicode are taken,
+ * because they are short.
+ */
 function licenceOf({ name, license, authors, manifest_path: manifest }) {
   const folder = path.dirname(manifest);
   const files = readdirSync(folder).filter((file) => /^(licen[cs]e|copying|notice|copyright)/i.test(file)).sort();
@@ -71,7 +73,7 @@ function licenceOf({ name, license, authors, manifest_path: manifest }) {
   return { terms: license, texts: [mit(authors.join(", ") || `the authors of ${name}`)] };
 }
 
-/** The MIT licence, from our own file. */
+/** The text of the MIT licence for another holder, made from our own LICENSE. */
 function mit(holder) {
   const file = path.join(root, "LICENSE");
   if (!existsSync(file)) throw new Error("LICENSE is missing");

@@ -1,9 +1,9 @@
-// Checks other systems from this one, which runs Debian.
+// Checks the code for other systems on this one, which has to be Debian.
 //
-//   node scripts/platforms.mjs lint [TARGET…]   clippy for these targets (scripts/platforms/targets.mjs), else for all of them
+//   node scripts/platforms.mjs lint [TARGET…]   clippy for these targets; by default for all in scripts/platforms/targets.mjs
 //
-// It fetches what it needs into a cache (TCP_UDP_SOCKETS_CI_CACHE, else ~/.cache/tcp-udp-sockets-ci) and installs nothing. The exit
-// code is 0 where all is well, 1 where something is wrong, and 77 where this system cannot do it: then the last line says why.
+// It fetches what it needs into a cache (TCP_UDP_SOCKETS_CI_CACHE, else ~/.cache/tcp-udp-sockets-ci) and installs nothing. The exit code is
+// 0 if nothing is wrong, 1 if something is wrong, and 77 if this system cannot make the check. With 77, the last line says why.
 
 import process from "node:process";
 import { lint } from "./platforms/lint.mjs";
@@ -13,7 +13,7 @@ import { TARGETS } from "./platforms/targets.mjs";
 /** The exit code for "cannot be done here", as in automake's and Meson's tests. */
 const SKIPPED = 77;
 
-/** What each command is given: the words behind its name. It resolves to whether all is well. */
+/** The commands. Each gets the words after its name. Its promise is fulfilled with true if nothing is wrong. */
 const COMMANDS = { lint };
 
 const [name, ...words] = process.argv.slice(2);

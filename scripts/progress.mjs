@@ -5,7 +5,7 @@ import { clearInterval, setInterval } from "node:timers";
 /** Columns of the narrowest terminal that people use. */
 const WIDTH = 80;
 
-/** Milliseconds between two lines. One second less than promised: a busy machine wakes a timer late. */
+/** Milliseconds between two lines. It is one second less than promised, because a busy machine wakes a timer late. */
 const INTERVAL = 4000;
 
 /**

@@ -9,7 +9,7 @@ import process from "node:process";
 import { root } from "./build.mjs";
 import { prepare } from "./setup.mjs";
 
-/** The wake sources: uv works in Node on Unix, tokio (its one-shot watch) on Linux, thread everywhere. */
+/** The wake sources of this platform: uv works in Node on Unix, tokio (its one-shot watch) on Linux, and thread everywhere. */
 const WAKE_SOURCES = { linux: ["uv", "tokio", "thread"], win32: ["thread"] }[process.platform] ?? ["uv", "thread"];
 
 const args = process.argv.slice(2).filter((arg) => arg !== "--soak");

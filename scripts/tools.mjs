@@ -60,9 +60,12 @@ export function isOlder(version, least) {
   return major < leastMajor || (major === leastMajor && minor < leastMinor);
 }
 
-/** One crate (ring) is partly written in C, and rustc links with `cc` by default. */
+/**
+ * Throws if the C compiler or the linker cannot link a program. One crate (ring) is partly written in C, and rustc links with `cc` by
+ * default.
+ */
 function requireC() {
-  // A linker for another target cannot link here.
+  // Only the linker for this machine is tried. One for another target cannot link here.
   const machine = { arm64: "AARCH64", x64: "X86_64" }[process.arch] ?? "\\w+";
   const here = new RegExp(`^CARGO_TARGET_${machine}_\\w+_LINKER$`);
   const [, linker = "cc"] = Object.entries(process.env).find(([name]) => here.test(name)) ?? [];
@@ -84,7 +87,7 @@ function requireC() {
   }
 }
 
-/** rustc finds Microsoft's linker by the registry, so only rustc knows whether there is one. */
+/** Throws if rustc finds no linker. rustc finds Microsoft's linker by the registry, so only rustc knows whether there is one. */
 function requireMsvc() {
   const folder = mkdtempSync(path.join(os.tmpdir(), "tcp-udp-sockets-cc-"));
   const source = path.join(folder, "program.rs");

@@ -1,13 +1,14 @@
-// The imports of a Rust source tree: which file uses what of which other file. What counts is in ../circles.mjs.
+// Finds the imports of a Rust source tree: which file uses which name of which other file. ../circles.mjs says what counts as an import.
 
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 
 /** @typedef {{ text: string, line: number, isName: boolean, close: number }} Token */
-/** @typedef {{ segments: string[], line: number }} Mention a path; a glob's ends in "*" */
+/** @typedef {{ segments: string[], line: number }} Mention a path in the code, and its line; the last segment of a glob is "*" */
 /** @typedef {Mention & { isReexport: boolean }} Import */
 /**
- * A module: a file's, or one with a body in a file. `folder` is where the files of its children lie.
+ * A module: a whole file, or a `mod` with a body in a file (`isInline`). `folder` is the folder with the files of its child modules.
+ * `isList`: the file is a mod.rs, a lib.rs or a main.rs.
  *
  * @typedef {{
  *   file: string, folder: string, parent: Module | undefined, isInline: boolean, isList: boolean,
@@ -16,8 +17,8 @@ import path from "node:path";
  * }} Module
  */
 /** @typedef {{ file: string, isAlternative: boolean }} Path */
-/** @typedef {{ module: Module, name: string | undefined }} Found the name is undefined where a path leads to the module itself */
-/** @typedef {{ from: string, to: string, file: string, line: number, name: string }} Edge `from` and `to` are nodes, `file` has the line */
+/** @typedef {{ module: Module, name: string | undefined }} Found what a path leads to; `name` is undefined if it is the module itself */
+/** @typedef {{ from: string, to: string, file: string, line: number, name: string }} Edge `from` and `to` are nodes, `line` is in `file` */
 
 // --- from text to tokens -----------------------------------------------------------------------------------
 
@@ -28,7 +29,7 @@ const TOKEN = new RegExp(
     /(?<comment>\/\*)/,
     /[bc]?r(?<hashes>#*)"/,
     /(?<string>[bc]?")/,
-    // A character, or a byte; else it is a lifetime.
+    // The literal of a character or a byte. If this does not match, the quotation mark begins a lifetime (the next line).
     /b?'(?:\\(?:u\{[^}]*\}|x..|[^])|[^\\'\n])'/,
     /'[\p{L}_][\p{L}\p{N}_]*/u,
     /(?:r#)?(?<name>[\p{L}_][\p{L}\p{N}_]*)/u,
@@ -43,7 +44,12 @@ const TOKEN = new RegExp(
 const OPENER = /^[([{]$/;
 const CLOSER = /^[)\]}]$/;
 
-/** Tokens without comments; of strings, what is between the quotes behind a quote. @param {string} text @returns {Token[]} */
+/**
+ * Splits text into tokens, without comments. The text of a string's token is one quotation mark and the content of the string.
+ *
+ * @param {string} text
+ * @returns {Token[]}
+ */
 function tokenize(text) {
   /** @type {Token[]} */
   const tokens = [];
@@ -83,7 +89,7 @@ function after(text, what, from) {
   return found < 0 ? text.length : found + what.length;
 }
 
-/** Block comments nest. @param {string} text @param {number} from */
+/** The index after a block comment; these comments nest. @param {string} text @param {number} from */
 function endOfComment(text, from) {
   const edge = /\/\*|\*\//g;
   edge.lastIndex = from;
@@ -105,7 +111,7 @@ function endOfString(text, from) {
 // --- from tokens to modules --------------------------------------------------------------------------------
 
 /**
- * Whether a `cfg` holds in a build without tests: true, false, or undefined where that is another matter.
+ * Whether a `cfg` holds in a build without tests; undefined if that depends on something else than tests.
  *
  * @param {Token[]} tokens
  * @returns {boolean | undefined}
@@ -120,7 +126,7 @@ function holds(tokens) {
   return parts.includes(undefined) ? undefined : !decisive;
 }
 
-/** Parts between commas that are in no brackets. @param {Token[]} tokens @returns {Token[][]} */
+/** Splits tokens at the commas that are not in brackets. @param {Token[]} tokens @returns {Token[][]} */
 function split(tokens) {
   /** @type {Token[][]} */
   const parts = [[]];
@@ -135,7 +141,7 @@ function split(tokens) {
 }
 
 /**
- * The names that a `use` brings: from the token behind it to its semicolon.
+ * The names that a `use` brings into scope. `tokens` are those between the `use` and its semicolon.
  *
  * @param {Token[]} tokens
  * @param {string[]} prefix
@@ -148,14 +154,14 @@ function leaves(tokens, prefix) {
     if (text === "{") return split(tokens.slice(i + 1, -1)).flatMap((part) => leaves(part, segments));
     if (text === "*") return [{ segments: [...segments, "*"], line, alias: "*" }];
     if (text === "as") return [{ segments, line, alias: tokens[i + 1]?.text }];
-    // `self` behind a brace is the module itself. A leading `::` makes it another crate's.
+    // `self` in braces is the module itself. A path that begins with `::` belongs to another crate.
     if (text === "::" && i === 0 && prefix.length === 0) return [];
     if (isName && !(text === "self" && segments.length > 0)) segments.push(text);
   }
   return segments.length === 0 ? [] : [{ segments, line: tokens[tokens.length - 1].line, alias: segments[segments.length - 1] }];
 }
 
-/** The index behind the item, statement, field or arm that begins at a token. @param {Token[]} tokens @param {number} start */
+/** The index after the item, statement, field or match arm that begins at `start`. @param {Token[]} tokens @param {number} start */
 function behindItem(tokens, start) {
   let i = start;
   while (tokens[i]?.text === "#" && tokens[i + 1]?.text === "[") i = tokens[i + 1].close + 1;
@@ -174,13 +180,13 @@ function behindItem(tokens, start) {
   return i;
 }
 
-/** Whether only a build of tests has what an attribute stands at. @param {Token[]} attribute */
+/** Whether an attribute limits its item to builds of tests. @param {Token[]} attribute */
 function isOfTests(attribute) {
   if (attribute[0]?.text === "cfg") return holds(attribute.slice(2, -1)) === false;
   return /^(\w+ :: )*test$/.test(attribute.map(({ text }) => text).join(" "));
 }
 
-/** The files that a `path` attribute names. One in a `cfg_attr` is an alternative. @param {Token[]} attribute @returns {Path[]} */
+/** The files that a `path` attribute names. A file in a `cfg_attr` is an alternative. @param {Token[]} attribute @returns {Path[]} */
 function pathsOf(attribute) {
   const [word, sign, value] = attribute;
   if (word?.text === "path" && sign?.text === "=") return [{ file: value.text.slice(1), isAlternative: false }];
@@ -196,10 +202,10 @@ function push(map, key, value) {
   else map.set(key, [value]);
 }
 
-// Each of these reads what begins at a token, and gives the index behind it.
+// Each of the following functions reads the construct that begins at token `i`, and returns the index after it.
 
 /**
- * An attribute, and the item behind it where only tests have it: all that follows, where it is an inner one.
+ * Reads an attribute. If it limits its item to tests, the item is skipped as well: for an inner attribute (`#![…]`), that is all the rest.
  *
  * @param {Token[]} tokens
  * @param {number} i
@@ -216,11 +222,11 @@ function readAttribute(tokens, i, state) {
   return close + 1;
 }
 
-/** A `use`. @param {Module} module @param {Token[]} tokens @param {number} i @param {boolean} isReexport */
+/** Reads a `use`. @param {Module} module @param {Token[]} tokens @param {number} i @param {boolean} isReexport */
 function readUse(module, tokens, i, isReexport) {
   let end = i + 1;
   for (; tokens[end]?.text !== ";"; end += 1) {
-    // A macro's pattern, which is no declaration.
+    // This `use` stands in a macro's pattern, and declares nothing.
     if (end >= tokens.length || CLOSER.test(tokens[end].text)) return i + 1;
     if (tokens[end].close >= 0) end = tokens[end].close;
   }
@@ -233,7 +239,14 @@ function readUse(module, tokens, i, isReexport) {
   return end + 1;
 }
 
-/** Anything else: the name of an item, a path, a word. @param {Module} module @param {Token[]} tokens @param {number} i @param {{ bodyEnd: number }} state */
+/**
+ * Reads any other token: the name of an item, a path, or a word.
+ *
+ * @param {Module} module
+ * @param {Token[]} tokens
+ * @param {number} i
+ * @param {{ bodyEnd: number }} state
+ */
 function readCode(module, tokens, i, state) {
   const { text, line, isName, close } = tokens[i];
   const before = tokens[i - 1]?.text;
@@ -242,7 +255,7 @@ function readCode(module, tokens, i, state) {
     if (item !== undefined) module.items.add(item);
     if (text === "{") state.bodyEnd = close;
   }
-  // A part of a longer path, a method, or what a macro was given.
+  // The token is a part of a longer path, a method, or a variable of a macro.
   if (!isName || before === "." || before === "::" || (before === "$" && text !== "crate")) return i + 1;
   if (!module.words.has(text)) module.words.set(text, line);
   const segments = [text];
@@ -261,7 +274,7 @@ function itemNamed(tokens, i) {
   return name?.isName && !/^(fn|unsafe|async|extern)$/.test(name.text) ? name.text : undefined;
 }
 
-/** A source tree as a build without tests sees it, on any system: whatever `cfg` asks for is there. */
+/** A source tree as a build without tests has it, for all systems at once: code with any other `cfg` is included. */
 export class Tree {
   /** @param {string} folder */
   constructor(folder) {
@@ -298,7 +311,12 @@ export class Tree {
       words: new Map(),
     };
     this.modules.push(module);
-    /** What stands before an item, and where the body that is being read ends. @type {{ isPublic: boolean, paths: Path[], bodyEnd: number }} */
+    /**
+     * `isPublic` and `paths`: whether `pub` and which `path` attributes stand before the next item. `bodyEnd`: the index where the body
+     * ends that is being read.
+     *
+     * @type {{ isPublic: boolean, paths: Path[], bodyEnd: number }}
+     */
     const state = { isPublic: false, paths: [], bodyEnd: -1 };
     for (let i = start; i < end; ) {
       const { text } = tokens[i];
@@ -321,7 +339,7 @@ export class Tree {
     return module;
   }
 
-  /** A `mod`, with a body or a file. @param {Module} module @param {Token[]} tokens @param {number} i @param {Path[]} paths */
+  /** Reads a `mod`, which has a body or a file. @param {Module} module @param {Token[]} tokens @param {number} i @param {Path[]} paths */
   readMod(module, tokens, i, paths) {
     const { text: name, line } = tokens[i + 1];
     const opener = tokens[i + 2];
@@ -331,7 +349,7 @@ export class Tree {
       return opener.close + 1;
     }
     for (const file of this.filesOf(module, name, paths, line)) {
-      // Where Rust looks for the files of its own modules.
+      // `folder`: where Rust looks for the files of this file's child modules.
       const isBeside = /(^|\/)mod\.rs$/.test(file) || paths.length > 0;
       const folder = isBeside ? path.posix.dirname(file) : file.slice(0, -".rs".length);
       push(module.children, name, this.readFile(file, folder, module));
@@ -359,7 +377,7 @@ export class Tree {
   // --- from paths to files -----------------------------------------------------------------------------------
 
   /**
-   * Where a path leads to from where it stands. Nowhere for another crate's.
+   * Finds what a path that stands in `module` leads to. The result is empty if the path leads into another crate.
    *
    * @param {Module} module @param {string[]} segments @param {Set<Import>} seen
    * @returns {Found[]}
@@ -372,18 +390,25 @@ export class Tree {
     return rest[0] === "super" ? this.resolve(base, rest, seen) : this.below(base, rest, seen);
   }
 
-  /** As resolve(), from a module that the path has come to. @param {Module} module @param {string[]} segments @param {Set<Import>} seen @returns {Found[]} */
+  /**
+   * The same for the rest of a path, whose beginning leads to `module`.
+   *
+   * @param {Module} module
+   * @param {string[]} segments
+   * @param {Set<Import>} seen
+   * @returns {Found[]}
+   */
   below(module, segments, seen) {
     const [name, ...rest] = segments;
     if (name === undefined) return [{ module, name }];
     if (module.isList) return this.named(module, name, rest, seen) ?? [{ module, name }];
-    // Only a list hands on: any other file stands for all its names.
+    // Only a list refers to other files for its names. Any other file stands for all names in it.
     const children = module.children.get(name);
     return children ? children.flatMap((child) => this.below(child, rest, seen)) : [{ module, name }];
   }
 
   /**
-   * Where a name in a module leads to; undefined if there is none such.
+   * Finds what a name in `module` leads to; undefined if the module has no such name.
    *
    * @param {Module} module @param {string} name @param {string[]} rest @param {Set<Import>} seen
    * @returns {Found[] | undefined}
@@ -413,14 +438,23 @@ export class Tree {
     });
   }
 
-  /** A file's node: the file beside the topmost folder of its name. @param {string} file */
+  /**
+   * The node of a file. If a folder of its path has the name of a file beside it (net/tcp_socket/ and net/tcp_socket.rs), that file is the
+   * node. If several have, it is the topmost one. Otherwise the file is its own node.
+   *
+   * @param {string} file
+   */
   node(file) {
     const parts = file.split("/");
     const heads = parts.slice(1).map((_, i) => `${parts.slice(0, i + 1).join("/")}.rs`);
     return heads.find((head) => this.has(head)) ?? file;
   }
 
-  /** The nodes that count for what was found: none for a list that is only named. @param {Found[]} found */
+  /**
+   * The nodes of what was found. A list counts only if a name in it was found, not if a path leads only to the list itself.
+   *
+   * @param {Found[]} found
+   */
   nodes(found) {
     return new Set(found.filter(({ module, name }) => !module.isList || name !== undefined).map(({ module }) => this.node(module.file)));
   }
@@ -450,7 +484,7 @@ export class Tree {
         }
       }
       for (const mention of module.mentions) {
-        // What a `use` has brought, counts there.
+        // A name that a `use` has brought into scope counts at the `use`.
         const uses = module.uses.get(mention.segments[0]) ?? [];
         const brought = this.nodes(uses.flatMap((used) => this.resolve(module, used.segments, new Set([used]))));
         add(mention, [...this.nodes(this.resolve(module, mention.segments, new Set()))].filter((node) => !brought.has(node)));

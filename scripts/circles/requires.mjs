@@ -1,11 +1,11 @@
-// The imports of a folder of CommonJS files: each `require("./name.js")` outside comments, once for each line.
+// The imports of a folder of CommonJS files: each `require("./name.js")` outside comments.
 
 import { readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
 
 /** @typedef {import("./imports.mjs").Edge} Edge */
 
-/** A comment, or a string that is no argument of require(), or a require() of a file beside. */
+/** Matches a comment, a require() of a relative path (`name` or `other` is the path), or any other string. */
 const TOKEN = /\/\/[^\n]*|\/\*[\s\S]*?\*\/|\brequire\(\s*(?:"(?<name>\.[^"]*)"|'(?<other>\.[^']*)')\s*\)|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'/g;
 
 /** A folder of files that require() each other. */

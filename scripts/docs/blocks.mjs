@@ -32,12 +32,12 @@ const LANGUAGES = new Set(["js", "ts", "sh", "json", "text"]);
  * @property {string} name page and line, in a form that an editor opens
  * @property {string} language
  * @property {string} code its text in the page
- * @property {string} [program] the same without its types, if that differs
+ * @property {string} [program] the code without its types, if it has types
  * @property {Run} run
  * @property {string[]} problems faults of the block that are known before it runs
  */
 
-/** The clauses: the form of each, and what it adds. @type {[RegExp, (run: Run, found: string[]) => void][]} */
+/** The form of each clause, and a function that adds the clause to a run. @type {[RegExp, (run: Run, found: string[]) => void][]} */
 const CLAUSES = [
   [/^peer ([\w-]+) ([\w.-]+):(\d+)$/, (run, [, kind, host, port]) => run.peers.push({ kind, host, port: Number(port) })],
   [/^client ([\w-]+) (\d+)$/, (run, [, kind, port]) => run.clients.push({ kind, port: Number(port) })],
@@ -102,8 +102,8 @@ function isEnd(line, fence) {
 const PRINTS = /console\.log\(|process\.stdout\.write\(/;
 
 /**
- * The lines that a program prints, as its page shows them: after a line's console.log(), and in the comment lines that
- * directly follow it. `…` stands for any text. No lines: the page shows no output.
+ * The lines that a program prints, as its page shows them: in a comment after console.log() on the same line, and in the comment lines that
+ * directly follow. `…` stands for any text. The list is empty if the page shows no output.
  *
  * @param {string} code
  */

@@ -1,5 +1,5 @@
-// The peers that answer the blocks: servers of Node's own, each at the address that the page names. `used` is true once a client
-// has come. `problem()` returns the client's fault, if there was one.
+// The peers that answer the blocks: servers that are made with Node's own modules, each at the address that the page names. `used` is true
+// once a client has come. `problem()` returns the client's fault, if there was one.
 
 import dgram from "node:dgram";
 import { once } from "node:events";
@@ -46,7 +46,7 @@ export const peers = {
     return peer;
   },
 
-  /** A mail server that offers STARTTLS, and after it sends only its name. */
+  /** A mail server that offers STARTTLS, and after the handshake AUTH. */
   async smtp(where, file) {
     let secured = false;
     const peer = await listening(net.createServer((socket) => speakSMTP(socket, file, () => (secured = true))), where);
@@ -54,7 +54,7 @@ export const peers = {
     return peer;
   },
 
-  /** A device of the local network. */
+  /** A device of the local network that answers a search (SSDP). */
   async ssdp({ host, port }) {
     const socket = dgram.createSocket({ type: "udp4", reuseAddr: true });
     const peer = { used: false };
@@ -65,7 +65,7 @@ export const peers = {
     });
     socket.bind(port, host);
     await once(socket, "listening");
-    // It is the only interface of the namespace.
+    // 127.0.0.1 is the address of the loopback interface, the only one of the namespace.
     socket.addMembership(host, "127.0.0.1");
     return peer;
   },

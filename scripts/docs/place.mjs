@@ -33,7 +33,7 @@ socket.onopen = () => socket.close();
 /** The addresses that the loopback interface has by itself. */
 const isLoopback = (/** @type {string} */ host) => host === "127.0.0.1" || host === "localhost";
 
-/** Shell lines that set a namespace up. It vanishes with its last process. `$1` is the file with the names. */
+/** Shell lines that set up a network namespace, which vanishes with its last process. `$1` is the file with the names. */
 const SETUP = `
 ip link set lo up
 for address in ${Object.values(HOSTS).flat().filter((address) => address.startsWith("192.")).join(" ")}; do ip addr add $address/32 dev lo; done
@@ -42,7 +42,7 @@ mount --bind "$1" /etc/hosts
 shift
 exec "$@"`;
 
-/** The options of unshare for it; undefined if this system, or this user, cannot make one. */
+/** The options with which unshare makes a network namespace; undefined if this system, or this user, cannot make one. */
 const unshare = findUnshare();
 
 function findUnshare() {
@@ -70,7 +70,7 @@ export function obstacle(blocks) {
   return isNeeded ? "needs a network of its own: Linux, unshare and ip, as root or with user namespaces" : undefined;
 }
 
-/** How many scenes may run at once: without namespaces they share the ports. */
+/** How many scenes may run at once. Without namespaces all scenes share the ports, so only one may run. */
 export const concurrency = unshare === undefined ? 1 : 3;
 
 /** Makes the place for one run of the checker. close() removes it. */

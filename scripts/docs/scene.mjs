@@ -3,7 +3,7 @@
 //
 //   node scripts/docs/scene.mjs FOLDER LIMIT      with the blocks as JSON on a line of standard input
 //
-// Prints a line for each block: JSON, null or the block's fault.
+// Prints a line of JSON for each block: null if the block is right, otherwise a text that describes its fault.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -55,7 +55,7 @@ function environment() {
     NO_COLOR: "1",
     // Commands of a page find this Node, and the programs of the development dependencies.
     PATH: [path.dirname(process.execPath), path.join(root, "node_modules", ".bin"), process.env.PATH].join(path.delimiter),
-    // The authority of the pages' names, as if it were one of the system's.
+    // The authority that has certified the pages' names. Programs trust it like one of the system's.
     SSL_CERT_FILE: path.join(folder, "ca.pem"),
     HOME: folder,
   };

@@ -1,6 +1,6 @@
-// Checks the types of the pages' programs against the installed package, as an editor does. TypeScript is checked under
-// `strict`. JavaScript is too, but parameters of its own functions need no types. If one program has a syntax error, the compiler
-// checks no other.
+// Checks the types of the pages' programs against the installed package, as an editor does. TypeScript is checked under `strict`.
+// JavaScript is checked under `strict`, too, but the parameters of its functions need no types. If one program has a syntax error, the
+// compiler checks no other.
 
 import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-// What is fetched for other systems, each thing in a folder of its own that is there either whole or not at all.
+// The cache for what is fetched to check other systems. Each entry is a folder, which exists only when it is complete.
 
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
@@ -6,16 +6,16 @@ import os from "node:os";
 import path from "node:path";
 import process from "node:process";
 
-/** Where it is kept, as in .ci/run. */
+/** The folder of the cache, the same as in .ci/run. */
 const CACHE =
   process.env.TCP_UDP_SOCKETS_CI_CACHE ||
   path.join(process.env.XDG_CACHE_HOME || path.join(os.homedir(), ".cache"), "tcp-udp-sockets-ci");
 
-/** This system cannot do it, and that is no fault. The message says why. */
+/** Thrown if this system cannot make a check, which is no failure of the check. The message says why. */
 export class Unavailable extends Error {}
 
 /**
- * The folder of that name in the cache. It is made first where it is missing.
+ * Returns the folder of that name in the cache. If it does not exist, it is made first.
  *
  * @param {string} name
  * @param {(folder: string) => void} make fills an empty folder, or throws
@@ -40,7 +40,7 @@ export function cached(name, make) {
 }
 
 /**
- * Runs a program, and returns what it prints. Throws with its last lines where it fails.
+ * Runs a program, and returns what it prints. If the program fails, throws an error with the last lines that it printed.
  *
  * @param {string} program
  * @param {string[]} args

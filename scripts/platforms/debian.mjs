@@ -1,11 +1,11 @@
-// Debian's packages, downloaded with the system's own sources and keys, and unpacked instead of installed. apt's lists and what it
-// downloads are in a folder of ours, so that no root is needed and the system stays as it is.
+// Downloads packages of Debian, with apt's sources and keys of this system, and unpacks them instead of installing them. apt's lists and
+// downloads go to a folder of ours. So this needs no root, and changes nothing on the system.
 
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import path from "node:path";
 import { Unavailable, run } from "./cache.mjs";
 
-/** Throws where this is not Debian. @param {string} purpose what is left out then */
+/** Throws if this system is not Debian. @param {string} purpose the check that is left out then */
 export function requireDebian(purpose) {
   if (!existsSync("/etc/debian_version")) {
     throw new Unavailable(`${purpose}: the standard library's sources come from Debian's packages, and this system is not Debian`);
@@ -13,7 +13,7 @@ export function requireDebian(purpose) {
 }
 
 /**
- * What programs in unpacked packages need in their environment, to find the libraries that were unpacked with them.
+ * The environment variable by which programs in unpacked packages find the libraries that were unpacked with them.
  *
  * @param {string} folder
  * @returns {{ LD_LIBRARY_PATH: string }}
@@ -26,9 +26,9 @@ export function libraryPath(folder) {
 }
 
 /**
- * Unpacks packages, and those that they depend on and that are not installed here.
+ * Unpacks packages, and those of their dependencies that are not installed on this system.
  *
- * @param {string} folder where to
+ * @param {string} folder the folder to unpack to
  * @param {string[]} packages
  * @param {string[]} [more] options of `apt-get install`
  */
@@ -38,7 +38,8 @@ export function unpack(folder, packages, more = []) {
   const options = [
     "-q", "-y", "--no-install-recommends",
     "-o", `Dir::State=${apt}`, "-o", "Dir::State::status=/var/lib/dpkg/status", "-o", `Dir::Cache=${apt}`,
-    // The lock is the system's, and nothing of the system is changed. The folder may be one that apt's own user cannot enter.
+    // apt needs no lock, because nothing of the system is changed. apt must not change to its own user, because that user may not be
+    // allowed to enter the folder.
     "-o", "Debug::NoLocking=1", "-o", "APT::Sandbox::User=",
   ];
   try {

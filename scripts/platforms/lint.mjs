@@ -1,4 +1,4 @@
-// clippy for other systems: what is compiled only there is seen here, before a change of it is taken.
+// Runs clippy for other systems. So errors in code that is compiled only there are found on this system.
 
 import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
@@ -9,9 +9,9 @@ import { startProgress } from "../progress.mjs";
 import { TARGETS } from "./targets.mjs";
 import { toolchain, writeTools } from "./toolchain.mjs";
 
-/** What is left out where it cannot be done. */
+/** The name of this check, for the message if it is left out. */
 const PURPOSE = "clippy for other systems";
-/** Beside what cargo makes for this system. */
+/** The folder of cargo's output for other systems, apart from that for this system. */
 const FOLDER = path.join(root, "target", "platforms");
 /** The sets of features that CI checks on this system. */
 const FEATURES = [[], ["--features", "test-hooks"], ["--no-default-features"]];
@@ -45,7 +45,7 @@ async function lintTarget(name, { bin, env, zig }) {
   const { zig: target, env: own, allow = [] } = TARGETS[name];
   const folder = path.join(FOLDER, "tools", name);
   const variables = writeTools(folder, zig, name, target);
-  // napi-build wants Node's library for Windows, which only a linker opens.
+  // napi-build requires Node's library for Windows, but only a linker would open it. So an empty file is enough.
   writeFileSync(path.join(folder, "libnode.dll"), "");
   const environment = {
     ...env, ...variables, ...own,
@@ -69,14 +69,14 @@ async function lintTarget(name, { bin, env, zig }) {
 }
 
 /**
- * Runs clippy once, and prints each error that was not shown yet. What several builds of one file have in common comes once.
+ * Runs clippy once, and prints each error that was not shown yet. An error that several builds of one file report is printed once.
  *
  * @param {string} name of the target
  * @param {string} program
  * @param {string[]} args
  * @param {NodeJS.ProcessEnv} env
  * @param {Set<string>} shown errors so far
- * @returns {Promise<boolean>} whether cargo was content
+ * @returns {Promise<boolean>} whether cargo succeeded
  */
 async function clippy(name, program, args, env, shown) {
   const child = spawn(program, args, { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] });
@@ -98,7 +98,7 @@ async function clippy(name, program, args, env, shown) {
       child.once("error", reject);
       child.once("close", (status, signal) => resolve(signal ?? status));
     });
-    // Where clippy has said what is wrong, cargo's own words add nothing.
+    // If clippy has reported an error, cargo's own messages add nothing.
     if (code !== 0 && shown.size === 0) console.error(other.join("\n"));
     return code === 0;
   } finally {

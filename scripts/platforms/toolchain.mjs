@@ -1,5 +1,5 @@
-// A compiler that has the standard library's sources, and so can make the library for any target: Debian's rustc-web. With zig, which
-// compiles C for any target, nothing else is needed to check the code for another system.
+// The compilers for other systems. Debian's rustc-web comes with the sources of the standard library, and can build it for any target. zig
+// compiles C for any target. Nothing else is needed to check the code for another system.
 
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
@@ -10,36 +10,38 @@ import { isOlder, requireTools } from "../tools.mjs";
 import { cached, run } from "./cache.mjs";
 import { libraryPath, requireDebian, unpack } from "./debian.mjs";
 
-/** rustc, the library's sources and its build for this system, and clippy. */
+/** Debian's packages with rustc, the standard library's sources, its build for this system, and clippy. */
 const RUST = ["rustc-web", "rust-web-src", "libstd-rust-web-dev", "rust-web-clippy"];
-/** zig, as PyPI has it. */
+/** PyPI's package of zig. */
 const ZIG = "ziglang~=0.17";
 
 /**
- * What compiles for other systems.
+ * The tools that compile for other systems.
  *
  * @typedef {object} Toolchain
  * @property {string} bin the folder with rustc and cargo-clippy
- * @property {string} version rustc's
- * @property {NodeJS.ProcessEnv} env what cargo needs in its environment, whatever the target
- * @property {string} zig the program
+ * @property {string} version the version of rustc
+ * @property {NodeJS.ProcessEnv} env the environment of cargo, the same for each target
+ * @property {string} zig the path of the program zig
  */
 
 /**
- * Fetches what is not in the cache yet.
+ * Returns the toolchain. Fetches the parts that are not in the cache yet.
  *
- * @param {string} purpose what is left out where this system has no such compiler
+ * @param {string} purpose the check that is left out if this system has no such compiler
  * @returns {Toolchain}
  */
 export function toolchain(purpose) {
   requireDebian(purpose);
-  // Build scripts run here, and are linked here.
+  // Build scripts are linked for this system and run on it, so its own tools are needed, too.
   requireTools(root);
   const rust = cached("rust-web", (folder) => {
     console.log("fetching Debian's rustc-web and the standard library's sources");
-    // Also what is installed here: the library's sources and rustc have to lie in one folder.
+    // With --reinstall, packages that this system has installed are unpacked, too. rustc and the library's sources have to lie in one
+    // folder.
     unpack(folder, RUST, ["--reinstall"]);
-    // Checked before it is kept: with a better source in apt's lists, the next run tries again.
+    // The version is checked before the folder becomes part of the cache. So the next run tries again, perhaps with a better source in
+    // apt's lists.
     requireVersion(folder);
   });
   const zig = path.join(cached("zig", fetchZig), "ziglang", "zig");
@@ -87,7 +89,7 @@ function fetchZig(folder) {
   run("python3", install);
 }
 
-/** Runs Debian's Python with pip, unpacked for this once. @param {string[]} args */
+/** Runs Python with Debian's pip, which is unpacked into a temporary folder. @param {string[]} args */
 function withDebiansPip(args) {
   const folder = mkdtempSync(path.join(os.tmpdir(), "tcp-udp-sockets-pip-"));
   try {
@@ -95,7 +97,7 @@ function withDebiansPip(args) {
     run("python3", args, {
       ...process.env,
       ...libraryPath(folder),
-      // A Python that the system has was not unpacked.
+      // If the system has Python, it was not unpacked, and is found by the system's PATH.
       PATH: `${path.join(folder, "usr", "bin")}:${process.env.PATH}`,
       PYTHONPATH: path.join(folder, "usr", "lib", "python3", "dist-packages"),
     });
@@ -105,13 +107,13 @@ function withDebiansPip(args) {
 }
 
 /**
- * Writes the programs that build scripts and rustc call: a C compiler for the target, an archiver, and what makes Windows' import
- * libraries. Returns the variables that name them.
+ * Writes the programs that build scripts and rustc call: a C compiler for the target, an archiver, and dlltool, which makes import
+ * libraries for Windows. Returns the environment variables that name them.
  *
- * @param {string} folder where to
+ * @param {string} folder the folder to write to
  * @param {string} zig
  * @param {string} triple Rust's name of the target
- * @param {string} target zig's name of it
+ * @param {string} target zig's name of the target
  * @returns {Record<string, string>}
  */
 export function writeTools(folder, zig, triple, target) {
@@ -125,7 +127,7 @@ export function writeTools(folder, zig, triple, target) {
   const variable = triple.replaceAll("-", "_");
   script("x86_64-w64-mingw32-dlltool", `exec "${zig}" dlltool "$@"`);
   return {
-    // Rust's name of the target, which the cc crate gives to every clang, is unknown to zig.
+    // The script removes `--target=…`: the cc crate gives Rust's name of the target to every clang, and zig does not know this name.
     [`CC_${variable}`]: script(
       "target-cc",
       'for arg do shift; case $arg in --target=*) ;; *) set -- "$@" "$arg" ;; esac; done\n' + `exec "${zig}" cc -target ${target} "$@"`,
