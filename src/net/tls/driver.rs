@@ -23,7 +23,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::connection::{Connection, Info, Output, discard_reports};
 use super::fault::Fault;
-use super::session::{INBOUND, PLAIN_CHUNK, SharedSession, WrittenBytes, notify, shut_down};
+use super::plain_chunks::{PLAIN_CHUNK, put_back};
+use super::session::{INBOUND, SharedSession, WrittenBytes, notify, shut_down};
 use crate::net::deadline::TimeLimit;
 use crate::net::hooks;
 use crate::net::panics::{caught, panic_message};
@@ -476,7 +477,7 @@ fn append(inbound: &mut VecDeque<Vec<u8>>, chunk: Vec<u8>) {
     match inbound.back_mut() {
         Some(last) if chunk.len() <= PLAIN_CHUNK / 16 && last.capacity() - last.len() >= chunk.len() => {
             last.extend_from_slice(&chunk);
-            super::session::put_back(chunk);
+            put_back(chunk);
         }
         _ => inbound.push_back(chunk),
     }

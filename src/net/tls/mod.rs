@@ -18,6 +18,7 @@ mod fault;
 mod handshake_queue;
 mod options;
 mod pem;
+mod plain_chunks;
 mod refusal;
 mod requested_name;
 mod roots;

@@ -16,8 +16,8 @@ use tokio::sync::Notify;
 
 use super::connection::Info;
 use super::fault::Fault;
+use super::plain_chunks::{PlainChunks, put_back};
 use super::wake_batcher::WakeBatcher;
-use crate::net::memory::{self, NoMemory};
 use crate::net::send_queue::{Piece, Pool, SendQueue};
 use crate::net::sys::unacknowledged;
 use crate::net::{Id, SocketError};
@@ -28,10 +28,6 @@ pub const INBOUND: usize = 256 * 1024;
 /// The most plain bytes that may wait for the driver, except that the last piece may exceed it. The other bytes wait in the socket's own
 /// queue, which asks for the next piece of a Blob.
 const OUTBOUND: usize = 256 * 1024;
-/// The size in bytes of the chunks in which decrypted bytes are collected. One chunk becomes one message.
-pub const PLAIN_CHUNK: usize = 64 * 1024;
-/// The most free chunks that the process keeps for all connections: 4 MiB in all.
-const FREE_PLAIN_CHUNKS: usize = 64;
 
 /// Whom the driver notifies when it has news.
 pub enum Target {
@@ -149,9 +145,7 @@ pub struct Session {
     /// The system's socket. The driver reads and writes it; the session only sets options and asks for its state.
     stream: Arc<TcpStream>,
     /// Chunks that were taken out of `inbound`, all at once.
-    chunks: VecDeque<Vec<u8>>,
-    /// How many bytes of the first chunk the socket has read.
-    start: usize,
+    chunks: PlainChunks,
     /// True: the driver has stopped reading, there is room again, and the driver is to be woken.
     wakes_reader: bool,
     /// The wake batcher of the environment.
@@ -235,8 +229,7 @@ impl Session {
         let session = Self {
             shared: Arc::clone(&shared),
             stream: Arc::clone(&stream),
-            chunks: VecDeque::new(),
-            start: 0,
+            chunks: PlainChunks::default(),
             wakes_reader: false,
             batcher,
         };
@@ -283,52 +276,24 @@ impl Session {
     /// Reads like a non-blocking socket: returns 0 at the peer's end, and WouldBlock if there are no bytes now.
     pub fn read(&mut self, slices: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         loop {
-            let total = self.fill(slices);
+            let shared = &self.shared;
+            let total = self.chunks.read(slices, |chunks| {
+                if shared.queued.load(SeqCst) > 0 {
+                    std::mem::swap(chunks, &mut shared.state().inbound);
+                }
+            });
             if total > 0 {
                 self.give_room(total);
                 return Ok(total);
             }
             let state = self.shared.state();
             if !state.inbound.is_empty() {
-                // The driver has added bytes since `fill`, perhaps together with the end.
+                // The driver has added bytes meanwhile, perhaps together with the end.
                 continue;
             }
             // While a fault is not reported yet, the end after it does not count.
             return if state.ended && state.fault.is_none() { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
         }
-    }
-
-    /// Copies waiting bytes into `slices`. Returns how many.
-    fn fill(&mut self, slices: &mut [IoSliceMut<'_>]) -> usize {
-        let mut total = 0;
-        for slice in slices {
-            let mut room = &mut slice[..];
-            while !room.is_empty() && self.has_chunks() {
-                let Some(chunk) = self.chunks.front() else { break };
-                let rest = &chunk[self.start..];
-                let length = rest.len().min(room.len());
-                let (filled, left) = room.split_at_mut(length);
-                filled.copy_from_slice(&rest[..length]);
-                room = left;
-                total += length;
-                self.start += length;
-                if self.start == chunk.len()
-                    && let Some(chunk) = self.chunks.pop_front()
-                {
-                    self.start = 0;
-                    put_back(chunk);
-                }
-            }
-        }
-        total
-    }
-
-    /// Whether there are bytes to read. If all earlier chunks were read, it takes all chunks out of `inbound`.
-    fn has_chunks(&mut self) -> bool {
-        if self.chunks.is_empty() && self.shared.queued.load(SeqCst) > 0 {
-            std::mem::swap(&mut self.chunks, &mut self.shared.state().inbound);
-        }
-        !self.chunks.is_empty()
     }
 
     /// `bytes` fewer bytes are queued. If the driver has stopped reading and there is room again, it is to be woken.
@@ -351,12 +316,11 @@ impl Session {
         let chunks = std::mem::take(&mut state.inbound);
         let ended = state.ended && state.fault.is_none();
         drop(state);
-        let bytes: usize = chunks.iter().chain(&self.chunks).map(Vec::len).sum::<usize>() - self.start;
-        self.start = 0;
+        let bytes = self.chunks.clear() + chunks.iter().map(Vec::len).sum::<usize>();
         if bytes > 0 {
             self.give_room(bytes);
         }
-        chunks.into_iter().chain(self.chunks.drain(..)).for_each(put_back);
+        chunks.into_iter().for_each(put_back);
         match (bytes > 0, ended) {
             (true, false) => Waiting::Bytes,
             (true, true) => Waiting::BytesAndEnd,
@@ -443,7 +407,8 @@ impl Drop for Session {
         state.target = Target::None;
         let chunks = std::mem::take(&mut state.inbound);
         drop(state);
-        chunks.into_iter().chain(self.chunks.drain(..)).for_each(put_back);
+        self.chunks.clear();
+        chunks.into_iter().for_each(put_back);
         self.shared.wake.notify_one();
     }
 }
@@ -452,28 +417,4 @@ impl Drop for Session {
 pub fn shut_down(stream: &TcpStream) {
     // It fails if the connection is lost already. Then there is no direction to end.
     let _ = SockRef::from(stream).shutdown(Shutdown::Write);
-}
-
-/// Free chunks, for all connections of the process.
-static FREE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
-
-/// An empty chunk with room for `length` bytes, or for [`PLAIN_CHUNK`] bytes if `length` is larger.
-pub fn chunk(length: usize) -> Result<Vec<u8>, NoMemory> {
-    if length < PLAIN_CHUNK / 16 {
-        return memory::vec(length);
-    }
-    let free = FREE.lock().unwrap_or_else(PoisonError::into_inner).pop();
-    free.map_or_else(|| memory::vec(PLAIN_CHUNK), Ok)
-}
-
-/// Keeps a chunk that is not needed any more for other connections. Frees it if its size differs, or if there are enough.
-pub fn put_back(mut chunk: Vec<u8>) {
-    if chunk.capacity() != PLAIN_CHUNK {
-        return;
-    }
-    chunk.clear();
-    let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
-    if free.len() < FREE_PLAIN_CHUNKS {
-        free.push(chunk);
-    }
 }

@@ -10,7 +10,7 @@ use crate::net::syscall::Syscall;
 use crate::net::tls::connection::{FRAGMENT, OVERHEAD};
 use crate::net::tls::error::TlsError;
 use crate::net::tls::fault::Fault;
-use crate::net::tls::session::{PLAIN_CHUNK, chunk};
+use crate::net::tls::plain_chunks::{PLAIN_CHUNK, chunk};
 use crate::net::{SocketError, errno, hooks};
 
 /// The most bytes of records that one write may need: a full batch, its records' overhead, and close_notify.
