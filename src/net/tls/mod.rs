@@ -3,7 +3,7 @@
 //! - [`options`](SecureOptions), [`pem`], [`config`] make rustls configurations from the options that the program passes.
 //! - [`verify`], [`roots`], [`x509`] decide whether the peer's certificate is valid.
 //! - [`connection`] encrypts and decrypts records; [`driver`] is the task that reads and writes them; [`session`] is the stream that the
-//!   socket uses.
+//!   socket uses; [`plain_chunks`] has the decrypted bytes on their way to it.
 //! - [`wake_batcher`] collects the wake-ups between the tasks and the JavaScript thread, so that few are needed.
 //! - [`handshake_queue`] holds the unfinished handshakes of a server.
 //! - [`error`] has the codes and messages of all TLS errors.
