@@ -193,7 +193,7 @@ impl Transport {
 
     /// Whether startTls() can be called.
     pub fn can_start_tls(&self) -> bool {
-        matches!(&self.link, Link::Plain(plain) if !plain.awaits_tls())
+        self.stays_plain()
     }
 
     /// startTls(): TLS begins once everything that was sent before has left. `received` holds bytes that were received before, which belong
@@ -215,6 +215,11 @@ impl Transport {
     /// Whether TLS is to follow, once everything that was sent in the clear has left.
     fn awaits_tls(&self) -> bool {
         matches!(&self.link, Link::Plain(plain) if plain.awaits_tls())
+    }
+
+    /// Whether this is a plain connection that no TLS is to follow on.
+    fn stays_plain(&self) -> bool {
+        matches!(&self.link, Link::Plain(plain) if !plain.awaits_tls())
     }
 
     /// The time limit of the handshake that is to follow, if there is one.
@@ -305,7 +310,7 @@ impl Transport {
 
     /// Whether bytes can be written directly, without a copy, if the queue is empty.
     pub fn writes_directly(&self) -> bool {
-        matches!(&self.link, Link::Plain(plain) if !plain.awaits_tls())
+        self.stays_plain()
     }
 
     /// Whether bytes that were written may still wait in this process and not in the system.
@@ -405,7 +410,7 @@ impl Transport {
 
     /// Whether a relay's task could move the bytes. It cannot with TLS, whose driver has the connection.
     pub fn can_lend(&self) -> bool {
-        self.writes_directly()
+        self.stays_plain()
     }
 
     /// Takes the connection out of the poll set, for a relay's task. Until [`lent`](Self::lent) is called, the transport has no connection.

@@ -79,6 +79,13 @@ pub struct SessionState {
     pub reset: bool,
 }
 
+impl SessionState {
+    /// Whether the peer's end follows `inbound`. While a fault is not reported yet, the end after it does not count.
+    fn is_at_end(&self) -> bool {
+        self.ended && self.fault.is_none()
+    }
+}
+
 /// What the session and the driver share.
 pub struct SharedSession {
     /// The state under the lock.
@@ -190,6 +197,18 @@ pub enum Waiting {
     Nothing,
 }
 
+impl Waiting {
+    /// `bytes`: some wait. `end`: nothing follows them.
+    fn of(bytes: bool, end: bool) -> Self {
+        match (bytes, end) {
+            (true, false) => Self::Bytes,
+            (true, true) => Self::BytesAndEnd,
+            (false, true) => Self::End,
+            (false, false) => Self::Nothing,
+        }
+    }
+}
+
 impl Session {
     /// A session whose driver has not started. Returns the session, and what the driver needs.
     pub fn new(
@@ -265,12 +284,7 @@ impl Session {
     /// What waits to be read. While a fault is not reported yet, the end after it does not count.
     pub fn waiting(&self) -> Waiting {
         let state = self.shared.state();
-        match (self.shared.queued.load(SeqCst) > 0, state.ended && state.fault.is_none()) {
-            (true, false) => Waiting::Bytes,
-            (true, true) => Waiting::BytesAndEnd,
-            (false, true) => Waiting::End,
-            (false, false) => Waiting::Nothing,
-        }
+        Waiting::of(self.shared.queued.load(SeqCst) > 0, state.is_at_end())
     }
 
     /// Reads like a non-blocking socket: returns 0 at the peer's end, and WouldBlock if there are no bytes now.
@@ -291,8 +305,7 @@ impl Session {
                 // The driver has added bytes meanwhile, perhaps together with the end.
                 continue;
             }
-            // While a fault is not reported yet, the end after it does not count.
-            return if state.ended && state.fault.is_none() { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
+            return if state.is_at_end() { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
         }
     }
 
@@ -314,19 +327,14 @@ impl Session {
     pub fn discard(&mut self) -> Waiting {
         let mut state = self.shared.state();
         let chunks = std::mem::take(&mut state.inbound);
-        let ended = state.ended && state.fault.is_none();
+        let ended = state.is_at_end();
         drop(state);
         let bytes = self.chunks.clear() + chunks.iter().map(Vec::len).sum::<usize>();
         if bytes > 0 {
             self.give_room(bytes);
         }
         chunks.into_iter().for_each(put_back);
-        match (bytes > 0, ended) {
-            (true, false) => Waiting::Bytes,
-            (true, true) => Waiting::BytesAndEnd,
-            (false, true) => Waiting::End,
-            (false, false) => Waiting::Nothing,
-        }
+        Waiting::of(bytes > 0, ended)
     }
 
     /// Gives pieces of `queue` to the driver, as far as there is room, and adds the driver to `pending_wakes`. Returns whether there is
