@@ -12,25 +12,30 @@ const { defineMembers, illegalInvocation } = require("./webidl.js");
 /** @typedef {{ name: string, prototype: object }} InterfaceClass */
 
 /**
- * Defines `readyState`, suspend(), resume(), ref(), unref() and hasRef().
+ * The brand check of an interface: returns the record of its object, and throws for anything else.
  *
  * @param {InterfaceClass} interfaceClass
  * @param {RecordOf} recordOf returns undefined for an object that is not of the interface
+ * @returns {(socket: unknown, member: string) => SocketRecord}
  */
-function defineSocketMembers(interfaceClass, recordOf) {
-  /**
-   * The brand check.
-   *
-   * @param {unknown} socket
-   * @param {string} member
-   */
-  const checked = (socket, member) => {
+function brandCheckOf(interfaceClass, recordOf) {
+  return (socket, member) => {
     const record = recordOf(socket);
     if (record === undefined) {
       throw illegalInvocation(`${interfaceClass.name}.${member}`);
     }
     return record;
   };
+}
+
+/**
+ * Defines `readyState`, suspend(), resume(), ref(), unref() and hasRef().
+ *
+ * @param {InterfaceClass} interfaceClass
+ * @param {RecordOf} recordOf returns undefined for an object that is not of the interface
+ */
+function defineSocketMembers(interfaceClass, recordOf) {
+  const checked = brandCheckOf(interfaceClass, recordOf);
   defineMembers(interfaceClass, {
     get readyState() {
       return readyState(checked(this, "readyState"));
@@ -76,13 +81,10 @@ function defineSocketMembers(interfaceClass, recordOf) {
  * @param {RecordOf} recordOf returns undefined for an object that is not of the interface
  */
 function defineBufferedAmount(interfaceClass, recordOf) {
+  const checked = brandCheckOf(interfaceClass, recordOf);
   defineMembers(interfaceClass, {
     get bufferedAmount() {
-      const record = recordOf(this);
-      if (record === undefined) {
-        throw illegalInvocation(`${interfaceClass.name}.bufferedAmount`);
-      }
-      return bufferedAmount(record);
+      return bufferedAmount(checked(this, "bufferedAmount"));
     },
   });
 }
