@@ -259,9 +259,9 @@ class Race {
     }
     attempt.id = opened.id;
     register(this.#record, opened.id, (kind, a, b) => {
-      if (kind === Kind.TCP_OPEN) {
+      if (kind === Kind.STREAM_OPEN) {
         this.#won(attempt, a, b);
-      } else if (kind === Kind.TCP_ERROR) {
+      } else if (kind === Kind.STREAM_ERROR) {
         attempt.id = GONE;
         this.#failed(attempt, a);
         // The delay began with the newest attempt. If the newest attempt fails, the next one starts at once.
@@ -342,15 +342,15 @@ class Race {
     }
     register(this.#record, id, (kind, what) => {
       switch (kind) {
-        case Kind.TCP_SECURED:
+        case Kind.STREAM_SECURED:
           unregister(id);
           this.#handshake = GONE;
           succeed();
           break;
-        case Kind.TCP_ERROR:
+        case Kind.STREAM_ERROR:
           failed(what);
           break;
-        case Kind.TCP_CLOSE:
+        case Kind.STREAM_CLOSE:
           failed({ name: "NetworkError", code: "ECONNRESET", reason: "the peer has ended the connection" });
           break;
       }

@@ -132,7 +132,7 @@ function requireOpen(record, what) {
   }
 }
 
-handle(Kind.TCP_RELAYED, (record, bytes) => {
+handle(Kind.STREAM_RELAYED, (record, bytes) => {
   record.extras?.relay?.count(record, bytes);
 });
 

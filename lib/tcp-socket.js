@@ -280,7 +280,7 @@ class TCPSocket extends EventTarget {
     });
 
     // The draft: "When a new TCP connection has been successfully established". From now on the local address and port are known.
-    handle(Kind.TCP_OPEN, (record, localAddress, localPort) => {
+    handle(Kind.STREAM_OPEN, (record, localAddress, localPort) => {
       const socket = /** @type {TCPSocket} */ (record.socket);
       socket.#localAddress = localAddress;
       socket.#localPort = localPort;
@@ -292,7 +292,7 @@ class TCPSocket extends EventTarget {
       progress.changed(record);
     });
 
-    handle(Kind.TCP_SECURED, (record) => {
+    handle(Kind.STREAM_SECURED, (record) => {
       const socket = /** @type {TCPSocket} */ (record.socket);
       socket.#secureTransport = "on";
       socket.#secureInfo = takeSecureInfo(record.id);
@@ -355,7 +355,7 @@ function takeUpgrade({ extras }) {
   return upgrade;
 }
 
-handle(Kind.TCP_MESSAGE, (record, data) => {
+handle(Kind.STREAM_MESSAGE, (record, data) => {
   const intake = record.extras?.intake;
   if (intake === undefined) {
     fire(record, new TCPMessageEvent(data));
@@ -363,20 +363,20 @@ handle(Kind.TCP_MESSAGE, (record, data) => {
     intake.take(new Uint8Array(data));
   }
 });
-handle(Kind.TCP_HALFCLOSE, (record) => {
+handle(Kind.STREAM_HALFCLOSE, (record) => {
   progress.ended(record);
   fire(record, new Event("halfclose"));
   progress.changed(record);
 });
-handle(Kind.TCP_ENDED, progress.ended);
-handle(Kind.TCP_DRAIN, (record) => {
+handle(Kind.STREAM_ENDED, progress.ended);
+handle(Kind.STREAM_DRAIN, (record) => {
   record.isDrainDue = false;
   record.extras?.outlet?.drained();
   fire(record, new Event("drain"));
   progress.changed(record);
 });
-handle(Kind.TCP_ERROR, fireError);
-handle(Kind.TCP_CLOSE, (record, bufferedAmount) => {
+handle(Kind.STREAM_ERROR, fireError);
+handle(Kind.STREAM_CLOSE, (record, bufferedAmount) => {
   record.bufferedAmount = bufferedAmount;
   const upgrade = takeUpgrade(record);
   if (upgrade !== undefined) {
@@ -393,10 +393,10 @@ handle(Kind.TCP_CLOSE, (record, bufferedAmount) => {
   progress.changed(record);
   record.extras?.relay?.closed();
 });
-handle(Kind.TCP_FINISH, (record) => {
+handle(Kind.STREAM_FINISH, (record) => {
   record.extras?.outlet?.finished();
 });
-handle(Kind.TCP_BLOB, (record) => {
+handle(Kind.STREAM_BLOB, (record) => {
   answer(record, PIECE_BYTES);
 });
 

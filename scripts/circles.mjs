@@ -8,7 +8,7 @@
 //
 // - An import is a path that leads into another file. It stands in a `use` or in code, and begins with `crate::`, `super::`, `self::`, the
 //   name of a child module, or the name of a module that a `use` has brought into scope. It counts at the line of the name.
-// - A file and the folder of the same name count as one file: everything below tcp_socket/ is part of tcp_socket.rs.
+// - A file and the folder of the same name count as one file: everything below stream_socket/ is part of stream_socket.rs.
 // - A folder's mod.rs, and lib.rs, are *lists* of names. A file that imports a name from a list imports the file that defines the name. The
 //   re-exports (`pub use`) of a list are not imports of the list. Only the items that a list itself defines, its private `use`s and its
 //   code count for the list. Any other file that re-exports a name stands for the name: whoever imports the name imports this file, and

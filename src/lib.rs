@@ -2,7 +2,7 @@
 //!
 //! The layers, from the bottom up. Each layer uses only the layers below it:
 //!
-//! - [`proto`]: the rules. A TCP socket's readyState machine, the bufferedAmount ledger, addresses. No I/O.
+//! - [`proto`]: the rules. A stream socket's readyState machine, the bufferedAmount ledger, addresses. No I/O.
 //! - [`net`]: the sockets. Each environment (the main thread, each worker) has one poll set. A *turn* asks the poll set which sockets are
 //!   ready, lets each of these read once, and at its end writes the sent bytes. All this runs on the JavaScript thread, because waking
 //!   another thread costs more than the I/O. One type (`Transport` in `net/transport.rs`) stands for every kind of TCP connection: plain,

@@ -439,7 +439,7 @@ export class Tree {
   }
 
   /**
-   * The node of a file. If a folder of its path has the name of a file beside it (net/tcp_socket/ and net/tcp_socket.rs), that file is the
+   * The node of a file. If a folder of its path has the name of a file beside it (net/stream_socket/ and net/stream_socket.rs), that file is the
    * node. If several have, it is the topmost one. Otherwise the file is its own node.
    *
    * @param {string} file

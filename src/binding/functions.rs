@@ -2,7 +2,7 @@
 
 mod all_sockets;
 mod open;
-mod tcp;
+mod stream;
 mod udp;
 
 use std::ffi::c_void;
@@ -65,16 +65,16 @@ pub fn define<'scope>(env: Env<'scope>, exports: Value<'scope>) -> Result<()> {
         "resume" => all_sockets::resume, Panicked::Undefined;
         "ref" => all_sockets::reference, Panicked::Undefined;
         "close" => all_sockets::close, Panicked::False;
-        "halfclose" => tcp::half_close, Panicked::Undefined;
-        "reset" => tcp::reset, Panicked::Undefined;
-        "finish" => tcp::finish, Panicked::Undefined;
-        "abort" => tcp::abort, Panicked::Undefined;
-        "takeIn" => tcp::take_in, Panicked::Undefined;
-        "relay" => tcp::relay, Panicked::Failure;
-        "send" => tcp::send, Panicked::Number(NOT_OPEN);
-        "sendString" => tcp::send_string, Panicked::Number(NOT_OPEN);
-        "sendScratch" => tcp::send_scratch, Panicked::Number(NOT_OPEN);
-        "sendBlob" => tcp::send_blob, Panicked::Number(NOT_OPEN);
+        "halfclose" => stream::half_close, Panicked::Undefined;
+        "reset" => stream::reset, Panicked::Undefined;
+        "finish" => stream::finish, Panicked::Undefined;
+        "abort" => stream::abort, Panicked::Undefined;
+        "takeIn" => stream::take_in, Panicked::Undefined;
+        "relay" => stream::relay, Panicked::Failure;
+        "send" => stream::send, Panicked::Number(NOT_OPEN);
+        "sendString" => stream::send_string, Panicked::Number(NOT_OPEN);
+        "sendScratch" => stream::send_scratch, Panicked::Number(NOT_OPEN);
+        "sendBlob" => stream::send_blob, Panicked::Number(NOT_OPEN);
         "checkSecure" => secure::check, Panicked::Failure;
         "startTls" => secure::start_tls, Panicked::Failure;
         "secureInfo" => secure::secure_info, Panicked::Null;

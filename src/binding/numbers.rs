@@ -19,7 +19,7 @@ pub const END_BIT: u32 = 4;
 /// The default of `highWaterMark`, in bytes.
 pub const HIGH_WATER_MARK: u32 = 64 * 1024;
 
-/// The default of a TCP socket's `maxBufferedAmount`, in bytes.
+/// The default of a stream socket's `maxBufferedAmount`, in bytes.
 pub const TCP_MAX_BUFFERED_AMOUNT: u32 = 256 * 1024 * 1024;
 
 /// The default of a UDP socket's `maxBufferedAmount`, in bytes.

@@ -30,10 +30,13 @@ pub fn start_tls<'scope>(call: &Call<'scope>) -> Value<'scope> {
     });
     let id = call.id();
     let started = call.environment.net(|net| {
-        net.tcp(id, |tcp, context| {
-            let role =
-                if tcp.is_accepted() { Role::Server(server_context(&options)?) } else { client_role(&options, &name)? };
-            tcp.start_tls(role, limit, call.flag(4), id, context)
+        net.stream(id, |stream, context| {
+            let role = if stream.is_accepted() {
+                Role::Server(server_context(&options)?)
+            } else {
+                client_role(&options, &name)?
+            };
+            stream.start_tls(role, limit, call.flag(4), id, context)
         })
     });
     match started.flatten() {
@@ -56,7 +59,8 @@ pub fn set_secure_context<'scope>(call: &Call<'scope>) -> Value<'scope> {
 
 /// `secureInfo(id)`: returns the information on the TLS session once for each handshake. After that, and without TLS, it returns null.
 pub fn secure_info<'scope>(call: &Call<'scope>) -> Value<'scope> {
-    let info = call.environment.net(|net| net.tcp(call.id(), |tcp, _| tcp.take_tls_info())).flatten().flatten();
+    let info =
+        call.environment.net(|net| net.stream(call.id(), |stream, _| stream.take_tls_info())).flatten().flatten();
     info.map_or_else(|| call.env.null(), |info| describe(call, &info))
 }
 

@@ -5,20 +5,20 @@ use super::context::Context;
 use super::event::EventKind;
 use super::pending_operation::PendingOperation;
 use super::relay_signal::RelaySignal;
+use super::server_socket::ServerSocket;
 use super::step::Step;
-use super::tcp_server_socket::TcpServerSocket;
-use super::tcp_socket::TcpSocket;
+use super::stream_socket::StreamSocket;
 use super::udp_socket::UdpSocket;
 use super::{Id, SocketError};
 
 /// A socket of any kind, or something else that has a number, an owner and events.
 pub enum AnySocket {
     /// A TCP connection.
-    Tcp(Box<TcpSocket>),
+    Stream(Box<StreamSocket>),
     /// A UDP socket.
     Udp(Box<UdpSocket>),
     /// A listening socket.
-    Server(Box<TcpServerSocket>),
+    Server(Box<ServerSocket>),
     /// A look-up or a timer.
     Operation(PendingOperation),
     /// A socket whose code panicked, with the events that it still has to emit.
@@ -29,7 +29,7 @@ impl AnySocket {
     /// Returns the next event or other result that is due.
     pub fn step(&mut self, id: Id, context: &mut Context) -> Step {
         match self {
-            Self::Tcp(tcp) => tcp.step(id, context),
+            Self::Stream(stream) => stream.step(id, context),
             Self::Udp(udp) => udp.step(id, context),
             Self::Server(server) => server.step(id, context),
             Self::Operation(operation) => operation.step(),
@@ -46,10 +46,10 @@ impl AnySocket {
     pub fn break_down(&mut self, message: String, id: Id, context: &mut Context) {
         let error = SocketError::Panic { message };
         let left = match self {
-            Self::Tcp(tcp) if tcp.machine.has_opened() => {
-                vec![EventKind::Error(error), EventKind::Close(tcp.machine.ledger.buffered_amount())]
+            Self::Stream(stream) if stream.machine.has_opened() => {
+                vec![EventKind::Error(error), EventKind::Close(stream.machine.ledger.buffered_amount())]
             }
-            Self::Tcp(_) => vec![EventKind::Error(error)],
+            Self::Stream(_) => vec![EventKind::Error(error)],
             Self::Udp(_) => vec![EventKind::UdpError(error)],
             Self::Server(_) => vec![EventKind::ServerError(error)],
             Self::Operation(_) => vec![EventKind::Lookup(Err(error))],
@@ -59,9 +59,9 @@ impl AnySocket {
         let broken = std::mem::replace(self, Self::Broken(left.into()));
         // A second panic, while the socket is dropped, is ignored: the first one is reported.
         let _ = catch_unwind(AssertUnwindSafe(move || {
-            if let Self::Tcp(mut tcp) = broken {
-                tcp.end_relay(RelaySignal::Lost, context);
-                tcp.drop_held(context);
+            if let Self::Stream(mut stream) = broken {
+                stream.end_relay(RelaySignal::Lost, context);
+                stream.drop_held(context);
             }
         }));
     }
@@ -69,7 +69,7 @@ impl AnySocket {
     /// Makes the next turn step this socket.
     pub fn schedule(&mut self, id: Id, context: &mut Context) {
         match self {
-            Self::Tcp(tcp) => tcp.schedule(id, context),
+            Self::Stream(stream) => stream.schedule(id, context),
             Self::Udp(udp) => udp.schedule(id, context),
             Self::Server(server) => server.schedule(id, context),
             Self::Operation(operation) => operation.schedule(id, context),
@@ -80,7 +80,7 @@ impl AnySocket {
     /// This socket's part in the turn is over. From now on it can be scheduled for the next turn.
     pub fn unschedule(&mut self) {
         match self {
-            Self::Tcp(tcp) => tcp.unschedule(),
+            Self::Stream(stream) => stream.unschedule(),
             Self::Udp(udp) => udp.scheduled = false,
             Self::Server(server) => server.scheduled = false,
             Self::Operation(operation) => operation.unschedule(),
@@ -91,7 +91,7 @@ impl AnySocket {
     /// Whether the system may have something that this socket would take now.
     pub fn has_more(&self) -> bool {
         match self {
-            Self::Tcp(tcp) => tcp.has_more(),
+            Self::Stream(stream) => stream.has_more(),
             Self::Udp(udp) => udp.has_more(),
             Self::Server(server) => server.has_more(),
             Self::Operation(_) => false,
@@ -101,6 +101,6 @@ impl AnySocket {
 
     /// Whether the socket's TLS driver still has bytes to write.
     pub fn is_writing(&self) -> bool {
-        matches!(self, Self::Tcp(tcp) if tcp.is_writing())
+        matches!(self, Self::Stream(stream) if stream.is_writing())
     }
 }

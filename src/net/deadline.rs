@@ -9,14 +9,14 @@ use super::tls::TlsError;
 /// The purpose of a deadline. A socket has at most one of each kind. `turn/deadlines.rs` decides what each kind does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DeadlineKind {
-    /// TCP: connectTimeout. It ends when the connection is established, with TLS when the handshake is done.
+    /// Stream: connectTimeout. It ends when the connection is established, with TLS when the handshake is done.
     Connect,
-    /// TCP: the time limit of the handshake, while startTls() waits for earlier bytes to be sent. (During the handshake the TLS driver
+    /// Stream: the time limit of the handshake, while startTls() waits for earlier bytes to be sent. (During the handshake the TLS driver
     /// keeps it.)
     Handshake,
-    /// TCP: closeTimeout. The time of the next check of the peer's progress (R-tcp-close).
+    /// Stream: closeTimeout. The time of the next check of the peer's progress (R-tcp-close).
     Close,
-    /// TCP: the longest wait for the peer's FIN after our FIN (R-tcp-close).
+    /// Stream: the longest wait for the peer's FIN after our FIN (R-tcp-close).
     Linger,
     /// Server: accept(2) failed. The time of the next try (R-srv-error).
     Accept,

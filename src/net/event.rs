@@ -20,27 +20,27 @@ pub struct Event {
 pub enum EventKind {
     /// The socket does not exist any more, and nothing else has happened.
     Gone,
-    /// TCP: the connection is established. The value is the local address.
+    /// Stream: the connection is established. The value is the local address.
     Open(SocketAddr),
-    /// TCP: bytes arrived. They lie in the [`Payload`] until the next call of `Net::next`.
+    /// Stream: bytes arrived. They lie in the [`Payload`] until the next call of `Net::next`.
     Message(Payload),
-    /// TCP: the peer sends no more, and the socket stays open for sending.
+    /// Stream: the peer sends no more, and the socket stays open for sending.
     HalfClose,
-    /// TCP: the peer sends no more, and the socket begins to close.
+    /// Stream: the peer sends no more, and the socket begins to close.
     Ended,
-    /// TCP: bufferedAmount is back at 0.
+    /// Stream: bufferedAmount is back at 0.
     Drain,
-    /// TCP: the attempt failed, or the connection is lost.
+    /// Stream: the attempt failed, or the connection is lost.
     Error(SocketError),
-    /// TCP: the connection has ended. The value is the final bufferedAmount.
+    /// Stream: the connection has ended. The value is the final bufferedAmount.
     Close(u32),
-    /// TCP: the system has everything that was sent, and FIN follows it.
+    /// Stream: the system has everything that was sent, and FIN follows it.
     Finish,
-    /// TCP: a relay is over, and [`EventKind::Close`] follows. The value is how many bytes this socket has sent that came from the other one.
+    /// Stream: a relay is over, and [`EventKind::Close`] follows. The value is how many bytes this socket has sent that came from the other one.
     Relayed(u64),
-    /// TCP: the socket asks JavaScript for the next piece of the first Blob in its queue.
+    /// Stream: the socket asks JavaScript for the next piece of the first Blob in its queue.
     Blob,
-    /// TCP: startTls() is done.
+    /// Stream: startTls() is done.
     Secured,
     /// UDP: a datagram arrived from this address.
     Datagram(Payload, SocketAddr),

@@ -30,14 +30,14 @@ mod relay_task;
 mod resolver;
 mod runtime;
 mod send_queue;
+mod server_socket;
 mod sizes;
 mod socket_options;
 mod step;
+mod stream_socket;
 mod sys;
 mod syscall;
 mod tcp_open;
-mod tcp_server_socket;
-mod tcp_socket;
 mod timers;
 mod tls;
 mod transport;
@@ -59,8 +59,8 @@ pub use panics::{panic_message, restarted};
 pub use resolver::Family;
 pub use runtime::runtime;
 pub use sizes::READ_SIZE;
+pub use stream_socket::Unkept;
 pub use syscall::Syscall;
-pub use tcp_socket::Unkept;
 pub use tls::{
     Info as SecureInfo, Material, NamedCertificate, Role, SecureOptions, ServerContext, TlsError, client_role,
     server_context,

@@ -1,4 +1,4 @@
-//! The bytes that a TCP socket has accepted and not yet written, in order. This file writes nothing.
+//! The bytes that a stream socket has accepted and not yet written, in order. This file writes nothing.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;

@@ -1,4 +1,4 @@
-//! The layer between a TCP socket and its bytes: a plain connection, a TLS session, or a connection that a relay's task has.
+//! The layer between a stream socket and its bytes: a plain connection, a TLS session, or a connection that a relay's task has.
 //!
 //! [`Transport`] is the one place where the kind of a connection makes a difference. The socket calls the transport, and updates its
 //! machine and its ledger with the reports that it gets. The socket never asks which kind of connection it has.
@@ -38,7 +38,7 @@ use super::syscall::Syscall;
 use super::tls::{Role, Session};
 use super::{Id, SocketError};
 
-/// What a TCP socket reads from and writes to.
+/// What a stream socket reads from and writes to.
 pub struct Transport {
     /// The connection.
     link: Link,

@@ -29,11 +29,11 @@ use super::id::WAKER;
 use super::options::{ServerOptions, TcpOptions, UdpOptions};
 use super::panics::panic_message;
 use super::runtime::runtime;
+use super::server_socket::ServerSocket;
 use super::sizes::{DATAGRAM_BATCH, DATAGRAM_STRIDE};
 use super::step::Step;
+use super::stream_socket::StreamSocket;
 use super::syscall::Syscall;
-use super::tcp_server_socket::TcpServerSocket;
-use super::tcp_socket::TcpSocket;
 use super::tls::AcceptedTls;
 use super::udp_socket::UdpSocket;
 use super::{Id, SocketError, hooks, memory};
@@ -143,7 +143,7 @@ impl Net {
 
     /// new TCPSocket().
     pub fn open_tcp(&mut self, owner: u32, options: &TcpOptions) -> Result<Id, SocketError> {
-        self.open(owner, |id, context| Ok(AnySocket::Tcp(Box::new(TcpSocket::connect(options, id, context)?))))
+        self.open(owner, |id, context| Ok(AnySocket::Stream(Box::new(StreamSocket::connect(options, id, context)?))))
     }
 
     /// new UDPSocket().
@@ -153,7 +153,7 @@ impl Net {
 
     /// new TCPServerSocket().
     pub fn open_server(&mut self, owner: u32, options: &ServerOptions) -> Result<Id, SocketError> {
-        self.open(owner, |id, context| Ok(AnySocket::Server(Box::new(TcpServerSocket::listen(options, id, context)?))))
+        self.open(owner, |id, context| Ok(AnySocket::Server(Box::new(ServerSocket::listen(options, id, context)?))))
     }
 
     pub(super) fn open(
@@ -262,7 +262,7 @@ impl Net {
     fn serve_inbox(&mut self) {
         for id in self.context.inbox.take() {
             self.with(id, |socket, id, context| match socket {
-                AnySocket::Tcp(tcp) => tcp.on_news(id, context),
+                AnySocket::Stream(stream) => stream.on_news(id, context),
                 AnySocket::Server(server) => server.on_news(id, context),
                 _ => socket.schedule(id, context),
             });
@@ -276,7 +276,7 @@ impl Net {
             self.with(Id::from_number(number), |socket, id, context| {
                 hooks::pass("ready");
                 match socket {
-                    AnySocket::Tcp(tcp) => tcp.on_ready(event, id, context),
+                    AnySocket::Stream(stream) => stream.on_ready(event, id, context),
                     AnySocket::Udp(udp) => udp.on_ready(event, id, context),
                     AnySocket::Server(server) => server.readable = true,
                     AnySocket::Operation(_) | AnySocket::Broken(_) => {}
@@ -380,8 +380,8 @@ impl Net {
         self.ready_queue.pop_front();
         self.with(id, |socket, id, context| {
             socket.unschedule();
-            if held_up && let AnySocket::Tcp(tcp) = socket {
-                tcp.hold_up();
+            if held_up && let AnySocket::Stream(stream) = socket {
+                stream.hold_up();
             }
             if socket.has_more() {
                 socket.schedule(id, context);
@@ -394,7 +394,7 @@ impl Net {
         let options = self.server(id, |server, _| server.stream_options)?;
         let (remote, local) = (connection.remote, connection.local);
         let opened = self.open(owner, |accepted, context| {
-            Ok(AnySocket::Tcp(Box::new(TcpSocket::accepted(connection, &options, accepted, context)?)))
+            Ok(AnySocket::Stream(Box::new(StreamSocket::accepted(connection, &options, accepted, context)?)))
         });
         Some(match opened {
             Ok(accepted) => EventKind::Connect { accepted, remote, local },
@@ -407,7 +407,7 @@ impl Net {
         let options = self.server(id, |server, _| server.stream_options)?;
         let (remote, local) = (client.connection.remote, client.connection.local);
         let opened = self.open(owner, |accepted, context| {
-            Ok(AnySocket::Tcp(Box::new(TcpSocket::accepted_tls(client, &options, accepted, context))))
+            Ok(AnySocket::Stream(Box::new(StreamSocket::accepted_tls(client, &options, accepted, context))))
         });
         Some(match opened {
             Ok(accepted) => EventKind::Connect { accepted, remote, local },
@@ -421,7 +421,7 @@ impl Net {
             self.with(id, |socket, id, context| {
                 hooks::pass("flush");
                 match socket {
-                    AnySocket::Tcp(tcp) => tcp.flush(id, context),
+                    AnySocket::Stream(stream) => stream.flush(id, context),
                     AnySocket::Udp(udp) => udp.flush_turn(id, context),
                     AnySocket::Server(_) | AnySocket::Operation(_) | AnySocket::Broken(_) => {}
                 }
@@ -473,7 +473,7 @@ impl Net {
             let _ = catch_unwind(AssertUnwindSafe(move || {
                 hooks::pass("end");
                 match &mut entry.socket {
-                    AnySocket::Tcp(tcp) => tcp.abandon(entry.id, context),
+                    AnySocket::Stream(stream) => stream.abandon(entry.id, context),
                     AnySocket::Udp(udp) => udp.abandon(entry.id, context),
                     AnySocket::Server(_) | AnySocket::Operation(_) | AnySocket::Broken(_) => {}
                 }

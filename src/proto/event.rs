@@ -1,6 +1,6 @@
 //! The types that the machine takes and returns: its events, the result of a send(), and what a stream does with received bytes.
 
-/// An event that a TCP socket reports to its listeners. [`super::Machine::next`] returns the events in the order in which they are emitted.
+/// An event that a stream socket reports to its listeners. [`super::Machine::next`] returns the events in the order in which they are emitted.
 /// `E` is the error type.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event<E> {

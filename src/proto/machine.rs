@@ -47,9 +47,9 @@ enum RelayState {
     EndForwarded,
 }
 
-/// The readyState machine of one TCP socket, with its ledger. `E` is the error type.
+/// The readyState machine of one stream socket, with its ledger. `E` is the error type.
 ///
-/// The socket (`net/tcp_socket.rs`) reports what the system says, and passes on the application's calls. [`Machine::next`] returns one
+/// The socket (`net/stream_socket.rs`) reports what the system says, and passes on the application's calls. [`Machine::next`] returns one
 /// event at a time. readyState changes in a call or in `next`, never in a report (R-task).
 #[derive(Debug)]
 pub struct Machine<E> {

@@ -1,4 +1,4 @@
-//! The rules: which readyState a TCP socket has and which event comes next, how bufferedAmount is counted, and what is an address.
+//! The rules: which readyState a stream socket has and which event comes next, how bufferedAmount is counted, and what is an address.
 //!
 //! Nothing here does I/O, reads a clock or knows Node-API. Tests drive these types with plain calls.
 

@@ -15,15 +15,15 @@ use crate::driver::{Told, World, half_close, ignore, send, send_to, stream_optio
 const PIECE: usize = 256 * 1024;
 
 fn send_blob(net: &mut Net, id: Id, size: usize) -> Sent {
-    net.tcp(id, |tcp, context| tcp.send_blob(size as u64, id, context)).unwrap().unwrap()
+    net.stream(id, |stream, context| stream.send_blob(size as u64, id, context)).unwrap().unwrap()
 }
 
 fn blob_piece(net: &mut Net, id: Id, bytes: &[u8]) {
-    net.tcp(id, |tcp, context| tcp.blob_piece(bytes, id, context));
+    net.stream(id, |stream, context| stream.blob_piece(bytes, id, context));
 }
 
 fn blob_failed(net: &mut Net, id: Id) {
-    net.tcp(id, |tcp, context| tcp.blob_failed("gone".to_owned(), id, context));
+    net.stream(id, |stream, context| stream.blob_failed("gone".to_owned(), id, context));
 }
 
 /// Blobs as JavaScript reads them: one piece for each time that it is asked.
@@ -124,7 +124,8 @@ fn a_blob_written_in_this_turn_does_not_count_against_the_limit() {
     world.until_told(client, &Told::Blob);
     blob_piece(&mut world.net, client, &vec![0; PIECE]);
     for _ in 0..10 {
-        let sent = world.net.tcp(client, |tcp, context| tcp.send(b"0123456789", client, context)).unwrap().unwrap();
+        let sent =
+            world.net.stream(client, |stream, context| stream.send(b"0123456789", client, context)).unwrap().unwrap();
         assert_eq!(sent, Sent::Accepted(false));
     }
 }
@@ -230,7 +231,7 @@ fn a_piece_that_comes_too_late_is_dropped() {
     let (client, _peer) = world.pair();
     send_blob(&mut world.net, client, 10);
     world.until_told(client, &Told::Blob);
-    world.net.tcp(client, |tcp, context| tcp.reset(client, context));
+    world.net.stream(client, |stream, context| stream.reset(client, context));
     blob_piece(&mut world.net, client, b"0123456789");
     world.until(&mut ignore, |world| world.has_closed(client));
     blob_piece(&mut world.net, client, b"0123456789");

@@ -36,11 +36,11 @@ fn timed_out() -> Told {
 }
 
 fn send_blob(net: &mut Net, id: Id, size: usize) {
-    net.tcp(id, |tcp, context| tcp.send_blob(size as u64, id, context)).unwrap().unwrap();
+    net.stream(id, |stream, context| stream.send_blob(size as u64, id, context)).unwrap().unwrap();
 }
 
 fn blob_piece(net: &mut Net, id: Id, bytes: &[u8]) {
-    net.tcp(id, |tcp, context| tcp.blob_piece(bytes, id, context));
+    net.stream(id, |stream, context| stream.blob_piece(bytes, id, context));
 }
 
 /// Turns for some time.

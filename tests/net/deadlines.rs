@@ -105,7 +105,7 @@ fn start_tls_s_time_goes_with_the_connection() {
         };
         world
             .net
-            .tcp(client, |tcp, context| tcp.start_tls(role, Some(limit), false, client, context))
+            .stream(client, |stream, context| stream.start_tls(role, Some(limit), false, client, context))
             .unwrap()
             .unwrap();
         assert_eq!(world.net.deadlines(), 1);

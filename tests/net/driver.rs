@@ -417,18 +417,18 @@ pub fn udp_options() -> UdpOptions {
 
 /// send() on an open TCP socket. Returns what it returns.
 pub fn send(net: &mut Net, id: Id, bytes: &[u8]) -> bool {
-    match net.tcp(id, |tcp, context| tcp.send(bytes, id, context)) {
+    match net.stream(id, |stream, context| stream.send(bytes, id, context)) {
         Some(Ok(Sent::Accepted(go_on))) => go_on,
         other => panic!("send() on {id:?}: {other:?}"),
     }
 }
 
 pub fn half_close(net: &mut Net, id: Id) {
-    net.tcp(id, |tcp, context| tcp.half_close(id, context)).unwrap();
+    net.stream(id, |stream, context| stream.half_close(id, context)).unwrap();
 }
 
 pub fn reset(net: &mut Net, id: Id) {
-    net.tcp(id, |tcp, context| tcp.reset(id, context)).unwrap();
+    net.stream(id, |stream, context| stream.reset(id, context)).unwrap();
 }
 
 /// send() on an open UDP socket. Returns what it returns.

@@ -51,7 +51,7 @@ fn pair_with_keep_alive(delay: Option<u32>, no_delay: bool) -> (World, Socket, S
     stream.keep_alive_delay = delay;
     stream.no_delay = Some(no_delay);
     let (client, _) = world.pair_with(stream);
-    let (local, remote) = world.net.tcp(client, |tcp, _| (tcp.local, tcp.remote)).unwrap();
+    let (local, remote) = world.net.stream(client, |stream, _| (stream.local, stream.remote)).unwrap();
     (world, socket_of(local, Some(remote)), socket_of(remote, Some(local)))
 }
 
@@ -95,7 +95,7 @@ fn tcp_buffer_sizes_are_set() {
     let mut options = tcp_options(address, stream_options());
     options.buffers = BufferSizes { send: Some(20_000), receive: Some(30_000) };
     let id = world.net.open_tcp(0, &options).unwrap();
-    let local = world.net.tcp(id, |tcp, _| tcp.local).unwrap();
+    let local = world.net.stream(id, |stream, _| stream.local).unwrap();
     world.until(&mut ignore, |world| world.has_told(id, &Told::Open(local)));
     let socket = socket_of(local, Some(address));
     assert_eq!(socket.send_buffer_size().unwrap(), 20_000 * DOUBLED);

@@ -23,12 +23,12 @@ fn connected(world: &mut World) -> (Id, TcpStream) {
 
 /// A Blob that is still to be sent keeps a relay in turns; it is empty by the time anything is relayed.
 fn keep_in_turns(world: &mut World, id: Id) {
-    world.net.tcp(id, |tcp, context| tcp.send_blob(1, id, context)).unwrap().unwrap();
+    world.net.stream(id, |stream, context| stream.send_blob(1, id, context)).unwrap().unwrap();
 }
 
 fn give_blob(world: &mut World, id: Id) {
     world.until_told(id, &Told::Blob);
-    world.net.tcp(id, |tcp, context| tcp.blob_piece(b"!", id, context)).unwrap();
+    world.net.stream(id, |stream, context| stream.blob_piece(b"!", id, context)).unwrap();
 }
 
 fn read_to_end(mut peer: TcpStream) -> std::thread::JoinHandle<Vec<u8>> {

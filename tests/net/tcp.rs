@@ -57,7 +57,7 @@ fn connecting_tells_open_in_a_later_turn() {
     let mut world = World::new();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = world.client(listener.local_addr().unwrap());
-    let local = world.net.tcp(client, |tcp, _| tcp.local).unwrap();
+    let local = world.net.stream(client, |stream, _| stream.local).unwrap();
     assert!(local.ip().is_loopback() && local.port() != 0);
     let (accepted, _) = listener.accept().unwrap();
     assert_eq!(world.net.ready_state(client), ReadyState::Connecting, "connected long since, and not told");
@@ -74,7 +74,7 @@ fn a_client_is_bound_where_it_asked() {
     let mut options = tcp_options(listener.local_addr().unwrap(), stream_options());
     options.local_address = Some("127.0.0.2".to_owned());
     let client = world.net.open_tcp(0, &options).unwrap();
-    let local = world.net.tcp(client, |tcp, _| tcp.local).unwrap();
+    let local = world.net.stream(client, |stream, _| stream.local).unwrap();
     assert_eq!((local.ip().to_string().as_str(), local.port() != 0), ("127.0.0.2", true));
     options.local_address = Some("192.0.2.1".to_owned());
     let error = world.net.open_tcp(0, &options).unwrap_err();
@@ -109,7 +109,7 @@ fn an_attempt_that_fails_at_once_is_an_event_too() {
     let mut world = World::new();
     // Broadcast: EACCES or ENETUNREACH, at once.
     let client = world.client("255.255.255.255:9".parse().unwrap());
-    assert_eq!(world.net.tcp(client, |tcp, _| tcp.local).unwrap(), "0.0.0.0:0".parse().unwrap());
+    assert_eq!(world.net.stream(client, |stream, _| stream.local).unwrap(), "0.0.0.0:0".parse().unwrap());
     world.until(&mut ignore, |world| !world.story(client).is_empty());
     assert!(matches!(world.story(client)[..], [Told::Error(_)]), "{:?}", world.story(client));
 }
@@ -383,7 +383,7 @@ fn a_sender_that_ignores_false_is_closed_when_the_buffer_is_full() {
     let (mut peer, _) = listener.accept().unwrap();
     let block = vec![1; 300_000];
     let last = loop {
-        match world.net.tcp(client, |tcp, context| tcp.send(&block, client, context)).unwrap().unwrap() {
+        match world.net.stream(client, |stream, context| stream.send(&block, client, context)).unwrap().unwrap() {
             Sent::Accepted(_) => {}
             other => break other,
         }

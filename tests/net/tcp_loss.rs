@@ -135,7 +135,7 @@ fn a_reset_behind_bytes_waits_for_resume() {
         reset_by(peer);
         world.rest();
         assert_eq!((world.story(client), world.net.ready_state(client)), (vec![], ReadyState::Open));
-        let sent = world.net.tcp(client, |tcp, context| tcp.send(b"x", client, context)).unwrap().unwrap();
+        let sent = world.net.stream(client, |stream, context| stream.send(b"x", client, context)).unwrap().unwrap();
         assert_eq!((sent, world.net.buffered_amount(client)), (Sent::Ignored, 0));
         world.rest();
         world.net.resume(client);
@@ -237,7 +237,8 @@ fn a_loss_that_send_meets_first_is_told_once() {
         peer.write_all(b"before").unwrap();
         reset_by(peer);
         // Not told yet: the socket is open.
-        let sent = world.net.tcp(client, |tcp, context| tcp.send(&vec![1; len], client, context)).unwrap().unwrap();
+        let sent =
+            world.net.stream(client, |stream, context| stream.send(&vec![1; len], client, context)).unwrap().unwrap();
         assert!(matches!(sent, Sent::Accepted(_)));
         world.until(&mut ignore, |world| world.has_closed(client));
         assert_eq!(world.received_by(client), b"before", "R-tcp-lost: first");

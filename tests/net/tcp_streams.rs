@@ -21,11 +21,11 @@ fn with_peer(world: &mut World) -> (Id, TcpStream) {
 }
 
 fn finish(net: &mut Net, id: Id) {
-    net.tcp(id, |tcp, context| tcp.finish(id, context)).unwrap();
+    net.stream(id, |stream, context| stream.finish(id, context)).unwrap();
 }
 
 fn abort(net: &mut Net, id: Id) {
-    net.tcp(id, |tcp, context| tcp.abort(id, context)).unwrap();
+    net.stream(id, |stream, context| stream.abort(id, context)).unwrap();
 }
 
 /// R-streams: a stream that holds its mark takes nothing, and the end behind the bytes waits for them.

@@ -67,12 +67,12 @@ fn error_of(world: &World, id: Id) -> Option<String> {
 fn r_tcp_secure_open_open_follows_the_handshake_and_both_ends_know_what_was_agreed_on() {
     let mut world = World::new();
     let (client, accepted) = pair(&mut world);
-    let told = |world: &mut World, id| world.net.tcp(id, |tcp, _| tcp.take_tls_info()).flatten().unwrap();
+    let told = |world: &mut World, id| world.net.stream(id, |stream, _| stream.take_tls_info()).flatten().unwrap();
     let (ours, theirs) = (told(&mut world, client), told(&mut world, accepted));
     assert_eq!((ours.protocol, theirs.protocol), ("TLSv1.3", "TLSv1.3"));
     assert!(ours.authorized && !ours.resumed && ours.peer_certificates.len() == 1);
     assert!(!theirs.authorized && theirs.peer_certificates.is_empty());
-    assert!(world.net.tcp(client, |tcp, _| tcp.take_tls_info()).flatten().is_none(), "it is told once");
+    assert!(world.net.stream(client, |stream, _| stream.take_tls_info()).flatten().is_none(), "it is told once");
 }
 
 #[test]
@@ -203,10 +203,11 @@ fn r_tls_start_what_was_sent_before_leaves_in_the_clear_and_what_follows_does_no
         (accepted, Role::Server(server_context(&server_side).unwrap())),
         (client, client_role(&client_side, "127.0.0.1").unwrap()),
     ] {
-        let started = world.net.tcp(id, |tcp, context| tcp.start_tls(role.clone(), Some(limit), false, id, context));
+        let started =
+            world.net.stream(id, |stream, context| stream.start_tls(role.clone(), Some(limit), false, id, context));
         assert!(started.unwrap().is_ok());
         // Once only.
-        let again = world.net.tcp(id, |tcp, context| tcp.start_tls(role, Some(limit), false, id, context));
+        let again = world.net.stream(id, |stream, context| stream.start_tls(role, Some(limit), false, id, context));
         assert_eq!(again.unwrap().unwrap_err().name(), "InvalidStateError");
     }
     send(&mut world.net, client, b"secret");
@@ -237,7 +238,7 @@ fn r_tls_start_plain_text_slipped_in_before_the_handshake_makes_it_fail() {
     go_ahead.send(()).unwrap();
     awaits_sent.recv().unwrap();
     let role = client_role(&client_side, "127.0.0.1").unwrap();
-    world.net.tcp(client, |tcp, context| tcp.start_tls(role, None, false, client, context)).unwrap().unwrap();
+    world.net.stream(client, |stream, context| stream.start_tls(role, None, false, client, context)).unwrap().unwrap();
     world.net.listen(client, true, false);
     world.until(&mut ignore, |world| world.has_closed(client));
     assert_eq!(error_of(&world, client).as_deref(), Some("ERR_TLS_NOT_TLS"));

@@ -69,7 +69,7 @@ pub fn blob_piece<'scope>(call: &Call<'scope>) -> Value<'scope> {
     // SAFETY: `net` copies the bytes, below. No JavaScript runs before that.
     let bytes = unsafe { call.bytes(1) };
     call.environment.net(|net| {
-        net.tcp(id, |tcp, context| tcp.blob_piece(bytes, id, context));
+        net.stream(id, |stream, context| stream.blob_piece(bytes, id, context));
         net.udp(id, |udp, context| udp.blob_piece(bytes, id, context));
     });
     call.env.undefined()
@@ -79,7 +79,7 @@ pub fn blob_piece<'scope>(call: &Call<'scope>) -> Value<'scope> {
 pub fn blob_fail<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let (id, reason) = (call.id(), call.text(1).ok().flatten().unwrap_or_default());
     call.environment.net(|net| {
-        net.tcp(id, |tcp, context| tcp.blob_failed(reason.clone(), id, context));
+        net.stream(id, |stream, context| stream.blob_failed(reason.clone(), id, context));
         net.udp(id, |udp, context| udp.blob_failed(reason, id, context));
     });
     call.env.undefined()

@@ -37,7 +37,7 @@ pub fn open_tcp<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let options = attempt!(call, options::tcp(call.env, call.arguments[1]));
     let result = call.environment.open(call.env, call.number(0), |net| net.open_tcp(call.number(0), &options));
     opened(call, result, |id, opened| {
-        let ends = call.environment.net(|net| net.tcp(id, |tcp, _| (tcp.local, tcp.remote))).flatten();
+        let ends = call.environment.net(|net| net.stream(id, |stream, _| (stream.local, stream.remote))).flatten();
         if let Some((local, remote)) = ends {
             set_local(call, opened, &local);
             call.env.set(opened, c"remoteAddress", call.env.string(&address_text(&remote)));

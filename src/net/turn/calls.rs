@@ -8,17 +8,17 @@ use crate::net::context::Context;
 use crate::net::deadline::DeadlineKind;
 use crate::net::pending_operation::PendingOperation;
 use crate::net::resolver::{self, Family};
-use crate::net::tcp_server_socket::TcpServerSocket;
-use crate::net::tcp_socket::TcpSocket;
+use crate::net::server_socket::ServerSocket;
+use crate::net::stream_socket::StreamSocket;
 use crate::net::udp_socket::UdpSocket;
 use crate::net::{Id, SocketError, hooks};
 use crate::proto::{Intake, ReadyState};
 
 impl Net {
-    /// Runs `f` on an open TCP socket. `None`: there is no such socket.
-    pub fn tcp<T>(&mut self, id: Id, f: impl FnOnce(&mut TcpSocket, &mut Context) -> T) -> Option<T> {
+    /// Runs `f` on an open stream socket. `None`: there is no such socket.
+    pub fn stream<T>(&mut self, id: Id, f: impl FnOnce(&mut StreamSocket, &mut Context) -> T) -> Option<T> {
         let result = self.with(id, |socket, _, context| match socket {
-            AnySocket::Tcp(tcp) => Some(f(tcp, context)),
+            AnySocket::Stream(stream) => Some(f(stream, context)),
             _ => None,
         });
         self.deliver_relay_signals();
@@ -35,7 +35,7 @@ impl Net {
     }
 
     /// Runs `f` on an open server socket. `None`: there is no such socket.
-    pub fn server<T>(&mut self, id: Id, f: impl FnOnce(&mut TcpServerSocket, &mut Context) -> T) -> Option<T> {
+    pub fn server<T>(&mut self, id: Id, f: impl FnOnce(&mut ServerSocket, &mut Context) -> T) -> Option<T> {
         self.with(id, |socket, _, context| match socket {
             AnySocket::Server(server) => Some(f(server, context)),
             _ => None,
@@ -48,7 +48,7 @@ impl Net {
     pub fn listen(&mut self, id: Id, data: bool, half_close: bool) {
         self.with(id, |socket, id, context| {
             match socket {
-                AnySocket::Tcp(tcp) => tcp.machine.set_listeners(data, half_close),
+                AnySocket::Stream(stream) => stream.machine.set_listeners(data, half_close),
                 AnySocket::Udp(udp) => udp.listening = data,
                 AnySocket::Server(server) => server.listening = data,
                 AnySocket::Operation(_) | AnySocket::Broken(_) => {}
@@ -75,20 +75,20 @@ impl Net {
         })
     }
 
-    /// From now on, a TCP socket reports the peer's end even if no `halfclose` event fires (R-once).
+    /// From now on, a stream socket reports the peer's end even if no `halfclose` event fires (R-once).
     pub fn report_end(&mut self, id: Id) {
-        self.tcp(id, |tcp, _| tcp.machine.request_end());
+        self.stream(id, |stream, _| stream.machine.request_end());
     }
 
-    /// Sets what a stream does with the bytes of a TCP socket (R-streams).
+    /// Sets what a stream does with the bytes of a stream socket (R-streams).
     pub fn take_in(&mut self, id: Id, intake: Intake) {
-        self.tcp(id, |tcp, context| tcp.take_in(intake, id, context));
+        self.stream(id, |stream, context| stream.take_in(intake, id, context));
     }
 
     /// suspend().
     pub fn suspend(&mut self, id: Id) {
         self.with(id, |socket, _, _| match socket {
-            AnySocket::Tcp(tcp) => tcp.machine.suspend(),
+            AnySocket::Stream(stream) => stream.machine.suspend(),
             AnySocket::Udp(udp) => udp.suspended = true,
             AnySocket::Server(server) => server.suspended = true,
             AnySocket::Operation(_) | AnySocket::Broken(_) => {}
@@ -99,7 +99,7 @@ impl Net {
     pub fn resume(&mut self, id: Id) {
         self.with(id, |socket, id, context| {
             match socket {
-                AnySocket::Tcp(tcp) => tcp.machine.resume(),
+                AnySocket::Stream(stream) => stream.machine.resume(),
                 AnySocket::Udp(udp) => udp.suspended = false,
                 AnySocket::Server(server) => server.suspended = false,
                 AnySocket::Operation(_) | AnySocket::Broken(_) => {}
@@ -111,7 +111,7 @@ impl Net {
     /// `readyState`.
     pub fn ready_state(&self, id: Id) -> ReadyState {
         match self.sockets.get(id.index()).filter(|entry| entry.id == id).map(|entry| &entry.socket) {
-            Some(AnySocket::Tcp(tcp)) => tcp.machine.state(),
+            Some(AnySocket::Stream(stream)) => stream.machine.state(),
             Some(AnySocket::Udp(udp)) if !udp.is_closed() => ReadyState::Open,
             Some(AnySocket::Server(server)) if !server.is_closed() => ReadyState::Open,
             _ => ReadyState::Closed,
@@ -121,7 +121,7 @@ impl Net {
     /// `bufferedAmount`.
     pub fn buffered_amount(&self, id: Id) -> u32 {
         match self.sockets.get(id.index()).filter(|entry| entry.id == id).map(|entry| &entry.socket) {
-            Some(AnySocket::Tcp(tcp)) => tcp.machine.ledger.buffered_amount(),
+            Some(AnySocket::Stream(stream)) => stream.machine.ledger.buffered_amount(),
             Some(AnySocket::Udp(udp)) => udp.ledger.buffered_amount(),
             _ => 0,
         }
@@ -140,8 +140,8 @@ impl Net {
         let gone = self.with(id, |socket, id, context| {
             hooks::pass("closing");
             match socket {
-                AnySocket::Tcp(tcp) => {
-                    tcp.close(id, context);
+                AnySocket::Stream(stream) => {
+                    stream.close(id, context);
                     false
                 }
                 AnySocket::Udp(udp) => udp.close(id, context),

@@ -4,7 +4,7 @@ use super::Net;
 use crate::net::any_socket::AnySocket;
 use crate::net::context::Context;
 use crate::net::deadline::DeadlineKind;
-use crate::net::tcp_socket::TcpSocket;
+use crate::net::stream_socket::StreamSocket;
 use crate::net::udp_socket::UdpSocket;
 use crate::net::{Id, hooks};
 
@@ -24,10 +24,10 @@ impl Net {
 /// Serves one deadline. A kind that does not belong to this kind of socket does nothing.
 fn serve(socket: &mut AnySocket, kind: DeadlineKind, id: Id, context: &mut Context) {
     match kind {
-        DeadlineKind::Connect => tcp(socket, TcpSocket::on_connect_timeout),
-        DeadlineKind::Handshake => tcp(socket, TcpSocket::on_handshake_timeout),
-        DeadlineKind::Close => tcp(socket, |tcp| tcp.on_close_timeout(id, context)),
-        DeadlineKind::Linger => tcp(socket, |tcp| tcp.on_linger_timeout(id, context)),
+        DeadlineKind::Connect => stream(socket, StreamSocket::on_connect_timeout),
+        DeadlineKind::Handshake => stream(socket, StreamSocket::on_handshake_timeout),
+        DeadlineKind::Close => stream(socket, |stream| stream.on_close_timeout(id, context)),
+        DeadlineKind::Linger => stream(socket, |stream| stream.on_linger_timeout(id, context)),
         DeadlineKind::Accept => {
             if let AnySocket::Server(server) = socket {
                 server.on_accept_pause_over();
@@ -43,9 +43,9 @@ fn serve(socket: &mut AnySocket, kind: DeadlineKind, id: Id, context: &mut Conte
     }
 }
 
-fn tcp(socket: &mut AnySocket, serve: impl FnOnce(&mut TcpSocket)) {
-    if let AnySocket::Tcp(tcp) = socket {
-        serve(tcp);
+fn stream(socket: &mut AnySocket, serve: impl FnOnce(&mut StreamSocket)) {
+    if let AnySocket::Stream(stream) = socket {
+        serve(stream);
     }
 }
 

@@ -11,24 +11,25 @@ use crate::net::{Id, SocketError, relay_task};
 use crate::proto::ReadyState;
 
 impl Net {
-    /// relay(): joins two open TCP sockets.
+    /// relay(): joins two open stream sockets.
     pub fn relay(&mut self, a: Id, b: Id) -> Result<(), SocketError> {
         let is_tcp = |net: &Self, id: Id| {
             let entry = net.sockets.get(id.index()).filter(|entry| entry.id == id);
-            matches!(entry.map(|entry| &entry.socket), Some(AnySocket::Tcp(tcp)) if tcp.relayed_to().is_none())
+            matches!(entry.map(|entry| &entry.socket), Some(AnySocket::Stream(stream)) if stream.relayed_to().is_none())
         };
         let is_open = |net: &Self, id: Id| is_tcp(net, id) && net.ready_state(id) == ReadyState::Open;
         if a == b || !is_open(self, a) || !is_open(self, b) {
             return Err(SocketError::Closed { member: "relay" });
         }
-        let mut room = |id| self.tcp(id, |tcp, _| tcp.room_for_held()).transpose().map(Option::unwrap_or_default);
+        let mut room =
+            |id| self.stream(id, |stream, _| stream.room_for_held()).transpose().map(Option::unwrap_or_default);
         let held = [(a, b, room(a)?), (b, a, room(b)?)].map(|(one, other, room)| {
-            self.tcp(one, |tcp, context| tcp.begin_relay(other, room, one, context)).unwrap_or_default()
+            self.stream(one, |stream, context| stream.begin_relay(other, room, one, context)).unwrap_or_default()
         });
         for ((from, to), bytes) in [(a, b), (b, a)].into_iter().zip(held) {
-            let room = self.tcp(to, |tcp, context| tcp.accept_relayed(&bytes, to, context));
+            let room = self.stream(to, |stream, context| stream.accept_relayed(&bytes, to, context));
             if room == Some(false) {
-                self.tcp(from, |tcp, _| tcp.hold_up());
+                self.stream(from, |stream, _| stream.hold_up());
             }
         }
         self.lend_to_task(a, b);
@@ -37,11 +38,11 @@ impl Net {
 
     /// Gives the two connections of a relay to a task that moves the bytes. Does nothing if a task cannot move the bytes of one of them.
     fn lend_to_task(&mut self, a: Id, b: Id) {
-        let can = |net: &mut Self, id| net.tcp(id, |tcp, _| tcp.can_lend()) == Some(true);
+        let can = |net: &mut Self, id| net.stream(id, |stream, _| stream.can_lend()) == Some(true);
         if !can(self, a) || !can(self, b) {
             return;
         }
-        let lent = [a, b].map(|id| self.tcp(id, |tcp, context| tcp.lend(id, context)).flatten());
+        let lent = [a, b].map(|id| self.stream(id, |stream, context| stream.lend(id, context)).flatten());
         let [Some(of_a), Some(of_b)] = lent else { return };
         let (of_a, of_b) = match relay_task::start([of_a, of_b], &self.context.inbox) {
             Ok([of_a, of_b]) => (Ok(of_a), Ok(of_b)),
@@ -51,7 +52,7 @@ impl Net {
             }
         };
         for (id, task) in [(a, of_a), (b, of_b)] {
-            self.tcp(id, |tcp, context| tcp.lent(task, id, context));
+            self.stream(id, |stream, context| stream.lent(task, id, context));
         }
     }
 
@@ -64,8 +65,9 @@ impl Net {
             Payload::Held => &held[..],
             Payload::Block { .. } => &[],
         };
-        let room =
-            catch_unwind(AssertUnwindSafe(|| self.tcp(to, |tcp, context| tcp.accept_relayed(bytes, to, context))));
+        let room = catch_unwind(AssertUnwindSafe(|| {
+            self.stream(to, |stream, context| stream.accept_relayed(bytes, to, context))
+        }));
         (self.context.buffer, self.context.held) = (buffer, held);
         let room = room.unwrap_or_else(|panic| resume_unwind(panic));
         // If the other socket is gone, the bytes are dropped. A relay signal will report its end.
@@ -76,8 +78,8 @@ impl Net {
     pub(super) fn deliver_relay_signals(&mut self) {
         while let Some((id, signal)) = self.context.relay_signals.pop() {
             self.with(id, |socket, id, context| {
-                if let AnySocket::Tcp(tcp) = socket {
-                    tcp.on_relay_signal(signal, id, context);
+                if let AnySocket::Stream(stream) = socket {
+                    stream.on_relay_signal(signal, id, context);
                 }
             });
         }

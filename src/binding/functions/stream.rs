@@ -1,4 +1,4 @@
-//! The functions for TCP sockets. (Those for TLS are in `secure.rs`.)
+//! The functions for stream sockets. (Those for TLS are in `secure.rs`.)
 
 use crate::binding::call::Call;
 use crate::binding::env::Value;
@@ -11,28 +11,28 @@ use crate::proto::{Intake, Sent};
 /// `halfclose(id)`.
 pub fn half_close<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let id = call.id();
-    call.environment.net(|net| net.tcp(id, |tcp, context| tcp.half_close(id, context)));
+    call.environment.net(|net| net.stream(id, |stream, context| stream.half_close(id, context)));
     call.env.undefined()
 }
 
 /// `reset(id)`.
 pub fn reset<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let id = call.id();
-    call.environment.net(|net| net.tcp(id, |tcp, context| tcp.reset(id, context)));
+    call.environment.net(|net| net.stream(id, |stream, context| stream.reset(id, context)));
     call.env.undefined()
 }
 
 /// `finish(id)`.
 pub fn finish<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let id = call.id();
-    call.environment.net(|net| net.tcp(id, |tcp, context| tcp.finish(id, context)));
+    call.environment.net(|net| net.stream(id, |stream, context| stream.finish(id, context)));
     call.env.undefined()
 }
 
 /// `abort(id)`.
 pub fn abort<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let id = call.id();
-    call.environment.net(|net| net.tcp(id, |tcp, context| tcp.abort(id, context)));
+    call.environment.net(|net| net.stream(id, |stream, context| stream.abort(id, context)));
     call.env.undefined()
 }
 
@@ -70,7 +70,7 @@ fn answer<'scope>(call: &Call<'scope>, sent: Option<Result<Sent, Unkept>>, bytes
 /// Sends the bytes.
 fn send_bytes<'scope>(call: &Call<'scope>, data: &[u8]) -> Value<'scope> {
     let id = call.id();
-    let sent = call.environment.net(|net| net.tcp(id, |tcp, context| tcp.send(data, id, context)));
+    let sent = call.environment.net(|net| net.stream(id, |stream, context| stream.send(data, id, context)));
     answer(call, sent.flatten(), data.len())
 }
 
@@ -94,6 +94,6 @@ pub fn send_scratch<'scope>(call: &Call<'scope>) -> Value<'scope> {
 /// `sendBlob(id, size)`.
 pub fn send_blob<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let (id, size) = (call.id(), call.size(1));
-    let sent = call.environment.net(|net| net.tcp(id, |tcp, context| tcp.send_blob(size, id, context)));
+    let sent = call.environment.net(|net| net.stream(id, |stream, context| stream.send_blob(size, id, context)));
     answer(call, sent.flatten(), usize::try_from(size).unwrap_or(usize::MAX))
 }

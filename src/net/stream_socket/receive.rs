@@ -1,10 +1,10 @@
-//! The receiving half of a TCP socket: the result of the connection attempt, received bytes, the peer's end, a loss.
+//! The receiving half of a stream socket: the result of the connection attempt, received bytes, the peer's end, a loss.
 
 use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::time::Instant;
 
-use super::TcpSocket;
+use super::StreamSocket;
 use crate::net::Id;
 use crate::net::blocks::Filled;
 use crate::net::context::Context;
@@ -51,7 +51,7 @@ pub(super) enum Reading {
     Nothing,
 }
 
-impl TcpSocket {
+impl StreamSocket {
     /// Checks the result of the connection attempt.
     pub(super) fn look_at_attempt(&mut self, id: Id, context: &mut Context) {
         match self.transport.attempt(id, context) {

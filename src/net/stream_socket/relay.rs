@@ -1,6 +1,6 @@
 //! One socket's part of relay(): its received bytes are read for the other socket, and the other socket's bytes are written (R-relay).
 
-use super::TcpSocket;
+use super::StreamSocket;
 use crate::net::context::Context;
 use crate::net::relay_signal::RelaySignal;
 use crate::net::relay_task::{RelayedStream, TaskHandle};
@@ -28,7 +28,7 @@ pub(super) struct Relay {
     pub(super) passed: u64,
 }
 
-impl TcpSocket {
+impl StreamSocket {
     /// Begins this socket's part of relay(). Bytes that were sent before are first in the queue, so they are written first. Returns the
     /// bytes that were read and not emitted; `held` has room for them.
     pub fn begin_relay(&mut self, other: Id, mut held: Vec<u8>, id: Id, context: &mut Context) -> Vec<u8> {

@@ -25,7 +25,7 @@ const ACCEPTS: usize = 64;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// One listening socket.
-pub struct TcpServerSocket {
+pub struct ServerSocket {
     /// The listening socket. `None` after close().
     listener: Option<TcpListener>,
     /// The address that it listens on.
@@ -53,7 +53,7 @@ pub struct TcpServerSocket {
     failure_reported: bool,
 }
 
-impl TcpServerSocket {
+impl ServerSocket {
     /// Makes a socket that listens (R-srv-bind).
     pub fn listen(options: &ServerOptions, id: Id, context: &mut Context) -> Result<Self, SocketError> {
         let timeout = Duration::from_millis(options.handshake_timeout.into());
@@ -338,7 +338,7 @@ mod tests {
                 max_buffered_amount: 0,
             },
         };
-        let mut server = TcpServerSocket::listen(&options, id, &mut context).unwrap();
+        let mut server = ServerSocket::listen(&options, id, &mut context).unwrap();
         server.listening = true;
         server.readable = true;
         let number = server.listener.as_ref().unwrap().as_raw_fd();

@@ -1,8 +1,8 @@
-//! TLS on a TCP socket: a client whose handshake a server has done, startTls(), and the reports of the TLS driver.
+//! TLS on a stream socket: a client whose handshake a server has done, startTls(), and the reports of the TLS driver.
 
 use std::time::Instant;
 
-use super::TcpSocket;
+use super::StreamSocket;
 use crate::net::accepted::Accepted;
 use crate::net::context::Context;
 use crate::net::deadline::{DeadlineKind, TimeLimit};
@@ -16,7 +16,7 @@ use crate::proto::ReadyState;
 /// A byte that no TLS record begins with. It makes a handshake fail.
 const NO_RECORD: u8 = 0;
 
-impl TcpSocket {
+impl StreamSocket {
     /// Makes a socket for a connection whose handshake a server has done (R-srv-connect).
     pub fn accepted_tls(accepted: AcceptedTls, options: &StreamOptions, id: Id, context: &mut Context) -> Self {
         let AcceptedTls { connection: Accepted { stream: session, remote, local, permit }, info, fault } = accepted;

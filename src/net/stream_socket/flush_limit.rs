@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::TcpSocket;
+use super::StreamSocket;
 use crate::net::context::Context;
 use crate::net::deadline::DeadlineKind;
 use crate::net::{Id, SocketError};
@@ -19,7 +19,7 @@ pub(super) struct FlushLimit {
     acknowledged: u64,
 }
 
-impl TcpSocket {
+impl StreamSocket {
     /// Sets the deadline of closeTimeout, if the socket is closing and has bytes left to send.
     pub(super) fn limit_flush(&mut self, id: Id, context: &mut Context) {
         if !self.machine.is_flushing() || self.flush_limit.is_some() || self.close_timeout == 0 {

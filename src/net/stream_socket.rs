@@ -45,7 +45,7 @@ const LINGER_SILENCE: Duration = Duration::from_secs(2);
 const LINGER_TOTAL: Duration = Duration::from_secs(30);
 
 /// One TCP connection.
-pub struct TcpSocket {
+pub struct StreamSocket {
     /// The readyState machine, with the ledger.
     pub machine: Machine<SocketError>,
     /// The layer that reads and writes the bytes.
@@ -96,7 +96,7 @@ struct Linger {
     last_bytes: Instant,
 }
 
-impl TcpSocket {
+impl StreamSocket {
     /// Starts a connection attempt (R-tcp-create). Every failure that concerns the remote end becomes an event, even if it comes at once.
     pub fn connect(options: &TcpOptions, id: Id, context: &mut Context) -> Result<Self, SocketError> {
         let remote = endpoint::parse("remoteAddress", &options.remote_address, options.remote_port)?;

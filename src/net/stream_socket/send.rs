@@ -1,6 +1,6 @@
-//! The sending half of a TCP socket: send(), when its bytes are written, and the FIN behind them.
+//! The sending half of a stream socket: send(), when its bytes are written, and the FIN behind them.
 
-use super::TcpSocket;
+use super::StreamSocket;
 use crate::net::context::Context;
 use crate::net::deadline::DeadlineKind;
 use crate::net::memory::NoMemory;
@@ -23,7 +23,7 @@ const WRITTEN_PER_TURN: usize = 1024 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unkept;
 
-impl TcpSocket {
+impl StreamSocket {
     /// send() of bytes. If there is no memory for them, nothing changes.
     pub fn send(&mut self, data: &[u8], id: Id, context: &mut Context) -> Result<Sent, Unkept> {
         // Most sends are short and follow others of the same turn, so the last chunk has room for them.
