@@ -79,12 +79,15 @@ const aboveTheBinding = [
 
 /** The interfaces, and what is built on them. No other file of lib/ may require these. */
 const belowTheInterfaces = {
-  selector: `${requires}=/\\/(udp-socket|tcp-socket|tcp-server-socket|streams|connect|race|relay|once|index|globals)(\\.js)?$/]`,
+  selector: `${requires}=/\\/(udp-socket|tcp-socket|tcp-server-socket|unix-socket|unix-server-socket|stream-socket|server-socket|streams|connect|race|relay|once|index|globals)(\\.js)?$/]`,
   message: "Interfaces know what they stand on, never the other way round (CONTRIBUTING.md, \"Where things are\").",
 };
 
 /** The same, as files. */
-const interfaces = ["udp-socket", "tcp-socket", "tcp-server-socket", "streams", "connect", "race", "relay", "once"].map((name) => `lib/${name}.js`);
+const interfaces = [
+  "udp-socket", "tcp-socket", "tcp-server-socket", "unix-socket", "unix-server-socket", "stream-socket", "server-socket", "streams", "connect", "race",
+  "relay", "once",
+].map((name) => `lib/${name}.js`);
 
 module.exports = [
   { ignores: ["dist/", "**/target/", "coverage/", "**/*.ts", "**/*.mts"] },

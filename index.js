@@ -6,5 +6,7 @@ const { relay } = require("./lib/relay.js");
 const { TCPServerSocket } = require("./lib/tcp-server-socket.js");
 const { TCPSocket } = require("./lib/tcp-socket.js");
 const { UDPSocket } = require("./lib/udp-socket.js");
+const { UnixServerSocket } = require("./lib/unix-server-socket.js");
+const { UnixSocket } = require("./lib/unix-socket.js");
 
-module.exports = { TCPServerSocket, TCPSocket, UDPSocket, connect, once, relay };
+module.exports = { TCPServerSocket, TCPSocket, UDPSocket, UnixServerSocket, UnixSocket, connect, once, relay };

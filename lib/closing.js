@@ -1,7 +1,7 @@
 "use strict";
 
-// close() of a UDPSocket and of a TCPServerSocket. It sets readyState to "closed" at once. (The readyState of a TCPSocket becomes "closed"
-// later, with an event.)
+// close() of a UDPSocket and of a server. It sets readyState to "closed" at once. (The readyState of a stream socket becomes "closed" later,
+// with an event.)
 
 const { binding } = require("./native.js");
 const progress = require("./progress.js");

@@ -2,38 +2,36 @@
 
 // The event interfaces. None of them is exported as a value (R-noif).
 //
-// The classes extend Event and have private fields. With the first message, TCPMessageEvent.prototype is made to inherit from
-// MessageEvent.prototype. So a TCPMessageEvent is a real event for dispatchEvent() and for `instanceof MessageEvent`, but takes a tenth of
+// The classes extend Event and have private fields. With the first message, StreamMessageEvent.prototype is made to inherit from
+// MessageEvent.prototype. So a StreamMessageEvent is a real event for dispatchEvent() and for `instanceof MessageEvent`, but takes a tenth of
 // the time of `new MessageEvent()` in Node 24 and later. The getters of MessageEvent.prototype throw for such an object, so every attribute
 // is defined again here.
 
 const { addressText } = require("./address.js");
 const { defineInterface } = require("./webidl.js");
 
-/** @typedef {InstanceType<typeof import("./tcp-socket.js").TCPSocket>} TCPSocket */
-
 /** The method that makes an ArrayBuffer immutable; undefined if the engine has none. If it exists, received data is immutable (R-data). */
 const transferToImmutable = /** @type {((this: ArrayBuffer) => ArrayBuffer) | undefined} */ (
   /** @type {any} */ (ArrayBuffer.prototype).transferToImmutable
 );
 
-/** True once TCPMessageEvent inherits from MessageEvent. */
+/** True once StreamMessageEvent inherits from MessageEvent. */
 let isBelowMessageEvent = false;
 
 /**
- * Makes TCPMessageEvent inherit from MessageEvent. It runs only with the first message, because reading globalThis.MessageEvent makes Node
+ * Makes StreamMessageEvent inherit from MessageEvent. It runs only with the first message, because reading globalThis.MessageEvent makes Node
  * load the HTTP client.
  */
 function goBelowMessageEvent() {
   isBelowMessageEvent = true;
-  Object.setPrototypeOf(TCPMessageEvent.prototype, globalThis.MessageEvent.prototype);
+  Object.setPrototypeOf(StreamMessageEvent.prototype, globalThis.MessageEvent.prototype);
 }
 
 /** The value of `ports`. It is empty, because no MessagePort has sent the message. */
 const noPorts = /** @type {MessagePort[]} */ (Object.freeze(/** @type {unknown[]} */ ([])));
 
-/** The `message` event of a TCPSocket: a MessageEvent. */
-class TCPMessageEvent extends Event {
+/** The `message` event of a TCPSocket or a UnixSocket: a MessageEvent. */
+class StreamMessageEvent extends Event {
   /** The value of the attribute `data`. */
   #data;
 
@@ -75,7 +73,7 @@ class TCPMessageEvent extends Event {
 }
 
 /** The `message` event of a UDPSocket. */
-class UDPMessageEvent extends TCPMessageEvent {
+class UDPMessageEvent extends StreamMessageEvent {
   /** The value of the attribute `remoteAddress`; an IPv4 address may be a number (address.js). */
   #remoteAddress;
   /** The value of the attribute `remotePort`. */
@@ -101,12 +99,12 @@ class UDPMessageEvent extends TCPMessageEvent {
   }
 }
 
-/** The `connect` event of a TCPServerSocket. */
+/** The `connect` event of a server. */
 class ConnectEvent extends Event {
   /** The value of the attribute `connectedSocket`. */
   #connectedSocket;
 
-  /** @param {TCPSocket} connectedSocket */
+  /** @param {EventTarget} connectedSocket a TCPSocket or a UnixSocket */
   constructor(connectedSocket) {
     super("connect");
     this.#connectedSocket = connectedSocket;
@@ -117,7 +115,7 @@ class ConnectEvent extends Event {
   }
 }
 
-/** The `error` event of all three interfaces. */
+/** The `error` event of all interfaces. */
 class ErrorEvent extends Event {
   /** The value of the attribute `error`. */
   #error;
@@ -177,9 +175,9 @@ function defineEvent(eventClass, name, attributes, shown) {
   }
 }
 
-defineEvent(TCPMessageEvent, "MessageEvent", ["data", "origin", "lastEventId", "source", "ports"], ["data"]);
+defineEvent(StreamMessageEvent, "MessageEvent", ["data", "origin", "lastEventId", "source", "ports"], ["data"]);
 defineEvent(UDPMessageEvent, "UDPMessageEvent", ["remoteAddress", "remotePort"], ["data", "remoteAddress", "remotePort"]);
 defineEvent(ConnectEvent, "ConnectEvent", ["connectedSocket"], ["connectedSocket"]);
 defineEvent(ErrorEvent, "ErrorEvent", ["error", "message"], ["error"]);
 
-module.exports = { ConnectEvent, ErrorEvent, TCPMessageEvent, UDPMessageEvent };
+module.exports = { ConnectEvent, ErrorEvent, StreamMessageEvent, UDPMessageEvent };

@@ -1,6 +1,6 @@
 "use strict";
 
-// The `error` event of all three interfaces.
+// The `error` event of all interfaces.
 
 const process = require("node:process");
 const { takeBlobError } = require("./blob.js");

@@ -3,7 +3,7 @@
 // The names that other libraries (node:tls, node:net, node:dgram, Bun, Deno, undici, ws, Direct Sockets and others) use for our options, for
 // R-unknown. Names are compared in lower case.
 
-/** What the options are for. @typedef {"client" | "connect" | "server" | "udp"} Kind */
+/** What the options are for. @typedef {"client" | "connect" | "server" | "udp" | "unix" | "unixServer"} Kind */
 
 /** The members of SecureTransportOptions, each with the names that other libraries use for it. */
 const TLS_MEMBERS = {
@@ -105,6 +105,15 @@ const LISTENING = {
   localPort: "port",
 };
 
+/** What a Unix socket has no option for, since it has neither addresses nor ports. */
+const NO_ADDRESS = { "a path (a Unix socket has no address and no port)": "host hostname address addr ip port localAddress localPort" };
+
+/** What other libraries call a server's handshakeTimeout. */
+const HANDSHAKE_TIMEOUT = "timeout connectTimeout";
+
+/** What other libraries call a server's backlog. */
+const BACKLOG = "maxBacklog listenBacklog";
+
 /**
  * For each kind: the names that other libraries use, by the option of ours that takes their place. Where we have no such option, the key is
  * a text that says what to use.
@@ -129,8 +138,8 @@ const NAMES = {
   server: {
     ...LISTENING,
     ...STREAM,
-    backlog: "maxBacklog listenBacklog",
-    handshakeTimeout: "timeout connectTimeout",
+    backlog: BACKLOG,
+    handshakeTimeout: HANDSHAKE_TIMEOUT,
     "reusePort (without it no other socket gets the port)": "exclusive",
     "reusePort (a port in TIME_WAIT is free without it)": "reuseAddr reuseAddress SO_REUSEADDR",
   },
@@ -143,6 +152,23 @@ const NAMES = {
     multicastTimeToLive: "multicastTTL",
     remoteAddress: "remoteHost remoteHostname remoteAddr",
     timeToLive: "ttl hopLimit",
+  },
+  unix: {
+    ...BUFFERS,
+    connectTimeout: CLIENT.connectTimeout,
+    highWaterMark: COMMON.highWaterMark,
+    signal: COMMON.signal,
+    "the constructor's first argument": "path remotePath socketPath remoteAddress remotePort",
+    ...NO_ADDRESS,
+  },
+  unixServer: {
+    backlog: BACKLOG,
+    handshakeTimeout: HANDSHAKE_TIMEOUT,
+    highWaterMark: COMMON.highWaterMark,
+    mode: "readableAll writableAll chmod permissions permission fileMode umask",
+    path: "socketPath localPath file filename",
+    signal: COMMON.signal,
+    ...NO_ADDRESS,
   },
 };
 

@@ -15,6 +15,8 @@ const { loadBinding } = require("./load-binding.js");
  * @property {(instance: number, options: object) => { id: number, remoteAddress: string, localAddress: string, localPort: number } | Failure} openTcp
  * @property {(instance: number, options: object) => { id: number, remoteAddress: string | null, localAddress: string, localPort: number } | Failure} openUdp
  * @property {(instance: number, options: object) => { id: number, localAddress: string, localPort: number } | Failure} openServer
+ * @property {(instance: number, options: object) => { id: number, remotePath: string } | Failure} openUnix
+ * @property {(instance: number, options: object) => { id: number, localPath: string } | Failure} openUnixServer
  * @property {(instance: number, name: string, family: 0 | 4 | 6) => { id: number } | Failure} openLookup
  * @property {(instance: number, after: number) => { id: number } | Failure} openTimer
  * @property {(text: string) => { address: string, family: 4 | 6 } | Failure} parseAddress
@@ -37,7 +39,7 @@ const { loadBinding } = require("./load-binding.js");
  * @property {(id: number, bytes: number) => number | Failure} sendScratch
  * @property {(id: number, size: number) => number | Failure} sendBlob
  * @property {(options: object, name: string) => Failure | undefined} checkSecure
- * @property {(id: number, options: object, name: string, milliseconds: number | undefined, isEarly: boolean) => Failure | undefined} startTls
+ * @property {(id: number, options: object, name: string | undefined, milliseconds: number | undefined, isEarly: boolean) => Failure | undefined} startTls
  * @property {(id: number) => import("./secure-transport.js").SecureTransportInfo | null} secureInfo
  * @property {(id: number, options: object) => Failure | undefined} setSecureContext
  * @property {(id: number, data: Bytes, address: string | undefined, port: number) => number | Failure} sendTo
@@ -64,6 +66,7 @@ const Kind = /** @type {const} */ ({
   STREAM_SECURED: 8,
   STREAM_RELAYED: 9,
   STREAM_ENDED: 10,
+  UNIX_OPEN: 11,
   STREAM_FINISH: 14,
   UDP_MESSAGE: 17,
   UDP_DRAIN: 18,
@@ -71,6 +74,7 @@ const Kind = /** @type {const} */ ({
   UDP_BLOB: 20,
   SERVER_CONNECT: 33,
   SERVER_ERROR: 34,
+  UNIX_CONNECT: 35,
   LOOKUP: 48,
   TIMER: 49,
 });

@@ -11,6 +11,8 @@ const { readyState } = require("./sockets.js");
 const { TCPServerSocket, recordOf: serverRecordOf } = require("./tcp-server-socket.js");
 const { TCPSocket, recordOf: tcpRecordOf } = require("./tcp-socket.js");
 const { UDPSocket, recordOf: udpRecordOf } = require("./udp-socket.js");
+const { UnixServerSocket, recordOf: unixServerRecordOf } = require("./unix-server-socket.js");
+const { UnixSocket, recordOf: unixRecordOf } = require("./unix-socket.js");
 const { dictionary, missingArguments, shown, toDOMString } = require("./webidl.js");
 
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
@@ -23,6 +25,8 @@ const TYPES = {
   TCPServerSocket: ["connect", "error"],
   TCPSocket: ["close", "drain", "error", "halfclose", "message", "open"],
   UDPSocket: ["drain", "error", "message"],
+  UnixServerSocket: ["connect", "error"],
+  UnixSocket: ["close", "drain", "error", "halfclose", "message", "open"],
 };
 
 /**
@@ -34,13 +38,23 @@ const PROTOTYPES = {
   TCPServerSocket: TCPServerSocket.prototype,
   TCPSocket: TCPSocket.prototype,
   UDPSocket: UDPSocket.prototype,
+  UnixServerSocket: UnixServerSocket.prototype,
+  UnixSocket: UnixSocket.prototype,
 };
 
-/** The names that other interfaces use for our events, in lower case. @type {Record<string, Record<string, string>>} */
+/** The names that other libraries use for the events of servers, in lower case. */
+const NAMES_OF_SERVERS = { connection: "connect", secureconnection: "connect", message: "connect" };
+
+/** The same for the events of stream sockets. */
+const NAMES_OF_STREAMS = { connect: "open", data: "message", end: "halfclose", secureconnect: "open" };
+
+/** The names that other libraries use for our events, in lower case, by interface. @type {Record<string, Record<string, string>>} */
 const OTHER_NAMES = {
-  TCPServerSocket: { connection: "connect", secureconnection: "connect", message: "connect" },
-  TCPSocket: { connect: "open", data: "message", end: "halfclose", secureconnect: "open" },
+  TCPServerSocket: NAMES_OF_SERVERS,
+  TCPSocket: NAMES_OF_STREAMS,
   UDPSocket: { data: "message" },
+  UnixServerSocket: NAMES_OF_SERVERS,
+  UnixSocket: NAMES_OF_STREAMS,
 };
 
 /** The beginning of each line of a stack that names a function which awaits a promise. */
@@ -233,13 +247,13 @@ function prototypeOf(record) {
  * @returns {SocketRecord}
  */
 function toRecord(socket) {
-  const record = tcpRecordOf(socket) ?? udpRecordOf(socket) ?? serverRecordOf(socket);
+  const record = tcpRecordOf(socket) ?? udpRecordOf(socket) ?? serverRecordOf(socket) ?? unixRecordOf(socket) ?? unixServerRecordOf(socket);
   if (record !== undefined) {
     return record;
   }
-  const isOfAnotherCopy = /^\[object (TCPSocket|TCPServerSocket|UDPSocket)\]$/.test(tagOf(socket));
+  const isOfAnotherCopy = /^\[object (TCPSocket|TCPServerSocket|UDPSocket|UnixSocket|UnixServerSocket)\]$/.test(tagOf(socket));
   const what = isOfAnotherCopy ? "one of another copy of this package, whose once() takes it" : shown(socket);
-  throw new TypeError(`${WHERE}: socket must be a TCPSocket, a TCPServerSocket or a UDPSocket, not ${what}`);
+  throw new TypeError(`${WHERE}: socket must be a TCPSocket, a TCPServerSocket, a UDPSocket, a UnixSocket or a UnixServerSocket, not ${what}`);
 }
 
 /** @param {unknown} value */
@@ -294,7 +308,7 @@ function nearest(interfaceName, type) {
  * @param {string} type
  */
 function listenForEnd(record, type) {
-  if (type === "message" && record.name === "TCPSocket") {
+  if (type === "message" && record.isStream) {
     requestAlso(record, END);
   }
 }
@@ -310,16 +324,16 @@ const END = 4;
  * @returns {string | undefined}
  */
 function whyNever(record, type) {
-  return record.name === "TCPSocket" ? whyNeverOfTcp(record, type) : whyNeverOfOthers(record, type);
+  return record.isStream ? whyNeverOfStreams(record, type) : whyNeverOfOthers(record, type);
 }
 
 /**
- * The same for a TCPSocket.
+ * The same for a TCPSocket or a UnixSocket.
  *
  * @param {SocketRecord} record
  * @param {string} type
  */
-function whyNeverOfTcp(record, type) {
+function whyNeverOfStreams(record, type) {
   if (record.closed) {
     return over(record);
   }
@@ -356,7 +370,7 @@ function whyNeverOfTcp(record, type) {
 }
 
 /**
- * The same for a UDPSocket or a TCPServerSocket.
+ * The same for a UDPSocket or a server.
  *
  * @param {SocketRecord} record
  * @param {string} type

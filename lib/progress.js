@@ -118,7 +118,7 @@ function isFollowed(record) {
  * @param {SocketRecord} record
  */
 function isClosing(record) {
-  return record.closed || record.name === "TCPSocket";
+  return record.closed || record.isStream;
 }
 
 module.exports = { changed, closing, ended, failed, finished, isClosing, isFollowed, opened };

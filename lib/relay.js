@@ -1,14 +1,15 @@
 "use strict";
 
-// relay(): joins two open TCPSockets (R-relay). The native half moves the bytes.
+// relay(): joins two open sockets, each a TCPSocket or a UnixSocket (R-relay). The native half moves the bytes.
 
 const { fromFailure, invalidState } = require("./errors.js");
 const { Kind, binding } = require("./native.js");
 const { changed } = require("./progress.js");
 const { notOpen } = require("./send.js");
 const { handle, readyState } = require("./sockets.js");
-const { recordOf } = require("./tcp-socket.js");
+const { recordOf: tcpRecordOf } = require("./tcp-socket.js");
 const { traceAbove } = require("./trace.js");
+const { recordOf: unixRecordOf } = require("./unix-socket.js");
 const { missingArguments, shown } = require("./webidl.js");
 
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
@@ -108,9 +109,9 @@ async function relay(a, b) {
  * @param {string} what
  */
 function toRecord(socket, what) {
-  const record = recordOf(socket);
+  const record = tcpRecordOf(socket) ?? unixRecordOf(socket);
   if (record === undefined) {
-    throw new TypeError(`relay(): ${what} must be a TCPSocket, not ${shown(socket)}`);
+    throw new TypeError(`relay(): ${what} must be a TCPSocket or a UnixSocket, not ${shown(socket)}`);
   }
   return record;
 }

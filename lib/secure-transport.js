@@ -34,6 +34,18 @@ const {
  * @property {boolean} resumed
  */
 
+/** The state of TLS of one stream socket. */
+class SecureState {
+  /** "on": TLS is established, or the options ask for it. @type {SecureTransportKind} */
+  kind = "off";
+  /** The results of the handshake; null until TLS is established. @type {Readonly<SecureTransportInfo> | null} */
+  info = null;
+  /** The option connectTimeout: the time that startTls() may take, in milliseconds; undefined if it was not given. @type {number | undefined} */
+  connectTimeout = undefined;
+  /** The host name that startTls() verifies; undefined: it verifies the address, if there is one. @type {string | undefined} */
+  hostName = undefined;
+}
+
 /** enum SecureTransportKind. */
 const toKind = enumeration(/** @type {const} */ (["off", "on", "starttls"]));
 
@@ -154,4 +166,4 @@ function takeSecureInfo(id) {
   return Object.freeze(info);
 }
 
-module.exports = { chooseSecureTransport, takeSecureInfo, toSecureTransport, toSecureTransportOptions };
+module.exports = { SecureState, chooseSecureTransport, takeSecureInfo, toSecureTransport, toSecureTransportOptions };

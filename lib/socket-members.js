@@ -1,6 +1,6 @@
 "use strict";
 
-// The members that work the same in all three interfaces.
+// The members that work the same in all interfaces.
 
 const { binding } = require("./native.js");
 const { GONE } = require("./socket-record.js");
@@ -101,4 +101,4 @@ function setReferenced(record, referenced) {
   }
 }
 
-module.exports = { defineBufferedAmount, defineSocketMembers };
+module.exports = { brandCheckOf, defineBufferedAmount, defineSocketMembers };

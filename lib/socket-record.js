@@ -12,7 +12,7 @@ const GONE = -1;
 /**
  * A startTls() that is not finished: the functions that settle its promise, the peer's address, and the stack of the call.
  *
- * @typedef {{ resolve: (info: any) => void, reject: (error: unknown) => void, address: string, port: number, trace: import("./trace.js").Trace | null }} Upgrade
+ * @typedef {{ resolve: (info: any) => void, reject: (error: unknown) => void, address: string, port: number | undefined, trace: import("./trace.js").Trace | null }} Upgrade
  */
 
 /**
@@ -100,6 +100,9 @@ class SocketRecord extends AsyncResource {
      */
     this.release = null;
 
+    /** Streams: the state of TLS; null while the socket is plain and its options say nothing about it. @type {InstanceType<typeof import("./secure-transport.js").SecureState> | null} */
+    this.secure = null;
+
     /** True if the socket keeps the process alive while it is open (ref(), unref()). */
     this.referenced = true;
     /** True if a server has accepted the socket. */
@@ -112,7 +115,7 @@ class SocketRecord extends AsyncResource {
     this.bufferedAmount = 0;
     /** True once the socket has been open. */
     this.opened = false;
-    /** TCP: true once the package was informed that the peer sends no more data. */
+    /** Streams: true once the package was informed that the peer sends no more data. */
     this.ended = false;
     /** True once the socket is closed and its buffered data is sent or lost. */
     this.finished = false;
@@ -120,9 +123,9 @@ class SocketRecord extends AsyncResource {
     this.failure = null;
     /** Why the socket is no longer open, for exceptions of later calls. "" while it is open, and where the reason is not known yet. */
     this.ending = "";
-    /** TCP: true if send() has returned false, and `drain` has not fired since. */
+    /** Streams: true if send() has returned false, and `drain` has not fired since. */
     this.isDrainDue = false;
-    /** TCP: true if reset() was called after the socket had been open. No `error` event follows. */
+    /** Streams: true if reset() was called after the socket had been open. No `error` event follows. */
     this.isReset = false;
     /** The fields that few sockets need; undefined until one of them is needed. @type {SocketExtras | undefined} */
     this.extras = undefined;
@@ -132,6 +135,11 @@ class SocketRecord extends AsyncResource {
   ensureExtras() {
     this.extras ??= new SocketExtras();
     return this.extras;
+  }
+
+  /** Whether this is the record of a TCPSocket or a UnixSocket. */
+  get isStream() {
+    return this.bits.has("halfclose");
   }
 
   /** Whether the socket keeps the process alive. Tools that look for open handles call it too. */

@@ -1,6 +1,6 @@
 "use strict";
 
-// `readable` and `writable` of the three interfaces (R-streams). A stream is made when the program first reads its attribute. If the socket
+// `readable` and `writable` of all interfaces (R-streams). A stream is made when the program first reads its attribute. If the socket
 // is already closed, or has failed, the stream starts in that state.
 
 const { invalidState } = require("./errors.js");
@@ -39,7 +39,7 @@ function adoptIntake(record, intake) {
   if (record.failure !== null) {
     intake.fail(record.failure);
   } else if (record.extras?.relay !== undefined && !record.closed) {
-    intake.fail(invalidState("TCPSocket.readable: the socket is relayed: what comes in goes to the other socket of relay()"));
+    intake.fail(invalidState(`${record.name}.readable: the socket is relayed: what comes in goes to the other socket of relay()`));
   } else if (record.ended || isEnding(record)) {
     intake.end();
   }
@@ -74,7 +74,7 @@ function closeIfBothEnded(record) {
 }
 
 /** @param {SocketRecord} record */
-function tcpReadable(record) {
+function streamSocketReadable(record) {
   return (record.extras?.intake ?? adoptIntake(record, byteReadable(record, () => closeIfBothEnded(record)))).stream;
 }
 
@@ -82,7 +82,7 @@ function tcpReadable(record) {
  * @param {Transmit} transmit send()
  * @param {(record: SocketRecord) => void} reset
  */
-function tcpWritable(transmit, reset) {
+function streamSocketWritable(transmit, reset) {
   /** @param {SocketRecord} record */
   return (record) => {
     const outlet = record.extras?.outlet;
@@ -173,4 +173,4 @@ function openInfo(record, streams, ends) {
   return info;
 }
 
-module.exports = { defineStreams, openInfo, serverReadable, tcpReadable, tcpWritable, udpReadable, udpWritable };
+module.exports = { defineStreams, openInfo, serverReadable, streamSocketReadable, streamSocketWritable, udpReadable, udpWritable };

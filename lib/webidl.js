@@ -101,6 +101,16 @@ function toPositiveUnsignedLong(value, what) {
 }
 
 /**
+ * [EnforceRange] unsigned short.
+ *
+ * @param {unknown} value
+ * @param {string} what
+ */
+function toEnforcedUnsignedShort(value, what) {
+  return toEnforced(value, what, 0, 0xffff);
+}
+
+/**
  * [EnforceRange] octet.
  *
  * @param {unknown} value
@@ -408,6 +418,7 @@ module.exports = {
   toDOMString,
   toEnforcedOctet,
   toEnforcedUnsignedLong,
+  toEnforcedUnsignedShort,
   toFunction,
   toNumber,
   toPositiveOctet,

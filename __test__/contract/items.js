@@ -20,6 +20,8 @@ const KINDS = {
   End: "NONE",
   Gone: "NONE",
   Open: "STREAM_OPEN",
+  UnixOpen: "UNIX_OPEN",
+  UnixConnect: "UNIX_CONNECT",
   Message: "STREAM_MESSAGE",
   HalfClose: "STREAM_HALFCLOSE",
   Drain: "STREAM_DRAIN",

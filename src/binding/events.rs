@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::env::{Env, Value};
 use super::environment::Environment;
 use super::package_instance::SLOTS;
-use crate::net::{Event, EventKind, address_text};
+use crate::net::{Event, EventKind, PeerCredentials, ip_text};
 
 /// This bit is added to the kind of a socket's last event.
 const LAST: u32 = 64;
@@ -37,6 +37,7 @@ pub fn describe<'scope>(
             slots[2] = local.port().into();
             address(env, local)
         }
+        EventKind::UnixOpen(credentials) => peer_credentials(env, *credentials),
         EventKind::Message(payload) => environment.data(env, *payload),
         EventKind::Error(error) | EventKind::UdpError(error) | EventKind::ServerError(error) => env.failure(error),
         EventKind::Relayed(bytes) => env.float(*bytes),
@@ -60,8 +61,13 @@ pub fn describe<'scope>(
             slots[1] |= PACKED;
             env.array(&[env.uint(accepted.number()), address(env, remote), env.uint(port), address(env, local)])
         }
+        EventKind::UnixConnect { accepted, remote, credentials } => {
+            slots[1] |= PACKED;
+            let path = env.string(&remote.address_text().unwrap_or_default());
+            env.array(&[env.uint(accepted.number()), path, peer_credentials(env, *credentials)])
+        }
         EventKind::Lookup(Ok(addresses)) => {
-            let texts: Vec<_> = addresses.iter().map(|address| env.string(&address_text(address))).collect();
+            let texts: Vec<_> = addresses.iter().map(|address| env.string(&ip_text(address))).collect();
             env.array(&texts)
         }
         EventKind::Lookup(Err(error)) => env.failure(error),
@@ -82,6 +88,7 @@ fn number(kind: &EventKind) -> u32 {
         EventKind::Secured => 8,
         EventKind::Relayed(_) => 9,
         EventKind::Ended => 10,
+        EventKind::UnixOpen(_) => 11,
         EventKind::Finish => 14,
         EventKind::Datagram(..) => 17,
         EventKind::UdpDrain => 18,
@@ -89,6 +96,7 @@ fn number(kind: &EventKind) -> u32 {
         EventKind::UdpBlob => 20,
         EventKind::Connect { .. } => 33,
         EventKind::ServerError(_) => 34,
+        EventKind::UnixConnect { .. } => 35,
         EventKind::Lookup(_) => 48,
         EventKind::Timer => 49,
     }
@@ -98,6 +106,16 @@ fn number(kind: &EventKind) -> u32 {
 fn address<'scope>(env: Env<'scope>, address: &SocketAddr) -> Value<'scope> {
     match address.ip() {
         IpAddr::V4(ip) => env.uint(ip.to_bits()),
-        IpAddr::V6(_) => env.string(&address_text(address)),
+        IpAddr::V6(_) => env.string(&ip_text(address)),
     }
+}
+
+/// An object with the pid, the uid and the gid; the pid is null if the system does not report it. null if it reports none of them.
+fn peer_credentials<'scope>(env: Env<'scope>, credentials: Option<PeerCredentials>) -> Value<'scope> {
+    let Some(PeerCredentials { pid, uid, gid }) = credentials else { return env.null() };
+    let members = env.object();
+    env.set(members, c"pid", pid.map_or_else(|| env.null(), |pid| env.uint(pid)));
+    env.set(members, c"uid", env.uint(uid));
+    env.set(members, c"gid", env.uint(gid));
+    members
 }

@@ -1,7 +1,7 @@
 //! Converts errors into a `Failure`, the object that JavaScript receives (docs/binding.md).
 
 use super::env::{Env, Value};
-use crate::net::{SocketError, address_text};
+use crate::net::{Endpoint, SocketError};
 
 impl<'scope> Env<'scope> {
     /// Makes the `Failure` for an error.
@@ -14,10 +14,11 @@ impl<'scope> Env<'scope> {
         if let Some(syscall) = error.syscall() {
             self.set(failure, c"syscall", self.string(syscall.name()));
         }
-        if let Some(address) = error.address() {
-            self.set(failure, c"address", self.string(&address_text(&address)));
+        let endpoint = error.endpoint();
+        if let Some(address) = endpoint.as_ref().and_then(Endpoint::address_text) {
+            self.set(failure, c"address", self.string(&address));
         }
-        if let Some(port) = error.port() {
+        if let Some(port) = endpoint.as_ref().and_then(Endpoint::port) {
             self.set(failure, c"port", self.uint(port.into()));
         }
         self.set(failure, c"reason", self.string(&error.to_string()));

@@ -54,6 +54,8 @@ pub fn define<'scope>(env: Env<'scope>, exports: Value<'scope>) -> Result<()> {
         "openTcp" => open::open_tcp, Panicked::Failure;
         "openUdp" => open::open_udp, Panicked::Failure;
         "openServer" => open::open_server, Panicked::Failure;
+        "openUnix" => open::open_unix, Panicked::Failure;
+        "openUnixServer" => open::open_unix_server, Panicked::Failure;
         "openLookup" => open::open_lookup, Panicked::Failure;
         "openTimer" => open::open_timer, Panicked::Failure;
         "parseAddress" => open::parse_address, Panicked::Failure;

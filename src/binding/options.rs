@@ -10,7 +10,8 @@ use super::numbers::{
 };
 use crate::net::memory::{self, NoMemory};
 use crate::net::{
-    BufferSizes, Material, NamedCertificate, SecureOptions, ServerOptions, StreamOptions, TcpOptions, UdpOptions,
+    BufferSizes, ListenOptions, Material, NamedCertificate, SecureOptions, ServerOptions, StreamOptions, TcpOptions,
+    UdpOptions, UnixOptions, UnixServerOptions,
 };
 
 /// Reads members of one option object.
@@ -89,10 +90,31 @@ impl<'scope> Members<'scope> {
         BufferSizes { send: self.number(c"sendBufferSize"), receive: self.number(c"receiveBufferSize") }
     }
 
+    /// The options that servers of both families have.
+    fn listening(&self) -> Result<ListenOptions, NoMemory> {
+        Ok(ListenOptions {
+            backlog: self.number(c"backlog").unwrap_or(BACKLOG),
+            max_connections: self.number(c"maxConnections"),
+            handshake_timeout: self.number(c"handshakeTimeout").unwrap_or(HANDSHAKE_TIMEOUT),
+            secure: self.secure()?,
+            stream: self.connection(),
+        })
+    }
+
+    /// The options of a TCP connection.
     fn stream(&self) -> StreamOptions {
         StreamOptions {
             no_delay: self.flag(c"noDelay"),
             keep_alive_delay: self.number(c"keepAliveDelay"),
+            ..self.connection()
+        }
+    }
+
+    /// The options that connections of both families have.
+    fn connection(&self) -> StreamOptions {
+        StreamOptions {
+            no_delay: None,
+            keep_alive_delay: None,
             allow_half_open: self.flag(c"allowHalfOpen"),
             close_timeout: self.number(c"closeTimeout").unwrap_or(CLOSE_TIMEOUT),
             high_water_mark: self.high_water_mark(),
@@ -126,11 +148,29 @@ pub fn server<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<ServerO
         local_port: members.port(c"localPort"),
         ipv6_only: members.flag(c"ipv6Only"),
         reuse_port: members.flag(c"reusePort").unwrap_or(false),
-        max_connections: members.number(c"maxConnections"),
-        handshake_timeout: members.number(c"handshakeTimeout").unwrap_or(HANDSHAKE_TIMEOUT),
+        listening: ListenOptions { stream: members.stream(), ..members.listening()? },
+    })
+}
+
+/// The options of openUnix().
+pub fn unix<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<UnixOptions, NoMemory> {
+    let members = Members { env, object };
+    Ok(UnixOptions {
+        path: members.text(c"path")?.unwrap_or_default(),
+        buffers: members.buffers(),
+        connect_timeout: members.number(c"connectTimeout"),
         secure: members.secure()?,
-        backlog: members.number(c"backlog").unwrap_or(BACKLOG),
-        stream: members.stream(),
+        stream: members.connection(),
+    })
+}
+
+/// The options of openUnixServer().
+pub fn unix_server<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<UnixServerOptions, NoMemory> {
+    let members = Members { env, object };
+    Ok(UnixServerOptions {
+        path: members.text(c"path")?.unwrap_or_default(),
+        mode: members.number(c"mode"),
+        listening: members.listening()?,
     })
 }
 

@@ -7,7 +7,7 @@ use super::env::Value;
 use super::failure::attempt;
 use super::numbers::START_TLS_TIMEOUT;
 use super::options;
-use crate::net::{LimitKind, Role, SecureInfo, SocketError, TimeLimit, client_role, server_context};
+use crate::net::{LimitKind, Role, SecureInfo, SocketError, TimeLimit, client_role, server_context, unix_client_role};
 
 /// `checkSecure(options, name)`: returns the Failure that startTls() would return on a client for these options, or undefined.
 pub fn check<'scope>(call: &Call<'scope>) -> Value<'scope> {
@@ -21,7 +21,7 @@ pub fn check<'scope>(call: &Call<'scope>) -> Value<'scope> {
 /// `startTls(id, options, name, milliseconds, isEarly)`.
 pub fn start_tls<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let options = attempt!(call, options::secure(call.env, call.arguments[1]));
-    let name = attempt!(call, call.text(2)).unwrap_or_default();
+    let name = attempt!(call, call.text(2));
     let milliseconds = call.env.to_u32(call.arguments[3]).unwrap_or(START_TLS_TIMEOUT);
     let limit = (milliseconds > 0).then(|| TimeLimit {
         at: Instant::now() + Duration::from_millis(milliseconds.into()),
@@ -31,10 +31,10 @@ pub fn start_tls<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let id = call.id();
     let started = call.environment.net(|net| {
         net.stream(id, |stream, context| {
-            let role = if stream.is_accepted() {
-                Role::Server(server_context(&options)?)
-            } else {
-                client_role(&options, &name)?
+            let role = match &name {
+                _ if stream.is_accepted() => Role::Server(server_context(&options)?),
+                Some(name) => client_role(&options, name)?,
+                None => unix_client_role(&options)?,
             };
             stream.start_tls(role, limit, call.flag(4), id, context)
         })

@@ -1,9 +1,9 @@
 //! The kinds of deadlines that sockets have, and the time limits that options set for connecting and for TLS handshakes.
 
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::SocketError;
+use super::endpoint::Endpoint;
 use super::tls::TlsError;
 
 /// The purpose of a deadline. A socket has at most one of each kind. `turn/deadlines.rs` decides what each kind does.
@@ -14,6 +14,8 @@ pub enum DeadlineKind {
     /// Stream: the time limit of the handshake, while startTls() waits for earlier bytes to be sent. (During the handshake the TLS driver
     /// keeps it.)
     Handshake,
+    /// Stream: the server's backlog was full. The time of the next try to connect (R-unix).
+    Retry,
     /// Stream: closeTimeout. The time of the next check of the peer's progress (R-tcp-close).
     Close,
     /// Stream: the longest wait for the peer's FIN after our FIN (R-tcp-close).
@@ -55,7 +57,7 @@ pub struct TimeLimit {
 
 impl TimeLimit {
     /// The error to report once the limit has passed.
-    pub fn error(self, remote: SocketAddr) -> SocketError {
+    pub fn error(self, remote: Endpoint) -> SocketError {
         match self.kind {
             LimitKind::Connect => SocketError::TimedOut { address: remote, milliseconds: self.milliseconds },
             LimitKind::Handshake => {

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use thiserror::Error;
 
+use super::endpoint::Endpoint;
 use super::errno::{self, Errno};
 use super::memory::NoMemory;
 use super::quoted;
@@ -50,7 +51,7 @@ pub enum SocketError {
         /// The call that the system refused.
         syscall: Syscall,
         /// The address that was asked for.
-        address: SocketAddr,
+        address: Endpoint,
         /// The system's error.
         source: io::Error,
     },
@@ -82,7 +83,7 @@ pub enum SocketError {
     #[error("a client was refused: maxConnections is {limit}, and as many connections are open")]
     TooManyConnections {
         /// The client's address.
-        client: SocketAddr,
+        client: Endpoint,
         /// maxConnections.
         limit: u32,
     },
@@ -92,7 +93,7 @@ pub enum SocketError {
         /// The call that failed.
         syscall: Syscall,
         /// The address that the call concerned. None: it concerned no address.
-        address: Option<SocketAddr>,
+        address: Option<Endpoint>,
         /// The system's error.
         source: io::Error,
     },
@@ -108,13 +109,13 @@ pub enum SocketError {
     #[error("close() was called while connecting")]
     Abandoned {
         /// The remote address.
-        address: SocketAddr,
+        address: Endpoint,
     },
     /// The socket's signal was aborted (R-abort).
     #[error("the socket's signal was aborted")]
     Aborted {
         /// The remote address.
-        address: SocketAddr,
+        address: Endpoint,
     },
     /// The bytes of a send() would exceed maxBufferedAmount.
     #[error(
@@ -122,7 +123,7 @@ pub enum SocketError {
     )]
     BufferFull {
         /// The destination.
-        to: SocketAddr,
+        to: Endpoint,
         /// How many bytes are buffered.
         buffered: u64,
         /// maxBufferedAmount, in bytes.
@@ -135,7 +136,7 @@ pub enum SocketError {
     #[error("a datagram of {bytes} bytes is too long: at most {most} fit")]
     TooLong {
         /// The destination.
-        to: SocketAddr,
+        to: Endpoint,
         /// The datagram's length in bytes.
         bytes: usize,
         /// The greatest length in bytes.
@@ -145,7 +146,7 @@ pub enum SocketError {
     #[error("{}", quoted::sentence(.reason))]
     Blob {
         /// The destination.
-        to: SocketAddr,
+        to: Endpoint,
         /// The runtime's message.
         reason: String,
     },
@@ -200,13 +201,13 @@ pub enum SocketError {
         #[source]
         error: TlsError,
         /// The peer's address. None: the error concerns an option.
-        address: Option<SocketAddr>,
+        address: Option<Endpoint>,
     },
     /// connectTimeout has passed.
     #[error("the connection was not established within connectTimeout ({milliseconds} ms)")]
     TimedOut {
         /// The remote address.
-        address: SocketAddr,
+        address: Endpoint,
         /// connectTimeout in milliseconds.
         milliseconds: u128,
     },
@@ -216,7 +217,7 @@ pub enum SocketError {
     )]
     CloseTimedOut {
         /// The remote address.
-        address: SocketAddr,
+        address: Endpoint,
         /// closeTimeout in milliseconds.
         milliseconds: u32,
         /// How many bytes the system has not taken.
@@ -271,14 +272,18 @@ impl SocketError {
     }
 
     /// The error of a failed call that concerned `address`.
-    pub fn system_at(syscall: Syscall, address: SocketAddr, source: io::Error) -> Self {
-        Self::System { syscall, address: Some(address), source }
+    pub fn system_at(syscall: Syscall, address: impl Into<Endpoint>, source: io::Error) -> Self {
+        Self::System { syscall, address: Some(address.into()), source }
     }
 
     /// The error of a failed call that opens a socket on `local`. Either the socket cannot have that address, or the system is short of
     /// resources.
-    pub fn local(syscall: Syscall, local: SocketAddr, source: io::Error) -> Self {
-        let source = if syscall == Syscall::Bind { errno::of_bind(local.port(), source) } else { source };
+    pub fn local(syscall: Syscall, local: impl Into<Endpoint>, source: io::Error) -> Self {
+        let local = local.into();
+        let source = match &local {
+            Endpoint::Inet(address) if syscall == Syscall::Bind => errno::of_bind(address.port(), source),
+            _ => source,
+        };
         if errno::is_resource_shortage(&source) {
             Self::system_at(syscall, local, source)
         } else {
@@ -356,26 +361,20 @@ impl SocketError {
         }
     }
 
-    /// The address that the error concerns. `None`: it concerns no address.
-    pub fn address(&self) -> Option<SocketAddr> {
+    /// The end that the error concerns. `None`: it concerns none.
+    pub fn endpoint(&self) -> Option<Endpoint> {
         match self {
             Self::Local { address, .. }
             | Self::Abandoned { address }
             | Self::Aborted { address }
             | Self::TimedOut { address, .. }
-            | Self::CloseTimedOut { address, .. } => Some(*address),
-            Self::TooLong { to, .. } | Self::BufferFull { to, .. } | Self::Blob { to, .. } => Some(*to),
-            Self::TooManyConnections { client, .. } => Some(*client),
-            Self::TooManyGroups { group, .. } | Self::NoGroupInterface { group, .. } => Some(*group),
-            Self::System { address, .. } | Self::Tls { address, .. } => *address,
+            | Self::CloseTimedOut { address, .. } => Some(address.clone()),
+            Self::TooLong { to, .. } | Self::BufferFull { to, .. } | Self::Blob { to, .. } => Some(to.clone()),
+            Self::TooManyConnections { client, .. } => Some(client.clone()),
+            Self::TooManyGroups { group, .. } | Self::NoGroupInterface { group, .. } => Some((*group).into()),
+            Self::System { address, .. } | Self::Tls { address, .. } => address.clone(),
             _ => None,
         }
-    }
-
-    /// The port of [`Self::address`]. `None`: there is no address, or it is that of a group, which has no port.
-    pub fn port(&self) -> Option<u16> {
-        let address = self.address()?;
-        (address.port() != 0 || !address.ip().is_multicast()).then_some(address.port())
     }
 
     /// Why a text is not an address. The result does not quote the text.

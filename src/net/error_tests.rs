@@ -3,8 +3,8 @@ use std::net::Ipv4Addr;
 use super::*;
 use crate::proto::Literal;
 
-fn at(port: u16) -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], port))
+fn at(port: u16) -> Endpoint {
+    SocketAddr::from(([127, 0, 0, 1], port)).into()
 }
 
 /// The address of a group. A group has no port, so it is 0.
@@ -214,10 +214,14 @@ fn texts_of_others_are_shown_cut_and_printable() {
 #[test]
 fn a_group_has_an_address_and_no_port() {
     let error = SocketError::NoGroupInterface { group: group(), interface: None };
-    assert_eq!((error.address(), error.port()), (Some(group()), None));
+    assert_eq!(
+        error.endpoint().map(|end| (end.address_text(), end.port())),
+        Some((Some("239.7.7.7".to_owned()), None))
+    );
     let local = SocketAddr::from(([198, 51, 100, 7], 0));
     let error = SocketError::local(Syscall::Bind, local, io::Error::from(io::ErrorKind::AddrNotAvailable));
-    assert_eq!((error.address(), error.port()), (Some(local), Some(0)));
+    assert_eq!(error.endpoint(), Some(local.into()));
+    assert_eq!(error.endpoint().and_then(|end| end.port()), Some(0));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 use std::net::SocketAddr;
 
+use super::endpoint::Endpoint;
+use super::sys::PeerCredentials;
 use super::{Id, SocketError};
 
 /// Something that happened to a socket, for its listeners.
@@ -22,6 +24,8 @@ pub enum EventKind {
     Gone,
     /// Stream: the connection is established. The value is the local address.
     Open(SocketAddr),
+    /// Stream: the connection to a path is established. The value is the server's credentials, if the system reports them.
+    UnixOpen(Option<PeerCredentials>),
     /// Stream: bytes arrived. They lie in the [`Payload`] until the next call of `Net::next`.
     Message(Payload),
     /// Stream: the peer sends no more, and the socket stays open for sending.
@@ -58,6 +62,15 @@ pub enum EventKind {
         remote: SocketAddr,
         /// Our end's address.
         local: SocketAddr,
+    },
+    /// Server: a connection to its path was accepted.
+    UnixConnect {
+        /// The socket that was made for the connection.
+        accepted: Id,
+        /// The client's end, mostly without a name.
+        remote: Endpoint,
+        /// The client's credentials, if the system reports them.
+        credentials: Option<PeerCredentials>,
     },
     /// Server: a connection could not be delivered, for example because it is beyond maxConnections or its TLS handshake failed.
     ServerError(SocketError),

@@ -19,6 +19,8 @@ pub mod hooks;
 mod id;
 mod inbox;
 mod interfaces;
+mod ip_address;
+mod listener;
 pub mod memory;
 mod multicast;
 mod options;
@@ -34,6 +36,7 @@ mod server_socket;
 mod sizes;
 mod socket_options;
 mod step;
+mod stream_handle;
 mod stream_socket;
 mod sys;
 mod syscall;
@@ -45,25 +48,31 @@ mod turn;
 mod udp_open;
 mod udp_queue;
 mod udp_socket;
+mod unix;
 
 pub use blocks::Block;
 pub use deadline::{LimitKind, TimeLimit};
-pub use endpoint::{parse as parse_address, text as address_text};
+
+pub use endpoint::{Endpoint, ip_text};
 pub use error::SocketError;
 pub use event::{Event, EventKind, Payload};
 pub use heap::keep_heap;
 pub use id::Id;
+pub use ip_address::parse as parse_address;
 pub use multicast::GroupRequest;
-pub use options::{BufferSizes, ServerOptions, StreamOptions, TcpOptions, UdpOptions};
+pub use options::{
+    BufferSizes, ListenOptions, ServerOptions, StreamOptions, TcpOptions, UdpOptions, UnixOptions, UnixServerOptions,
+};
 pub use panics::{panic_message, restarted};
 pub use resolver::Family;
 pub use runtime::runtime;
 pub use sizes::READ_SIZE;
 pub use stream_socket::Unkept;
+pub use sys::PeerCredentials;
 pub use syscall::Syscall;
 pub use tls::{
     Info as SecureInfo, Material, NamedCertificate, Role, SecureOptions, ServerContext, TlsError, client_role,
-    server_context,
+    server_context, unix_client_role,
 };
 pub use turn::{Net, Next};
 pub use udp_socket::{Destination, UdpSent};

@@ -2,12 +2,12 @@
 
 use super::tls::SecureOptions;
 
-/// The options of a TCP connection. An accepted socket has the options of its server.
+/// The options of a connection. An accepted socket has the options of its server.
 #[derive(Clone, Copy, Debug)]
 pub struct StreamOptions {
-    /// TCP_NODELAY. None: on if the system has the option (R-tcp-nodelay).
+    /// TCP_NODELAY. None: on if the system has the option (R-tcp-nodelay). Unix sockets have no such option.
     pub no_delay: Option<bool>,
-    /// The silence before the first keep-alive probe, in milliseconds. None or 0: no probes.
+    /// The silence before the first keep-alive probe, in milliseconds. None or 0: no probes. Unix sockets have no such option.
     pub keep_alive_delay: Option<u32>,
     /// Whether the socket stays open for sending after the peer's FIN. None: a `halfclose` listener decides (R-tcp-fin).
     pub allow_half_open: Option<bool>,
@@ -53,6 +53,36 @@ pub struct TcpOptions {
     pub stream: StreamOptions,
 }
 
+/// The options of a UnixSocket.
+#[derive(Clone, Debug)]
+pub struct UnixOptions {
+    /// The path to connect to.
+    pub path: String,
+    /// SO_SNDBUF and SO_RCVBUF.
+    pub buffers: BufferSizes,
+    /// connectTimeout in milliseconds, with TLS's handshake. 0: no limit. None: the default limits.
+    pub connect_timeout: Option<u32>,
+    /// The options of TLS. None: no TLS.
+    pub secure: Option<SecureOptions>,
+    /// The options of the connection.
+    pub stream: StreamOptions,
+}
+
+/// The options that servers of both families have.
+#[derive(Clone, Debug)]
+pub struct ListenOptions {
+    /// How many connections may wait to be accepted.
+    pub backlog: u32,
+    /// How many accepted sockets may be open at once. None: any number.
+    pub max_connections: Option<u32>,
+    /// handshakeTimeout in milliseconds. 0: no limit.
+    pub handshake_timeout: u32,
+    /// The options of TLS. None: no TLS.
+    pub secure: Option<SecureOptions>,
+    /// The options of every accepted socket.
+    pub stream: StreamOptions,
+}
+
 /// The options of a TCPServerSocket.
 #[derive(Clone, Debug)]
 pub struct ServerOptions {
@@ -64,16 +94,19 @@ pub struct ServerOptions {
     pub ipv6_only: Option<bool>,
     /// True: SO_REUSEPORT, so that several servers share the connections of one port.
     pub reuse_port: bool,
-    /// How many connections may wait to be accepted.
-    pub backlog: u32,
-    /// How many accepted sockets may be open at once. None: any number.
-    pub max_connections: Option<u32>,
-    /// handshakeTimeout in milliseconds. 0: no limit.
-    pub handshake_timeout: u32,
-    /// The options of TLS. None: no TLS.
-    pub secure: Option<SecureOptions>,
-    /// The options of every accepted socket.
-    pub stream: StreamOptions,
+    /// The options that a UnixServerSocket has too.
+    pub listening: ListenOptions,
+}
+
+/// The options of a UnixServerSocket.
+#[derive(Clone, Debug)]
+pub struct UnixServerOptions {
+    /// The path to listen at.
+    pub path: String,
+    /// The permissions of the socket's file. None: the process's umask decides.
+    pub mode: Option<u32>,
+    /// The options that a TCPServerSocket has too.
+    pub listening: ListenOptions,
 }
 
 /// The options of a UDPSocket.

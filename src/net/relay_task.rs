@@ -12,26 +12,27 @@ use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::io::Interest;
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use self::direction::{Direction, Loss, Pumped};
+use super::endpoint::Endpoint;
 use super::inbox::Inbox;
 use super::panics::{caught, panic_message};
 use super::send_queue::SendQueue;
+use super::stream_handle::{StdStream, TaskStream};
 use super::syscall::Syscall;
 use super::{Id, SocketError, hooks, runtime};
 
 /// What a socket gives to the task.
 pub struct RelayedStream {
     /// The connection. No poll set watches it any more.
-    pub stream: std::net::TcpStream,
+    pub stream: StdStream,
     /// Bytes that were sent before relay() and that the system has not taken. They are written first.
     pub first: SendQueue,
     /// The socket's id, to report the end to it.
     pub id: Id,
     /// The peer's address, for errors.
-    pub remote: std::net::SocketAddr,
+    pub remote: Endpoint,
 }
 
 /// How the task ended for one of the two sockets.
@@ -43,7 +44,7 @@ pub enum TaskEnd {
     /// The other connection is lost.
     OtherLost,
     /// The task was stopped. The values are the connection, and the bytes that are still to be written to it.
-    Stopped(std::net::TcpStream, Vec<u8>),
+    Stopped(StdStream, Vec<u8>),
 }
 
 /// The state that the sockets and the task share.
@@ -67,7 +68,7 @@ struct RelayState {
     /// The command that the task obeys next.
     command: Command,
     /// The connections, so that a socket can reset them. `None` once the task has given them back.
-    streams: Option<[Arc<TcpStream>; 2]>,
+    streams: Option<[Arc<TaskStream>; 2]>,
     /// True: the task was told to reset. Connections that it gives back from now on are reset, since no socket takes them.
     is_reset: bool,
 }
@@ -165,8 +166,8 @@ pub fn start(lent: [RelayedStream; 2], inbox: &Arc<Inbox>) -> Result<[TaskHandle
     let ids = [a.id, b.id];
     let firsts = [a.first, b.first];
     let streams = [
-        Arc::new(TcpStream::from_std(a.stream).map_err(failed)?),
-        Arc::new(TcpStream::from_std(b.stream).map_err(failed)?),
+        Arc::new(TaskStream::from_std(a.stream).map_err(failed)?),
+        Arc::new(TaskStream::from_std(b.stream).map_err(failed)?),
     ];
     let shared = Arc::new(SharedRelay {
         state: Mutex::new(RelayState {
@@ -200,11 +201,11 @@ struct Task {
     /// The state that the task shares with the sockets.
     shared: Arc<SharedRelay>,
     /// Both connections. Empty once they were given back.
-    streams: Vec<Arc<TcpStream>>,
+    streams: Vec<Arc<TaskStream>>,
     /// The direction from side 0 to side 1, then the opposite one.
     directions: [Direction; 2],
     /// The peers' addresses, for errors.
-    remotes: [std::net::SocketAddr; 2],
+    remotes: [Endpoint; 2],
     /// The ids of the sockets.
     ids: [Id; 2],
     /// Takes the news for the sockets.
@@ -321,7 +322,7 @@ impl Task {
     /// Ends the relay because one connection is lost. The other one is reset.
     fn lose(&mut self, Loss { side, syscall, error }: Loss) {
         reset_when_dropped(&*self.streams[1 - side]);
-        let lost = TaskEnd::Lost(SocketError::system_at(syscall, self.remotes[side], error));
+        let lost = TaskEnd::Lost(SocketError::system_at(syscall, self.remotes[side].clone(), error));
         self.report(if side == 0 { [lost, TaskEnd::OtherLost] } else { [TaskEnd::OtherLost, lost] });
     }
 
@@ -332,7 +333,7 @@ impl Task {
         // The bytes for side 0 are those of the second direction.
         let left = [1, 0].map(|direction: usize| self.directions[direction].take_left());
         let mut streams = std::mem::take(&mut self.streams).into_iter();
-        let mut end = |left| match streams.next().and_then(Arc::into_inner).map(TcpStream::into_std) {
+        let mut end = |left| match streams.next().and_then(Arc::into_inner).map(TaskStream::into_std) {
             Some(Ok(stream)) => match left {
                 Ok(left) => TaskEnd::Stopped(stream, left),
                 Err(no_memory) => TaskEnd::Lost(SocketError::NoMemory(no_memory)),

@@ -3,20 +3,24 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use mio::Interest;
-use mio::net::{TcpListener, TcpStream};
+use mio::net::TcpListener;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::accepted::Accepted;
 use super::connection_permits::ConnectionPermits;
 use super::context::Context;
 use super::deadline::DeadlineKind;
+use super::endpoint::Endpoint;
 use super::errno::Errno;
 use super::event::EventKind;
-use super::options::{ServerOptions, StreamOptions};
+use super::listener::{Listener, NewConnection};
+use super::options::{ListenOptions, ServerOptions, StreamOptions, UnixServerOptions};
 use super::step::Step;
+use super::stream_handle::PolledStream;
 use super::syscall::Syscall;
 use super::tls::{HandshakeQueue, ServerContext, server_context};
-use super::{Id, SocketError, endpoint, socket_options, sys};
+use super::unix::UnixPath;
+use super::{Id, SocketError, ip_address, socket_options, sys, unix};
 
 /// The most connections that one server accepts in a turn. The others wait in the backlog for the next turn.
 const ACCEPTS: usize = 64;
@@ -27,9 +31,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// One listening socket.
 pub struct ServerSocket {
     /// The listening socket. `None` after close().
-    listener: Option<TcpListener>,
-    /// The address that it listens on.
-    pub local: SocketAddr,
+    listener: Option<Listener>,
+    /// Where it listens.
+    pub local: Endpoint,
     /// The options of the sockets of accepted connections.
     pub stream_options: StreamOptions,
     /// Counts the accepted connections that are not yet "closed".
@@ -54,26 +58,38 @@ pub struct ServerSocket {
 }
 
 impl ServerSocket {
-    /// Makes a socket that listens (R-srv-bind).
+    /// Makes a socket that listens on a port (R-srv-bind).
     pub fn listen(options: &ServerOptions, id: Id, context: &mut Context) -> Result<Self, SocketError> {
-        let timeout = Duration::from_millis(options.handshake_timeout.into());
-        let handshakes = match &options.secure {
-            Some(secure) => {
-                let timeout = (!timeout.is_zero()).then_some(timeout);
-                Some(Box::new(HandshakeQueue::new(server_context(secure)?, timeout)))
-            }
-            None => None,
-        };
+        let handshakes = handshakes(&options.listening)?;
         let port = options.local_port.unwrap_or(0);
-        let mut listener = match &options.local_address {
-            Some(text) => open(options, endpoint::parse("localAddress", text, port)?)?,
+        let listener = match &options.local_address {
+            Some(text) => open(options, ip_address::parse("localAddress", text, port)?)?,
             None => open_wildcard(options, port)?,
         };
         let local = listener.local_addr().map_err(|error| SocketError::system(Syscall::LocalAddress, error))?;
+        Self::serve(Listener::Tcp(listener), local.into(), handshakes, &options.listening, id, context)
+    }
+
+    /// Makes a socket that listens at a path (R-unix).
+    pub fn listen_at_path(options: &UnixServerOptions, id: Id, context: &mut Context) -> Result<Self, SocketError> {
+        let handshakes = handshakes(&options.listening)?;
+        let path = UnixPath::parse(&options.path)?;
+        let listener = unix::listen(options, &path)?;
+        Self::serve(Listener::Unix(listener), path.endpoint(), handshakes, &options.listening, id, context)
+    }
+
+    fn serve(
+        mut listener: Listener,
+        local: Endpoint,
+        handshakes: Option<Box<HandshakeQueue>>,
+        options: &ListenOptions,
+        id: Id,
+        context: &mut Context,
+    ) -> Result<Self, SocketError> {
         context
             .registry
             .register(&mut listener, id.token(), Interest::READABLE)
-            .map_err(|error| SocketError::system_at(Syscall::Watch, local, error))?;
+            .map_err(|error| SocketError::system_at(Syscall::Watch, local.clone(), error))?;
         Ok(Self {
             listener: Some(listener),
             local,
@@ -167,15 +183,14 @@ impl ServerSocket {
             && let Some(listener) = &self.listener
         {
             match listener.accept() {
-                Ok((stream, remote)) => {
+                Ok(NewConnection { stream, remote, credentials }) => {
                     self.budget -= 1;
                     self.failure_reported = false;
-                    let remote = endpoint::canonical(remote);
                     let Some(permit) = self.permits.acquire() else {
                         return Step::Event(EventKind::ServerError(self.refuse(stream, remote)));
                     };
                     self.prepare(&stream);
-                    let client = Accepted { local: self.local_of(&stream), stream, remote, permit };
+                    let client = Accepted { local: self.local_of(&stream), stream, remote, credentials, permit };
                     let Some(handshakes) = &mut self.handshakes else { return Step::Accepted(client) };
                     handshakes.begin(client, id, context);
                 }
@@ -189,7 +204,7 @@ impl ServerSocket {
                     self.paused = true;
                     context.timers.set(id, DeadlineKind::Accept, Instant::now(), ACCEPT_PAUSE);
                     if !std::mem::replace(&mut self.failure_reported, true) {
-                        let error = SocketError::system_at(Syscall::Accept, self.local, error);
+                        let error = SocketError::system_at(Syscall::Accept, self.local.clone(), error);
                         return Step::Event(EventKind::ServerError(error));
                     }
                 }
@@ -216,30 +231,41 @@ impl ServerSocket {
         None
     }
 
-    /// Our end's address of an accepted connection. If the server listens on one address, it is that address.
-    pub fn local_of(&self, stream: &TcpStream) -> SocketAddr {
-        if self.local.ip().is_unspecified() {
-            stream.local_addr().map_or(self.local, endpoint::canonical)
-        } else {
-            endpoint::canonical(self.local)
+    /// Our end of an accepted connection. If the server listens on one address or at a path, it is that.
+    fn local_of(&self, stream: &PolledStream) -> Endpoint {
+        match &self.local {
+            Endpoint::Inet(local) if local.ip().is_unspecified() => {
+                stream.local_addr().map_or(*local, ip_address::canonical).into()
+            }
+            Endpoint::Inet(local) => ip_address::canonical(*local).into(),
+            Endpoint::Unix(_) => self.local.clone(),
         }
     }
 
-    /// Sets the options of an accepted connection. On Linux the connection inherits them from the listening socket, so nothing is to be
+    /// Sets TCP's options of an accepted connection. On Linux the connection inherits them from the listening socket, so nothing is to be
     /// done.
-    fn prepare(&self, stream: &TcpStream) {
-        if !sys::ACCEPTED_INHERIT_OPTIONS {
+    fn prepare(&self, stream: &PolledStream) {
+        if !sys::ACCEPTED_INHERIT_OPTIONS && matches!(self.local, Endpoint::Inet(_)) {
             // The connection may have ended already. Then the options do not matter, so a failure is ignored.
             let _ = socket_options::set_stream_options(&SockRef::from(stream), &self.stream_options);
         }
     }
 
-    /// Refuses a connection beyond `maxConnections` (R-srv-error). The client is reset, and an `error` event reports it.
-    fn refuse(&self, stream: TcpStream, client: SocketAddr) -> SocketError {
+    /// Refuses a connection beyond `maxConnections` (R-srv-error). The client is reset (a Unix socket's sees the end), and an `error` event
+    /// reports it.
+    fn refuse(&self, stream: PolledStream, client: Endpoint) -> SocketError {
         // If this fails, the client sees FIN in place of RST. It is refused in both cases.
         let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
         SocketError::TooManyConnections { client, limit: self.permits.limit() }
     }
+}
+
+/// The queue of handshakes of a server with TLS. `None`: a server without TLS.
+fn handshakes(options: &ListenOptions) -> Result<Option<Box<HandshakeQueue>>, SocketError> {
+    let Some(secure) = &options.secure else { return Ok(None) };
+    let timeout = Duration::from_millis(options.handshake_timeout.into());
+    let timeout = (!timeout.is_zero()).then_some(timeout);
+    Ok(Some(Box::new(HandshakeQueue::new(server_context(secure)?, timeout))))
 }
 
 /// Whether accept(2) failed because of the one connection that it would have returned.
@@ -292,10 +318,10 @@ fn open(options: &ServerOptions, local: SocketAddr) -> Result<TcpListener, Socke
         sys::exclude_others(&raw).map_err(failed(Syscall::SetOption))?;
     }
     if sys::ACCEPTED_INHERIT_OPTIONS {
-        socket_options::set_stream_options(&raw, &options.stream)?;
+        socket_options::set_stream_options(&raw, &options.listening.stream)?;
     }
     raw.bind(&local.into()).map_err(failed(Syscall::Bind))?;
-    let backlog = i32::try_from(options.backlog).unwrap_or(i32::MAX);
+    let backlog = i32::try_from(options.listening.backlog).unwrap_or(i32::MAX);
     raw.listen(backlog).map_err(failed(Syscall::Listen))?;
     Ok(TcpListener::from_std(raw.into()))
 }
@@ -325,23 +351,26 @@ mod tests {
             local_port: None,
             ipv6_only: None,
             reuse_port: false,
-            backlog: 1,
-            max_connections: None,
-            handshake_timeout: 0,
-            secure: None,
-            stream: StreamOptions {
-                no_delay: None,
-                keep_alive_delay: None,
-                close_timeout: 30_000,
-                allow_half_open: None,
-                high_water_mark: 0,
-                max_buffered_amount: 0,
+            listening: ListenOptions {
+                backlog: 1,
+                max_connections: None,
+                handshake_timeout: 0,
+                secure: None,
+                stream: StreamOptions {
+                    no_delay: None,
+                    keep_alive_delay: None,
+                    close_timeout: 30_000,
+                    allow_half_open: None,
+                    high_water_mark: 0,
+                    max_buffered_amount: 0,
+                },
             },
         };
         let mut server = ServerSocket::listen(&options, id, &mut context).unwrap();
         server.listening = true;
         server.readable = true;
-        let number = server.listener.as_ref().unwrap().as_raw_fd();
+        let Some(Listener::Tcp(listener)) = &server.listener else { panic!("it does not listen on a port") };
+        let number = listener.as_raw_fd();
         // SAFETY: a system call without pointers, on a descriptor that `server` keeps open. It ends listening, so that accept(2) returns
         // EINVAL.
         assert_eq!(unsafe { libc::shutdown(number, libc::SHUT_RD) }, 0);
@@ -357,11 +386,11 @@ mod tests {
         }
         // SAFETY: a system call without pointers, on a descriptor that `server` keeps open. It makes the socket listen again, on any port.
         assert_eq!(unsafe { libc::listen(number, 1) }, 0);
-        let local = server.listener.as_ref().unwrap().local_addr().unwrap();
-        let client = std::net::TcpStream::connect(local).unwrap();
+        let Some(Listener::Tcp(listener)) = &server.listener else { panic!("it does not listen on a port") };
+        let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         server.on_accept_pause_over();
         match server.step(id, &mut context) {
-            Step::Accepted(accepted) => assert_eq!(accepted.remote, client.local_addr().unwrap()),
+            Step::Accepted(accepted) => assert_eq!(accepted.remote, client.local_addr().unwrap().into()),
             _ => panic!("it accepts nothing"),
         }
     }

@@ -1,8 +1,7 @@
-use mio::net::TcpStream;
-
 use super::Id;
 use super::accepted::Accepted;
 use super::event::{EventKind, Payload};
+use super::stream_handle::PolledStream;
 use super::tls::AcceptedTls;
 
 /// The result of one step of a socket.
@@ -18,7 +17,7 @@ pub enum Step {
     /// A large read is due. It needs this many more blocks from the binding.
     NeedsBlocks(usize),
     /// A connection was accepted. The server may have more.
-    Accepted(Accepted<TcpStream>),
+    Accepted(Accepted<PolledStream>),
     /// A client has completed the TLS handshake. The server may have more.
     AcceptedTls(Box<AcceptedTls>),
     /// There is nothing to do now.

@@ -1,4 +1,4 @@
-//! One TCP connection. It has a machine and a ledger, and updates them with calls from above and with reports from the [`Transport`] below.
+//! One connection, TCP's or a Unix socket's. It has a machine and a ledger, and updates them with calls from above and with reports from the [`Transport`] below.
 //!
 //! - this file: the connection attempt, calls, steps, deadlines, the end.
 //! - `receive.rs`: reading, the peer's end, a loss.
@@ -6,37 +6,39 @@
 //! - `flush_limit.rs`: closeTimeout.
 //! - `tls.rs`: startTls(), and the reports of the TLS driver.
 //! - `relay.rs`: one socket's part of a relay.
+//! - `unix.rs`: a client's connection to a path.
 
 mod flush_limit;
 mod receive;
 mod relay;
 mod send;
 mod tls;
+mod unix;
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-
-use mio::net::TcpStream;
 
 use self::flush_limit::FlushLimit;
 use self::receive::{Reading, Receiving};
 use self::relay::Relay;
 pub use self::send::Unkept;
+use self::unix::UnixClient;
 use super::accepted::Accepted;
 use super::blob_request::BlobRequest;
 use super::connection_permits::ConnectionPermit;
 use super::context::Context;
 use super::deadline::DeadlineKind;
+use super::endpoint::Endpoint;
 use super::event::EventKind;
 use super::options::{StreamOptions, TcpOptions};
 use super::relay_signal::RelaySignal;
 use super::send_queue::SendQueue;
 use super::step::Step;
+use super::stream_handle::PolledStream;
 use super::syscall::Syscall;
 use super::tcp_open::{self, ConnectStart};
 use super::tls::{Info, client_role};
 use super::transport::{Finish, Transport};
-use super::{Id, SocketError, endpoint};
+use super::{Id, SocketError, ip_address};
 use crate::proto::{Event, Intake, Ledger, Machine};
 
 /// The longest silence of the peer after our FIN and close(), before the connection ends without the peer's FIN (R-tcp-close).
@@ -52,10 +54,10 @@ pub struct StreamSocket {
     transport: Transport,
     /// Bytes that were sent and that the transport has not taken yet.
     queue: SendQueue,
-    /// The peer's address.
-    pub remote: SocketAddr,
-    /// Our end's address. A wildcard until the system has chosen it.
-    pub local: SocketAddr,
+    /// The peer's end.
+    pub remote: Endpoint,
+    /// Our end. TCP: the wildcard address until the system has chosen one.
+    pub local: Endpoint,
     /// True while the socket is in `Context::ready`.
     pub scheduled: bool,
     /// True while the socket is in `Context::dirty`.
@@ -86,6 +88,8 @@ pub struct StreamSocket {
     tls_info: Option<Box<Info>>,
     /// True while startTls() is done and its event is not emitted.
     secured_due: bool,
+    /// What only a client's connection to a path has. `None`: it is another connection, or it is over.
+    unix: Option<Box<UnixClient>>,
 }
 
 /// The wait for the peer's end (R-tcp-close).
@@ -99,14 +103,17 @@ struct Linger {
 impl StreamSocket {
     /// Starts a connection attempt (R-tcp-create). Every failure that concerns the remote end becomes an event, even if it comes at once.
     pub fn connect(options: &TcpOptions, id: Id, context: &mut Context) -> Result<Self, SocketError> {
-        let remote = endpoint::parse("remoteAddress", &options.remote_address, options.remote_port)?;
+        let remote = ip_address::parse("remoteAddress", &options.remote_address, options.remote_port)?;
         let role = match &options.secure {
             Some(secure) => Some(client_role(secure, &remote.ip().to_string())?),
             None => None,
         };
         let attempt = tcp_open::start(options, remote)?;
         let machine = Machine::connecting(ledger(&options.stream), options.stream.allow_half_open);
-        let mut socket = Self::new(machine, Transport::gone(), remote, endpoint::wildcard(&remote, 0), &options.stream);
+        let mut socket = {
+            let local = ip_address::wildcard(&remote, 0);
+            Self::new(machine, Transport::gone(), remote.into(), local.into(), &options.stream)
+        };
         let stream = match attempt {
             ConnectStart::Started(stream) => stream,
             ConnectStart::Failed(error) => {
@@ -116,37 +123,42 @@ impl StreamSocket {
             }
         };
         if let Ok(local) = stream.local_addr() {
-            socket.local = endpoint::canonical(local);
+            socket.local = ip_address::canonical(local).into();
         }
         socket.transport = Transport::connecting(stream, role, options.connect_timeout);
-        socket.transport.register(true, id, context).map_err(|failure| failure.at(remote))?;
-        socket.connect_timeout = options.connect_timeout.unwrap_or(0);
-        if socket.connect_timeout > 0 {
-            let after = Duration::from_millis(socket.connect_timeout.into());
+        socket.transport.register(true, id, context).map_err(|failure| failure.at(remote.into()))?;
+        socket.limit_connecting(options.connect_timeout, id, context);
+        Ok(socket)
+    }
+
+    /// Sets the deadline of connectTimeout, in milliseconds. 0 or None: there is none.
+    fn limit_connecting(&mut self, connect_timeout: Option<u32>, id: Id, context: &mut Context) {
+        self.connect_timeout = connect_timeout.unwrap_or(0);
+        if self.connect_timeout > 0 {
+            let after = Duration::from_millis(self.connect_timeout.into());
             context.timers.set(id, DeadlineKind::Connect, Instant::now(), after);
         }
-        Ok(socket)
     }
 
     /// Makes a socket for a connection that a server accepted (R-srv-connect).
     pub fn accepted(
-        connection: Accepted<TcpStream>,
+        connection: Accepted<PolledStream>,
         options: &StreamOptions,
         id: Id,
         context: &Context,
     ) -> Result<Self, SocketError> {
-        let Accepted { stream, remote, local, permit } = connection;
-        let mut transport = Transport::accepted(stream);
+        let Accepted { stream, remote, local, permit, .. } = connection;
+        let mut transport = Transport::established(stream);
         transport
             .register(false, id, context)
-            .map_err(|failure| SocketError::system_at(Syscall::Accept, remote, failure.error))?;
+            .map_err(|failure| SocketError::system_at(Syscall::Accept, remote.clone(), failure.error))?;
         Ok(Self::of_server(transport, remote, local, permit, options))
     }
 
     fn of_server(
         transport: Transport,
-        remote: SocketAddr,
-        local: SocketAddr,
+        remote: Endpoint,
+        local: Endpoint,
         permit: ConnectionPermit,
         options: &StreamOptions,
     ) -> Self {
@@ -157,8 +169,8 @@ impl StreamSocket {
     fn new(
         machine: Machine<SocketError>,
         transport: Transport,
-        remote: SocketAddr,
-        local: SocketAddr,
+        remote: Endpoint,
+        local: Endpoint,
         options: &StreamOptions,
     ) -> Self {
         Self {
@@ -182,6 +194,7 @@ impl StreamSocket {
             is_accepted: false,
             tls_info: None,
             secured_due: false,
+            unix: None,
         }
     }
 
@@ -198,7 +211,7 @@ impl StreamSocket {
     pub fn on_connect_timeout(&mut self) {
         if self.machine.is_connecting() {
             let milliseconds = self.connect_timeout.into();
-            self.machine.lost(SocketError::TimedOut { address: self.remote, milliseconds });
+            self.machine.lost(SocketError::TimedOut { address: self.remote.clone(), milliseconds });
         }
     }
 
@@ -244,7 +257,7 @@ impl StreamSocket {
 
     /// close().
     pub fn close(&mut self, id: Id, context: &mut Context) {
-        let address = self.remote;
+        let address = self.remote.clone();
         self.end_relay(RelaySignal::Closed, context);
         self.transport.recall();
         self.machine.close(|| SocketError::Abandoned { address });
@@ -262,7 +275,7 @@ impl StreamSocket {
 
     /// reset().
     pub fn reset(&mut self, id: Id, context: &mut Context) {
-        let address = self.remote;
+        let address = self.remote.clone();
         self.end_relay(RelaySignal::Reset, context);
         self.machine.reset(|| SocketError::Abandoned { address });
         self.disconnect(true, id, context);
@@ -271,7 +284,7 @@ impl StreamSocket {
 
     /// The socket's signal was aborted. This works like reset(), and an `error` event reports it (R-abort).
     pub fn abort(&mut self, id: Id, context: &mut Context) {
-        let address = self.remote;
+        let address = self.remote.clone();
         self.end_relay(RelaySignal::Reset, context);
         self.machine.abort(|| SocketError::Aborted { address });
         self.disconnect(true, id, context);
@@ -374,7 +387,7 @@ impl StreamSocket {
         let kind = match event {
             Event::Open => {
                 context.timers.clear(id, DeadlineKind::Connect);
-                EventKind::Open(self.local)
+                self.opened()
             }
             Event::HalfClose => EventKind::HalfClose,
             Event::Ended => EventKind::Ended,
@@ -395,6 +408,14 @@ impl StreamSocket {
         }
     }
 
+    /// The event of an established connection.
+    fn opened(&self) -> EventKind {
+        match &self.local {
+            Endpoint::Inet(local) => EventKind::Open(*local),
+            Endpoint::Unix(_) => EventKind::UnixOpen(self.unix.as_ref().and_then(|unix| unix.credentials)),
+        }
+    }
+
     /// Drops the connection, with RST if `reset` is true. Also drops bytes that were not sent.
     fn disconnect(&mut self, reset: bool, id: Id, context: &mut Context) {
         if let (Some(passed), Some(relay)) = (self.transport.disconnect(reset), &mut self.relay) {
@@ -404,6 +425,7 @@ impl StreamSocket {
         self.drop_held(context);
         self.linger = None;
         self.flush_limit = None;
+        self.unix = None;
         context.timers.clear_all(id);
         self.permit = None;
     }

@@ -3,17 +3,17 @@
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
-use mio::net::TcpStream;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::options::TcpOptions;
+use super::stream_handle::PolledStream;
 use super::syscall::Syscall;
-use super::{SocketError, endpoint, errno, socket_options, sys};
+use super::{SocketError, endpoint, errno, ip_address, socket_options, sys};
 
 /// The result of connect(2).
 pub enum ConnectStart {
     /// The attempt is under way.
-    Started(TcpStream),
+    Started(PolledStream),
     /// The attempt failed at once. Every failure that concerns the remote end is reported as an event (R-tcp-create).
     Failed(SocketError),
 }
@@ -36,7 +36,7 @@ pub fn start(options: &TcpOptions, remote: SocketAddr) -> Result<ConnectStart, S
         Err(error) if !is_in_progress(&error) => {
             Ok(ConnectStart::Failed(SocketError::system_at(Syscall::Connect, remote, error)))
         }
-        _ => Ok(ConnectStart::Started(TcpStream::from_std(socket.into()))),
+        _ => Ok(ConnectStart::Started(PolledStream::from_std(socket.into()))),
     }
 }
 
@@ -57,12 +57,12 @@ fn configure(socket: &Socket, options: &TcpOptions, remote: &SocketAddr) -> Resu
 fn local_wanted(options: &TcpOptions, remote: &SocketAddr) -> Result<Option<SocketAddr>, SocketError> {
     let port = options.local_port.unwrap_or(0);
     let Some(text) = &options.local_address else {
-        return Ok((port != 0).then(|| endpoint::wildcard(remote, port)));
+        return Ok((port != 0).then(|| ip_address::wildcard(remote, port)));
     };
-    let local = endpoint::parse("localAddress", text, port)?;
+    let local = ip_address::parse("localAddress", text, port)?;
     if local.is_ipv4() != remote.is_ipv4() {
         let reaches = if local.is_ipv4() { "IPv4 only" } else { "IPv6 only" };
-        return Err(SocketError::Family { remote: endpoint::text(remote), reaches });
+        return Err(SocketError::Family { remote: endpoint::ip_text(remote), reaches });
     }
     Ok(Some(local))
 }

@@ -16,10 +16,8 @@ mod tcp;
 mod upgrade;
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use mio::net::TcpStream;
 use tokio::sync::Notify;
 
 use self::plain::Plain;
@@ -32,8 +30,10 @@ use self::upgrade::Upgrade;
 use super::blocks::Block;
 use super::context::Context;
 use super::deadline::TimeLimit;
+use super::endpoint::Endpoint;
 use super::relay_task::{TaskEnd, TaskHandle};
 use super::send_queue::SendQueue;
+use super::stream_handle::{PolledStream, StdStream};
 use super::syscall::Syscall;
 use super::tls::{Role, Session};
 use super::{Id, SocketError};
@@ -82,13 +82,13 @@ impl Transport {
 
     /// A connection attempt that is under way. With a `role`, TLS follows it. `connect_timeout` limits the attempt and the TLS handshake
     /// together, in milliseconds. 0: no limit. None: the default limits.
-    pub fn connecting(stream: TcpStream, role: Option<Role>, connect_timeout: Option<u32>) -> Self {
+    pub fn connecting(stream: PolledStream, role: Option<Role>, connect_timeout: Option<u32>) -> Self {
         let upgrade = role.map(|role| Box::new(Upgrade::after_connect(role, connect_timeout)));
         Self { link: Link::Plain(Plain::new(stream, upgrade)), readiness: Readiness::default() }
     }
 
-    /// A plain connection that a server accepted.
-    pub fn accepted(stream: TcpStream) -> Self {
+    /// A plain connection that is established: a server accepted it, or connect(2) has answered at once.
+    pub fn established(stream: PolledStream) -> Self {
         let readiness = Readiness { writable: true, ..Readiness::default() };
         Self { link: Link::Plain(Plain::new(stream, None)), readiness }
     }
@@ -141,7 +141,7 @@ impl Transport {
             TaskEnd::Lost(error) => RelayOutcome::Lost(error),
             TaskEnd::OtherLost => RelayOutcome::OtherLost,
             TaskEnd::Stopped(stream, left) => {
-                self.link = Link::Plain(Plain::new(TcpStream::from_std(stream), None));
+                self.link = Link::Plain(Plain::new(PolledStream::from_std(stream), None));
                 self.readiness = Readiness { readable: true, writable: true, ..Readiness::default() };
                 RelayOutcome::Returned { left, registered: self.register(true, id, context) }
             }
@@ -234,7 +234,7 @@ impl Transport {
     /// that the program has sent since startTls(), which are still to be encrypted; `None` if TLS is not to follow.
     pub fn begin_tls(
         &mut self,
-        remote: SocketAddr,
+        remote: Endpoint,
         id: Id,
         context: &mut Context,
     ) -> Option<Result<SendQueue, SocketError>> {
@@ -414,7 +414,7 @@ impl Transport {
     }
 
     /// Takes the connection out of the poll set, for a relay's task. Until [`lent`](Self::lent) is called, the transport has no connection.
-    pub fn lend(&mut self, context: &Context) -> Option<std::net::TcpStream> {
+    pub fn lend(&mut self, context: &Context) -> Option<StdStream> {
         let link = std::mem::replace(&mut self.link, Link::Gone);
         let Link::Plain(plain) = link else {
             self.link = link;

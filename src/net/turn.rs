@@ -16,7 +16,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mio::net::TcpStream;
 use mio::{Events, Poll, Waker};
 use slab::Slab;
 
@@ -24,14 +23,16 @@ use super::accepted::Accepted;
 use super::any_socket::AnySocket;
 use super::blocks::Block;
 use super::context::Context;
+use super::endpoint::Endpoint;
 use super::event::{Event, EventKind, Payload};
 use super::id::WAKER;
-use super::options::{ServerOptions, TcpOptions, UdpOptions};
+use super::options::{ServerOptions, TcpOptions, UdpOptions, UnixOptions, UnixServerOptions};
 use super::panics::panic_message;
 use super::runtime::runtime;
 use super::server_socket::ServerSocket;
 use super::sizes::{DATAGRAM_BATCH, DATAGRAM_STRIDE};
 use super::step::Step;
+use super::stream_handle::PolledStream;
 use super::stream_socket::StreamSocket;
 use super::syscall::Syscall;
 use super::tls::AcceptedTls;
@@ -144,6 +145,20 @@ impl Net {
     /// new TCPSocket().
     pub fn open_tcp(&mut self, owner: u32, options: &TcpOptions) -> Result<Id, SocketError> {
         self.open(owner, |id, context| Ok(AnySocket::Stream(Box::new(StreamSocket::connect(options, id, context)?))))
+    }
+
+    /// new UnixSocket().
+    pub fn open_unix(&mut self, owner: u32, options: &UnixOptions) -> Result<Id, SocketError> {
+        self.open(owner, |id, context| {
+            Ok(AnySocket::Stream(Box::new(StreamSocket::connect_to_path(options, id, context)?)))
+        })
+    }
+
+    /// new UnixServerSocket().
+    pub fn open_unix_server(&mut self, owner: u32, options: &UnixServerOptions) -> Result<Id, SocketError> {
+        self.open(owner, |id, context| {
+            Ok(AnySocket::Server(Box::new(ServerSocket::listen_at_path(options, id, context)?)))
+        })
     }
 
     /// new UDPSocket().
@@ -390,14 +405,14 @@ impl Net {
     }
 
     /// Makes a socket for a connection that the server `id` accepted.
-    fn open_accepted(&mut self, id: Id, owner: u32, connection: Accepted<TcpStream>) -> Option<EventKind> {
+    fn open_accepted(&mut self, id: Id, owner: u32, connection: Accepted<PolledStream>) -> Option<EventKind> {
         let options = self.server(id, |server, _| server.stream_options)?;
-        let (remote, local) = (connection.remote, connection.local);
+        let connected = connected(&connection);
         let opened = self.open(owner, |accepted, context| {
             Ok(AnySocket::Stream(Box::new(StreamSocket::accepted(connection, &options, accepted, context)?)))
         });
         Some(match opened {
-            Ok(accepted) => EventKind::Connect { accepted, remote, local },
+            Ok(accepted) => connected(accepted),
             Err(error) => EventKind::ServerError(error),
         })
     }
@@ -405,12 +420,12 @@ impl Net {
     /// Makes a socket for a client that has completed the TLS handshake with the server `id`.
     fn open_accepted_tls(&mut self, id: Id, owner: u32, client: AcceptedTls) -> Option<EventKind> {
         let options = self.server(id, |server, _| server.stream_options)?;
-        let (remote, local) = (client.connection.remote, client.connection.local);
+        let connected = connected(&client.connection);
         let opened = self.open(owner, |accepted, context| {
             Ok(AnySocket::Stream(Box::new(StreamSocket::accepted_tls(client, &options, accepted, context))))
         });
         Some(match opened {
-            Ok(accepted) => EventKind::Connect { accepted, remote, local },
+            Ok(accepted) => connected(accepted),
             Err(error) => EventKind::ServerError(error),
         })
     }
@@ -480,5 +495,15 @@ impl Net {
             }));
         }
         self.context.wake_tasks();
+    }
+}
+
+/// Returns a function that makes the event of an accepted connection, from the id of its socket.
+fn connected<Stream>(connection: &Accepted<Stream>) -> impl FnOnce(Id) -> EventKind + use<Stream> {
+    let (remote, local) = (connection.remote.clone(), connection.local.clone());
+    let credentials = connection.credentials;
+    move |accepted| match (remote, local) {
+        (Endpoint::Inet(remote), Endpoint::Inet(local)) => EventKind::Connect { accepted, remote, local },
+        (remote, _) => EventKind::UnixConnect { accepted, remote, credentials },
     }
 }

@@ -9,7 +9,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::options::UdpOptions;
 use super::socket_options::{set, set_asked};
 use super::syscall::Syscall;
-use super::{SocketError, endpoint, errno, interfaces, quoted, socket_options, sys};
+use super::{SocketError, errno, interfaces, ip_address, quoted, socket_options, sys};
 
 /// A socket that was opened, and what opening it has found out.
 pub struct Opened {
@@ -26,16 +26,16 @@ pub struct Opened {
 pub fn open(options: &UdpOptions) -> Result<Opened, SocketError> {
     let port = options.local_port.unwrap_or(0);
     let local = options.local_address.as_deref();
-    let local = local.map(|text| endpoint::parse("localAddress", text, port)).transpose()?;
+    let local = local.map(|text| ip_address::parse("localAddress", text, port)).transpose()?;
     let remote = options.remote_address.as_deref();
-    let remote = remote.map(|text| endpoint::parse("remoteAddress", text, 0)).transpose()?;
+    let remote = remote.map(|text| ip_address::parse("remoteAddress", text, 0)).transpose()?;
     let local = match (local, &remote) {
         (Some(local), _) => local,
-        (None, Some(remote)) => endpoint::wildcard(remote, port),
+        (None, Some(remote)) => ip_address::wildcard(remote, port),
         (None, None) => SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port),
     };
     if let Some(remote) = &remote {
-        endpoint::check_reachable(&local, options.ipv6_only.unwrap_or(false), remote)?;
+        ip_address::check_reachable(&local, options.ipv6_only.unwrap_or(false), remote)?;
     }
     let raw = make(options, &local)?;
     let is_ipv6 = local.is_ipv6();
@@ -139,9 +139,9 @@ fn set_multicast_interface(raw: &Socket, text: &str, local: &SocketAddr, ipv6_on
         }
         return raw.set_multicast_if_v4(&ip).map_err(unusable);
     }
-    let index = match endpoint::zone_index(text)? {
+    let index = match ip_address::zone_index(text)? {
         Some(index) => Some(index),
-        None => match (endpoint::parse(WHAT, text, 0), local) {
+        None => match (ip_address::parse(WHAT, text, 0), local) {
             (Ok(SocketAddr::V6(v6)), _) if v6.scope_id() != 0 => Some(v6.scope_id()),
             (Ok(address), _) => interfaces::index_of(address.ip()),
             (Err(_), SocketAddr::V6(_)) => None,

@@ -22,7 +22,7 @@ use super::step::Step;
 use super::syscall::Syscall;
 use super::udp_open::Opened;
 use super::udp_queue::UdpQueue;
-use super::{Id, SocketError, endpoint, sys, udp_open};
+use super::{Id, SocketError, ip_address, sys, udp_open};
 use crate::proto::Ledger;
 
 /// If this many datagrams are in the queue, send() gives them to the system at once (R-udp-full).
@@ -185,7 +185,7 @@ impl UdpSocket {
         if let Some(error) = self.refusal(data.len() as u64, &to) {
             return Ok(self.end(error, id, context));
         }
-        self.queue.push(data, endpoint::as_family_of(&self.local, to))?;
+        self.queue.push(data, ip_address::as_family_of(&self.local, to))?;
         self.last = Some(to);
         let go_on = self.ledger.accept(data.len() as u64);
         if !self.blocked && (self.queue.len() >= FLUSH_COUNT || self.queue.waiting() >= FLUSH_BYTES) {
@@ -213,7 +213,7 @@ impl UdpSocket {
         if let Some(error) = self.refusal(size, &to) {
             return Ok(self.end(error, id, context));
         }
-        self.queue.push_blob(size, endpoint::as_family_of(&self.local, to))?;
+        self.queue.push_blob(size, ip_address::as_family_of(&self.local, to))?;
         self.last = Some(to);
         let go_on = self.ledger.accept_blob(size);
         self.mark_dirty(id, context);
@@ -234,7 +234,7 @@ impl UdpSocket {
 
     /// The first unread Blob cannot be read, so its datagram is dropped, with an error (R-udp-neterr).
     pub fn blob_failed(&mut self, reason: String, id: Id, context: &mut Context) {
-        self.blob_lost(|to| SocketError::Blob { to, reason }, id, context);
+        self.blob_lost(|to| SocketError::Blob { to: to.into(), reason }, id, context);
     }
 
     /// Drops the datagram of the first unread Blob, with an error.
@@ -242,7 +242,7 @@ impl UdpSocket {
         self.blob_request.answer();
         if let Some((to, size)) = self.queue.drop_blob() {
             self.ledger.wrote(size, size);
-            self.fail(error(endpoint::canonical(to)));
+            self.fail(error(ip_address::canonical(to)));
         }
         self.mark_dirty(id, context);
         self.schedule(id, context);
@@ -300,9 +300,9 @@ impl UdpSocket {
             (Destination::Same, None) => {
                 return Err(SocketError::BadOption { reason: "no destination has been given".to_owned() });
             }
-            (Destination::To(text, port), _) => endpoint::parse("remoteAddress", text, port)?,
+            (Destination::To(text, port), _) => ip_address::parse("remoteAddress", text, port)?,
         };
-        endpoint::check_reachable(&self.local, self.ipv6_only, &to)?;
+        ip_address::check_reachable(&self.local, self.ipv6_only, &to)?;
         Ok(to)
     }
 
@@ -311,12 +311,16 @@ impl UdpSocket {
         let most = if to.is_ipv4() { MAX_PAYLOAD_V4 } else { MAX_PAYLOAD_V6 };
         if bytes > most as u64 {
             let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-            return Some(SocketError::TooLong { to: *to, bytes, most });
+            return Some(SocketError::TooLong { to: (*to).into(), bytes, most });
         }
         // Even an empty datagram needs memory. So the number of queued datagrams is used if it exceeds the number of queued bytes.
         let kept = if self.blocked { self.queue.waiting().max(self.queue.len() as u64) } else { 0 };
         let limit = self.max_buffered_amount;
-        (kept > 0 && kept + bytes > limit).then_some(SocketError::BufferFull { to: *to, buffered: kept, limit })
+        (kept > 0 && kept + bytes > limit).then_some(SocketError::BufferFull {
+            to: (*to).into(),
+            buffered: kept,
+            limit,
+        })
     }
 
     /// Closes the socket at once because of a send(). Earlier datagrams are still sent, and one `error` event follows.
@@ -409,7 +413,7 @@ impl UdpSocket {
                 }
                 Err(error) => {
                     // Only this datagram is lost: the next one may succeed (R-udp-neterr).
-                    self.fail(SocketError::system_at(Syscall::Send, endpoint::canonical(to), error));
+                    self.fail(SocketError::system_at(Syscall::Send, ip_address::canonical(to), error));
                     let popped = self.queue.pop();
                     self.ledger.wrote(popped.bytes, popped.from_blobs);
                 }

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use tcp_udp_sockets::net::{
-    Block, BufferSizes, Destination, EventKind, Id, Net, Next, Payload, ServerOptions, SocketError, StreamOptions,
-    TcpOptions, UdpOptions, UdpSent,
+    Block, BufferSizes, Destination, EventKind, Id, ListenOptions, Net, Next, Payload, ServerOptions, SocketError,
+    StreamOptions, TcpOptions, UdpOptions, UdpSent,
 };
 use tcp_udp_sockets::proto::{ReadyState, Sent};
 
@@ -32,6 +32,14 @@ const OWNER: u32 = 0;
 pub enum Told {
     End,
     Open(SocketAddr),
+    /// A connection to a path; whether the server's credentials are known.
+    UnixOpen(bool),
+    /// A server at a path has a new connection.
+    UnixConnect {
+        accepted: Id,
+        remote: Option<String>,
+        has_credentials: bool,
+    },
     Message(Vec<u8>),
     HalfClose,
     Ended,
@@ -207,6 +215,7 @@ impl World {
         match kind {
             EventKind::Gone => Told::End,
             EventKind::Open(local) => Told::Open(local),
+            EventKind::UnixOpen(credentials) => Told::UnixOpen(credentials.is_some()),
             EventKind::Message(place) => Told::Message(self.received(place)),
             EventKind::HalfClose => Told::HalfClose,
             EventKind::Ended => Told::Ended,
@@ -224,6 +233,10 @@ impl World {
             EventKind::Connect { accepted, remote, local } => {
                 assert_ne!(accepted, id);
                 Told::Connect { accepted, remote, local }
+            }
+            EventKind::UnixConnect { accepted, remote, credentials } => {
+                assert_ne!(accepted, id);
+                Told::UnixConnect { accepted, remote: remote.address_text(), has_credentials: credentials.is_some() }
             }
             EventKind::ServerError(error) => Told::ServerError(code(error)),
             EventKind::Lookup(answer) => Told::Lookup(answer.map_err(code)),
@@ -306,7 +319,7 @@ impl World {
     pub fn server_with(&mut self, stream: StreamOptions) -> (Id, SocketAddr) {
         let id = self.net.open_server(OWNER, &server_options(stream)).unwrap();
         self.net.listen(id, true, false);
-        let local = self.net.server(id, |server, _| server.local).unwrap();
+        let local = self.net.server(id, |server, _| server.local.inet()).flatten().unwrap();
         (id, local)
     }
 
@@ -388,11 +401,13 @@ pub fn server_options(stream: StreamOptions) -> ServerOptions {
         local_port: None,
         ipv6_only: None,
         reuse_port: false,
-        backlog: 511,
-        max_connections: None,
-        handshake_timeout: 10_000,
-        secure: None,
-        stream,
+        listening: ListenOptions {
+            backlog: 511,
+            max_connections: None,
+            handshake_timeout: 10_000,
+            secure: None,
+            stream,
+        },
     }
 }
 

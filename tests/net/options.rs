@@ -51,7 +51,8 @@ fn pair_with_keep_alive(delay: Option<u32>, no_delay: bool) -> (World, Socket, S
     stream.keep_alive_delay = delay;
     stream.no_delay = Some(no_delay);
     let (client, _) = world.pair_with(stream);
-    let (local, remote) = world.net.stream(client, |stream, _| (stream.local, stream.remote)).unwrap();
+    let (local, remote) =
+        world.net.stream(client, |stream, _| (stream.local.inet().unwrap(), stream.remote.inet().unwrap())).unwrap();
     (world, socket_of(local, Some(remote)), socket_of(remote, Some(local)))
 }
 
@@ -95,7 +96,7 @@ fn tcp_buffer_sizes_are_set() {
     let mut options = tcp_options(address, stream_options());
     options.buffers = BufferSizes { send: Some(20_000), receive: Some(30_000) };
     let id = world.net.open_tcp(0, &options).unwrap();
-    let local = world.net.stream(id, |stream, _| stream.local).unwrap();
+    let local = world.net.stream(id, |stream, _| stream.local.inet()).flatten().unwrap();
     world.until(&mut ignore, |world| world.has_told(id, &Told::Open(local)));
     let socket = socket_of(local, Some(address));
     assert_eq!(socket.send_buffer_size().unwrap(), 20_000 * DOUBLED);
@@ -227,7 +228,7 @@ fn reuse_port_is_off_unless_asked_for() {
         let mut options = server_options(stream_options());
         options.reuse_port = reuse_port;
         let id = world.net.open_server(0, &options).unwrap();
-        let local = world.net.server(id, |server, _| server.local).unwrap();
+        let local = world.net.server(id, |server, _| server.local.inet()).flatten().unwrap();
         assert_eq!(socket_of(local, None).reuse_port().unwrap(), reuse_port);
         // The same port once more.
         options.local_port = Some(local.port());
@@ -261,9 +262,9 @@ fn udp_sockets_that_share_a_port_each_get_datagrams_and_none_gets_another_port_t
 fn past_max_connections_clients_are_reset_and_told_of_and_a_free_seat_is_taken() {
     let mut world = World::new();
     let mut options = server_options(stream_options());
-    options.max_connections = Some(2);
+    options.listening.max_connections = Some(2);
     let server = world.net.open_server(0, &options).unwrap();
-    let address = world.net.server(server, |server, _| server.local).unwrap();
+    let address = world.net.server(server, |server, _| server.local.inet()).flatten().unwrap();
     let connect = || TcpStream::connect(address).unwrap();
     let mut clients = vec![connect(), connect(), connect()];
     // While nobody listens, nobody is refused.
@@ -297,9 +298,9 @@ fn past_max_connections_clients_are_reset_and_told_of_and_a_free_seat_is_taken()
 fn nobody_is_refused_while_the_server_is_suspended() {
     let mut world = World::new();
     let mut options = server_options(stream_options());
-    options.max_connections = Some(0);
+    options.listening.max_connections = Some(0);
     let server = world.net.open_server(0, &options).unwrap();
-    let address = world.net.server(server, |server, _| server.local).unwrap();
+    let address = world.net.server(server, |server, _| server.local.inet()).flatten().unwrap();
     world.net.listen(server, true, false);
     world.net.suspend(server);
     let client = TcpStream::connect(address).unwrap();

@@ -57,7 +57,7 @@ fn connecting_tells_open_in_a_later_turn() {
     let mut world = World::new();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = world.client(listener.local_addr().unwrap());
-    let local = world.net.stream(client, |stream, _| stream.local).unwrap();
+    let local = world.net.stream(client, |stream, _| stream.local.inet()).flatten().unwrap();
     assert!(local.ip().is_loopback() && local.port() != 0);
     let (accepted, _) = listener.accept().unwrap();
     assert_eq!(world.net.ready_state(client), ReadyState::Connecting, "connected long since, and not told");
@@ -74,7 +74,7 @@ fn a_client_is_bound_where_it_asked() {
     let mut options = tcp_options(listener.local_addr().unwrap(), stream_options());
     options.local_address = Some("127.0.0.2".to_owned());
     let client = world.net.open_tcp(0, &options).unwrap();
-    let local = world.net.stream(client, |stream, _| stream.local).unwrap();
+    let local = world.net.stream(client, |stream, _| stream.local.inet()).flatten().unwrap();
     assert_eq!((local.ip().to_string().as_str(), local.port() != 0), ("127.0.0.2", true));
     options.local_address = Some("192.0.2.1".to_owned());
     let error = world.net.open_tcp(0, &options).unwrap_err();
@@ -109,7 +109,10 @@ fn an_attempt_that_fails_at_once_is_an_event_too() {
     let mut world = World::new();
     // Broadcast: EACCES or ENETUNREACH, at once.
     let client = world.client("255.255.255.255:9".parse().unwrap());
-    assert_eq!(world.net.stream(client, |stream, _| stream.local).unwrap(), "0.0.0.0:0".parse().unwrap());
+    assert_eq!(
+        world.net.stream(client, |stream, _| stream.local.inet()).flatten().unwrap(),
+        "0.0.0.0:0".parse().unwrap()
+    );
     world.until(&mut ignore, |world| !world.story(client).is_empty());
     assert!(matches!(world.story(client)[..], [Told::Error(_)]), "{:?}", world.story(client));
 }
@@ -474,10 +477,10 @@ fn a_thousand_connections_echo() {
     let mut world = World::new();
     world.forget_bytes();
     let mut options = server_options(stream_options());
-    options.backlog = 4096;
+    options.listening.backlog = 4096;
     let server = world.net.open_server(0, &options).unwrap();
     world.net.listen(server, true, false);
-    let address = world.net.server(server, |server, _| server.local).unwrap();
+    let address = world.net.server(server, |server, _| server.local.inet()).flatten().unwrap();
     let clients: Vec<Id> = (0..CONNECTIONS).map(|_| world.client(address)).collect();
     let mut rounds: HashMap<Id, usize> = clients.iter().map(|id| (*id, 0)).collect();
     let mut accepted = 0;
@@ -530,7 +533,7 @@ fn a_flood_does_not_starve_a_trickle() {
             Told::Connect { accepted, .. } => {
                 net.listen(*accepted, true, false);
                 if trickle.is_none() {
-                    let local = net.server(id, |server, _| server.local).unwrap();
+                    let local = net.server(id, |server, _| server.local.inet()).flatten().unwrap();
                     let client = net.open_tcp(0, &tcp_options(local, stream_options())).unwrap();
                     net.listen(client, true, false);
                     trickle = Some(client);

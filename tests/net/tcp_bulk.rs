@@ -155,7 +155,8 @@ fn unread((local, remote): (u16, u16)) -> usize {
 fn one_read_takes_256_kib_at_most() {
     let mut world = World::new();
     let (client, _peer, bytes) = with_backlog(&mut world, MIB);
-    let ports = world.net.stream(client, |stream, _| (stream.local.port(), stream.remote.port())).unwrap();
+    let ports =
+        world.net.stream(client, |stream, _| (stream.local.port().unwrap(), stream.remote.port().unwrap())).unwrap();
     let before = unread(ports);
     assert!(before > 512 * 1024, "the system has {before} bytes of {}", bytes.len());
     world.net.resume(client);

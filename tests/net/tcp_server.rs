@@ -132,7 +132,7 @@ fn where_a_server_listens() {
     options.local_port = None;
     let server = world.net.open_server(0, &options).unwrap();
     world.net.listen(server, true, false);
-    let local = world.net.server(server, |server, _| server.local).unwrap();
+    let local = world.net.server(server, |server, _| server.local.inet()).flatten().unwrap();
     assert!(local.ip().is_unspecified());
     let peer = TcpStream::connect(("127.0.0.1", local.port())).unwrap();
     world.until(&mut ignore, |world| !world.accepted_by(server).is_empty());

@@ -27,11 +27,11 @@ pub fn options() -> (SecureOptions, SecureOptions) {
 
 pub fn listen(world: &mut World, secure: SecureOptions, handshake_timeout: u32) -> (Id, SocketAddr) {
     let mut options = server_options(stream_options());
-    options.secure = Some(secure);
-    options.handshake_timeout = handshake_timeout;
+    options.listening.secure = Some(secure);
+    options.listening.handshake_timeout = handshake_timeout;
     let id = world.net.open_server(0, &options).unwrap();
     world.net.listen(id, true, false);
-    (id, world.net.server(id, |server, _| server.local).unwrap())
+    (id, world.net.server(id, |server, _| server.local.inet()).flatten().unwrap())
 }
 
 pub fn connect(world: &mut World, remote: SocketAddr, secure: SecureOptions) -> Id {

@@ -1,13 +1,13 @@
 //! The functions that open a socket, a look-up or a timer, and `parseAddress`.
 
-use std::net::SocketAddr;
+use std::ffi::CStr;
 use std::time::Duration;
 
 use crate::binding::call::Call;
 use crate::binding::env::Value;
 use crate::binding::failure::attempt;
 use crate::binding::options;
-use crate::net::{self, Family, Id, SocketError, address_text};
+use crate::net::{self, Endpoint, Family, Id, SocketError, ip_text};
 
 /// What an open… function returns: an object with the socket's id and with the members that `describe` adds, or the Failure.
 fn opened<'scope>(
@@ -26,10 +26,15 @@ fn opened<'scope>(
     }
 }
 
+/// Sets a member to an address or a path.
+fn set_address<'scope>(call: &Call<'scope>, opened: Value<'scope>, name: &CStr, endpoint: &Endpoint) {
+    call.env.set(opened, name, call.env.string(&endpoint.address_text().unwrap_or_default()));
+}
+
 /// Sets the members `localAddress` and `localPort`.
-fn set_local<'scope>(call: &Call<'scope>, opened: Value<'scope>, local: &SocketAddr) {
-    call.env.set(opened, c"localAddress", call.env.string(&address_text(local)));
-    call.env.set(opened, c"localPort", call.env.uint(local.port().into()));
+fn set_local<'scope>(call: &Call<'scope>, opened: Value<'scope>, local: &Endpoint) {
+    set_address(call, opened, c"localAddress", local);
+    call.env.set(opened, c"localPort", call.env.uint(local.port().unwrap_or(0).into()));
 }
 
 /// `openTcp(instance, options)`.
@@ -37,10 +42,13 @@ pub fn open_tcp<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let options = attempt!(call, options::tcp(call.env, call.arguments[1]));
     let result = call.environment.open(call.env, call.number(0), |net| net.open_tcp(call.number(0), &options));
     opened(call, result, |id, opened| {
-        let ends = call.environment.net(|net| net.stream(id, |stream, _| (stream.local, stream.remote))).flatten();
+        let ends = call
+            .environment
+            .net(|net| net.stream(id, |stream, _| (stream.local.clone(), stream.remote.clone())))
+            .flatten();
         if let Some((local, remote)) = ends {
             set_local(call, opened, &local);
-            call.env.set(opened, c"remoteAddress", call.env.string(&address_text(&remote)));
+            set_address(call, opened, c"remoteAddress", &remote);
         }
     })
 }
@@ -52,8 +60,8 @@ pub fn open_udp<'scope>(call: &Call<'scope>) -> Value<'scope> {
     opened(call, result, |id, opened| {
         let ends = call.environment.net(|net| net.udp(id, |udp, _| (udp.local, udp.remote))).flatten();
         if let Some((local, remote)) = ends {
-            set_local(call, opened, &local);
-            let remote = remote.map(|remote| call.env.string(&address_text(&remote)));
+            set_local(call, opened, &local.into());
+            let remote = remote.map(|remote| call.env.string(&ip_text(&remote)));
             call.env.set(opened, c"remoteAddress", remote.unwrap_or_else(|| call.env.null()));
         }
     })
@@ -64,8 +72,30 @@ pub fn open_server<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let options = attempt!(call, options::server(call.env, call.arguments[1]));
     let result = call.environment.open(call.env, call.number(0), |net| net.open_server(call.number(0), &options));
     opened(call, result, |id, opened| {
-        if let Some(local) = call.environment.net(|net| net.server(id, |server, _| server.local)).flatten() {
+        if let Some(local) = call.environment.net(|net| net.server(id, |server, _| server.local.clone())).flatten() {
             set_local(call, opened, &local);
+        }
+    })
+}
+
+/// `openUnix(instance, options)`.
+pub fn open_unix<'scope>(call: &Call<'scope>) -> Value<'scope> {
+    let options = attempt!(call, options::unix(call.env, call.arguments[1]));
+    let result = call.environment.open(call.env, call.number(0), |net| net.open_unix(call.number(0), &options));
+    opened(call, result, |id, opened| {
+        if let Some(remote) = call.environment.net(|net| net.stream(id, |stream, _| stream.remote.clone())).flatten() {
+            set_address(call, opened, c"remotePath", &remote);
+        }
+    })
+}
+
+/// `openUnixServer(instance, options)`.
+pub fn open_unix_server<'scope>(call: &Call<'scope>) -> Value<'scope> {
+    let options = attempt!(call, options::unix_server(call.env, call.arguments[1]));
+    let result = call.environment.open(call.env, call.number(0), |net| net.open_unix_server(call.number(0), &options));
+    opened(call, result, |id, opened| {
+        if let Some(local) = call.environment.net(|net| net.server(id, |server, _| server.local.clone())).flatten() {
+            set_address(call, opened, c"localPath", &local);
         }
     })
 }
@@ -93,7 +123,7 @@ pub fn parse_address<'scope>(call: &Call<'scope>) -> Value<'scope> {
     match net::parse_address("address", &text, 0) {
         Ok(address) => {
             let parsed = call.env.object();
-            call.env.set(parsed, c"address", call.env.string(&address_text(&address)));
+            call.env.set(parsed, c"address", call.env.string(&ip_text(&address)));
             call.env.set(parsed, c"family", call.env.uint(if address.is_ipv4() { 4 } else { 6 }));
             parsed
         }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::Member;
 use super::system::Device;
-use crate::net::{SocketError, endpoint, errno, interfaces, quoted};
+use crate::net::{SocketError, errno, interfaces, ip_address, quoted};
 
 /// The arguments of joinMulticastGroup() or leaveMulticastGroup().
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +49,7 @@ impl Membership {
     /// Checks a request (R-udp-group).
     pub fn parse(member: Member<'_>, request: GroupRequest<'_>) -> Result<Self, SocketError> {
         let GroupRequest { group: text, .. } = request;
-        let group = endpoint::parse("multicastGroupAddress", text, 0)?;
+        let group = ip_address::parse("multicastGroupAddress", text, 0)?;
         if !group.ip().is_multicast() {
             let text = quoted::beginning(text);
             let reason = format!(
@@ -57,7 +57,7 @@ impl Membership {
             );
             return Err(SocketError::Group { reason });
         }
-        endpoint::check_reachable(member.local, member.ipv6_only, &group)?;
+        ip_address::check_reachable(member.local, member.ipv6_only, &group)?;
         let source = request.source.map(|text| parse_source(&group, text)).transpose()?;
         Ok(Self { group: group.ip(), interface: parse_interface(&group, request.interface)?, source })
     }
@@ -101,17 +101,17 @@ fn parse_interface(group: &SocketAddr, text: Option<&str>) -> Result<Interface, 
         return Ok(Interface::All);
     }
     let named = |device| Ok(Interface::Named { text: text.to_owned(), device });
-    if let Some(index) = endpoint::interface_index(text)? {
+    if let Some(index) = ip_address::interface_index(text)? {
         return named(Some(Device::Index(index)));
     }
-    match (endpoint::parse("interfaceAddress", text, 0), group) {
+    match (ip_address::parse("interfaceAddress", text, 0), group) {
         (Ok(SocketAddr::V6(v6)), _) if v6.scope_id() != 0 => named(Some(Device::Index(v6.scope_id()))),
         (Ok(address), _) if address.ip().is_unspecified() => Ok(Interface::Default),
         (Ok(SocketAddr::V4(v4)), SocketAddr::V4(_)) => named(Some(device_of(*v4.ip()))),
         (Ok(address), _) => named(interfaces::index_of(address.ip()).map(Device::Index)),
         // For an IPv6 group the text may be a zone, which is a name or an index. A name that is not known may be that of an interface that
         // does not exist any more.
-        (Err(_), SocketAddr::V6(_)) => named(endpoint::zone_index(text)?.map(Device::Index)),
+        (Err(_), SocketAddr::V6(_)) => named(ip_address::zone_index(text)?.map(Device::Index)),
         // For an IPv4 group the text must be an address or the name of an interface. Anything else is a mistake of the program.
         (Err(_), SocketAddr::V4(_)) => {
             let (what, text) = ("interfaceAddress", quoted::beginning(text));
@@ -128,7 +128,7 @@ fn device_of(ip: Ipv4Addr) -> Device {
 
 /// The source for the argument `sourceAddress`: a unicast address of the group's family.
 fn parse_source(group: &SocketAddr, text: &str) -> Result<IpAddr, SocketError> {
-    let ip = endpoint::parse("sourceAddress", text, 0)?.ip();
+    let ip = ip_address::parse("sourceAddress", text, 0)?.ip();
     let is_host = match ip {
         IpAddr::V4(ip) => !ip.is_multicast() && !ip.is_unspecified() && !ip.is_broadcast(),
         IpAddr::V6(ip) => !ip.is_multicast() && !ip.is_unspecified(),

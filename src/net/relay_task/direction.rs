@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use socket2::SockRef;
 use tokio::io::Interest;
-use tokio::net::TcpStream;
 
 use crate::net::errno;
 use crate::net::memory::{self, NoMemory};
 use crate::net::send_queue::{Pool, SendQueue};
+use crate::net::stream_handle::TaskStream;
 use crate::net::sys::{self, Pipe};
 use crate::net::syscall::Syscall;
 
@@ -141,7 +141,7 @@ impl Direction {
     }
 
     /// Moves the bytes that can be moved. Adds to `passed` the number of bytes from the other side that were written.
-    pub fn pump(&mut self, streams: &[Arc<TcpStream>], passed: &AtomicU64) -> Result<Pumped, Loss> {
+    pub fn pump(&mut self, streams: &[Arc<TaskStream>], passed: &AtomicU64) -> Result<Pumped, Loss> {
         if self.is_done() {
             return Ok(Pumped::Waits);
         }
@@ -205,7 +205,7 @@ impl Direction {
     }
 
     /// Writes some of the bytes that wait. Returns how many of them came from the other side: 0 if they were sent before relay().
-    fn write(&mut self, to: &TcpStream) -> io::Result<usize> {
+    fn write(&mut self, to: &TaskStream) -> io::Result<usize> {
         if self.first_left > 0 {
             let mut slices: Vec<IoSlice<'_>> = Vec::new();
             self.first.slices(&[], &mut slices);
@@ -234,7 +234,7 @@ impl Direction {
     }
 
     /// Reads once. In bulk, the bytes go into the pipe. Otherwise they go through the buffer, and are written at once as far as they fit.
-    fn read(&mut self, from: &TcpStream, to: &TcpStream, passed: &AtomicU64) -> io::Result<usize> {
+    fn read(&mut self, from: &TaskStream, to: &TaskStream, passed: &AtomicU64) -> io::Result<usize> {
         if self.bulk && self.pipe.is_none() {
             self.pipe = sys::take_pipe();
         }

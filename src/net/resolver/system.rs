@@ -6,7 +6,7 @@ use socket2::Domain;
 
 use super::Family;
 use crate::net::sys::{self, LookUpError};
-use crate::net::{endpoint, errno};
+use crate::net::{errno, ip_address};
 
 /// The addresses in the system's order, or the reason why there are none.
 pub type Found = Result<Vec<SocketAddr>, Failed>;
@@ -37,7 +37,7 @@ impl Failed {
 /// The addresses without duplicates. IPv4-mapped addresses become IPv4 (R-address).
 fn distinct(addresses: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     let mut seen = std::collections::HashSet::new();
-    addresses.map(endpoint::canonical).filter(|address| seen.insert(*address)).collect()
+    addresses.map(ip_address::canonical).filter(|address| seen.insert(*address)).collect()
 }
 
 /// Asks the system for the addresses of `host`. The call blocks until the resolver has answered.

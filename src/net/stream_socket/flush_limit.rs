@@ -61,7 +61,7 @@ impl StreamSocket {
 
     fn flush_timed_out(&mut self, context: &mut Context) {
         self.machine.lost(SocketError::CloseTimedOut {
-            address: self.remote,
+            address: self.remote.clone(),
             milliseconds: self.close_timeout,
             unsent: self.machine.ledger.unwritten(),
         });

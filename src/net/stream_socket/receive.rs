@@ -58,7 +58,7 @@ impl StreamSocket {
             Attempt::UnderWay => {}
             Attempt::Established { local } => {
                 if let Some(local) = local {
-                    self.local = local;
+                    self.local = local.into();
                 }
                 if !self.begin_tls(id, context) {
                     self.machine.connected();
@@ -93,7 +93,7 @@ impl StreamSocket {
     }
 
     pub(super) fn lost(&mut self, failure: Failure) {
-        self.machine.lost(failure.at(self.remote));
+        self.machine.lost(failure.at(self.remote.clone()));
     }
 
     /// Whether the connection is lost and bytes that came before the loss are still to be read.

@@ -164,7 +164,7 @@ impl StreamSocket {
     /// Gives the connection to a task.
     pub fn lend(&mut self, id: Id, context: &mut Context) -> Option<RelayedStream> {
         let stream = self.transport.lend(context)?;
-        Some(RelayedStream { stream, first: std::mem::take(&mut self.queue), id, remote: self.remote })
+        Some(RelayedStream { stream, first: std::mem::take(&mut self.queue), id, remote: self.remote.clone() })
     }
 
     /// The task has taken the connection. With an error there is no task, and the connection is lost.

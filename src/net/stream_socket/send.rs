@@ -44,9 +44,8 @@ impl StreamSocket {
         context: &mut Context,
         keep: impl FnOnce(&mut Self, &mut Context),
     ) -> Sent {
-        let remote = self.remote;
         let sent = self.machine.send(data.len() as u64, |ledger| SocketError::BufferFull {
-            to: remote,
+            to: self.remote.clone(),
             buffered: ledger.buffered(),
             limit: ledger.limit(),
         });
@@ -136,7 +135,7 @@ impl StreamSocket {
 
     /// The first Blob in the queue cannot be read, so the connection is lost (R-tcp-order).
     pub fn blob_failed(&mut self, reason: String, id: Id, context: &mut Context) {
-        self.lose_unkept(SocketError::Blob { to: self.remote, reason }, id, context);
+        self.lose_unkept(SocketError::Blob { to: self.remote.clone(), reason }, id, context);
     }
 
     /// The end of a turn: writes the queue. Bytes that were written do not count as buffered any more.

@@ -19,7 +19,7 @@ const NO_RECORD: u8 = 0;
 impl StreamSocket {
     /// Makes a socket for a connection whose handshake a server has done (R-srv-connect).
     pub fn accepted_tls(accepted: AcceptedTls, options: &StreamOptions, id: Id, context: &mut Context) -> Self {
-        let AcceptedTls { connection: Accepted { stream: session, remote, local, permit }, info, fault } = accepted;
+        let AcceptedTls { connection: Accepted { stream: session, remote, local, permit, .. }, info, fault } = accepted;
         session.assign(id);
         let mut socket = Self::of_server(Transport::accepted_tls(session), remote, local, permit, options);
         socket.tls_info = Some(info);
@@ -64,7 +64,7 @@ impl StreamSocket {
     /// connection is lost. If it has begun, the TLS driver enforces the limit.
     pub fn on_handshake_timeout(&mut self) {
         if let Some(limit) = self.transport.tls_limit() {
-            self.machine.lost(limit.error(self.remote));
+            self.machine.lost(limit.error(self.remote.clone()));
         }
     }
 
@@ -92,7 +92,7 @@ impl StreamSocket {
 
     /// Begins TLS, if it is to follow. Returns whether it is to follow.
     pub(super) fn begin_tls(&mut self, id: Id, context: &mut Context) -> bool {
-        let Some(begun) = self.transport.begin_tls(self.remote, id, context) else { return false };
+        let Some(begun) = self.transport.begin_tls(self.remote.clone(), id, context) else { return false };
         match begun {
             Ok(queue) if !queue.is_empty() => self.queue = queue,
             Ok(_) => {}

@@ -36,8 +36,8 @@ use socket2::TcpKeepalive;
 
 pub use self::datagrams::Received;
 pub use self::family::{
-    exclude_others, ignore_unreachable, interface_exists, interface_index, interface_name, interfaces, is_in_progress,
-    look_up, reuse_waiting_port, share_address, share_port,
+    UnixListener, exclude_others, ignore_unreachable, interface_exists, interface_index, interface_name, interfaces,
+    is_in_progress, look_up, peer_credentials, reuse_waiting_port, share_address, share_port,
 };
 pub use self::group_sources::change_source;
 pub use self::kernel::{
@@ -45,7 +45,7 @@ pub use self::kernel::{
     report_destinations, set_source_filter, take_pipe,
 };
 pub use self::unacknowledged::unacknowledged;
-pub use self::vocabulary::{FilterMode, InterfaceAddress, LookUpError};
+pub use self::vocabulary::{FilterMode, InterfaceAddress, ListenFailure, ListenStep, LookUpError, PeerCredentials};
 
 /// True: one system call receives several datagrams, and a batch that is not full means that the socket has no more. False: one call
 /// receives one datagram.
@@ -89,6 +89,15 @@ pub const FINDS_MEMBERSHIPS: bool = cfg!(target_os = "linux");
 
 /// True: joining a group from a source that is listed already fails with EADDRNOTAVAIL.
 pub const LISTED_SOURCE_IS_ADDRNOTAVAIL: bool = cfg!(target_os = "linux");
+
+/// True: the package has Unix sockets on this system.
+pub const HAS_UNIX_SOCKETS: bool = cfg!(unix);
+
+/// True: a Unix socket may have a name that begins with NUL and is no file (Linux's abstract namespace).
+pub const HAS_ABSTRACT_NAMES: bool = cfg!(any(target_os = "linux", target_os = "android"));
+
+/// The most bytes of the path of a Unix socket. The system's address has one more, for a NUL.
+pub const LONGEST_UNIX_PATH: usize = if cfg!(any(target_os = "linux", target_os = "android")) { 107 } else { 103 };
 
 /// Sets how many unanswered keep-alive probes end a connection, on systems where that can be set.
 pub fn with_probes(keepalive: TcpKeepalive, count: u32) -> TcpKeepalive {

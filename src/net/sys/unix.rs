@@ -1,14 +1,18 @@
 //! What Unix systems do differently from Windows.
 
 mod interfaces;
+mod peer_credentials;
 mod resolver;
+mod unix_listener;
 
 use std::io;
 
 use socket2::Socket;
 
 pub use self::interfaces::{interface_exists, interface_index, interface_name, interfaces};
+pub use self::peer_credentials::peer_credentials;
 pub use self::resolver::look_up;
+pub use self::unix_listener::UnixListener;
 
 /// Lets the socket bind to a port that is still in TIME_WAIT after its last connection. Call it before bind(2).
 pub fn reuse_waiting_port(socket: &Socket) -> io::Result<()> {

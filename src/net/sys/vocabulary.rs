@@ -3,6 +3,8 @@
 use std::io;
 use std::net::IpAddr;
 
+use mio::net::TcpStream;
+
 /// An interface and one of its addresses, as the system lists them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InterfaceAddress {
@@ -29,4 +31,44 @@ pub enum FilterMode {
     Include,
     /// All datagrams except those from the listed sources.
     Exclude,
+}
+
+/// The credentials of the process at the other end of a Unix socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerCredentials {
+    /// The process id. `None`: the system does not report it.
+    pub pid: Option<u32>,
+    /// The effective user id.
+    pub uid: u32,
+    /// The effective group id.
+    pub gid: u32,
+}
+
+/// A connection that a Unix socket has accepted.
+pub struct AcceptedUnix {
+    /// The connection.
+    pub stream: TcpStream,
+    /// The path or the abstract name that the client has bound its end to. Empty: none.
+    pub name: String,
+    /// The client's credentials. `None`: the system does not report them.
+    pub credentials: Option<PeerCredentials>,
+}
+
+/// Why a Unix socket cannot listen.
+pub struct ListenFailure {
+    /// What failed.
+    pub step: ListenStep,
+    /// The system's error. If the file in the way is not replaced, its kind is AddrInUse, and its text says why.
+    pub error: io::Error,
+}
+
+/// The steps of listening at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListenStep {
+    /// Making the socket.
+    Socket,
+    /// Binding it to its file, and setting the file's permissions.
+    Bind,
+    /// Listening.
+    Listen,
 }

@@ -3,15 +3,18 @@
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::windows::io::AsRawSocket;
+use std::path::Path;
 use std::ptr;
 
-use socket2::{Domain, Socket};
+use mio::event::Source;
+use mio::{Interest, Registry, Token};
+use socket2::{Domain, SockAddr, Socket};
 use windows_sys::Win32::Networking::WinSock::{
     SIO_UDP_CONNRESET, SIO_UDP_NETRESET, SO_EXCLUSIVEADDRUSE, SOCKET, SOL_SOCKET, WSAHOST_NOT_FOUND, WSAIoctl,
     WSANO_DATA, WSATRY_AGAIN, setsockopt,
 };
 
-use super::vocabulary::{InterfaceAddress, LookUpError};
+use super::vocabulary::{AcceptedUnix, InterfaceAddress, ListenFailure, ListenStep, LookUpError, PeerCredentials};
 
 /// Does nothing: on Windows a socket can bind to a port in TIME_WAIT. The option that Unix uses here, SO_REUSEADDR, would let any other
 /// socket take the port.
@@ -101,4 +104,42 @@ pub fn look_up(host: &str, family: Option<Domain>) -> Result<Vec<SocketAddr>, Lo
         LookUpError { code: Some(code), error }
     })?;
     Ok(found.filter(|address| family.is_none_or(|family| family == Domain::for_address(*address))).collect())
+}
+
+/// The package has no Unix sockets on Windows ([`HAS_UNIX_SOCKETS`](super::HAS_UNIX_SOCKETS)), so no value of this type exists.
+pub enum UnixListener {}
+
+impl UnixListener {
+    /// Returns an error.
+    pub fn listen(
+        _address: &SockAddr,
+        _file: Option<&Path>,
+        _mode: Option<u32>,
+        _backlog: i32,
+    ) -> Result<Self, ListenFailure> {
+        Err(ListenFailure { step: ListenStep::Socket, error: io::ErrorKind::Unsupported.into() })
+    }
+
+    pub fn accept(&self) -> io::Result<AcceptedUnix> {
+        match *self {}
+    }
+}
+
+impl Source for UnixListener {
+    fn register(&mut self, _registry: &Registry, _token: Token, _interests: Interest) -> io::Result<()> {
+        match *self {}
+    }
+
+    fn reregister(&mut self, _registry: &Registry, _token: Token, _interests: Interest) -> io::Result<()> {
+        match *self {}
+    }
+
+    fn deregister(&mut self, _registry: &Registry) -> io::Result<()> {
+        match *self {}
+    }
+}
+
+/// Returns None: there are no Unix sockets.
+pub fn peer_credentials(_socket: &Socket) -> Option<PeerCredentials> {
+    None
 }

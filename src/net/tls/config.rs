@@ -2,7 +2,6 @@
 //! only by connections with the same options (R-tls-verify). No handshake happens here.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rustls::client::{ClientSessionMemoryCache, Resumption};
@@ -22,6 +21,7 @@ use super::pem::{self, Material};
 use super::roots::{self, Roots, Trusted};
 use super::verify::{self, Verifier};
 use super::{requested_name, x509};
+use crate::net::endpoint::Endpoint;
 use crate::net::{memory, quoted};
 
 /// The most setups that are kept, for clients and for servers each. Beyond that the least recently used one is dropped.
@@ -40,7 +40,7 @@ pub struct ClientSetup {
     pub verifier: Arc<Verifier>,
     /// The configuration for each address, most recently used last. Each has its own sessions, so that a session of one server is not
     /// offered to another.
-    by_address: Mutex<Vec<(SocketAddr, Arc<ClientConfig>)>>,
+    by_address: Mutex<Vec<(Endpoint, Arc<ClientConfig>)>>,
 }
 
 /// What all server handshakes with the same options share.
@@ -135,9 +135,9 @@ pub fn server_name(options: &SecureOptions, default: &str) -> Result<ServerName<
 
 impl ClientSetup {
     /// The configuration for connections to `address`.
-    pub fn config(&self, address: SocketAddr) -> Arc<ClientConfig> {
+    pub fn config(&self, address: &Endpoint) -> Arc<ClientConfig> {
         let mut known = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(at) = known.iter().position(|(of, _)| *of == address) {
+        if let Some(at) = known.iter().position(|(of, _)| of == address) {
             let found = known.remove(at);
             let config = Arc::clone(&found.1);
             known.push(found);
@@ -149,7 +149,7 @@ impl ClientSetup {
         if known.len() >= MAX_ADDRESSES {
             known.remove(0);
         }
-        known.push((address, Arc::clone(&config)));
+        known.push((address.clone(), Arc::clone(&config)));
         config
     }
 }

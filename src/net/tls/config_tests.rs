@@ -57,9 +57,10 @@ fn r_tls_verify_equal_options_share_a_setup_and_different_ones_do_not() {
     ] {
         assert!(!Arc::ptr_eq(&first, &client(&other).unwrap()));
     }
-    let here = "127.0.0.1:1".parse().unwrap();
-    assert!(Arc::ptr_eq(&first.config(here), &first.config(here)));
-    assert!(!Arc::ptr_eq(&first.config(here), &first.config("127.0.0.1:2".parse().unwrap())));
+    let at = |text: &str| Endpoint::Inet(text.parse().unwrap());
+    let here = at("127.0.0.1:1");
+    assert!(Arc::ptr_eq(&first.config(&here), &first.config(&here)));
+    assert!(!Arc::ptr_eq(&first.config(&here), &first.config(&at("127.0.0.1:2"))));
 }
 
 #[test]

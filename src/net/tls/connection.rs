@@ -15,6 +15,7 @@ use super::config::{ClientSetup, ServerSetup};
 use super::error::TlsError;
 use super::requested_name;
 use super::verify::{self, Verdict, Verifier};
+use crate::net::endpoint::Endpoint;
 use crate::net::hooks;
 use crate::net::memory::{self, NoMemory};
 
@@ -119,7 +120,7 @@ enum Progress {
 
 impl Connection {
     /// A client's connection to `remote`. Its hello is not sent yet.
-    pub fn client(setup: &ClientSetup, name: ServerName<'static>, remote: std::net::SocketAddr) -> Result<Self, Error> {
+    pub fn client(setup: &ClientSetup, name: ServerName<'static>, remote: &Endpoint) -> Result<Self, Error> {
         let side = Side::Client(UnbufferedClientConnection::new(setup.config(remote), name.clone())?);
         let requested_name = match &name {
             ServerName::DnsName(name) => Some(name.as_ref().to_owned()),

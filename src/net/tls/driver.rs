@@ -9,7 +9,6 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::{Future, pending, poll_fn};
 use std::io::ErrorKind;
-use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::sync::Arc;
@@ -18,7 +17,6 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::io::Interest;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::connection::{Connection, Info, Output, discard_reports};
@@ -26,9 +24,11 @@ use super::fault::Fault;
 use super::plain_chunks::{PLAIN_CHUNK, put_back};
 use super::session::{INBOUND, SharedSession, WrittenBytes, notify, shut_down};
 use crate::net::deadline::TimeLimit;
+use crate::net::endpoint::Endpoint;
 use crate::net::hooks;
 use crate::net::panics::{caught, panic_message};
 use crate::net::send_queue::Piece;
+use crate::net::stream_handle::TaskStream;
 use crate::net::syscall::Syscall;
 
 /// The most bytes that one read takes. After each read the system acknowledges, and after each acknowledgement it sends the peer's next
@@ -77,11 +77,11 @@ pub struct Driver {
     /// rustls's state of the connection.
     connection: Connection,
     /// The system's socket.
-    stream: Arc<TcpStream>,
+    stream: Arc<TaskStream>,
     /// The state that the driver shares with the session.
     shared: Arc<SharedSession>,
     /// The peer's address, for error messages.
-    remote: SocketAddr,
+    remote: Endpoint,
     /// The limit for the handshake. `None`: there is no limit, or the handshake is done.
     limit: Option<TimeLimit>,
     /// Records of which the system has not taken all bytes yet.
@@ -165,9 +165,9 @@ impl Driver {
     /// A driver for a connection whose handshake has not begun. `received` is the bytes that the socket has read already.
     pub fn new(
         connection: Connection,
-        stream: Arc<TcpStream>,
+        stream: Arc<TaskStream>,
         shared: Arc<SharedSession>,
-        remote: SocketAddr,
+        remote: Endpoint,
         received: Vec<u8>,
         limit: Option<TimeLimit>,
     ) -> Self {
@@ -442,7 +442,7 @@ impl Driver {
         } else if let Some(limit) = self.limit.take() {
             self.lost = true;
             self.ends.input = true;
-            self.fault = Some(Fault::Lost(limit.error(self.remote)));
+            self.fault = Some(Fault::Lost(limit.error(self.remote.clone())));
         }
     }
 

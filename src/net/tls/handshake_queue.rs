@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use mio::net::TcpStream;
 use slab::Slab;
 
 use super::connection::Info;
@@ -15,6 +14,7 @@ use crate::net::accepted::Accepted;
 use crate::net::context::Context;
 use crate::net::deadline::{LimitKind, TimeLimit};
 use crate::net::send_queue::Pool;
+use crate::net::stream_handle::PolledStream;
 use crate::net::{Id, SocketError};
 
 /// A client whose handshake is done.
@@ -62,13 +62,13 @@ impl HandshakeQueue {
     }
 
     /// Begins a handshake with a client that the server `id` has accepted. If it cannot begin, the error is queued.
-    pub fn begin(&mut self, client: Accepted<TcpStream>, id: Id, context: &mut Context) {
+    pub fn begin(&mut self, client: Accepted<PolledStream>, id: Id, context: &mut Context) {
         if let Err(error) = self.try_begin(client, id, context) {
             self.failures.push_back(error);
         }
     }
 
-    fn try_begin(&mut self, client: Accepted<TcpStream>, id: Id, context: &mut Context) -> Result<(), SocketError> {
+    fn try_begin(&mut self, client: Accepted<PolledStream>, id: Id, context: &mut Context) -> Result<(), SocketError> {
         let limit = self.timeout.map(|timeout| TimeLimit {
             at: Instant::now() + timeout,
             milliseconds: timeout.as_millis(),
@@ -79,7 +79,7 @@ impl HandshakeQueue {
         let target =
             Target::Server { id, batcher: Arc::clone(&batcher), done: Arc::clone(&self.done), number: entry.key() };
         let role = Role::Server(self.context.clone());
-        let remote = client.remote;
+        let remote = client.remote.clone();
         let client = client.try_map(|stream| start(stream, &role, remote, Vec::new(), limit, target, &batcher))?;
         entry.insert(client);
         Ok(())

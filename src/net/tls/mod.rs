@@ -36,5 +36,5 @@ pub use handshake_queue::{AcceptedTls, HandshakeQueue};
 pub use options::{NamedCertificate, SecureOptions};
 pub use pem::Material;
 pub use session::{Session, Target, Waiting, WrittenBytes};
-pub use start::{Role, ServerContext, client_role, server_context, start};
+pub use start::{Role, ServerContext, client_role, server_context, start, unix_client_role};
 pub use wake_batcher::WakeBatcher;

@@ -4,14 +4,13 @@
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSliceMut};
-use std::net::{Shutdown, SocketAddr};
+use std::net::Shutdown;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use socket2::SockRef;
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use super::connection::Info;
@@ -19,6 +18,7 @@ use super::fault::Fault;
 use super::plain_chunks::{PlainChunks, put_back};
 use super::wake_batcher::WakeBatcher;
 use crate::net::send_queue::{Piece, Pool, SendQueue};
+use crate::net::stream_handle::TaskStream;
 use crate::net::sys::unacknowledged;
 use crate::net::{Id, SocketError};
 
@@ -150,7 +150,7 @@ pub struct Session {
     /// What the session shares with the driver.
     shared: Arc<SharedSession>,
     /// The system's socket. The driver reads and writes it; the session only sets options and asks for its state.
-    stream: Arc<TcpStream>,
+    stream: Arc<TaskStream>,
     /// Chunks that were taken out of `inbound`, all at once.
     chunks: PlainChunks,
     /// True: the driver has stopped reading, there is room again, and the driver is to be woken.
@@ -212,10 +212,10 @@ impl Waiting {
 impl Session {
     /// A session whose driver has not started. Returns the session, and what the driver needs.
     pub fn new(
-        stream: TcpStream,
+        stream: TaskStream,
         target: Target,
         batcher: Arc<WakeBatcher>,
-    ) -> (Self, Arc<SharedSession>, Arc<TcpStream>) {
+    ) -> (Self, Arc<SharedSession>, Arc<TaskStream>) {
         batcher.add_connection();
         let state = SessionState {
             target,
@@ -395,11 +395,6 @@ impl Session {
         unacknowledged(&SockRef::from(&*self.stream))
     }
 
-    /// The local address of the connection. `None`: the system does not report it.
-    pub fn local_address(&self) -> Option<SocketAddr> {
-        self.stream.local_addr().ok()
-    }
-
     /// Whether the driver still has to write bytes that it was given, or close_notify and FIN.
     pub fn is_busy(&self) -> bool {
         let state = self.shared.state();
@@ -422,7 +417,7 @@ impl Drop for Session {
 }
 
 /// Ends our direction of a connection with FIN.
-pub fn shut_down(stream: &TcpStream) {
+pub fn shut_down(stream: &TaskStream) {
     // It fails if the connection is lost already. Then there is no direction to end.
     let _ = SockRef::from(stream).shutdown(Shutdown::Write);
 }

@@ -1,7 +1,6 @@
 //! Begins a handshake: takes the socket out of the poll set, gives it to the tokio runtime, and starts the task that drives it.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
@@ -15,7 +14,9 @@ use super::session::{Session, Target};
 use super::wake_batcher::WakeBatcher;
 use crate::net::SocketError;
 use crate::net::deadline::TimeLimit;
+use crate::net::endpoint::Endpoint;
 use crate::net::runtime::runtime;
+use crate::net::stream_handle::{PolledStream, TaskStream};
 use crate::net::syscall::Syscall;
 
 /// Whether we are the client or the server, with the options. The options are checked already, so only the peer can make the handshake
@@ -39,6 +40,21 @@ pub fn client_role(options: &SecureOptions, name: &str) -> Result<Role, SocketEr
     Ok(Role::Client(config::client(options).map_err(of_argument)?, name))
 }
 
+/// The role of a client that connects to a path. A path is no name that a certificate could have, so the options must have `sni`, or turn
+/// verification off (R-unix).
+pub fn unix_client_role(options: &SecureOptions) -> Result<Role, SocketError> {
+    if options.sni.is_none() && options.reject_unauthorized {
+        let reason =
+            "a path is no name to verify a server by; give secureTransport.sni, the name in the server's certificate";
+        return Err(SocketError::Tls {
+            error: TlsError::option("ERR_TLS_BAD_OPTION", reason.to_owned()),
+            address: None,
+        });
+    }
+    // An address is never sent to the server, and nothing is verified by it.
+    client_role(options, "0.0.0.0")
+}
+
 /// The context of a server with these options.
 pub fn server_context(options: &SecureOptions) -> Result<ServerContext, SocketError> {
     config::server(options).map(ServerContext).map_err(|error| SocketError::Tls { error, address: None })
@@ -47,24 +63,24 @@ pub fn server_context(options: &SecureOptions) -> Result<ServerContext, SocketEr
 /// Takes over the connection `stream`, and begins the handshake. `received` is the bytes that were read already. The driver notifies
 /// `target` when it has news.
 pub fn start(
-    stream: mio::net::TcpStream,
+    stream: PolledStream,
     role: &Role,
-    remote: SocketAddr,
+    remote: Endpoint,
     received: Vec<u8>,
     limit: Option<TimeLimit>,
     target: Target,
     batcher: &Arc<WakeBatcher>,
 ) -> Result<Session, SocketError> {
-    let failed = |error: io::Error| SocketError::system_at(Syscall::Socket, remote, error);
+    let failed = |error: io::Error| SocketError::system_at(Syscall::Socket, remote.clone(), error);
     let runtime = runtime()?;
     let _inside = runtime.enter();
-    let stream = tokio::net::TcpStream::from_std(stream.into()).map_err(failed)?;
+    let stream = TaskStream::from_std(stream.into()).map_err(failed)?;
     let connection = match role {
-        Role::Client(setup, name) => Connection::client(setup, name.clone(), remote),
+        Role::Client(setup, name) => Connection::client(setup, name.clone(), &remote),
         Role::Server(ServerContext(setup)) => Connection::server(setup),
     };
-    let connection =
-        connection.map_err(|error| SocketError::Tls { error: TlsError::from_rustls(&error), address: Some(remote) })?;
+    let connection = connection
+        .map_err(|error| SocketError::Tls { error: TlsError::from_rustls(&error), address: Some(remote.clone()) })?;
     let (session, shared, stream) = Session::new(stream, target, Arc::clone(batcher));
     runtime.spawn(Driver::new(connection, stream, shared, remote, received, limit).run());
     Ok(session)

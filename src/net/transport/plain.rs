@@ -2,7 +2,6 @@
 
 use std::io::{self, ErrorKind, IoSlice, Read};
 
-use mio::net::TcpStream;
 use mio::{Interest, Registry};
 
 use super::stream::{Outcome, Stream, uninterrupted, with_slices};
@@ -11,6 +10,7 @@ use super::{Attempt, Discarded, Failure, Finish, Readiness, WriteReport};
 use crate::net::blocks::Block;
 use crate::net::context::Context;
 use crate::net::send_queue::SendQueue;
+use crate::net::stream_handle::PolledStream;
 use crate::net::syscall::Syscall;
 use crate::net::{Id, sys};
 
@@ -20,13 +20,13 @@ const DROPPED_READS: usize = 4;
 /// A plain connection.
 pub struct Plain {
     /// The connection.
-    stream: TcpStream,
+    stream: PolledStream,
     /// TLS that is to follow. `None`: the connection stays plain.
     pub upgrade: Option<Box<Upgrade>>,
 }
 
 impl Plain {
-    pub fn new(stream: TcpStream, upgrade: Option<Box<Upgrade>>) -> Self {
+    pub fn new(stream: PolledStream, upgrade: Option<Box<Upgrade>>) -> Self {
         Self { stream, upgrade }
     }
 
@@ -47,7 +47,7 @@ impl Plain {
     }
 
     /// Takes the stream out of the poll set.
-    pub fn deregister(mut self, registry: &Registry) -> TcpStream {
+    pub fn deregister(mut self, registry: &Registry) -> PolledStream {
         // If the poll set does not know the stream, there is nothing to remove.
         let _ = registry.deregister(&mut self.stream);
         self.stream

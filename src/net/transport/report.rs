@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use crate::net::SocketError;
+use crate::net::endpoint::Endpoint;
 use crate::net::syscall::Syscall;
 use crate::net::tls::{Fault, Info, WrittenBytes};
 
@@ -18,7 +19,7 @@ pub struct Failure {
 
 impl Failure {
     /// The error for the socket; `remote` is the peer's address.
-    pub fn at(self, remote: SocketAddr) -> SocketError {
+    pub fn at(self, remote: Endpoint) -> SocketError {
         SocketError::system_at(self.syscall, remote, self.error)
     }
 }

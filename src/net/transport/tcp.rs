@@ -9,7 +9,7 @@ use socket2::SockRef;
 
 use super::Failure;
 use super::stream::{Outcome, Stream};
-use crate::net::endpoint;
+use crate::net::ip_address;
 use crate::net::sys::unacknowledged;
 use crate::net::syscall::Syscall;
 
@@ -22,7 +22,7 @@ impl Stream for TcpStream {
         }
         // peer_addr() fails if the attempt has no outcome yet.
         let Ok(peer) = self.peer_addr() else { return Outcome::None };
-        let local = self.local_addr().ok().map(endpoint::canonical);
+        let local = self.local_addr().ok().map(ip_address::canonical);
         if local.is_some_and(|local| is_itself(&local, peer)) {
             self.reset_at_end();
             return Outcome::Failed(Failure { syscall: Syscall::Connect, error: met_itself() });
@@ -62,7 +62,7 @@ fn is_loss(error: &io::Error) -> bool {
 /// Whether a socket has connected to itself. This happens if nobody listens on the destination and the system chose the destination's port
 /// as the local port. (The zone is not compared: it belongs to the interface, and both ends have the same.)
 fn is_itself(local: &SocketAddr, peer: SocketAddr) -> bool {
-    let peer = endpoint::canonical(peer);
+    let peer = ip_address::canonical(peer);
     (local.ip(), local.port()) == (peer.ip(), peer.port())
 }
 

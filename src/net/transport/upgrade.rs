@@ -1,15 +1,14 @@
 //! TLS that is to follow on a plain connection, either after the connection attempt or because of startTls().
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-use mio::net::TcpStream;
 
 use super::secure::Secure;
 use crate::net::context::Context;
 use crate::net::deadline::{LimitKind, TimeLimit};
+use crate::net::endpoint::Endpoint;
 use crate::net::send_queue::SendQueue;
+use crate::net::stream_handle::PolledStream;
 use crate::net::tls::{self, Role, Target};
 use crate::net::{Id, SocketError};
 
@@ -72,8 +71,8 @@ impl Upgrade {
     /// Begins the handshake on a stream that is not in the poll set any more. Also returns the bytes that were sent since startTls().
     pub fn begin(
         self,
-        stream: TcpStream,
-        remote: SocketAddr,
+        stream: PolledStream,
+        remote: Endpoint,
         id: Id,
         context: &mut Context,
     ) -> Result<(Secure, SendQueue), SocketError> {

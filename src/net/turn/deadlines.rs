@@ -26,6 +26,7 @@ fn serve(socket: &mut AnySocket, kind: DeadlineKind, id: Id, context: &mut Conte
     match kind {
         DeadlineKind::Connect => stream(socket, StreamSocket::on_connect_timeout),
         DeadlineKind::Handshake => stream(socket, StreamSocket::on_handshake_timeout),
+        DeadlineKind::Retry => stream(socket, |stream| stream.on_retry(id, context)),
         DeadlineKind::Close => stream(socket, |stream| stream.on_close_timeout(id, context)),
         DeadlineKind::Linger => stream(socket, |stream| stream.on_linger_timeout(id, context)),
         DeadlineKind::Accept => {

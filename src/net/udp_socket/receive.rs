@@ -11,7 +11,7 @@ use crate::net::sizes::DATAGRAM_BATCH;
 use crate::net::step::Step;
 use crate::net::sys::{self, Received};
 use crate::net::syscall::Syscall;
-use crate::net::{Id, SocketError, endpoint, memory};
+use crate::net::{Id, SocketError, ip_address, memory};
 
 /// The most datagrams that one call receives while they are large. So at most 256 KiB of datagrams are in memory (R-listen).
 const LARGE_BATCH: usize = 4;
@@ -73,7 +73,7 @@ impl UdpSocket {
         self.batch.start += 1;
         let received = context.batches.received[index];
         let payload = Payload::ReadBuffer { start: received.start, len: received.len };
-        let kind = EventKind::Datagram(payload, endpoint::canonical(received.from));
+        let kind = EventKind::Datagram(payload, ip_address::canonical(received.from));
         if self.batch.is_empty() { Step::Read(kind) } else { Step::Event(kind) }
     }
 
@@ -86,7 +86,7 @@ impl UdpSocket {
             if let Ok(bytes) = memory::copy(bytes)
                 && memory::room_for_one(&mut self.held).is_ok()
             {
-                self.held.push_back((endpoint::canonical(received.from), bytes));
+                self.held.push_back((ip_address::canonical(received.from), bytes));
             }
         }
     }
@@ -138,6 +138,6 @@ impl UdpSocket {
     /// received it (R-udp-group).
     fn is_for_us(&self, received: &Received) -> bool {
         let Some(to) = received.to.filter(|to| to.address.is_multicast()) else { return true };
-        self.groups.admits(to.address, to.interface, endpoint::canonical(received.from).ip())
+        self.groups.admits(to.address, to.interface, ip_address::canonical(received.from).ip())
     }
 }

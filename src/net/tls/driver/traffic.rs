@@ -234,7 +234,7 @@ impl Driver {
 
     /// The error of the socket for an error of TLS.
     fn error_of(&self, error: TlsError) -> SocketError {
-        SocketError::Tls { error, address: Some(self.remote) }
+        SocketError::Tls { error, address: Some(self.remote.clone()) }
     }
 
     /// TLS has failed, so no byte that is received from now on can be trusted. `alert`: the peer gets an alert with the reason.
@@ -249,7 +249,7 @@ impl Driver {
     /// A system call has failed, so the connection is lost. Bytes that the system has received before can still be read.
     pub(super) fn break_off(&mut self, syscall: Syscall, error: io::Error) {
         if !std::mem::replace(&mut self.lost, true) {
-            self.fault = Some(Fault::Lost(SocketError::system_at(syscall, self.remote, error)));
+            self.fault = Some(Fault::Lost(SocketError::system_at(syscall, self.remote.clone(), error)));
         }
         self.unwritten = Vec::new();
         // Before the handshake is done, no received bytes are for the program, so none need to be read.

@@ -1,6 +1,6 @@
 "use strict";
 
-// TCPSocket.send(), also for the socket's `writable`.
+// send() of a stream socket, also for its `writable`.
 
 const { enqueue, toBlob } = require("./blob.js");
 const { fromFailure } = require("./errors.js");
@@ -40,7 +40,7 @@ function transmit(record, data) {
     return false;
   }
   // Step 1.
-  throw typeof result === "number" ? notOpen(record) : fromFailure(result, "TCPSocket.send()");
+  throw typeof result === "number" ? notOpen(record) : fromFailure(result, `${record.name}.send()`);
 }
 
 /**

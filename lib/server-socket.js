@@ -1,0 +1,138 @@
+"use strict";
+
+// What TCPServerSocket and UnixServerSocket have in common: the members that do not concern addresses, and the events of the native half.
+
+const { follow } = require("./abort.js");
+const { closeAtOnce } = require("./closing.js");
+const { fromFailure, invalidState } = require("./errors.js");
+const { defineEventHandlers } = require("./event-handler.js");
+const { ConnectEvent } = require("./events.js");
+const { fireError } = require("./failing.js");
+const { defineIteration, takerOf } = require("./iteration.js");
+const { fire, observeListeners } = require("./listeners.js");
+const { Kind, binding } = require("./native.js");
+const { definePromises } = require("./promises.js");
+const { toSecureTransportOptions } = require("./secure-transport.js");
+const { brandCheckOf, defineSocketMembers } = require("./socket-members.js");
+const { SocketRecord } = require("./socket-record.js");
+const { handle } = require("./sockets.js");
+const { defineStreams, openInfo, serverReadable } = require("./streams.js");
+const { defineMembers } = require("./webidl.js");
+
+const { connections, setSecureContext } = binding;
+
+/** @typedef {import("./secure-transport.js").SecureTransportKind} SecureTransportKind */
+
+/** The bits of listen() by event type. */
+const LISTEN_BITS = new Map([["connect", 1]]);
+
+/** The record of a server. */
+class ServerRecord extends SocketRecord {
+  /** "on" if the options ask for TLS with the clients. @type {SecureTransportKind} */
+  secureTransport = "off";
+  /** The value of `connections` when the server was closed, because attributes keep their last values (R-task). */
+  lastConnections = 0;
+
+  /**
+   * @param {EventTarget} socket
+   * @param {string} name the interface's name
+   */
+  constructor(socket, name) {
+    super(socket, name, LISTEN_BITS);
+  }
+}
+
+/**
+ * Closes the server when the signal is aborted. Its connections live on.
+ *
+ * @param {AbortSignal | undefined} signal
+ * @param {ServerRecord} record
+ */
+function followSignal(signal, record) {
+  if (signal !== undefined) {
+    follow(signal, record, () => closeServer(record, "its signal was aborted"));
+  }
+}
+
+/**
+ * Closes the server, for close() and for the signal.
+ *
+ * @param {ServerRecord} record
+ * @param {string} why
+ */
+function closeServer(record, why) {
+  if (!record.closed) {
+    record.lastConnections = connections(record.id);
+    closeAtOnce(record, why);
+  }
+}
+
+/**
+ * Defines the members that both interfaces have.
+ *
+ * @param {{ name: string, prototype: object }} interfaceClass
+ * @param {(socket: unknown) => ServerRecord | undefined} recordOf returns undefined for an object that is not of the interface
+ * @param {(record: ServerRecord) => object} local where the server listens, for the value of `opened`
+ */
+function defineServerSocket(interfaceClass, recordOf, local) {
+  const checked = /** @type {(server: unknown, member: string) => ServerRecord} */ (brandCheckOf(interfaceClass, recordOf));
+  defineMembers(interfaceClass, {
+    /** The number of accepted sockets that are not yet "closed". */
+    get connections() {
+      const record = checked(this, "connections");
+      return record.closed ? record.lastConnections : connections(record.id);
+    },
+
+    close() {
+      closeServer(checked(this, "close"), "close() was called");
+    },
+
+    /**
+     * Replaces the TLS options for later handshakes. Existing connections continue (R-srv-secure).
+     *
+     * @param {unknown} [options]
+     */
+    setSecureContext(options = undefined) {
+      const where = `${interfaceClass.name}.setSecureContext()`;
+      const record = checked(this, "setSecureContext()");
+      const secure = toSecureTransportOptions(options, "options");
+      if (record.closed) {
+        throw invalidState(`${where}: the server is closed`);
+      }
+      if (record.secureTransport !== "on") {
+        throw invalidState(`${where}: the server is a plain one; TLS is asked for when it is made`);
+      }
+      const failure = setSecureContext(record.id, secure);
+      if (failure !== undefined) {
+        throw fromFailure(failure, where);
+      }
+    },
+  });
+  defineSocketMembers(interfaceClass, recordOf);
+  observeListeners(interfaceClass, recordOf);
+  defineEventHandlers(interfaceClass, recordOf, ["connect", "error"]);
+  defineIteration(interfaceClass, recordOf);
+  const streams = { readable: serverReadable };
+  defineStreams(interfaceClass, recordOf, streams);
+  definePromises(interfaceClass, recordOf, (record) => openInfo(record, streams, local(/** @type {ServerRecord} */ (record))));
+}
+
+/**
+ * Delivers the socket of an accepted connection: to a loop or a stream, or by a `connect` event. The draft: "Upon a new successful
+ * connection to the TCP server socket".
+ *
+ * @param {SocketRecord} record
+ * @param {EventTarget} connectedSocket
+ */
+function deliverConnection(record, connectedSocket) {
+  const taker = takerOf(record);
+  if (taker === undefined) {
+    fire(record, new ConnectEvent(connectedSocket));
+  } else {
+    taker.take(connectedSocket);
+  }
+}
+
+handle(Kind.SERVER_ERROR, fireError);
+
+module.exports = { ServerRecord, defineServerSocket, deliverConnection, followSignal };

@@ -1,0 +1,303 @@
+"use strict";
+
+// What TCPSocket and UnixSocket have in common: the members that do not concern addresses, and the events of the native half.
+
+const { follow } = require("./abort.js");
+const { PIECE_BYTES, answer } = require("./blob.js");
+const { fromFailure, invalidState, networkError } = require("./errors.js");
+const { defineEventHandlers } = require("./event-handler.js");
+const { StreamMessageEvent } = require("./events.js");
+const { fireError } = require("./failing.js");
+const { fire, observeListeners } = require("./listeners.js");
+const { Kind, binding } = require("./native.js");
+const progress = require("./progress.js");
+const { definePromises } = require("./promises.js");
+const { SecureState, takeSecureInfo, toSecureTransportOptions } = require("./secure-transport.js");
+const { relayed } = require("./send.js");
+const { brandCheckOf, defineBufferedAmount, defineSocketMembers } = require("./socket-members.js");
+const { SocketRecord } = require("./socket-record.js");
+const { enlist, handle, readyState } = require("./sockets.js");
+const { transmit } = require("./stream-send.js");
+const { defineStreams, openInfo, streamSocketReadable, streamSocketWritable } = require("./streams.js");
+const { leadTo, traceAbove } = require("./trace.js");
+const { defineMembers } = require("./webidl.js");
+
+const { abort, close, halfclose, reset, startTls } = binding;
+
+/** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
+/** @typedef {import("./secure-transport.js").SecureTransportKind} SecureTransportKind */
+
+/** The bits of listen() by event type. */
+const LISTEN_BITS = new Map([["message", 1], ["halfclose", 2]]);
+
+/** The value of `ending` after halfclose(): the socket can no longer send, but can still receive. */
+const HALFCLOSED = "halfclose() was called";
+
+/**
+ * A record for a socket of the interface `name`.
+ *
+ * @param {EventTarget | undefined} socket undefined: the record gets its socket later
+ * @param {string} name
+ */
+function newStreamRecord(socket, name) {
+  return new SocketRecord(/** @type {EventTarget} */ (socket), name, LISTEN_BITS);
+}
+
+/**
+ * The state of TLS in the record. The first call makes it.
+ *
+ * @param {SocketRecord} record
+ */
+function ensureSecure(record) {
+  record.secure ??= new SecureState();
+  return record.secure;
+}
+
+/**
+ * Stores what the options say about TLS. A plain socket that says nothing needs no memory for it.
+ *
+ * @param {SocketRecord} record
+ * @param {SecureTransportKind} kind
+ * @param {number | undefined} connectTimeout
+ * @param {string | undefined} [hostName]
+ */
+function storeSecure(record, kind, connectTimeout, hostName) {
+  if (kind !== "off" || connectTimeout !== undefined || hostName !== undefined) {
+    Object.assign(ensureSecure(record), { kind, connectTimeout, hostName });
+  }
+}
+
+/**
+ * Gives a record the connection that a server or connect() has established. The socket is "open" at once (R-srv-connect, R-connect).
+ *
+ * @param {SocketRecord} record
+ * @param {number} id
+ */
+function adoptConnection(record, id) {
+  record.opened = true;
+  if (record.secure?.kind === "on") {
+    record.secure.info = takeSecureInfo(id);
+  }
+  enlist(record, id);
+}
+
+/**
+ * Aborts the socket when the signal is aborted.
+ *
+ * @param {AbortSignal | undefined} signal
+ * @param {SocketRecord} record
+ */
+function followSignal(signal, record) {
+  if (signal !== undefined) {
+    follow(signal, record, (reason) => abortSocket(record, reason));
+  }
+}
+
+/**
+ * Defines the members that both interfaces have, except send().
+ *
+ * @param {{ name: string, prototype: object }} interfaceClass
+ * @param {(socket: unknown) => SocketRecord | undefined} recordOf returns undefined for an object that is not of the interface
+ * @param {(record: SocketRecord) => object} ends both ends of the connection, for the value of `opened`
+ * @param {(record: SocketRecord) => { address: string, port?: number, verified: string | undefined }} remote the other end, for errors; and
+ *   the name that startTls() verifies if its options have none, or undefined
+ */
+function defineStreamSocket(interfaceClass, recordOf, ends, remote) {
+  const { name } = interfaceClass;
+  const checked = brandCheckOf(interfaceClass, recordOf);
+  const members = {
+    /** "on" when TLS is established. Before that "starttls" if the options ask for it, else "off". */
+    get secureTransport() {
+      const { secure } = checked(this, "secureTransport");
+      return secure === null || (secure.kind === "on" && secure.info === null) ? "off" : secure.kind;
+    },
+
+    /** The results of the TLS handshake; null without TLS. */
+    get secureTransportInfo() {
+      return checked(this, "secureTransportInfo").secure?.info ?? null;
+    },
+
+    /**
+     * R-tls-start. The method is async, so that an exception becomes a rejection.
+     *
+     * @param {unknown} [options]
+     */
+    async startTls(options = undefined) {
+      const where = `${name}.startTls()`;
+      const record = checked(this, "startTls()");
+      const secure = toSecureTransportOptions(options, "options");
+      const state = readyState(record);
+      if (state !== "open") {
+        throw invalidState(`${where}: the socket is "${state}"${record.ending === "" ? "" : `: ${record.ending}`}`);
+      }
+      if (record.extras?.relay !== undefined) {
+        throw relayed(record, "startTls");
+      }
+      if (record.secure?.kind === "on" || record.extras?.upgrade !== undefined) {
+        throw invalidState(`${where}: TLS is ${(record.secure?.info ?? null) === null ? "under way" : "established"} already`);
+      }
+      // The `readable` may hold bytes that nobody has read. They came before the handshake, and an attacker may have sent them.
+      const isEarly = record.extras?.intake?.isHolding ?? false;
+      const { address, port, verified } = remote(record);
+      const failure = startTls(record.id, secure, verified, record.secure?.connectTimeout, isEarly);
+      if (failure !== undefined) {
+        throw fromFailure(failure, where);
+      }
+      const trace = traceAbove(members.startTls);
+      return new Promise((resolve, reject) => {
+        record.ensureExtras().upgrade = { resolve, reject, address, port, trace };
+      });
+    },
+
+    close() {
+      const record = checked(this, "close");
+      const state = readyState(record);
+      // Step 1.
+      if (state !== "closing" && state !== "closed") {
+        // Steps 2 and 3, R-tcp-close, R-tcp-close-connecting.
+        record.ending = "close() was called";
+        close(record.id);
+        progress.closing(record, true);
+      }
+    },
+
+    halfclose() {
+      const record = checked(this, "halfclose");
+      const state = readyState(record);
+      // Step 1.
+      if (record.extras?.relay !== undefined && state === "open") {
+        throw relayed(record, "halfclose");
+      }
+      if (state === "connecting" || state === "open") {
+        // Steps 2 and 3, R-tcp-halfclose.
+        record.ending = HALFCLOSED;
+        halfclose(record.id);
+        progress.changed(record);
+      }
+    },
+
+    /** R-reset. */
+    reset() {
+      resetSocket(checked(this, "reset"), "reset() was called");
+    },
+  };
+  defineMembers(interfaceClass, members);
+  defineSocketMembers(interfaceClass, recordOf);
+  defineBufferedAmount(interfaceClass, recordOf);
+  observeListeners(interfaceClass, recordOf);
+  defineEventHandlers(interfaceClass, recordOf, ["drain", "open", "close", "halfclose", "error", "message"]);
+  const streams = {
+    readable: streamSocketReadable,
+    writable: streamSocketWritable(transmit, (record) => resetSocket(record, "its writable was aborted")),
+  };
+  defineStreams(interfaceClass, recordOf, streams);
+  definePromises(interfaceClass, recordOf, (record) => openInfo(record, streams, ends(record)));
+}
+
+/**
+ * The connection is established. The caller has stored what is known of its ends from now on.
+ *
+ * @param {SocketRecord} record
+ */
+function fireOpen(record) {
+  if (record.secure?.kind === "on") {
+    record.secure.info = takeSecureInfo(record.id);
+  }
+  progress.opened(record);
+  fire(record, new Event("open"));
+  progress.changed(record);
+}
+
+/**
+ * Resets the connection (R-reset).
+ *
+ * @param {SocketRecord} record
+ * @param {string} why
+ */
+function resetSocket(record, why) {
+  if (readyState(record) !== "closed") {
+    record.ending = why;
+    reset(record.id);
+    progress.closing(record, false);
+  }
+}
+
+/**
+ * Resets the connection because of a signal (R-abort). The `error` event that follows reports it to the streams.
+ *
+ * @param {SocketRecord} record
+ * @param {unknown} reason
+ */
+function abortSocket(record, reason) {
+  if (readyState(record) !== "closed") {
+    record.ending = "its signal was aborted";
+    record.ensureExtras().abortReason = reason;
+    abort(record.id);
+  }
+}
+
+/**
+ * Returns the startTls() that is not finished, and removes it from the record; undefined if there is none.
+ *
+ * @param {SocketRecord} record
+ */
+function takeUpgrade({ extras }) {
+  const upgrade = extras?.upgrade;
+  if (extras !== undefined) {
+    extras.upgrade = undefined;
+  }
+  return upgrade;
+}
+
+handle(Kind.STREAM_MESSAGE, (record, data) => {
+  const intake = record.extras?.intake;
+  if (intake === undefined) {
+    fire(record, new StreamMessageEvent(data));
+  } else {
+    intake.take(new Uint8Array(data));
+  }
+});
+handle(Kind.STREAM_HALFCLOSE, (record) => {
+  progress.ended(record);
+  fire(record, new Event("halfclose"));
+  progress.changed(record);
+});
+handle(Kind.STREAM_ENDED, progress.ended);
+handle(Kind.STREAM_DRAIN, (record) => {
+  record.isDrainDue = false;
+  record.extras?.outlet?.drained();
+  fire(record, new Event("drain"));
+  progress.changed(record);
+});
+handle(Kind.STREAM_ERROR, fireError);
+handle(Kind.STREAM_CLOSE, (record, bufferedAmount) => {
+  record.bufferedAmount = bufferedAmount;
+  const upgrade = takeUpgrade(record);
+  if (upgrade !== undefined) {
+    const why = record.ending || "the peer has ended it";
+    const { address, port, reject, trace } = upgrade;
+    const error = networkError(`${record.name}.startTls(): the connection is closed: ${why}`, { code: "ECONNABORTED", address, port });
+    reject(leadTo(error, trace));
+  }
+  if (record.ending === "" || record.ending === HALFCLOSED) {
+    record.ending = "the peer has ended the connection";
+  }
+  progress.finished(record);
+  fire(record, new Event("close"));
+  progress.changed(record);
+  record.extras?.relay?.closed();
+});
+handle(Kind.STREAM_FINISH, (record) => {
+  record.extras?.outlet?.finished();
+});
+handle(Kind.STREAM_BLOB, (record) => {
+  answer(record, PIECE_BYTES);
+});
+handle(Kind.STREAM_SECURED, (record) => {
+  const secure = ensureSecure(record);
+  secure.kind = "on";
+  secure.info = takeSecureInfo(record.id);
+  takeUpgrade(record)?.resolve(secure.info);
+});
+
+module.exports = { adoptConnection, defineStreamSocket, fireOpen, followSignal, newStreamRecord, storeSecure };

@@ -1,0 +1,105 @@
+"use strict";
+
+// interface UnixServerSocket : EventTarget (R-unix)
+
+const { throwIfAborted, toSignal } = require("./abort.js");
+const { fromFailure } = require("./errors.js");
+const { Kind, binding } = require("./native.js");
+const { open } = require("./package-instance.js");
+const { requirePathPermission } = require("./permission.js");
+const { chooseSecureTransport, toSecureTransport } = require("./secure-transport.js");
+const { ServerRecord, defineServerSocket, deliverConnection, followSignal } = require("./server-socket.js");
+const { handle } = require("./sockets.js");
+const { establish } = require("./unix-socket.js");
+const { checkUnknown } = require("./unknown-options.js");
+const {
+  bare,
+  brandCheck,
+  defineInterface,
+  dictionary,
+  missingArguments,
+  refuseZero,
+  requiring,
+  toBoolean,
+  toDOMString,
+  toEnforcedUnsignedLong,
+  toEnforcedUnsignedShort,
+  toPositiveUnsignedLong,
+} = require("./webidl.js");
+
+/** The members of dictionary UnixServerOptions. */
+const toMembers = dictionary({
+  allowHalfOpen: toBoolean,
+  backlog: toPositiveUnsignedLong,
+  closeTimeout: toEnforcedUnsignedLong,
+  handshakeTimeout: toEnforcedUnsignedLong,
+  highWaterMark: toEnforcedUnsignedLong,
+  maxBufferedAmount: toEnforcedUnsignedLong,
+  maxConnections: toEnforcedUnsignedLong,
+  mode: toEnforcedUnsignedShort,
+  path: toDOMString,
+  secureTransport: toSecureTransport,
+  signal: toSignal,
+  useSecureTransport: toBoolean,
+});
+
+/** dictionary UnixServerOptions. */
+const toUnixServerOptions = requiring(["path"], toMembers);
+
+/** The record of a UnixServerSocket; undefined for anything else. @type {(socket: any) => InstanceType<typeof ServerRecord> | undefined} */
+let recordOf = () => undefined;
+
+class UnixServerSocket extends EventTarget {
+  /** The record. Its presence also shows that an object is a UnixServerSocket. */
+  #record;
+  /** The value of the attribute `localPath`. @type {string} */
+  #localPath;
+
+  /** @param {unknown} options */
+  constructor(options) {
+    super();
+    const where = "UnixServerSocket constructor";
+    if (arguments.length < 1) {
+      throw missingArguments(where, 1, arguments.length);
+    }
+    const { secureTransport, signal, useSecureTransport, ...settings } = toUnixServerOptions(options, "options");
+    requirePathPermission(where, settings.path);
+    checkUnknown(options, toMembers.names, "unixServer", where);
+
+    // R-range, R-unix. The native half checks and resolves the path.
+    refuseZero(settings, ["backlog"], where);
+    const { kind, secure } = chooseSecureTransport(secureTransport, useSecureTransport, where);
+    throwIfAborted(signal);
+    const record = new ServerRecord(this, "UnixServerSocket");
+    record.secureTransport = kind;
+    const opened = open(record, binding.openUnixServer, bare({ ...settings, secure }), () => followSignal(signal, record));
+    if (!("id" in opened)) {
+      throw fromFailure(opened, where);
+    }
+    this.#localPath = opened.localPath;
+    this.#record = record;
+    record.opened = true;
+  }
+
+  /** The path at which the server listens. */
+  get localPath() {
+    brandCheck(#record in this, "UnixServerSocket.localPath");
+    return this.#localPath;
+  }
+
+  static {
+    recordOf = (socket) => (typeof socket === "object" && socket !== null && #record in socket ? socket.#record : undefined);
+    defineServerSocket(this, recordOf, (record) => ({ localPath: /** @type {UnixServerSocket} */ (record.socket).#localPath }));
+
+    handle(Kind.UNIX_CONNECT, (record, id, remotePath, credentials) => {
+      const server = /** @type {UnixServerSocket} */ (record.socket);
+      const localPath = server.#localPath;
+      const { secureTransport } = server.#record;
+      deliverConnection(record, establish({ id, remotePath, localPath, credentials, secureTransport }));
+    });
+  }
+}
+
+defineInterface(UnixServerSocket, "UnixServerSocket", ["localPath"]);
+
+module.exports = { UnixServerSocket, recordOf };
