@@ -2,11 +2,12 @@
 
 /**
  * The W3C Raw Socket API (draft of 14 May 2013) for Node: UDP sockets, TCP sockets and TCP servers with the
- * shape of Web sockets.
+ * shape of Web sockets. Unix sockets and their servers, which the draft does not have, have the same shape.
  *
  * "Draft" below means that document. A name such as R-tcp-fin is a ruling of this package on a question that the draft
  * leaves open (see docs/conformance.md). Sizes are bytes. Addresses are IPv4 or IPv6 literals, and an IPv6
- * one may carry a zone (`fe80::1%eth0`). Only connect() takes host names. Every option may be absent or `undefined`.
+ * one may carry a zone (`fe80::1%eth0`). Only connect() takes host names, and only Unix sockets take paths. Every option may be
+ * absent or `undefined`.
  *
  * An unknown option is ignored. If it is another library's name for one of ours (`port`, `timeout`), a warning names ours
  * (`UnknownOptionWarning`, once for each name in a thread). A mistake that would leave a connection in plain text, TLS weaker or a
@@ -80,9 +81,9 @@ export type SocketError = Omit<DOMException, "code"> & {
   readonly code: string;
   /** The system call that failed, such as `"connect"`. */
   readonly syscall?: string | undefined;
-  /** The address that the error is about. */
+  /** The address that the error is about; the path if the error is about a Unix socket. */
   readonly address?: string | undefined;
-  /** The port that the error is about; absent for a multicast group, which has none. */
+  /** The port that the error is about; absent for a multicast group and for a path, which have none. */
   readonly port?: number | undefined;
   /**
    * The cause, if it is an object of its own, such as the error of a Blob that cannot be read. Of connect() it is an
@@ -102,10 +103,10 @@ export type SocketListenerOptions = Parameters<EventTarget["addEventListener"]>[
 
 // --- events: types only, as the draft's NoInterfaceObject says (R-noif) -------------------------------------
 
-/** The `message` event of a TCPSocket. Draft, TCPSocket, event summary. */
+/** The `message` event of a TCPSocket, and of a UnixSocket. Draft, TCPSocket, event summary. */
 export interface TCPMessageEvent extends MessageEvent {
   /**
-   * The bytes received: at least one, and as many as one read returned. TCP keeps no message bounds. The draft makes it
+   * The bytes received: at least one, and as many as one read returned. A stream keeps no message bounds. The draft makes it
    * read-only: do not write into it. It is immutable if the engine has immutable buffers (R-data).
    */
   readonly data: ArrayBuffer;
@@ -133,8 +134,17 @@ export interface ConnectEvent extends Event {
   readonly connectedSocket: TCPSocket;
 }
 
+/** The `connect` event of a UnixServerSocket. R-unix. */
+export interface UnixConnectEvent extends Event {
+  /**
+   * The accepted connection, in `"open"`; its own `open` event does not fire. You can add its listeners in this handler
+   * or later, and nothing is lost: its bytes wait for them (R-srv-connect, R-listen).
+   */
+  readonly connectedSocket: UnixSocket;
+}
+
 /**
- * The `error` event of all three interfaces. An `error` without a listener throws nothing. The first in a thread prints
+ * The `error` event of all interfaces. An `error` without a listener throws nothing. The first in a thread prints
  * a warning (R-unheard). Draft, ErrorEvent.
  */
 export interface ErrorEvent extends Event {
@@ -164,6 +174,22 @@ export interface TCPSocketEventMap {
 /** The events of a TCPServerSocket by name. */
 export interface TCPServerSocketEventMap {
   connect: ConnectEvent;
+  error: ErrorEvent;
+}
+
+/** The events of a UnixSocket by name: those of a TCPSocket. */
+export interface UnixSocketEventMap {
+  close: Event;
+  drain: Event;
+  error: ErrorEvent;
+  halfclose: Event;
+  message: TCPMessageEvent;
+  open: Event;
+}
+
+/** The events of a UnixServerSocket by name. */
+export interface UnixServerSocketEventMap {
+  connect: UnixConnectEvent;
   error: ErrorEvent;
 }
 
@@ -461,7 +487,10 @@ export type SecureTransportVersion = "TLSv1.2" | "TLSv1.3";
  * known one (R-unknown).
  */
 export interface SecureTransportOptions {
-  /** Client: the name to ask for and to verify (R-tls-verify). Default: connect()'s host name, else the remote address. */
+  /**
+   * Client: the name to ask for and to verify (R-tls-verify). Default: connect()'s host name, else the remote address. A UnixSocket has
+   * neither, so it needs this option unless `rejectUnauthorized` is false (R-unix).
+   */
   sni?: string | undefined;
   /** Application protocols (ALPN), preferred first: `["h2", "http/1.1"]`. Default: none. */
   alpn?: (Iterable<string> & object) | undefined;
@@ -892,8 +921,8 @@ export type RelayError = SocketError & Readonly<RelayResult>;
 
 // run: peer echo backend.example.com:8080; client echo 6789
 /**
- * Joins two open sockets. The bytes that one receives are sent by the other, until both peers have ended. The bytes never enter
- * JavaScript. If a peer does not read, TCP makes the other peer wait. R-relay.
+ * Joins two open sockets, TCPSockets and UnixSockets in any mixture. The bytes that one receives are sent by the other, until both peers
+ * have ended. The bytes never enter JavaScript. If a peer does not read, the system makes the other peer wait. R-relay.
  *
  * Bytes sent before leave first. Bytes received and not yet delivered go to the other socket. From the call on no
  * `message`, `drain` or `halfclose` fires on either, and send(), halfclose() and startTls() throw InvalidStateError. A peer's
@@ -910,7 +939,7 @@ export type RelayError = SocketError & Readonly<RelayResult>;
  *     `bytesToB`, when both sockets are `"closed"`;
  *   - InvalidStateError: a socket is not open, or relayed already, or its `readable` is taken; or both are the same socket.
  *     Then nothing has changed;
- *   - TypeError: an argument is no TCPSocket.
+ *   - TypeError: an argument is no TCPSocket and no UnixSocket.
  *
  * @example
  * import { TCPServerSocket, connect, relay } from "tcp-udp-sockets";
@@ -920,7 +949,7 @@ export type RelayError = SocketError & Readonly<RelayResult>;
  *   console.log(`${bytesToB} bytes there, ${bytesToA} bytes back`); // 11 bytes there, 11 bytes back
  * };
  */
-export declare function relay(a: TCPSocket, b: TCPSocket): Promise<RelayResult>;
+export declare function relay(a: TCPSocket | UnixSocket, b: TCPSocket | UnixSocket): Promise<RelayResult>;
 
 // --- once() -------------------------------------------------------------------------------------------------
 
@@ -934,7 +963,7 @@ export interface OnceOptions {
 }
 
 /**
- * Waits for one event of a TCPSocket. R-once.
+ * Waits for one event of a TCPSocket or a UnixSocket. R-once.
  *
  * It listens as addEventListener() with `{ once: true }` does, in the same order, and leaves no listener behind. Unlike
  * `once()` of node:events it never waits for an event that cannot come any more. In a loop it loses nothing: data that arrives
@@ -967,7 +996,7 @@ export interface OnceOptions {
  * server.close();
  */
 export declare function once<Type extends keyof TCPSocketEventMap>(
-  socket: TCPSocket,
+  socket: TCPSocket | UnixSocket,
   type: Type,
   options?: OnceOptions,
 ): Promise<TCPSocketEventMap[Type]>;
@@ -1005,6 +1034,17 @@ export declare function once<Type extends keyof TCPServerSocketEventMap>(
   type: Type,
   options?: OnceOptions,
 ): Promise<TCPServerSocketEventMap[Type]>;
+/**
+ * Waits for one event of a UnixServerSocket, as of a TCPServerSocket. R-once.
+ *
+ * @param server The server to wait for.
+ * @param type `"connect"` or `"error"`; anything else rejects with TypeError.
+ */
+export declare function once<Type extends keyof UnixServerSocketEventMap>(
+  server: UnixServerSocket,
+  type: Type,
+  options?: OnceOptions,
+): Promise<UnixServerSocketEventMap[Type]>;
 
 // --- TCP server ---------------------------------------------------------------------------------------------
 
@@ -1184,6 +1224,460 @@ export declare class TCPServerSocket extends EventTarget {
   removeEventListener(
     type: string,
     listener: SocketEventListener<TCPServerSocket, Event>,
+    options?: SocketListenerOptions,
+  ): void;
+}
+
+// --- Unix sockets -------------------------------------------------------------------------------------------
+
+/**
+ * Who a peer is: the process that connected or listened, as the system has recorded it at that moment. Frozen. Decide by `uid`
+ * and `gid` what a peer may do, never by `pid`: that process may have ended, and the number may belong to another one (R-unix).
+ */
+export interface PeerCredentials {
+  /** The number of the process; null if the system does not report it. */
+  readonly pid: number | null;
+  /** The number of the process's effective user. */
+  readonly uid: number;
+  /** The number of the process's effective group. */
+  readonly gid: number;
+}
+
+/** Options of the UnixSocket constructor: those of TCPOptions that belong neither to TCP nor to IP. R-unix. */
+export interface UnixOptions {
+  /**
+   * Uses TLS, with `secureTransport`'s options or the defaults. A contradiction to `secureTransport` throws InvalidAccessError
+   * (R-tls-asked). Default: false.
+   */
+  useSecureTransport?: boolean | undefined;
+  /**
+   * TLS and its options. An object or `"on"` turns TLS on (R-tls-asked). A path is no name that a certificate could have, so TLS needs
+   * `sni`, unless `rejectUnauthorized` is false; else the constructor throws InvalidAccessError (R-unix). Default: `"off"`.
+   */
+  secureTransport?: SecureTransportKind | SecureTransportOptions | undefined;
+  /**
+   * Milliseconds that connecting and TLS's handshake may take together. Past it `error` fires with `code` `"ETIMEDOUT"`. While the
+   * server's backlog is full, the attempt goes on until then. It also limits startTls(), from its call. 0 to 4294967295, else
+   * TypeError. Default, and 0: 120 s for a full backlog, else no limit (startTls(): 10 s).
+   */
+  connectTimeout?: number | undefined;
+  /**
+   * Bytes that the system may buffer for sending (SO_SNDBUF). The system has limits of its own, and Linux doubles the value. 1 to
+   * 4294967295 (0 throws InvalidAccessError, else TypeError). Default: the system's.
+   */
+  sendBufferSize?: number | undefined;
+  /** The same for receiving (SO_RCVBUF). Linux ignores it, because there the sender's buffer alone bounds a Unix socket. */
+  receiveBufferSize?: number | undefined;
+  /**
+   * What the peer's end does. true: `halfclose` fires, and the socket can send until close() or halfclose(). false: the
+   * socket sends what is buffered, then closes. Default: true if there is a `halfclose` listener when the end is delivered,
+   * else false (R-tcp-fin).
+   */
+  allowHalfOpen?: boolean | undefined;
+  /**
+   * Milliseconds that a closing socket waits for the peer to take what is buffered. The time starts again with each byte that
+   * the peer takes. When it is over, the connection is lost: `error` fires with `code` `"ETIMEDOUT"`, then `close` (R-tcp-close). The
+   * limit applies after close(), and while the socket closes because the peer has ended. halfclose() alone has no limit. 0: no
+   * limit. 0 to 4294967295, else TypeError. Default: 30000.
+   */
+  closeTimeout?: number | undefined;
+  /**
+   * send() returns false while more than this many bytes are buffered. 0 to 4294967295, else TypeError.
+   * Default: 65536.
+   */
+  highWaterMark?: number | undefined;
+  /**
+   * How many bytes a sender that ignores `false` may buffer. Past it the buffer is full: the connection ends, and
+   * `error` and `close` fire (R-tcp-full). 0 to 4294967295, else TypeError. Default: 268435456 (256 MiB).
+   */
+  maxBufferedAmount?: number | undefined;
+  /**
+   * Ends the connection as reset() does when it is aborted, at any time: `error` fires (code `"ABORT_ERR"`, its cause the signal's
+   * reason), then `close` if the socket was past `"connecting"`. If it is aborted already, the constructor throws its reason
+   * (R-abort). TypeError if it is no AbortSignal. Default: none.
+   */
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * The value of `opened` of a UnixSocket. Its streams are those of the socket, made at the first read.
+ * They are not enumerable: copying the object (`{ ...info }`, JSON) or printing it takes no stream (R-promises).
+ */
+export interface UnixSocketOpenInfo {
+  /** The socket's `readable`. */
+  readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** The socket's `writable`. */
+  readonly writable: WritableStream<SendData>;
+  /** The peer's path; empty if the peer has none. */
+  remotePath: string;
+  /** The socket's own path; empty if it has none. */
+  localPath: string;
+}
+
+/**
+ * A connection over a Unix socket: one that the constructor starts, or one that a UnixServerSocket has accepted. It behaves
+ * as a TCPSocket does, with paths instead of addresses and ports. It keeps the process alive until it is closed, unless unref() was
+ * called (R-keep). Not on Windows. The draft has no such interface. R-unix.
+ *
+ * @example
+ * import { UnixServerSocket, UnixSocket, once } from "tcp-udp-sockets";
+ *
+ * const server = new UnixServerSocket({ path: "app.sock" });
+ * server.onconnect = ({ connectedSocket }) => connectedSocket.send("Hello World");
+ *
+ * const socket = new UnixSocket("app.sock");
+ * const { data } = await once(socket, "message");
+ * console.log(new TextDecoder().decode(data)); // Hello World
+ * console.log(socket.peerCredentials?.uid === process.getuid?.()); // true
+ * socket.close();
+ * server.close();
+ */
+export declare class UnixSocket extends EventTarget {
+  /**
+   * Makes a socket, and starts to connect before it returns. An error of the server's end fires `error`, with the path as its
+   * `address`: no such file (`"ENOENT"`), no server behind it (`"ECONNREFUSED"`), no permission (`"EACCES"`).
+   *
+   * @param path The server's path. A relative one is resolved at the call, against the working directory. On Linux one that begins
+   *   with a NUL is an abstract name, which is no file.
+   * @param options How to connect, and the connection's limits.
+   * @throws InvalidAccessError: the path is empty, contains a NUL that is not its first character, or is too long: over 107 bytes in
+   *   UTF-8 (103 on macOS and the BSDs).
+   * @throws InvalidAccessError: TLS options contradict each other or are bad (`"ERR_TLS_…"`), or TLS has no `sni`.
+   * @throws NetworkError: the system lacks resources (`"EMFILE"`: file descriptors, `"EAGAIN"`: threads).
+   * @throws NotSupportedError: the system is Windows, or does not support abstract names (R-platform).
+   * @throws SecurityError: Node's permission model does not allow reading and writing the path, or denies network access (R-trust).
+   * @throws TypeError: a number is out of range (R-range).
+   * @throws the signal's reason, if it is aborted already (R-abort).
+   */
+  constructor(path: string, options?: UnixOptions);
+
+  /**
+   * The peer's path, absolute. A connection that the constructor started has the server's path. An accepted one has the
+   * empty string, unless the client has bound itself to a path.
+   */
+  readonly remotePath: string;
+  /** The socket's own path: the server's if the socket was accepted, else the empty string. */
+  readonly localPath: string;
+  /**
+   * Who the peer is: the same frozen object at each read. null until the socket is open, and if the system does not report it. They
+   * are the credentials of the moment of connect(), and on a client's side those of listen() (R-unix).
+   */
+  readonly peerCredentials: PeerCredentials | null;
+  /**
+   * Bytes that send() took and that the system has not taken yet. It rises in send(), and falls only in a later task. Larger
+   * amounts read as 4294967295. It keeps its last value once closed: the number of bytes that were not sent
+   * (R-tcp-send, R-tcp-lost).
+   */
+  readonly bufferedAmount: number;
+  /** The state. A state that a call sets is set when the call returns. Other changes come just before their event (R-task). */
+  readonly readyState: ReadyState;
+  /** `"on"` once TLS is established. Before that `"starttls"` if the options say so, else `"off"`. */
+  readonly secureTransport: SecureTransportKind;
+  /** The result of the TLS handshake, the same object at each read; null without TLS. */
+  readonly secureTransportInfo: SecureTransportInfo | null;
+
+  /** `drain`: nothing is buffered any more, after send() returned false. It fires once for that (R-tcp-drain). */
+  ondrain: ((this: UnixSocket, event: Event) => unknown) | null;
+  /** `open`: the connection is established. It does not fire on an accepted socket (R-srv-connect). */
+  onopen: ((this: UnixSocket, event: Event) => unknown) | null;
+  /**
+   * `close`: the connection was closed cleanly, by either side, or was lost. If it was lost, `error` has fired before. It does
+   * not fire after a failed connection attempt.
+   */
+  onclose: ((this: UnixSocket, event: Event) => unknown) | null;
+  /**
+   * `halfclose`: the peer has half-closed. It sends no more, but still receives. With a listener the socket stays open for
+   * sending, until close() or halfclose() (R-tcp-fin).
+   */
+  onhalfclose: ((this: UnixSocket, event: Event) => unknown) | null;
+  /**
+   * `error`: before `open` the connection attempt failed, and no `close` follows. After `open` the connection was
+   * lost, and `close` follows. readyState is `"closed"` (R-tcp-lost).
+   */
+  onerror: ((this: UnixSocket, event: ErrorEvent) => unknown) | null;
+  /** `message`: bytes have arrived. Without a listener they wait, and the system makes the peer wait (R-listen). */
+  onmessage: ((this: UnixSocket, event: TCPMessageEvent) => unknown) | null;
+
+  /**
+   * Changes an open plain connection to TLS, once. On an accepted socket this end is the TLS server. Bytes sent before leave
+   * in plain text. Bytes sent after wait for the handshake. Bytes received and not yet delivered belong to the handshake
+   * (R-tls-start). The promise is fulfilled before any `message`. If the handshake fails, the promise rejects, and the
+   * connection is lost. A client needs `sni`, unless `rejectUnauthorized` is false.
+   *
+   * @returns The result of the handshake. Rejects with InvalidStateError (not `"open"`, or TLS already), InvalidAccessError
+   *   (the options are bad) or the NetworkError of the `error` event.
+   */
+  startTls(options?: SecureTransportOptions): Promise<SecureTransportInfo>;
+  /**
+   * Closes in order. readyState is `"closing"` at once, and no more `message` fires. The socket sends what is buffered, then its end.
+   * `close` fires when the peer has ended too, or has been silent for 2 s (30 s in all). If the peer takes none of what is buffered
+   * for `closeTimeout`, the connection is lost (`"ETIMEDOUT"`) (R-tcp-close). While connecting it abandons the attempt: one
+   * `error` with `code` `"ECONNABORTED"`, no `close` (R-tcp-close-connecting). Otherwise it does nothing.
+   */
+  close(): void;
+  /**
+   * Ends sending. readyState is `"halfclosed"` at once. The socket sends what is buffered, then its end. It still receives, and the
+   * peer's end closes it (R-tcp-halfclose). Once closing or closed it does nothing.
+   */
+  halfclose(): void;
+  /**
+   * No `message` fires from now on, queued ones included, until resume(). Nothing is lost: the system makes the peer wait
+   * (R-tcp-suspend).
+   */
+  suspend(): void;
+  /** Undoes suspend(). Data that waited comes first, in order. */
+  resume(): void;
+  /**
+   * Sends bytes after those that were sent before. Many small sends leave together when the running code has ended. If the
+   * buffer is full, it returns false, and the connection ends with `error` and `close` (R-tcp-full).
+   *
+   * @param data The bytes; an empty one does nothing.
+   * @returns true: go on sending; false: more than `highWaterMark` bytes are buffered, wait for `drain` (R-tcp-send).
+   * @throws InvalidStateError: the socket is not `"open"`.
+   * @throws InvalidAccessError: `data` cannot be sent, or is a detached buffer (R-types).
+   * @throws NetworkError: there is no memory for the bytes (`code` `"ENOBUFS"`); nothing has changed (R-error).
+   */
+  send(data: SendData): boolean;
+  /**
+   * Ends the connection at once. readyState is `"closed"`. Buffered and unread bytes are dropped. `close` fires, no `error`. While
+   * connecting it is close(); once closed it does nothing (R-reset). A Unix socket has no RST. The peer is reset (`"ECONNRESET"`) if this
+   * socket has not read all of its bytes. Otherwise a peer without TLS sees an ordinary end (R-unix).
+   */
+  reset(): void;
+
+  /**
+   * Fulfilled with `open` (at once on an accepted socket), rejected with the `error` of an attempt that failed. The same promise
+   * at each read. It causes no unhandled rejection (R-promises).
+   */
+  readonly opened: Promise<UnixSocketOpenInfo>;
+  /**
+   * Fulfilled by a `close` without an `error` before it. Otherwise rejected with that `error`. The same promise at each read. It
+   * causes no unhandled rejection (R-promises).
+   */
+  readonly closed: Promise<undefined>;
+  /**
+   * The received bytes, as a stream of bytes (BYOB readers too). From the first read of this attribute on they go there, and no
+   * `message` fires. Without a reader it holds 64 KiB, and the system makes the peer wait; suspend() holds it too. It closes at the
+   * peer's end and at close() and reset(). It errors with a loss, once the bytes before it are read. cancel() drops later
+   * bytes, and does not affect sending. Reading this attribute counts as a `halfclose` listener: each direction ends by itself,
+   * and the socket ends when both have (R-streams).
+   */
+  readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
+  /**
+   * send() as a stream. write() waits for `open`, and is fulfilled at once or, if send() returned false, at `drain`. close() is
+   * halfclose(), fulfilled when the system has the last byte. abort() is reset(). After close() or reset() of the socket, writes
+   * reject. Reading this attribute counts as a `halfclose` listener (R-streams). If send() throws, write() rejects with the
+   * exception, and the stream fails.
+   */
+  readonly writable: WritableStream<SendData>;
+  /** `await using`: calls close(), and is fulfilled when `closed` settles, either way (R-dispose). */
+  [Symbol.asyncDispose](): Promise<void>;
+
+  /** Makes the open socket keep the process alive, as it does at first (R-keep). */
+  ref(): this;
+  /** Lets the process end while the socket is open. */
+  unref(): this;
+  /** Whether the socket keeps the process alive: true after ref() or at first, false after unref() or once closed. */
+  hasRef(): boolean;
+
+  /** Adds a listener for one of this socket's events, or for any other. */
+  addEventListener<Type extends keyof UnixSocketEventMap>(
+    type: Type,
+    listener: SocketEventListener<UnixSocket, UnixSocketEventMap[Type]>,
+    options?: SocketListenerOptions,
+  ): void;
+  addEventListener(
+    type: string,
+    listener: SocketEventListener<UnixSocket, Event>,
+    options?: SocketListenerOptions,
+  ): void;
+  /** Removes a listener that addEventListener() has added with the same `capture`. */
+  removeEventListener<Type extends keyof UnixSocketEventMap>(
+    type: Type,
+    listener: SocketEventListener<UnixSocket, UnixSocketEventMap[Type]>,
+    options?: SocketListenerOptions,
+  ): void;
+  removeEventListener(
+    type: string,
+    listener: SocketEventListener<UnixSocket, Event>,
+    options?: SocketListenerOptions,
+  ): void;
+}
+
+/** Options of the UnixServerSocket constructor: the path, and those of TCPServerOptions that belong neither to TCP nor to IP. R-unix. */
+export interface UnixServerOptions {
+  /**
+   * The path to listen on. Required. A relative one is resolved at the call, against the working directory. On Linux one that begins with a
+   * NUL is an abstract name: it is no file and has no permissions, so any process in the same network namespace can connect.
+   */
+  path: string;
+  /**
+   * The permission bits of the socket's file, 0 to 0o777, else TypeError. A client needs permission to write. They are set before the
+   * first client can connect. With an abstract name it throws NotSupportedError. Default: the system's, by the process's umask.
+   */
+  mode?: number | undefined;
+  /** Uses TLS. This needs a certificate in `secureTransport`: true alone throws InvalidAccessError (R-srv-secure). Default: false. */
+  useSecureTransport?: boolean | undefined;
+  /** TLS and its options, at least a certificate and its key (R-tls-asked, R-srv-secure). Default: `"off"`. */
+  secureTransport?: SecureTransportKind | SecureTransportOptions | undefined;
+  /**
+   * Milliseconds that a client may take for the TLS handshake. Past it the connection is closed, and `error` fires with `code`
+   * `"ERR_TLS_HANDSHAKE_TIMEOUT"` (R-srv-error). 0: no limit. 0 to 4294967295, else TypeError. Default: 10000.
+   */
+  handshakeTimeout?: number | undefined;
+  /**
+   * How many connections the system may hold that are not accepted yet. 1 to 4294967295 (0 throws InvalidAccessError,
+   * else TypeError). The system may have a limit of its own. Default: 511.
+   */
+  backlog?: number | undefined;
+  /**
+   * How many accepted sockets may be open at once. Past it each client is accepted and ended, and `error` fires with `code`
+   * `"ECONNREFUSED"`. Without a `connect` listener, or while suspended, the server refuses no client (R-srv-error). 0 to
+   * 4294967295, else TypeError. Default: no limit.
+   */
+  maxConnections?: number | undefined;
+  /** `allowHalfOpen` of every accepted socket. Default: as a `halfclose` listener decides. */
+  allowHalfOpen?: boolean | undefined;
+  /** `closeTimeout` of every accepted socket, in milliseconds. Default: 30000. */
+  closeTimeout?: number | undefined;
+  /** `highWaterMark` of every accepted socket, in bytes. Default: 65536. */
+  highWaterMark?: number | undefined;
+  /** `maxBufferedAmount` of every accepted socket, in bytes. Default: 268435456 (256 MiB). */
+  maxBufferedAmount?: number | undefined;
+  /**
+   * Closes the server when it is aborted, not its connections. If it is aborted already, the constructor throws its
+   * reason (R-abort). TypeError if it is no AbortSignal. Default: none.
+   */
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * The value of `opened` of a UnixServerSocket. Its stream is that of the server, made at the first read.
+ * It is not enumerable: copying the object (`{ ...info }`, JSON) or printing it takes no stream (R-promises).
+ */
+export interface UnixServerSocketOpenInfo {
+  /** The server's `readable`. */
+  readonly readable: ReadableStream<UnixSocket>;
+  /** The path that the server listens on. */
+  localPath: string;
+}
+
+/**
+ * A server on a Unix socket: it listens on a path, and makes a UnixSocket for each connection. It keeps the process alive until it
+ * is closed, unless unref() was called (R-keep). Not on Windows. The draft has no such interface. R-unix.
+ *
+ * If a socket file lies at the path, it is replaced if it is a dead one of the same user: no server accepts connections there. Anything
+ * else at the path throws, and stays. The server removes its own file at close(), and when its worker or the process ends in order. After
+ * SIGKILL the file stays, and the next server replaces it.
+ *
+ * @example
+ * import { UnixServerSocket, UnixSocket, once } from "tcp-udp-sockets";
+ *
+ * const server = new UnixServerSocket({ path: "app.sock", mode: 0o666 });
+ * server.onconnect = ({ connectedSocket }) => {
+ *   const { uid } = connectedSocket.peerCredentials ?? {};
+ *   if (uid === process.getuid?.()) connectedSocket.send("Hello Me");
+ *   connectedSocket.close();
+ * };
+ *
+ * const { data } = await once(new UnixSocket(server.localPath), "message");
+ * console.log(new TextDecoder().decode(data)); // Hello Me
+ * server.close();
+ */
+export declare class UnixServerSocket extends EventTarget {
+  /**
+   * Makes a server, binds it to its path, and starts to listen before it returns.
+   *
+   * @param options The server's path, required, and further options.
+   * @throws InvalidAccessError: the path is empty, contains a NUL that is not its first character, or is too long: over 107 bytes in
+   *   UTF-8 (103 on macOS and the BSDs).
+   * @throws InvalidAccessError: the path is in use, by a server or by a file that the package does not replace (`code` `"EADDRINUSE"`), or
+   *   no socket can be made there (`"ENOENT"`, `"EACCES"`, `"ENOTDIR"` …); `backlog` is 0.
+   * @throws InvalidAccessError: TLS options contradict each other or are bad (`"ERR_TLS_…"`).
+   * @throws NetworkError: the system lacks resources (`"EMFILE"`: file descriptors, `"EAGAIN"`: threads).
+   * @throws NotSupportedError: the system is Windows, or does not support abstract names; or `mode` is given with one (R-platform).
+   * @throws SecurityError: Node's permission model does not allow reading and writing the path, or denies network access (R-trust).
+   * @throws TypeError: `path` is missing; a number is out of range (R-range).
+   * @throws the signal's reason, if it is aborted already (R-abort).
+   */
+  constructor(options: UnixServerOptions);
+
+  /** The path that the server listens on, absolute; an abstract name begins with a NUL. */
+  readonly localPath: string;
+  /** `"open"` until close(). */
+  readonly readyState: "open" | "closed";
+  /** How many accepted sockets are not yet `"closed"`. Keeps its last value once the server is closed. */
+  readonly connections: number;
+
+  /** `connect`: a connection was accepted. Without a listener connections wait in the backlog (R-listen). */
+  onconnect: ((this: UnixServerSocket, event: UnixConnectEvent) => unknown) | null;
+  /**
+   * `error`: the server could not serve a connection, because there are no file descriptors for example. It stays open,
+   * and goes on when it can (R-srv-error).
+   */
+  onerror: ((this: UnixServerSocket, event: ErrorEvent) => unknown) | null;
+
+  /**
+   * Stops listening. readyState is `"closed"` at once, and the path is free: the server removes its file, if it is still the one that
+   * it has bound. Accepted connections stay open. No event fires for it (R-srv-close). Once closed it does nothing.
+   */
+  close(): void;
+  /**
+   * Replaces all TLS options for later handshakes, for example to renew a certificate. Open connections do not change.
+   *
+   * @throws InvalidStateError: the server has no TLS, or is closed (R-srv-secure).
+   * @throws InvalidAccessError: the options are bad (`code` `"ERR_TLS_…"`); nothing has changed.
+   */
+  setSecureContext(options?: SecureTransportOptions): void;
+  /** Accepts nothing from now on, until resume(). Connections wait in the backlog (R-srv-suspend). */
+  suspend(): void;
+  /** Undoes suspend(): the server accepts the connections that waited. */
+  resume(): void;
+
+  /** Fulfilled at once. The same promise at each read (R-promises). */
+  readonly opened: Promise<UnixServerSocketOpenInfo>;
+  /** Fulfilled when the server is closed and the path is free. The same promise at each read (R-promises). */
+  readonly closed: Promise<undefined>;
+  /**
+   * The accepted connections, as a stream. From the first read of this attribute on they go there, and no `connect` fires.
+   * Without a reader, and once it is cancelled, they wait in the backlog. close() closes it (R-streams).
+   */
+  readonly readable: ReadableStream<UnixSocket>;
+  /**
+   * One connection for each next(). Without a waiting next() none is accepted (R-iterate). Several loops share the connections.
+   * close() ends them. Leaving a loop leaves the server open.
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<UnixSocket, undefined, undefined>;
+  /** `await using`: calls close(), and is fulfilled when `closed` settles, either way (R-dispose). */
+  [Symbol.asyncDispose](): Promise<void>;
+
+  /** Makes the open server keep the process alive, as it does at first (R-keep). */
+  ref(): this;
+  /** Lets the process end while the server is open. */
+  unref(): this;
+  /** Whether the server keeps the process alive: true after ref() or at first, false after unref() or once closed. */
+  hasRef(): boolean;
+
+  /** Adds a listener for one of this server's events, or for any other. */
+  addEventListener<Type extends keyof UnixServerSocketEventMap>(
+    type: Type,
+    listener: SocketEventListener<UnixServerSocket, UnixServerSocketEventMap[Type]>,
+    options?: SocketListenerOptions,
+  ): void;
+  addEventListener(
+    type: string,
+    listener: SocketEventListener<UnixServerSocket, Event>,
+    options?: SocketListenerOptions,
+  ): void;
+  /** Removes a listener that addEventListener() has added with the same `capture`. */
+  removeEventListener<Type extends keyof UnixServerSocketEventMap>(
+    type: Type,
+    listener: SocketEventListener<UnixServerSocket, UnixServerSocketEventMap[Type]>,
+    options?: SocketListenerOptions,
+  ): void;
+  removeEventListener(
+    type: string,
+    listener: SocketEventListener<UnixServerSocket, Event>,
     options?: SocketListenerOptions,
   ): void;
 }

@@ -1,8 +1,8 @@
 // The same exports as an ES module.
 
-import { TCPServerSocket, TCPSocket, UDPSocket, once } from "tcp-udp-sockets";
+import { TCPServerSocket, TCPSocket, UDPSocket, UnixSocket, once } from "tcp-udp-sockets";
 import * as sockets from "tcp-udp-sockets";
-import type { ConnectEvent, ErrorEvent, SocketError, UDPMessageEvent } from "tcp-udp-sockets";
+import type { ConnectEvent, ErrorEvent, SocketError, UDPMessageEvent, UnixConnectEvent } from "tcp-udp-sockets";
 
 const server: TCPServerSocket = new sockets.TCPServerSocket();
 server.onconnect = (event: ConnectEvent) => event.connectedSocket.close();
@@ -17,5 +17,9 @@ const client = new TCPSocket("::1", server.localPort);
 new TCPSocket("::1", {});
 // @ts-expect-error not a value (R-noif)
 void sockets.ErrorEvent;
+const unixServer = new sockets.UnixServerSocket({ path: "app.sock" });
+unixServer.onconnect = (event: UnixConnectEvent) => event.connectedSocket.close();
+const unix: sockets.UnixSocket = new UnixSocket(unixServer.localPath);
+once(unix, "open").then(() => unix.close());
 once(client, "open").then(({ type }) => console.log(type));
 console.log(client);

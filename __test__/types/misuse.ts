@@ -1,7 +1,7 @@
 // What must not compile: each line under @ts-expect-error is an error, or this file is one.
 
 import * as sockets from "tcp-udp-sockets";
-import { TCPServerSocket, TCPSocket, UDPSocket } from "tcp-udp-sockets";
+import { TCPServerSocket, TCPSocket, UDPSocket, UnixServerSocket, UnixSocket } from "tcp-udp-sockets";
 
 // @ts-expect-error a remote end is required
 new TCPSocket();
@@ -29,10 +29,42 @@ new TCPSocket("127.0.0.1", 443, { useSecuretransport: true });
 new TCPSocket("127.0.0.1", 443, { allowAddress: () => false });
 // @ts-expect-error node:net's name for localPort
 new TCPServerSocket({ port: 80 });
+// @ts-expect-error a path is required
+new UnixSocket();
+// @ts-expect-error the path comes first, as an argument
+new UnixSocket({ path: "app.sock" });
+// @ts-expect-error a path is a text
+new UnixSocket(new URL("file:///run/app.sock"));
+// @ts-expect-error a Unix socket has no ports
+new UnixSocket("app.sock", 6789);
+// @ts-expect-error a server's options are required
+new UnixServerSocket();
+// @ts-expect-error so is its path
+new UnixServerSocket({ mode: 0o600 });
+// @ts-expect-error the path is an option
+new UnixServerSocket("app.sock");
+// @ts-expect-error a number
+new UnixServerSocket({ path: "app.sock", mode: "600" });
+// @ts-expect-error node:net's name for mode
+new UnixServerSocket({ path: "app.sock", writableAll: true });
+// @ts-expect-error TCP's option
+new UnixSocket("app.sock", { noDelay: true });
+// @ts-expect-error TCP's option
+new UnixServerSocket({ path: "app.sock", keepAliveDelay: 1000 });
+// @ts-expect-error an address is IP's
+new UnixServerSocket({ path: "app.sock", localAddress: "127.0.0.1" });
+// @ts-expect-error an option of servers only
+new UnixSocket("app.sock", { mode: 0o600 });
+// @ts-expect-error an option of clients only
+new UnixServerSocket({ path: "app.sock", connectTimeout: 1 });
+// @ts-expect-error TCP servers have no path
+new TCPServerSocket({ path: "app.sock" });
 
 declare const udp: UDPSocket;
 declare const tcp: TCPSocket;
 declare const server: TCPServerSocket;
+declare const unix: UnixSocket;
+declare const unixServer: UnixServerSocket;
 
 // @ts-expect-error numbers are not data (R-types)
 tcp.send(1);
@@ -59,6 +91,26 @@ server.localPort = 1;
 const never: boolean = udp.readyState === "connecting";
 // @ts-expect-error a TCP socket's remotePort is a string, as in the draft
 const remotePort: number = tcp.remotePort;
+// @ts-expect-error a Unix socket has paths
+void unix.remoteAddress;
+// @ts-expect-error a Unix socket has paths
+void unix.localPort;
+// @ts-expect-error a server has a path
+void unixServer.localAddress;
+// @ts-expect-error a TCP socket's peer has no credentials
+void tcp.peerCredentials;
+// @ts-expect-error null until the socket is open
+void unix.peerCredentials.uid;
+// @ts-expect-error read-only
+unix.peerCredentials = null;
+// @ts-expect-error frozen
+if (unix.peerCredentials) unix.peerCredentials.uid = 0;
+// @ts-expect-error pid may be null
+const pid: number = unix.peerCredentials?.pid ?? null;
+// @ts-expect-error read-only
+unixServer.localPath = "app.sock";
+// @ts-expect-error a number is not data (R-types)
+unix.send(1);
 
 // @ts-expect-error read-only
 tcp.readable = udp.readable;
@@ -79,10 +131,18 @@ udp.onclose = null;
 server.send("x");
 // @ts-expect-error a server receives no messages
 server.onmessage = null;
-// @ts-expect-error only TCP connections are half-closed
+// @ts-expect-error only connections are half-closed
 udp.halfclose();
-// @ts-expect-error only TCP connections are reset
+// @ts-expect-error only connections are reset
 server.reset();
+// @ts-expect-error only connections are reset
+unixServer.reset();
+// @ts-expect-error a server sends nothing
+unixServer.send("x");
+// @ts-expect-error a Unix server's sockets are UnixSockets
+unixServer.onconnect = ({ connectedSocket }: sockets.ConnectEvent) => connectedSocket;
+// @ts-expect-error a TCP server's sockets are TCPSockets
+server.onconnect = ({ connectedSocket }) => connectedSocket.peerCredentials;
 // @ts-expect-error a handler is a function or null
 tcp.onmessage = "no";
 // @ts-expect-error the event is an ErrorEvent
@@ -113,7 +173,7 @@ sockets.once(udp, "close");
 sockets.once(server, "message");
 // @ts-expect-error the type is not optional
 sockets.once(tcp);
-// @ts-expect-error one of the three interfaces
+// @ts-expect-error one of the package's interfaces
 sockets.once(new EventTarget(), "message");
 // @ts-expect-error a signal, not its controller
 sockets.once(tcp, "message", { signal: new AbortController() });
@@ -130,10 +190,14 @@ void sockets.UDPMessageEvent;
 // @ts-expect-error not a value
 void sockets.ConnectEvent;
 // @ts-expect-error not a value
+void sockets.UnixConnectEvent;
+// @ts-expect-error not a value
+void sockets.PeerCredentials;
+// @ts-expect-error not a value
 void sockets.ErrorEvent;
 // @ts-expect-error there is no default export
 void sockets.default;
 // @ts-expect-error nothing is global without tcp-udp-sockets/globals (R-trust)
 void globalThis.UDPSocket;
 
-console.log(never, remotePort);
+console.log(never, remotePort, pid);
