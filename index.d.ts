@@ -1257,8 +1257,8 @@ export interface UnixOptions {
   secureTransport?: SecureTransportKind | SecureTransportOptions | undefined;
   /**
    * Milliseconds that connecting and TLS's handshake may take together. Past it `error` fires with `code` `"ETIMEDOUT"`. While the
-   * server's backlog is full, the attempt goes on until then. It also limits startTls(), from its call. 0 to 4294967295, else
-   * TypeError. Default, and 0: 120 s for a full backlog, else no limit (startTls(): 10 s).
+   * server's backlog is full, the attempt goes on until then. 0: no limit. It also limits startTls(), from its call. 0 to 4294967295, else
+   * TypeError. Default: 120 s while the backlog is full, else no limit (startTls(): 10 s).
    */
   connectTimeout?: number | undefined;
   /**
@@ -1512,8 +1512,9 @@ export interface UnixServerOptions {
    */
   path: string;
   /**
-   * The permission bits of the socket's file, 0 to 0o777, else TypeError. A client needs permission to write. They are set before the
-   * first client can connect. With an abstract name it throws NotSupportedError. Default: the system's, by the process's umask.
+   * The permission bits of the socket's file, whatever the process's umask is. A client needs permission to write. They are set before
+   * the first client can connect. 0 to 0o777 (else InvalidAccessError; TypeError if it is no integer from 0 to 65535). With an abstract
+   * name it throws NotSupportedError. Default: what the umask leaves of 0o777.
    */
   mode?: number | undefined;
   /** Uses TLS. This needs a certificate in `secureTransport`: true alone throws InvalidAccessError (R-srv-secure). Default: false. */
@@ -1590,9 +1591,9 @@ export declare class UnixServerSocket extends EventTarget {
    *
    * @param options The server's path, required, and further options.
    * @throws InvalidAccessError: the path is empty, contains a NUL that is not its first character, or is too long: over 107 bytes in
-   *   UTF-8 (103 on macOS and the BSDs).
+   *   UTF-8 (103 on macOS and the BSDs); `mode` is over 0o777; `backlog` is 0.
    * @throws InvalidAccessError: the path is in use, by a server or by a file that the package does not replace (`code` `"EADDRINUSE"`), or
-   *   no socket can be made there (`"ENOENT"`, `"EACCES"`, `"ENOTDIR"` …); `backlog` is 0.
+   *   no socket can be made there (`"ENOENT"`, `"EACCES"`, `"ENOTDIR"` …).
    * @throws InvalidAccessError: TLS options contradict each other or are bad (`"ERR_TLS_…"`).
    * @throws NetworkError: the system lacks resources (`"EMFILE"`: file descriptors, `"EAGAIN"`: threads).
    * @throws NotSupportedError: the system is Windows, or does not support abstract names; or `mode` is given with one (R-platform).
