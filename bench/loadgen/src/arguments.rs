@@ -1,11 +1,15 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The `--name value` pairs of the command line.
+#[derive(Clone)]
 pub struct Arguments {
     /// The server's port on 127.0.0.1.
     pub port: u16,
+    /// The path of the server's Unix socket; None: the server has a port.
+    pub path: Option<PathBuf>,
     /// The server's process, whose CPU time is measured; absent: this process itself.
     pub pid: i32,
     /// Seconds of load before the measurement starts: engines compile, buffers grow.
@@ -25,6 +29,7 @@ impl Arguments {
     pub fn parse(mut words: impl Iterator<Item = String>) -> io::Result<Self> {
         let mut arguments = Self {
             port: 0,
+            path: None,
             pid: std::process::id() as i32,
             warm: Duration::from_millis(300),
             length: Duration::from_secs(1),
@@ -33,8 +38,12 @@ impl Arguments {
             depth: 1,
         };
         while let Some(name) = words.next() {
-            let wrong = || io::Error::other(format!("{name} needs a number"));
-            let value: f64 = words.next().and_then(|word| word.parse().ok()).ok_or_else(wrong)?;
+            let word = words.next().ok_or_else(|| io::Error::other(format!("{name} needs a value")))?;
+            if name == "--path" {
+                arguments.path = Some(word.into());
+                continue;
+            }
+            let value: f64 = word.parse().map_err(|_| io::Error::other(format!("{name} needs a number")))?;
             match name.as_str() {
                 "--port" => arguments.port = value as u16,
                 "--pid" => arguments.pid = value as i32,
@@ -49,7 +58,7 @@ impl Arguments {
         Ok(arguments)
     }
 
-    /// The server's address.
+    /// The address of the server's port.
     pub fn address(&self) -> SocketAddrV4 {
         SocketAddrV4::new(Ipv4Addr::LOCALHOST, self.port)
     }

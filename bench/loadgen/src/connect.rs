@@ -1,9 +1,9 @@
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::TcpStream;
 use std::time::Duration;
 
 use crate::arguments::Arguments;
 use crate::measure::{Measure, PATIENCE, Report};
+use crate::stream::Stream;
 use crate::system::{EPOLLIN, Epoll, resident};
 
 /// How many connections [`idle`] opens together: fewer than any server's backlog, so that none needs a second SYN.
@@ -11,10 +11,10 @@ const OPENED_TOGETHER: usize = 64;
 /// How long a server may take to come to rest before its memory is read.
 const SETTLING: Duration = Duration::from_millis(500);
 
-/// Connects, which succeeds at once on loopback, and sends one byte.
-fn open(arguments: &Arguments, epoll: &Epoll, token: usize) -> io::Result<TcpStream> {
-    let mut stream = TcpStream::connect(arguments.address())?;
-    stream.write_all(b"x")?;
+/// Connects, and sends one byte.
+fn open(arguments: &Arguments, epoll: &Epoll, token: usize) -> io::Result<Stream> {
+    let stream = Stream::connect(arguments)?;
+    (&stream).write_all(b"x")?;
     stream.set_nonblocking(true)?;
     epoll.add(&stream, EPOLLIN, token)?;
     Ok(stream)
@@ -33,7 +33,7 @@ pub fn connect(arguments: &Arguments) -> io::Result<Report> {
         ready.clear();
         ready.extend(epoll.wait(PATIENCE)?);
         for &(token, _) in &ready {
-            match clients[token].read(&mut [0; 16]) {
+            match (&clients[token]).read(&mut [0; 16]) {
                 Ok(0) => {
                     done += 1;
                     clients[token] = open(arguments, &epoll, token)?;
@@ -55,7 +55,7 @@ pub fn idle(arguments: &Arguments) -> io::Result<Report> {
     let before = resident(arguments.pid)?;
     let mut held = Vec::with_capacity(arguments.connections);
     // The measured part opens at once, and closes when it is asked.
-    let mut measure = Measure::begin(&Arguments { warm: Duration::ZERO, length: Duration::ZERO, ..*arguments });
+    let mut measure = Measure::begin(&Arguments { warm: Duration::ZERO, length: Duration::ZERO, ..arguments.clone() });
     measure.tick(0)?;
     while held.len() < arguments.connections {
         let wave = OPENED_TOGETHER.min(arguments.connections - held.len());
@@ -63,7 +63,7 @@ pub fn idle(arguments: &Arguments) -> io::Result<Report> {
         for token in first..first + wave {
             held.push(open(arguments, &epoll, token)?);
         }
-        for stream in &mut held[first..] {
+        for mut stream in &held[first..] {
             stream.set_nonblocking(false)?;
             stream.read_exact(&mut [0])?;
         }

@@ -2,6 +2,7 @@
 //!
 //! `loadgen LOAD --port P --pid PID …` drives the server on 127.0.0.1:P, whose process is PID, and prints one JSON line.
 //! `loadgen serve KIND …` is a raw server: it prints `{"port":P}` and ends when its standard input does.
+//! Loads and servers over a Unix socket have `--path S` for the port; such a server prints `{"path":S}`.
 //!
 //! It only measures. `bench/run.mjs` interprets the figures.
 
@@ -9,22 +10,25 @@ mod arguments;
 mod batch;
 mod connect;
 mod measure;
-mod serve_tcp;
+mod serve_stream;
 mod serve_tls;
 mod serve_udp;
+mod stream;
+mod stream_bulk;
+mod stream_echo;
+mod stream_single;
 mod system;
-mod tcp_bulk;
-mod tcp_echo;
-mod tcp_single;
 mod tls;
 mod udp;
 
+use std::borrow::Cow;
+use std::fmt::Display;
 use std::process::ExitCode;
 
 use arguments::Arguments;
 
 const USAGE: &str = "\
-loadgen LOAD --port P --pid PID [--warm S] [--seconds S] [--connections N] [--size B] [--depth N]
+loadgen LOAD (--port P | --path S) --pid PID [--warm S] [--seconds S] [--connections N] [--size B] [--depth N]
   tcp-echo        messages echoed by each connection, `depth` of them on their way
   tcp-round-trip  one connection, one message at a time, a busy-waiting client
   tcp-sparse      1,000 messages a second on one connection
@@ -32,13 +36,14 @@ loadgen LOAD --port P --pid PID [--warm S] [--seconds S] [--connections N] [--si
   tcp-download    bytes from the server, as fast as it gives them
   tcp-connect     connect, one byte each way, end
   tcp-idle        connections that are held: the server's memory for each
+  unix-…          the same over a Unix socket
   tls-echo, tls-upload, tls-download   the same over TLS
   tls-handshakes  connect, a full TLS handshake, one byte each way, end
   udp-echo        datagrams echoed, `depth` of them on their way
   udp-flood       datagrams to the server, more than it takes
   udp-sink        datagrams from the server, as fast as it gives them
-loadgen serve KIND [--size B]
-  tcp-echo | tcp-discard | tcp-send | tcp-once | the same with tls- | udp-echo | udp-discard | udp-send";
+loadgen serve KIND [--path S] [--size B]
+  tcp-echo | tcp-discard | tcp-send | tcp-once | the same with unix- or tls- | udp-echo | udp-discard | udp-send";
 
 fn main() -> ExitCode {
     let mut words = std::env::args().skip(1);
@@ -59,12 +64,12 @@ fn main() -> ExitCode {
 }
 
 fn drive(load: &str, arguments: &Arguments) -> std::io::Result<()> {
-    let report = match load {
-        "tcp-echo" => tcp_echo::echo(arguments)?,
-        "tcp-round-trip" => tcp_single::round_trip(arguments)?,
-        "tcp-sparse" => tcp_single::sparse(arguments)?,
-        "tcp-upload" => tcp_bulk::upload(arguments)?,
-        "tcp-download" => tcp_bulk::download(arguments)?,
+    let report = match with_tcp(load, arguments)?.as_ref() {
+        "tcp-echo" => stream_echo::echo(arguments)?,
+        "tcp-round-trip" => stream_single::round_trip(arguments)?,
+        "tcp-sparse" => stream_single::sparse(arguments)?,
+        "tcp-upload" => stream_bulk::upload(arguments)?,
+        "tcp-download" => stream_bulk::download(arguments)?,
         "tcp-connect" => connect::connect(arguments)?,
         "tcp-idle" => connect::idle(arguments)?,
         "tls-echo" => tls::echo(arguments)?,
@@ -82,11 +87,11 @@ fn drive(load: &str, arguments: &Arguments) -> std::io::Result<()> {
 
 fn serve(kind: &str, arguments: &Arguments) -> std::io::Result<()> {
     end_with_input();
-    match kind {
-        "tcp-echo" => serve_tcp::echo(),
-        "tcp-discard" => serve_tcp::discard(),
-        "tcp-send" => serve_tcp::send(arguments.size),
-        "tcp-once" => serve_tcp::once(),
+    match with_tcp(kind, arguments)?.as_ref() {
+        "tcp-echo" => serve_stream::echo(arguments),
+        "tcp-discard" => serve_stream::discard(arguments),
+        "tcp-send" => serve_stream::send(arguments),
+        "tcp-once" => serve_stream::once(arguments),
         "tls-echo" => serve_tls::serve(&serve_tls::Kind::Echo),
         "tls-discard" => serve_tls::serve(&serve_tls::Kind::Discard),
         "tls-send" => serve_tls::serve(&serve_tls::Kind::Send(arguments.size)),
@@ -98,6 +103,16 @@ fn serve(kind: &str, arguments: &Arguments) -> std::io::Result<()> {
     }
 }
 
+/// The name that a load or a server over a Unix socket has over TCP. Everything but the address is the same.
+fn with_tcp<'a>(name: &'a str, arguments: &Arguments) -> std::io::Result<Cow<'a, str>> {
+    match (name.strip_prefix("unix-"), &arguments.path) {
+        (Some(rest), Some(_)) => Ok(format!("tcp-{rest}").into()),
+        (None, None) => Ok(name.into()),
+        (Some(_), None) => Err(std::io::Error::other(format!("{name} needs --path"))),
+        (None, Some(_)) => Err(std::io::Error::other(format!("{name} has a port and no --path"))),
+    }
+}
+
 /// Ends the server when the process that started it has ended.
 fn end_with_input() {
     std::thread::spawn(|| {
@@ -106,7 +121,7 @@ fn end_with_input() {
     });
 }
 
-/// Reports the server's port to the process that started it.
-pub fn announce(port: u16) {
-    println!("{{\"port\":{port}}}");
+/// Reports the server's address to the process that started it: its "port" or its "path", as JSON.
+pub fn announce(name: &str, address: impl Display) {
+    println!("{{\"{name}\":{address}}}");
 }

@@ -66,7 +66,7 @@ pub fn serve(kind: &Kind) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let mut epoll = Epoll::new()?;
     epoll.add(&listener, EPOLLIN, LISTENER)?;
-    announce(listener.local_addr()?.port());
+    announce("port", listener.local_addr()?.port());
     let mut peers: Vec<Option<Peer>> = Vec::new();
     let mut free: Vec<usize> = Vec::new();
     let mut ready = Vec::new();

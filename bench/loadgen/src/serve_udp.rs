@@ -15,7 +15,7 @@ const LONGEST: usize = 2048;
 
 fn open() -> io::Result<UdpSocket> {
     let socket = UdpSocket::bind("127.0.0.1:0")?;
-    announce(socket.local_addr()?.port());
+    announce("port", socket.local_addr()?.port());
     Ok(socket)
 }
 

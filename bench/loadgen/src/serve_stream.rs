@@ -1,9 +1,9 @@
-//! The raw servers over TCP: one thread, one epoll set, nothing else. All cost above theirs is a runtime's own.
+//! The raw servers over TCP and over Unix sockets: one thread, one epoll set, nothing else. All cost above theirs is a runtime's own.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
 
-use crate::announce;
+use crate::arguments::Arguments;
+use crate::stream::{Listener, Stream};
 use crate::system::{EPOLLIN, EPOLLOUT, Epoll};
 
 /// The token of the listening socket; connections have their index.
@@ -13,7 +13,7 @@ const READ: usize = 256 * 1024;
 
 /// A connection, and the part of its answer that the system has not taken yet.
 struct Peer {
-    stream: TcpStream,
+    stream: Stream,
     unsent: Vec<u8>,
 }
 
@@ -24,12 +24,14 @@ enum Next {
 }
 
 /// Serves until the process ends. `step` is called with each connection that is ready for `interest`.
-fn serve(interest: i32, mut step: impl FnMut(&mut Peer, usize, i32, &Epoll) -> io::Result<Next>) -> io::Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    listener.set_nonblocking(true)?;
+fn serve(
+    arguments: &Arguments,
+    interest: i32,
+    mut step: impl FnMut(&mut Peer, usize, i32, &Epoll) -> io::Result<Next>,
+) -> io::Result<()> {
+    let listener = Listener::open(arguments)?;
     let mut epoll = Epoll::new()?;
     epoll.add(&listener, EPOLLIN, LISTENER)?;
-    announce(listener.local_addr()?.port());
     let mut peers: Vec<Option<Peer>> = Vec::new();
     let mut free: Vec<usize> = Vec::new();
     let mut ready = Vec::new();
@@ -38,9 +40,7 @@ fn serve(interest: i32, mut step: impl FnMut(&mut Peer, usize, i32, &Epoll) -> i
         ready.extend(epoll.wait(None)?);
         for &(token, readiness) in &ready {
             if token == LISTENER {
-                while let Ok((stream, _)) = listener.accept() {
-                    stream.set_nodelay(true)?;
-                    stream.set_nonblocking(true)?;
+                while let Ok(stream) = listener.accept() {
                     let token = free.pop().unwrap_or_else(|| {
                         peers.push(None);
                         peers.len() - 1
@@ -60,7 +60,7 @@ fn serve(interest: i32, mut step: impl FnMut(&mut Peer, usize, i32, &Epoll) -> i
 }
 
 /// Reads once; `None` if there is nothing to read.
-fn read<'a>(stream: &mut TcpStream, buffer: &'a mut [u8]) -> io::Result<Option<&'a [u8]>> {
+fn read<'a>(mut stream: &Stream, buffer: &'a mut [u8]) -> io::Result<Option<&'a [u8]>> {
     match stream.read(buffer) {
         Ok(count) => Ok(Some(&buffer[..count])),
         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
@@ -69,7 +69,7 @@ fn read<'a>(stream: &mut TcpStream, buffer: &'a mut [u8]) -> io::Result<Option<&
 }
 
 /// Writes once. Returns how many bytes the system took.
-fn write(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
+fn write(mut stream: &Stream, bytes: &[u8]) -> io::Result<usize> {
     match stream.write(bytes) {
         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),
         written => written,
@@ -77,9 +77,9 @@ fn write(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
 }
 
 /// Sends received bytes back. While an answer waits for room it reads no more from that connection.
-pub fn echo() -> io::Result<()> {
+pub fn echo(arguments: &Arguments) -> io::Result<()> {
     let mut buffer = vec![0; READ];
-    serve(EPOLLIN, |peer, token, readiness, epoll| {
+    serve(arguments, EPOLLIN, |peer, token, readiness, epoll| {
         let Peer { stream, unsent } = peer;
         if !unsent.is_empty() {
             let written = write(stream, unsent)?;
@@ -106,32 +106,32 @@ pub fn echo() -> io::Result<()> {
 }
 
 /// Reads and discards.
-pub fn discard() -> io::Result<()> {
+pub fn discard(arguments: &Arguments) -> io::Result<()> {
     let mut buffer = vec![0; READ];
-    serve(EPOLLIN, |peer, _, _, _| match read(&mut peer.stream, &mut buffer)? {
+    serve(arguments, EPOLLIN, |peer, _, _, _| match read(&peer.stream, &mut buffer)? {
         Some([]) => Ok(Next::End),
         _ => Ok(Next::Stay),
     })
 }
 
 /// Writes `size` bytes at a time, as fast as the peer reads them.
-pub fn send(size: usize) -> io::Result<()> {
-    let chunk = vec![b'x'; size];
-    serve(EPOLLOUT, |peer, _, _, _| {
-        while write(&mut peer.stream, &chunk)? == chunk.len() {}
+pub fn send(arguments: &Arguments) -> io::Result<()> {
+    let chunk = vec![b'x'; arguments.size];
+    serve(arguments, EPOLLOUT, |peer, _, _, _| {
+        while write(&peer.stream, &chunk)? == chunk.len() {}
         Ok(Next::Stay)
     })
 }
 
 /// Receives one byte, sends one byte, and ends.
-pub fn once() -> io::Result<()> {
-    serve(EPOLLIN, |peer, _, _, _| {
+pub fn once(arguments: &Arguments) -> io::Result<()> {
+    serve(arguments, EPOLLIN, |peer, _, _, _| {
         let mut byte = [0];
-        match read(&mut peer.stream, &mut byte)? {
+        match read(&peer.stream, &mut byte)? {
             None => Ok(Next::Stay),
             Some(bytes) => {
                 let bytes = bytes.to_vec();
-                write(&mut peer.stream, &bytes)?;
+                write(&peer.stream, &bytes)?;
                 Ok(Next::End)
             }
         }

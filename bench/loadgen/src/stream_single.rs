@@ -1,23 +1,23 @@
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use crate::arguments::Arguments;
 use crate::measure::{Measure, Report};
+use crate::stream::Stream;
 use crate::system::sleep_exactly;
 
 /// How many messages [`sparse`] sends in a second.
 const SPARSE_RATE: u32 = 1000;
 
-fn open(arguments: &Arguments) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(arguments.address())?;
-    stream.set_nodelay(true)?;
+fn open(arguments: &Arguments) -> io::Result<Stream> {
+    let stream = Stream::connect(arguments)?;
+    stream.set_nodelay()?;
     stream.set_nonblocking(true)?;
     Ok(stream)
 }
 
 /// Sends one message and spins until all of it has returned. So the time of this process's wake-up does not count.
-fn exchange(mut stream: &TcpStream, message: &[u8], buffer: &mut [u8]) -> io::Result<Duration> {
+fn exchange(mut stream: &Stream, message: &[u8], buffer: &mut [u8]) -> io::Result<Duration> {
     let start = Instant::now();
     stream.write_all(message)?;
     let mut received = 0;

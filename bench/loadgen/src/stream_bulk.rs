@@ -1,17 +1,17 @@
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::TcpStream;
 
 use crate::arguments::Arguments;
 use crate::measure::{Measure, PATIENCE, Report};
+use crate::stream::Stream;
 use crate::system::{EPOLLIN, EPOLLOUT, Epoll};
 
 /// Bytes of one read or write. Larger calls gain nothing. Smaller ones would make the load generator the slower end.
 const PIECE: usize = 256 * 1024;
 
-fn open(arguments: &Arguments, epoll: &Epoll, interest: i32) -> io::Result<Vec<TcpStream>> {
+fn open(arguments: &Arguments, epoll: &Epoll, interest: i32) -> io::Result<Vec<Stream>> {
     (0..arguments.connections)
         .map(|token| {
-            let stream = TcpStream::connect(arguments.address())?;
+            let stream = Stream::connect(arguments)?;
             stream.set_nonblocking(true)?;
             epoll.add(&stream, interest, token)?;
             Ok(stream)
@@ -34,7 +34,7 @@ pub fn download(arguments: &Arguments) -> io::Result<Report> {
 fn pump(
     arguments: &Arguments,
     interest: i32,
-    mut step: impl FnMut(&TcpStream) -> io::Result<usize>,
+    mut step: impl FnMut(&Stream) -> io::Result<usize>,
 ) -> io::Result<Report> {
     let mut epoll = Epoll::new()?;
     let connections = open(arguments, &epoll, interest)?;

@@ -1,13 +1,13 @@
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::TcpStream;
 
 use crate::arguments::Arguments;
 use crate::measure::{Measure, PATIENCE, Report};
+use crate::stream::Stream;
 use crate::system::{EPOLLIN, EPOLLOUT, Epoll};
 
 /// One connection: how much it still has to send, and how much of the returning message it has received.
 pub struct Echoing {
-    stream: TcpStream,
+    stream: Stream,
     unsent: usize,
     received: usize,
     watches_writes: bool,
@@ -15,8 +15,8 @@ pub struct Echoing {
 
 impl Echoing {
     fn open(arguments: &Arguments, epoll: &Epoll, token: usize) -> io::Result<Self> {
-        let stream = TcpStream::connect(arguments.address())?;
-        stream.set_nodelay(true)?;
+        let stream = Stream::connect(arguments)?;
+        stream.set_nodelay()?;
         stream.set_nonblocking(true)?;
         epoll.add(&stream, EPOLLIN, token)?;
         Ok(Self { stream, unsent: 0, received: 0, watches_writes: false })
