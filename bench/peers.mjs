@@ -12,7 +12,7 @@ export const loadgen = path.join(here, "loadgen", "target", "release", "loadgen"
  * @typedef {object} Peer
  * @property {string} name
  * @property {"package" | "node" | "bun" | "deno" | "raw"} api
- * @property {string[]} command the command that starts a server; its kind and size follow
+ * @property {string[]} command the command that starts a server; its kind, its size and the path of a Unix socket follow
  * @property {NodeJS.ProcessEnv} [environment]
  * @property {string} runtime the runtime and its version
  */

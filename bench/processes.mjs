@@ -2,6 +2,7 @@
 
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import process from "node:process";
@@ -42,6 +43,26 @@ function start([program, ...words], environment) {
   return { child, ended };
 }
 
+/** The folder of the Unix sockets, for this benchmark alone. The first such server makes it. */
+let folder = "";
+let paths = 0;
+process.on("exit", () => folder !== "" && rmSync(folder, { recursive: true, force: true }));
+
+/** A path on which no server has listened. */
+function freshPath() {
+  if (folder === "") folder = mkdtempSync(path.join(os.tmpdir(), "bench-"));
+  return path.join(folder, String(paths++));
+}
+
+/**
+ * The options of the load generator.
+ *
+ * @param {Record<string, string | number | undefined>} values those that are undefined are left out
+ */
+function optionsOf(values) {
+  return Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, String(value)]));
+}
+
 /** The certificate and key of every TLS server: ECDSA on P-256. */
 const { cert, key } = selfSigned({ kind: "ec" });
 
@@ -54,8 +75,9 @@ const { cert, key } = selfSigned({ kind: "ec" });
  */
 export async function startServer({ name, api, command, environment }, kind, { size, free = false }) {
   const variables = kind.startsWith("tls-") ? { ...environment, BENCH_CERTIFICATE: cert, BENCH_KEY: key } : environment;
-  const sized = size === undefined ? [] : api === "raw" ? ["--size", String(size)] : [String(size)];
-  const { child, ended } = start([...onCore(free ? null : 0), ...command, kind, ...sized], variables);
+  const unixPath = kind.startsWith("unix-") ? freshPath() : undefined;
+  const words = api === "raw" ? optionsOf({ size, path: unixPath }) : [String(size ?? 0), ...(unixPath === undefined ? [] : [unixPath])];
+  const { child, ended } = start([...onCore(free ? null : 0), ...command, kind, ...words], variables);
   const lines = createInterface(child.stdout);
   const next = () => once(lines, "line", { signal: AbortSignal.timeout(PATIENCE) });
   const first = await Promise.race([next().catch(() => undefined), ended]);
@@ -66,7 +88,8 @@ export async function startServer({ name, api, command, environment }, kind, { s
   return {
     // taskset becomes the server: it is the same process.
     pid: /** @type {number} */ (child.pid),
-    port: /** @type {number} */ (JSON.parse(first[0]).port),
+    /** Where it listens. */
+    address: /** @type {{ port: number } | { path: string }} */ (JSON.parse(first[0])),
     free,
     /** Records its event loop's delay from now on. */
     watchDelay: () => child.stdin.write('{"watch":true}\n'),
@@ -96,9 +119,9 @@ export async function startServer({ name, api, command, environment }, kind, { s
  * @param {boolean} withDelay true: also measures the delay of the server's event loop
  * @returns {Promise<Measurement>}
  */
-export async function runLoad(load, { pid, port, free, watchDelay, delay }, { warm, seconds }, withDelay) {
+export async function runLoad(load, { pid, address, free, watchDelay, delay }, { warm, seconds }, withDelay) {
   if (withDelay) watchDelay();
-  const target = ["--port", port, "--pid", pid, "--warm", warm, "--seconds", seconds].map(String);
+  const target = optionsOf({ ...address, pid, warm, seconds });
   const { child, ended } = start([...onCore(free ? null : 1), loadgen, ...load, ...target]);
   const begun = Date.now() + warm * 1000;
   let said = "";

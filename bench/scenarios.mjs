@@ -37,25 +37,50 @@ const delay = { of: "delay", label: "event-loop delay, p99", unit: "ms", scale: 
 /** @type {Metric} */
 const median = { of: "p50", label: "p50", unit: "µs", scale: 1e-3 };
 
-/** @type {(connections: number) => Scenario} */
-const tcpEcho = (connections) => ({
-  name: `tcp-echo-${connections}`,
-  title: `TCP echo, ${connections} connections, 64 B`,
-  server: "tcp-echo",
-  load: ["tcp-echo", "--connections", String(connections), "--size", "64"],
+/** What a stream of bytes runs over. By these names the servers and the load generator know it too. */
+const families = { tcp: "TCP", unix: "Unix socket" };
+
+/** @type {(family: keyof typeof families, connections: number) => Scenario} */
+const echo = (family, connections) => ({
+  name: `${family}-echo-${connections}`,
+  title: `${families[family]} echo, ${connections} connections, 64 B`,
+  server: `${family}-echo`,
+  load: [`${family}-echo`, "--connections", String(connections), "--size", "64"],
   counted: "message",
   metrics: [cpuPer("message")],
 });
 
-/** @type {(connections: number) => Scenario} */
-const tcpReceive = (connections) => ({
-  name: `tcp-receive-${connections}`,
-  title: `TCP receive, bulk, ${connections} connection${connections === 1 ? "" : "s"}`,
-  server: "tcp-discard",
-  load: ["tcp-upload", "--connections", String(connections)],
+/** @type {(family: keyof typeof families, connections: number) => Scenario} */
+const receive = (family, connections) => ({
+  name: `${family}-receive-${connections}`,
+  title: `${families[family]} receive, bulk, ${connections} connection${connections === 1 ? "" : "s"}`,
+  server: `${family}-discard`,
+  load: [`${family}-upload`, "--connections", String(connections)],
   counted: "byte",
   bulk: true,
   metrics: [cpuPerMegabyte],
+});
+
+/** @type {(family: keyof typeof families) => Scenario} */
+const send = (family) => ({
+  name: `${family}-send`,
+  title: `${families[family]} send, bulk, 64 KiB chunks`,
+  server: `${family}-send`,
+  size: 65536,
+  load: [`${family}-download`, "--connections", "1"],
+  counted: "byte",
+  bulk: true,
+  metrics: [cpuPerMegabyte],
+});
+
+/** @type {(family: keyof typeof families) => Scenario} */
+const connect = (family) => ({
+  name: `${family}-connect`,
+  title: `${families[family]} accept + 1 byte + close`,
+  server: `${family}-once`,
+  load: [`${family}-connect`, "--connections", "16"],
+  counted: "connection",
+  metrics: [cpuPer("connection")],
 });
 
 /** @type {(size: number) => Scenario[]} */
@@ -162,8 +187,8 @@ const tls = [
 
 /** @type {Scenario[]} */
 export const scenarios = [
-  tcpEcho(32),
-  tcpEcho(256),
+  echo("tcp", 32),
+  echo("tcp", 256),
   {
     name: "tcp-echo-large",
     title: "TCP echo, 8 connections × 4 × 64 KiB",
@@ -180,18 +205,9 @@ export const scenarios = [
     counted: "message",
     metrics: [median, cpuPer("message")],
   },
-  tcpReceive(1),
-  tcpReceive(8),
-  {
-    name: "tcp-send",
-    title: "TCP send, bulk, 64 KiB chunks",
-    server: "tcp-send",
-    size: 65536,
-    load: ["tcp-download", "--connections", "1"],
-    counted: "byte",
-    bulk: true,
-    metrics: [cpuPerMegabyte],
-  },
+  receive("tcp", 1),
+  receive("tcp", 8),
+  send("tcp"),
   // The same three with web streams, for comparison with those above.
   {
     name: "streams-receive",
@@ -236,14 +252,12 @@ export const scenarios = [
     bulk: true,
     metrics: [/** @type {Metric} */ ({ of: "cpu", label: "CPU per send", unit: "µs", scale: 64e6 })],
   })),
-  {
-    name: "tcp-connect",
-    title: "TCP accept + 1 byte + close",
-    server: "tcp-once",
-    load: ["tcp-connect", "--connections", "16"],
-    counted: "connection",
-    metrics: [cpuPer("connection")],
-  },
+  connect("tcp"),
+  echo("unix", 32),
+  receive("unix", 1),
+  receive("unix", 8),
+  send("unix"),
+  connect("unix"),
   ...[1, 8].map((connections) => ({
     name: `relay-bulk-${connections}`,
     title: `TCP proxy, bulk, ${connections} connection${connections === 1 ? "" : "s"}: relay() against pipe()`,

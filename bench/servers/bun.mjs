@@ -2,13 +2,15 @@
 
 /* global Bun */
 
-import { BEGIN, DATAGRAMS_PER_TICK, SENDS_PER_TICK, numbered, payload, secure, start } from "./shared.mjs";
+import { BEGIN, DATAGRAMS_PER_TICK, SENDS_PER_TICK, numbered, path, payload, secure, start } from "./shared.mjs";
 
 const hostname = "127.0.0.1";
 
 /** @param {Record<string, Function>} socket the handlers */
 function listen(socket) {
-  return Bun.listen({ hostname, port: 0, tls: secure ?? undefined, socket: { data() {}, ...socket } }).port;
+  const where = path === null ? { hostname, port: 0 } : { unix: path };
+  const server = Bun.listen({ ...where, tls: secure ?? undefined, socket: { data() {}, ...socket } });
+  return server.unix ?? server.port;
 }
 
 /**

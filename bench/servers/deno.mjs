@@ -2,7 +2,7 @@
 
 /* global Deno */
 
-import { BEGIN, DATAGRAMS_PER_TICK, SENDS_PER_TICK, numbered, payload, secure, start } from "./shared.mjs";
+import { BEGIN, DATAGRAMS_PER_TICK, SENDS_PER_TICK, numbered, path, payload, secure, start } from "./shared.mjs";
 
 const hostname = "127.0.0.1";
 /** Bytes of one read, as in the other APIs. */
@@ -10,16 +10,17 @@ const READ = 64 * 1024;
 
 /** @param {(connection: any) => Promise<void>} serve */
 function listen(serve) {
-  const listener = secure ? Deno.listenTls({ hostname, port: 0, ...secure }) : Deno.listen({ hostname, port: 0 });
+  const where = path === null ? { hostname, port: 0 } : { transport: "unix", path };
+  const listener = secure ? Deno.listenTls({ ...where, ...secure }) : Deno.listen(where);
   (async () => {
     for await (const connection of listener) {
-      // TLS connections have no such method. Nagle's algorithm is off for them from the start.
+      // Neither TLS connections, which have Nagle's algorithm off from the start, nor Unix sockets have such a method.
       connection.setNoDelay?.(true);
       // The load generator ends without closing its connections.
       serve(connection).catch(() => {});
     }
   })();
-  return listener.addr.port;
+  return listener.addr.path ?? listener.addr.port;
 }
 
 /**

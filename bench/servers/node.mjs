@@ -5,7 +5,7 @@ import { once } from "node:events";
 import net from "node:net";
 import { Duplex } from "node:stream";
 import tls from "node:tls";
-import { BEGIN, DATAGRAMS_PER_TICK, SENDS_PER_TICK, backend, endless, numbered, payload, secure, start } from "./shared.mjs";
+import { BEGIN, DATAGRAMS_PER_TICK, SENDS_PER_TICK, backend, endless, numbered, path, payload, secure, start } from "./shared.mjs";
 
 const host = "127.0.0.1";
 
@@ -17,8 +17,9 @@ async function listen(serve) {
     serve(socket);
   };
   const server = secure ? tls.createServer({ noDelay: true, ...secure }, connected) : net.createServer({ noDelay: true }, connected);
-  await once(server.listen(0, host), "listening");
-  return /** @type {net.AddressInfo} */ (server.address()).port;
+  await once(path === null ? server.listen(0, host) : server.listen(path), "listening");
+  const address = /** @type {net.AddressInfo | string} */ (server.address());
+  return typeof address === "string" ? address : address.port;
 }
 
 async function bind() {

@@ -10,6 +10,9 @@ import { fileURLToPath } from "node:url";
 /** The kind of server, and the size of what it sends. */
 export const [kind, size] = [process.argv[2], Number(process.argv[3] ?? 0)];
 
+/** Where kinds of server that begin with "unix-" listen; null: on a port. Otherwise they do the same as those that begin with "tcp-". */
+export const path = kind?.startsWith("unix-") ? process.argv[4] : null;
+
 const { BENCH_CERTIFICATE: cert, BENCH_KEY: key } = process.env;
 /** For kinds of server that begin with "tls-". Otherwise they do the same as those that begin with "tcp-". */
 export const secure = kind?.startsWith("tls-") ? { cert, key } : null;
@@ -39,18 +42,19 @@ export function numbered() {
 }
 
 /**
- * Starts the server of the scenario, and prints its port. It ends when standard input ends, that is with the process that started it.
+ * Starts the server of the scenario, and prints its port or its path. It ends when standard input ends, that is with the process that
+ * started it.
  *
- * @param {Record<string, () => number | Promise<number>>} servers each returns its port
+ * @param {Record<string, () => number | string | Promise<number | string>>} servers each returns its port, or the path of its Unix socket
  */
 export async function start(servers) {
-  const name = kind?.replace(/^tls-/, "tcp-");
+  const name = kind?.replace(/^(tls|unix)-/, "tcp-");
   if (!(name in servers)) {
     console.error(`there is no ${kind} here, only ${Object.keys(servers).join(", ")}`);
     process.exit(1);
   }
-  const port = await servers[name]();
-  console.log(JSON.stringify({ port }));
+  const address = await servers[name]();
+  console.log(JSON.stringify(typeof address === "string" ? { path: address } : { port: address }));
   createInterface(process.stdin).on("line", (line) => answer(JSON.parse(line))).on("close", () => process.exit());
 }
 
