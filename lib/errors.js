@@ -4,8 +4,12 @@
 // argument that lib/ refuses.
 
 const process = require("node:process");
+const { cut } = require("./shown.js");
 
 const { DOMException } = globalThis;
+
+/** More characters than any path of a Unix socket has. */
+const LONGEST_PATH = 1024;
 
 /**
  * The description of an error that the native half returns (docs/binding.md).
@@ -81,6 +85,24 @@ const CURES = new Map(
   }),
 );
 
+/** The same for the path of a Unix socket. */
+const PATH_CURES = new Map(
+  Object.entries({
+    EACCES: "It is not permitted: to connect needs permission to write the socket's file, to listen needs permission to write its folder.",
+    EADDRINUSE: "Choose another path, or end what has this one.",
+    EAGAIN: "The server's backlog is full.",
+    ECONNREFUSED: "No server listens there: one that has ended has left the file.",
+    ECONNRESET: "The peer has ended without reading everything.",
+    EMFILE: CURES.get("EMFILE"),
+    ENFILE: CURES.get("ENFILE"),
+    ENOENT: "There is no such file, or its folder does not exist.",
+    ENOTDIR: "A part of the path is no folder.",
+    EPIPE: "The peer has ended already.",
+    EPROTOTYPE: "The socket there is of another type: it takes datagrams or packets.",
+    ETIMEDOUT: "The server does not accept it: it is busy, or stopped.",
+  }),
+);
+
 /** The same for errors of which the name is not enough: cureFor() also looks at the system call, the address and the port. */
 const OTHER_CURES = {
   linkLocal: "A link-local address needs its interface as zone, such as fe80::1%eth0.",
@@ -97,6 +119,9 @@ const OTHER_CURES = {
  * @param {number | undefined} port
  */
 function cureFor(code, syscall, address, port) {
+  if (address !== undefined && port === undefined && isPath(address)) {
+    return code === undefined ? undefined : PATH_CURES.get(code);
+  }
   if (code === "EINVAL" && address !== undefined && /^fe[89ab]/i.test(address) && !address.includes("%")) {
     return OTHER_CURES.linkLocal;
   }
@@ -182,8 +207,13 @@ function because(reason, code, cure) {
   return reason + (code === undefined || reason.includes(code) ? "" : ` (${code})`) + (cure === undefined ? "" : `. ${cure}`);
 }
 
+/** Whether an address is the path of a Unix socket, or an abstract name, which begins with NUL. @param {string} address */
+function isPath(address) {
+  return /^[/\0]/.test(address);
+}
+
 /**
- * An address and a port, for a message.
+ * An address and a port, or a path, for a message. The NUL of an abstract name is shown as "@", as other programs do.
  *
  * @param {string | undefined} address
  * @param {number | undefined} port
@@ -191,6 +221,9 @@ function because(reason, code, cure) {
 function endpoint(address, port) {
   if (address === undefined) {
     return port === undefined ? "this socket" : `port ${port}`;
+  }
+  if (isPath(address)) {
+    return cut(address.replace(/^\0/, "@"), LONGEST_PATH);
   }
   const host = address.includes(":") ? `[${address}]` : address;
   return port === undefined ? address : `${host}:${port}`;

@@ -22,6 +22,7 @@ const { defineMembers } = require("./webidl.js");
 const { connections, setSecureContext } = binding;
 
 /** @typedef {import("./secure-transport.js").SecureTransportKind} SecureTransportKind */
+/** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} AnyRecord */
 
 /** The bits of listen() by event type. */
 const LISTEN_BITS = new Map([["connect", 1]]);
@@ -70,7 +71,7 @@ function closeServer(record, why) {
 /**
  * Defines the members that both interfaces have.
  *
- * @param {{ name: string, prototype: object }} interfaceClass
+ * @param {{ name: string, prototype: EventTarget }} interfaceClass
  * @param {(socket: unknown) => ServerRecord | undefined} recordOf returns undefined for an object that is not of the interface
  * @param {(record: ServerRecord) => object} local where the server listens, for the value of `opened`
  */
@@ -121,7 +122,7 @@ function defineServerSocket(interfaceClass, recordOf, local) {
  * Delivers the socket of an accepted connection: to a loop or a stream, or by a `connect` event. The draft: "Upon a new successful
  * connection to the TCP server socket".
  *
- * @param {SocketRecord} record
+ * @param {AnyRecord} record
  * @param {EventTarget} connectedSocket
  */
 function deliverConnection(record, connectedSocket) {

@@ -24,7 +24,7 @@ const { defineMembers } = require("./webidl.js");
 
 const { abort, close, halfclose, reset, startTls } = binding;
 
-/** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
+/** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} AnyRecord */
 /** @typedef {import("./secure-transport.js").SecureTransportKind} SecureTransportKind */
 
 /** The bits of listen() by event type. */
@@ -46,7 +46,7 @@ function newStreamRecord(socket, name) {
 /**
  * The state of TLS in the record. The first call makes it.
  *
- * @param {SocketRecord} record
+ * @param {AnyRecord} record
  */
 function ensureSecure(record) {
   record.secure ??= new SecureState();
@@ -56,7 +56,7 @@ function ensureSecure(record) {
 /**
  * Stores what the options say about TLS. A plain socket that says nothing needs no memory for it.
  *
- * @param {SocketRecord} record
+ * @param {AnyRecord} record
  * @param {SecureTransportKind} kind
  * @param {number | undefined} connectTimeout
  * @param {string | undefined} [hostName]
@@ -70,7 +70,7 @@ function storeSecure(record, kind, connectTimeout, hostName) {
 /**
  * Gives a record the connection that a server or connect() has established. The socket is "open" at once (R-srv-connect, R-connect).
  *
- * @param {SocketRecord} record
+ * @param {AnyRecord} record
  * @param {number} id
  */
 function adoptConnection(record, id) {
@@ -85,7 +85,7 @@ function adoptConnection(record, id) {
  * Aborts the socket when the signal is aborted.
  *
  * @param {AbortSignal | undefined} signal
- * @param {SocketRecord} record
+ * @param {AnyRecord} record
  */
 function followSignal(signal, record) {
   if (signal !== undefined) {
@@ -96,10 +96,10 @@ function followSignal(signal, record) {
 /**
  * Defines the members that both interfaces have, except send().
  *
- * @param {{ name: string, prototype: object }} interfaceClass
- * @param {(socket: unknown) => SocketRecord | undefined} recordOf returns undefined for an object that is not of the interface
- * @param {(record: SocketRecord) => object} ends both ends of the connection, for the value of `opened`
- * @param {(record: SocketRecord) => { address: string, port?: number, verified: string | undefined }} remote the other end, for errors; and
+ * @param {{ name: string, prototype: EventTarget }} interfaceClass
+ * @param {(socket: unknown) => AnyRecord | undefined} recordOf returns undefined for an object that is not of the interface
+ * @param {(record: AnyRecord) => object} ends both ends of the connection, for the value of `opened`
+ * @param {(record: AnyRecord) => { address: string, port?: number, verified: string | undefined }} remote the other end, for errors; and
  *   the name that startTls() verifies if its options have none, or undefined
  */
 function defineStreamSocket(interfaceClass, recordOf, ends, remote) {
@@ -197,7 +197,7 @@ function defineStreamSocket(interfaceClass, recordOf, ends, remote) {
 /**
  * The connection is established. The caller has stored what is known of its ends from now on.
  *
- * @param {SocketRecord} record
+ * @param {AnyRecord} record
  */
 function fireOpen(record) {
   if (record.secure?.kind === "on") {
@@ -211,7 +211,7 @@ function fireOpen(record) {
 /**
  * Resets the connection (R-reset).
  *
- * @param {SocketRecord} record
+ * @param {AnyRecord} record
  * @param {string} why
  */
 function resetSocket(record, why) {
@@ -225,7 +225,7 @@ function resetSocket(record, why) {
 /**
  * Resets the connection because of a signal (R-abort). The `error` event that follows reports it to the streams.
  *
- * @param {SocketRecord} record
+ * @param {AnyRecord} record
  * @param {unknown} reason
  */
 function abortSocket(record, reason) {
@@ -239,7 +239,7 @@ function abortSocket(record, reason) {
 /**
  * Returns the startTls() that is not finished, and removes it from the record; undefined if there is none.
  *
- * @param {SocketRecord} record
+ * @param {AnyRecord} record
  */
 function takeUpgrade({ extras }) {
   const upgrade = extras?.upgrade;

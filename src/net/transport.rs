@@ -3,8 +3,8 @@
 //! [`Transport`] is the one place where the kind of a connection makes a difference. The socket calls the transport, and updates its
 //! machine and its ledger with the reports that it gets. The socket never asks which kind of connection it has.
 //!
-//! The trait [`Stream`](stream::Stream) lists what a kind of stream must offer. TCP implements it in one file, `tcp.rs`. A new kind of
-//! stream needs a file like that, and an enum of both kinds in place of the stream in [`Plain`].
+//! TCP and Unix sockets differ only in how they are opened (`tcp_open.rs`, `unix.rs`), and in when the result of an attempt is known
+//! (`tcp.rs`). An established connection of either family is the same kind here (`stream_handle.rs`).
 //!
 //! What this file does NOT do: readyState, bufferedAmount, events, deadlines, and the handling of errors. The socket does all that.
 

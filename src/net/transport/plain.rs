@@ -1,16 +1,19 @@
 //! A plain connection: it has no TLS, and the JavaScript thread does its I/O.
 
-use std::io::{self, ErrorKind, IoSlice, Read};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 
 use mio::{Interest, Registry};
+use socket2::SockRef;
 
-use super::stream::{Outcome, Stream, uninterrupted, with_slices};
+use super::stream::{reset_at_end, shut_down, uninterrupted, with_slices};
+use super::tcp::{Outcome, outcome};
 use super::upgrade::Upgrade;
 use super::{Attempt, Discarded, Failure, Finish, Readiness, WriteReport};
 use crate::net::blocks::Block;
 use crate::net::context::Context;
 use crate::net::send_queue::SendQueue;
 use crate::net::stream_handle::PolledStream;
+use crate::net::sys::unacknowledged;
 use crate::net::syscall::Syscall;
 use crate::net::{Id, sys};
 
@@ -55,7 +58,7 @@ impl Plain {
 
     /// Returns what has become of the connection attempt.
     pub fn attempt(&mut self, readiness: &mut Readiness, id: Id, registry: &Registry) -> Attempt {
-        match self.stream.outcome() {
+        match outcome(&self.stream) {
             Outcome::Established(local) => {
                 readiness.error = false;
                 Attempt::Established { local }
@@ -79,12 +82,12 @@ impl Plain {
 
     /// The connection's error, which the system reports once.
     pub fn take_error(&self) -> Option<io::Error> {
-        Stream::take_error(&self.stream)
+        self.stream.take_error().ok().flatten()
     }
 
     /// Returns whether the next read would return the peer's end.
     pub fn peek_end(&self, readiness: &mut Readiness) -> Result<bool, Failure> {
-        match Stream::peek(&self.stream, &mut [0]) {
+        match self.stream.peek(&mut [0]) {
             Ok(length) => Ok(length == 0),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 readiness.peer_end = false;
@@ -96,7 +99,7 @@ impl Plain {
 
     /// Whether there are bytes to read.
     pub fn has_unread(&self, readiness: &mut Readiness) -> bool {
-        if readiness.readable && !matches!(Stream::peek(&self.stream, &mut [0]), Ok(1..)) {
+        if readiness.readable && !matches!(self.stream.peek(&mut [0]), Ok(1..)) {
             readiness.readable = false;
         }
         readiness.readable
@@ -176,18 +179,18 @@ impl Plain {
             return Finish::UnderWay;
         }
         if !closing {
-            self.stream.shut_down();
+            shut_down(&self.stream);
         }
         Finish::Sent
     }
 
     /// How many bytes the system holds until the peer has acknowledged them. `None`: the system does not report it.
     pub fn unacknowledged(&self) -> Option<u64> {
-        self.stream.unacknowledged()
+        unacknowledged(&SockRef::from(&self.stream))
     }
 
     pub fn reset_at_end(&self) {
-        self.stream.reset_at_end();
+        reset_at_end(&self.stream);
     }
 }
 
@@ -213,7 +216,7 @@ fn interest(writes: bool) -> Interest {
 }
 
 /// Writes the queue once, followed by `extra`. `None`: there is nothing that can be written.
-fn write_once(stream: &mut impl Stream, queue: &SendQueue, extra: &[u8]) -> Option<io::Result<usize>> {
+fn write_once(stream: &mut PolledStream, queue: &SendQueue, extra: &[u8]) -> Option<io::Result<usize>> {
     match queue.single() {
         Some(bytes) if extra.is_empty() => return Some(stream.write(bytes)),
         None if queue.is_empty() && extra.is_empty() => return None,

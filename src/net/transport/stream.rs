@@ -1,44 +1,25 @@
-//! The trait that a kind of stream implements to be used as a plain connection, and functions that all kinds share.
+//! Calls on the handle of a plain connection, whatever its family, beyond those of std's traits.
 
-use std::io::{self, ErrorKind, IoSliceMut, Read, Write};
-use std::net::SocketAddr;
+use std::io::{self, ErrorKind, IoSliceMut};
+use std::net::Shutdown;
+use std::time::Duration;
 
-use mio::event::Source;
+use socket2::SockRef;
 
-use super::Failure;
 use crate::net::blocks::{Block, MAX_FREE_BLOCKS};
+use crate::net::stream_handle::PolledStream;
 
-/// A stream that does not block.
-pub trait Stream: Source + Read + Write {
-    /// Returns what has become of the connection attempt. Called after the poll set has reported the stream.
-    fn outcome(&self) -> Outcome;
-
-    /// The stream's error, which the system reports once.
-    fn take_error(&self) -> Option<io::Error>;
-
-    /// Reads without removing the bytes from the system's buffer. `Ok(0)` is the peer's end.
-    fn peek(&self, buffer: &mut [u8]) -> io::Result<usize>;
-
-    /// Ends our direction: the peer reads the end after the last byte.
-    fn shut_down(&self);
-
-    /// Makes the connection end with RST, whenever it ends. A kind of stream without RST does what is closest to it.
-    fn reset_at_end(&self);
-
-    /// How many bytes the system holds until the peer has acknowledged them. `None`: the system does not report it.
-    fn unacknowledged(&self) -> Option<u64>;
+/// Ends our direction: the peer reads the end after the last byte.
+pub fn shut_down(stream: &PolledStream) {
+    // If the socket is not connected any more, the loss is reported as an error of its own.
+    let _ = stream.shutdown(Shutdown::Write);
 }
 
-/// The state of a connection attempt.
-pub enum Outcome {
-    /// There is no result yet: the poll set reported the stream too early.
-    None,
-    /// The connection is established. The value is our end's address in canonical form, if the system gives it.
-    Established(Option<SocketAddr>),
-    /// The connection was established, and is lost already.
-    Lost(io::Error),
-    /// The attempt failed.
-    Failed(Failure),
+/// Makes the connection end with RST, whenever it ends. A Unix socket has no RST: its peer sees an ordinary end, or a reset if bytes of its
+/// own are unread (R-unix).
+pub fn reset_at_end(stream: &PolledStream) {
+    // If this fails, the peer sees FIN in place of RST. The connection ends in both cases.
+    let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }
 
 /// Calls `read` again as long as a signal interrupts it.

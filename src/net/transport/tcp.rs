@@ -1,56 +1,41 @@
-//! TCP as a [`Stream`].
+//! The result of a TCP connection attempt, which comes later. (A Unix socket's comes from connect(2) itself.)
 
 use std::io::{self, ErrorKind};
-use std::net::{Shutdown, SocketAddr};
-use std::time::Duration;
-
-use mio::net::TcpStream;
-use socket2::SockRef;
+use std::net::SocketAddr;
 
 use super::Failure;
-use super::stream::{Outcome, Stream};
+use super::stream::reset_at_end;
 use crate::net::ip_address;
-use crate::net::sys::unacknowledged;
+use crate::net::stream_handle::PolledStream;
 use crate::net::syscall::Syscall;
 
-impl Stream for TcpStream {
-    fn outcome(&self) -> Outcome {
-        match TcpStream::take_error(self) {
-            Ok(Some(error)) if is_loss(&error) => return Outcome::Lost(error),
-            Ok(Some(error)) | Err(error) => return Outcome::Failed(Failure { syscall: Syscall::Connect, error }),
-            Ok(None) => {}
-        }
-        // peer_addr() fails if the attempt has no outcome yet.
-        let Ok(peer) = self.peer_addr() else { return Outcome::None };
-        let local = self.local_addr().ok().map(ip_address::canonical);
-        if local.is_some_and(|local| is_itself(&local, peer)) {
-            self.reset_at_end();
-            return Outcome::Failed(Failure { syscall: Syscall::Connect, error: met_itself() });
-        }
-        Outcome::Established(local)
-    }
+/// The state of a connection attempt.
+pub enum Outcome {
+    /// There is no result yet: the poll set reported the stream too early.
+    None,
+    /// The connection is established. The value is our end's address in canonical form, if the system gives it.
+    Established(Option<SocketAddr>),
+    /// The connection was established, and is lost already.
+    Lost(io::Error),
+    /// The attempt failed.
+    Failed(Failure),
+}
 
-    fn take_error(&self) -> Option<io::Error> {
-        TcpStream::take_error(self).ok().flatten()
+/// Returns what has become of the connection attempt. Called after the poll set has reported the stream.
+pub fn outcome(stream: &PolledStream) -> Outcome {
+    match stream.take_error() {
+        Ok(Some(error)) if is_loss(&error) => return Outcome::Lost(error),
+        Ok(Some(error)) | Err(error) => return Outcome::Failed(Failure { syscall: Syscall::Connect, error }),
+        Ok(None) => {}
     }
-
-    fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        TcpStream::peek(self, buffer)
+    // peer_addr() fails if the attempt has no outcome yet.
+    let Ok(peer) = stream.peer_addr() else { return Outcome::None };
+    let local = stream.local_addr().ok().map(ip_address::canonical);
+    if local.is_some_and(|local| is_itself(&local, peer)) {
+        reset_at_end(stream);
+        return Outcome::Failed(Failure { syscall: Syscall::Connect, error: met_itself() });
     }
-
-    fn shut_down(&self) {
-        // If the socket is not connected any more, the loss is reported as an error of its own.
-        let _ = self.shutdown(Shutdown::Write);
-    }
-
-    fn reset_at_end(&self) {
-        // If this fails, the peer sees FIN in place of RST. The connection ends in both cases.
-        let _ = SockRef::from(self).set_linger(Some(Duration::ZERO));
-    }
-
-    fn unacknowledged(&self) -> Option<u64> {
-        unacknowledged(&SockRef::from(self))
-    }
+    Outcome::Established(local)
 }
 
 /// Whether the error means that a connection was established and then lost. An attempt that is answered with RST has another error,
