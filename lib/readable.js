@@ -37,7 +37,7 @@ function webStreams() {
   return /** @type {any} */ (globalThis.ReadableStream === undefined ? require("node:stream/web") : globalThis);
 }
 
-/** The part that the readables of all three interfaces share. */
+/** The part that the readables of all interfaces share. */
 class Readable {
   /** The stream's controller. @type {any} */
   controller;

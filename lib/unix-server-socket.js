@@ -28,7 +28,7 @@ const {
 } = require("./webidl.js");
 
 /** The members of dictionary UnixServerOptions. */
-const toMembers = dictionary({
+const toUnixServerMembers = dictionary({
   allowHalfOpen: toBoolean,
   backlog: toPositiveUnsignedLong,
   closeTimeout: toEnforcedUnsignedLong,
@@ -44,7 +44,7 @@ const toMembers = dictionary({
 });
 
 /** dictionary UnixServerOptions. */
-const toUnixServerOptions = requiring(["path"], toMembers);
+const toUnixServerOptions = requiring(["path"], toUnixServerMembers);
 
 /** The record of a UnixServerSocket; undefined for anything else. @type {(socket: any) => InstanceType<typeof ServerRecord> | undefined} */
 let recordOf = () => undefined;
@@ -64,7 +64,7 @@ class UnixServerSocket extends EventTarget {
     }
     const { secureTransport, signal, useSecureTransport, ...settings } = toUnixServerOptions(options, "options");
     requirePathPermission(where, settings.path);
-    checkUnknown(options, toMembers.names, "unixServer", where);
+    checkUnknown(options, toUnixServerMembers.names, "unixServer", where);
 
     // R-range, R-unix. The native half checks and resolves the path.
     refuseZero(settings, ["backlog"], where);

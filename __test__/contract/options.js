@@ -12,6 +12,8 @@ const INTERFACES = {
   UDPOptions: { rust: "udp", open: "openUdp", dictionary: "toUDPOptions", heading: "new UDPSocket(" },
   TCPOptions: { rust: "tcp", open: "openTcp", dictionary: "toTCPOptions", heading: "new TCPSocket(" },
   TCPServerOptions: { rust: "server", open: "openServer", dictionary: "toTCPServerOptions", heading: "new TCPServerSocket(" },
+  UnixOptions: { rust: "unix", open: "openUnix", dictionary: "toUnixOptions", heading: "new UnixSocket(" },
+  UnixServerOptions: { rust: "unix_server", open: "openUnixServer", dictionary: "toUnixServerMembers", heading: "new UnixServerSocket(" },
   SecureTransportOptions: { rust: "secure", open: undefined, dictionary: "toMembers", heading: undefined },
   ConnectOptions: { rust: undefined, open: undefined, dictionary: undefined, heading: "await connect(" },
 };
@@ -20,10 +22,10 @@ const INTERFACES = {
 const ONLY_LIB = ["secureTransport", "signal", "useSecureTransport"];
 
 /** What the native half is given beside a constructor's options. */
-const ONLY_NATIVE = { UDPOptions: [], TCPOptions: ["remoteAddress", "remotePort", "secure", "sharesLocalPort"], TCPServerOptions: ["secure"] };
+const ONLY_NATIVE = { UDPOptions: [], TCPOptions: ["remoteAddress", "remotePort", "secure", "sharesLocalPort"], TCPServerOptions: ["secure"], UnixOptions: ["path", "secure"], UnixServerOptions: ["secure"] };
 
 /** Given to the native half with the others, and not read there: `lib/` keeps the default destination's port, and gives it with each send(). */
-const UNREAD = { UDPOptions: ["remotePort"], TCPOptions: [], TCPServerOptions: [] };
+const UNREAD = { UDPOptions: ["remotePort"], TCPOptions: [], TCPServerOptions: [], UnixOptions: [], UnixServerOptions: [] };
 
 /** What the system has where nothing is set. */
 const SYSTEMS = { "UDPOptions.multicastTimeToLive": 1 };
@@ -134,7 +136,7 @@ function defaultsAbsent(sentence) {
   const units = { KiB: 1024, MiB: 1024 * 1024, ms: 1 };
   const facts = {};
   for (const [, option, values] of sentence.matchAll(/`(\w+)` ([\d,]+[^`;]*)/g)) {
-    for (const [, digits, unit, kind] of values.matchAll(/(\d[\d,]*\d|\d)(?: (KiB|MiB|ms)\b)?(?: \((TCP|UDP)\))?/g)) {
+    for (const [, digits, unit, kind] of values.matchAll(/(\d[\d,]*\d|\d)(?: (KiB|MiB|ms)\b)?(?: \((streams|UDP)\))?/g)) {
       const value = Number(digits.replaceAll(",", "")) * (units[unit] ?? 1);
       for (const [name, { open }] of Object.entries(INTERFACES)) {
         if (open && (kind === undefined || (kind === "UDP") === (name === "UDPOptions"))) facts[`${name}.${option}`] = value;
@@ -162,7 +164,7 @@ const defaults = {
       // The native half looks for one of the two.
       const asked = found(/c"minVersion"\)\?\.is_some_and\(\|\w+\| \w+ == "([^"]*)"\)/, src);
       return known({
-        ...Object.fromEntries(["TCPOptions", "TCPServerOptions"].flatMap((name) => [
+        ...Object.fromEntries(["TCPOptions", "TCPServerOptions", "UnixOptions", "UnixServerOptions"].flatMap((name) => [
           [`${name}.secureTransport`, kind],
           [`${name}.useSecureTransport`, kind === undefined ? undefined : kind === "on"],
         ])),

@@ -1,10 +1,8 @@
 use std::io::ErrorKind;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use mio::Interest;
-use mio::net::TcpListener;
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::SockRef;
 
 use super::accepted::Accepted;
 use super::connection_permits::ConnectionPermits;
@@ -20,7 +18,7 @@ use super::stream_handle::PolledStream;
 use super::syscall::Syscall;
 use super::tls::{HandshakeQueue, ServerContext, server_context};
 use super::unix::UnixPath;
-use super::{Id, SocketError, ip_address, socket_options, sys, unix};
+use super::{Id, SocketError, ip_address, socket_options, sys, tcp_open, unix};
 
 /// The most connections that one server accepts in a turn. The others wait in the backlog for the next turn.
 const ACCEPTS: usize = 64;
@@ -61,11 +59,7 @@ impl ServerSocket {
     /// Makes a socket that listens on a port (R-srv-bind).
     pub fn listen(options: &ServerOptions, id: Id, context: &mut Context) -> Result<Self, SocketError> {
         let handshakes = handshakes(&options.listening)?;
-        let port = options.local_port.unwrap_or(0);
-        let listener = match &options.local_address {
-            Some(text) => open(options, ip_address::parse("localAddress", text, port)?)?,
-            None => open_wildcard(options, port)?,
-        };
+        let listener = tcp_open::listen(options)?;
         let local = listener.local_addr().map_err(|error| SocketError::system(Syscall::LocalAddress, error))?;
         Self::serve(Listener::Tcp(listener), local.into(), handshakes, &options.listening, id, context)
     }
@@ -286,44 +280,6 @@ fn is_of_one_connection(error: &std::io::Error) -> bool {
             | Errno::ETIMEDOUT
             | Errno::ENOTCONN
     )
-}
-
-/// Listens on `::` for both families if the host has IPv6, otherwise on 0.0.0.0.
-fn open_wildcard(options: &ServerOptions, port: u16) -> Result<TcpListener, SocketError> {
-    match open(options, SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port)) {
-        Err(SocketError::Local { source, .. })
-            if options.ipv6_only != Some(true)
-                && matches!(Errno::of(&source), Errno::EAFNOSUPPORT | Errno::EADDRNOTAVAIL) =>
-        {
-            open(options, SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port))
-        }
-        opened => opened,
-    }
-}
-
-/// Makes a socket that listens on `local`.
-fn open(options: &ServerOptions, local: SocketAddr) -> Result<TcpListener, SocketError> {
-    let failed = |syscall| move |error| SocketError::local(syscall, local, error);
-    let raw =
-        Socket::new(Domain::for_address(local), Type::STREAM, Some(Protocol::TCP)).map_err(failed(Syscall::Socket))?;
-    raw.set_nonblocking(true).map_err(failed(Syscall::SetNonBlocking))?;
-    if local.is_ipv6() {
-        socket_options::set("ipv6Only", options.ipv6_only, false, |only| raw.set_only_v6(only))?;
-    }
-    // A port in TIME_WAIT counts as free (R-srv-bind). If the system refuses the option, bind(2) reports the port as in use.
-    let _ = sys::reuse_waiting_port(&raw);
-    if options.reuse_port {
-        socket_options::share_port(&raw, local)?;
-    } else {
-        sys::exclude_others(&raw).map_err(failed(Syscall::SetOption))?;
-    }
-    if sys::ACCEPTED_INHERIT_OPTIONS {
-        socket_options::set_stream_options(&raw, &options.listening.stream)?;
-    }
-    raw.bind(&local.into()).map_err(failed(Syscall::Bind))?;
-    let backlog = i32::try_from(options.listening.backlog).unwrap_or(i32::MAX);
-    raw.listen(backlog).map_err(failed(Syscall::Listen))?;
-    Ok(TcpListener::from_std(raw.into()))
 }
 
 #[cfg(all(test, target_os = "linux"))]

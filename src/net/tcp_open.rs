@@ -1,11 +1,13 @@
-//! Starts a TCP connection attempt: makes the socket, sets its options, binds it if that is asked for, and calls connect(2).
+//! Opens TCP's sockets: starts a connection attempt, and makes a socket listen.
 
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use mio::net::TcpListener;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::options::TcpOptions;
+use super::errno::Errno;
+use super::options::{ServerOptions, TcpOptions};
 use super::stream_handle::PolledStream;
 use super::syscall::Syscall;
 use super::{SocketError, endpoint, errno, ip_address, socket_options, sys};
@@ -76,4 +78,51 @@ fn bind(socket: &Socket, local: SocketAddr) -> Result<(), SocketError> {
 
 fn is_in_progress(error: &io::Error) -> bool {
     sys::is_in_progress(error) || matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}
+
+/// Makes a socket that listens on the port that the options ask for.
+pub fn listen(options: &ServerOptions) -> Result<TcpListener, SocketError> {
+    let port = options.local_port.unwrap_or(0);
+    match &options.local_address {
+        Some(text) => listen_on(options, ip_address::parse("localAddress", text, port)?),
+        None => listen_on_wildcard(options, port),
+    }
+}
+
+/// Listens on `::` for both families if the host has IPv6, otherwise on 0.0.0.0.
+fn listen_on_wildcard(options: &ServerOptions, port: u16) -> Result<TcpListener, SocketError> {
+    match listen_on(options, SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port)) {
+        Err(SocketError::Local { source, .. })
+            if options.ipv6_only != Some(true)
+                && matches!(Errno::of(&source), Errno::EAFNOSUPPORT | Errno::EADDRNOTAVAIL) =>
+        {
+            listen_on(options, SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port))
+        }
+        opened => opened,
+    }
+}
+
+/// Makes a socket that listens on `local`.
+fn listen_on(options: &ServerOptions, local: SocketAddr) -> Result<TcpListener, SocketError> {
+    let failed = |syscall| move |error| SocketError::local(syscall, local, error);
+    let raw =
+        Socket::new(Domain::for_address(local), Type::STREAM, Some(Protocol::TCP)).map_err(failed(Syscall::Socket))?;
+    raw.set_nonblocking(true).map_err(failed(Syscall::SetNonBlocking))?;
+    if local.is_ipv6() {
+        socket_options::set("ipv6Only", options.ipv6_only, false, |only| raw.set_only_v6(only))?;
+    }
+    // A port in TIME_WAIT counts as free (R-srv-bind). If the system refuses the option, bind(2) reports the port as in use.
+    let _ = sys::reuse_waiting_port(&raw);
+    if options.reuse_port {
+        socket_options::share_port(&raw, local)?;
+    } else {
+        sys::exclude_others(&raw).map_err(failed(Syscall::SetOption))?;
+    }
+    if sys::ACCEPTED_INHERIT_OPTIONS {
+        socket_options::set_stream_options(&raw, &options.listening.stream)?;
+    }
+    raw.bind(&local.into()).map_err(failed(Syscall::Bind))?;
+    let backlog = i32::try_from(options.listening.backlog).unwrap_or(i32::MAX);
+    raw.listen(backlog).map_err(failed(Syscall::Listen))?;
+    Ok(TcpListener::from_std(raw.into()))
 }
