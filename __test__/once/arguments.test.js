@@ -30,7 +30,7 @@ describe("once() and its arguments (R-once, R-shape)", () => {
   test("a socket that is none of the package's", async () => {
     const values = [undefined, null, 1, "socket", {}, () => {}, Symbol("s"), new EventTarget(), Object.create(udp()), Object.create(TCPSocket.prototype), Promise.resolve()];
     for (const value of values) {
-      await expectTypeError(once(value, "message"), /^once\(\): socket must be a TCPSocket, a TCPServerSocket or a UDPSocket, not /);
+      await expectTypeError(once(value, "message"), /^once\(\): socket must be a TCPSocket, a TCPServerSocket, a UDPSocket, a UnixSocket or a UnixServerSocket, not /);
     }
     await expectTypeError(once(new Proxy({}, { get() { throw new Error("mine"); } }), "message"), /not an object$/);
   });
