@@ -63,6 +63,7 @@ pub struct ListenFailure {
 }
 
 /// The steps of listening at a path.
+#[cfg_attr(not(unix), allow(dead_code, reason = "there are no Unix sockets, so no step after the first is made"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListenStep {
     /// Making the socket.
