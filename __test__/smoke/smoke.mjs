@@ -4,6 +4,9 @@
 //   node|bun|deno run -A smoke.mjs [SPECIFIER OF THE PACKAGE]
 
 import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
 import { setTimeout } from "node:timers";
 
@@ -11,7 +14,7 @@ const LIMIT = 20_000; // ms
 const LARGE = 4 << 20; // bytes
 
 const specifier = process.argv[2] ?? "../../index.mjs";
-const { TCPServerSocket, TCPSocket, UDPSocket, connect, once, relay } = await import(specifier);
+const { TCPServerSocket, TCPSocket, UDPSocket, UnixServerSocket, UnixSocket, connect, once, relay } = await import(specifier);
 
 const runtime = ["bun", "deno", "node"].find((name) => process.versions[name]);
 const wake = process.env.TCP_UDP_SOCKETS_WAKE ?? "default";
@@ -49,6 +52,19 @@ function receive(socket, bytes) {
   });
 }
 
+/** Sends much in one direction, then in the other. */
+async function sendBothWays(one, other) {
+  const large = Uint8Array.from({ length: LARGE }, (_, index) => (index * 31 + (index >> 13)) & 255);
+  for (const [from, to] of [[one, other], [other, one]]) {
+    const received = receive(to, LARGE);
+    const drained = next(from, "drain");
+    assert.equal(from.send(large), false, "send() of much returns false");
+    await drained;
+    assert.equal(from.bufferedAmount, 0);
+    assert.ok(Buffer.from((await received).buffer).equals(large), "the same bytes");
+  }
+}
+
 async function tcp() {
   const server = new TCPServerSocket({ localAddress: "127.0.0.1" });
   assert.notEqual(server.localPort, 0);
@@ -67,15 +83,7 @@ async function tcp() {
   assert.equal(new TextDecoder().decode(await receive(client, size)), text);
   console.log(`TCP: ${size} bytes each way`);
 
-  const large = Uint8Array.from({ length: LARGE }, (_, index) => (index * 31 + (index >> 13)) & 255);
-  for (const [from, to] of [[client, connectedSocket], [connectedSocket, client]]) {
-    const received = receive(to, LARGE);
-    const drained = next(from, "drain");
-    assert.equal(from.send(large), false, "send() of much returns false");
-    await drained;
-    assert.equal(from.bufferedAmount, 0);
-    assert.ok(Buffer.from((await received).buffer).equals(large), "the same bytes");
-  }
+  await sendBothWays(client, connectedSocket);
   console.log(`TCP: ${LARGE} bytes each way, drain fired`);
 
   const ends = [next(client, "close"), next(connectedSocket, "close")];
@@ -90,6 +98,38 @@ async function tcp() {
   assert.equal(error.name, "NetworkError");
   assert.equal(error.code, "ECONNREFUSED");
   console.log(`TCP: ${error.message}`);
+}
+
+async function unix() {
+  if (process.platform === "win32") {
+    assert.throws(() => new UnixSocket("C:\\none"), { name: "NotSupportedError" });
+    console.log("Unix sockets: none on Windows");
+    return;
+  }
+  const folder = mkdtempSync(join(tmpdir(), "smoke-"));
+  const path = join(folder, "socket");
+  try {
+    const server = new UnixServerSocket({ path, mode: 0o600 });
+    const connected = next(server, "connect");
+    const client = new UnixSocket(path);
+    assert.equal(client.readyState, "connecting");
+    await next(client, "open");
+    const { connectedSocket } = await connected;
+    assert.equal(client.remotePath, path);
+    assert.equal(connectedSocket.localPath, path);
+    assert.equal(connectedSocket.peerCredentials.uid, process.getuid());
+    await sendBothWays(client, connectedSocket);
+    const ends = [next(client, "close"), next(connectedSocket, "close")];
+    client.close();
+    await Promise.all(ends);
+    server.close();
+    assert.ok(!existsSync(path), "close() removes the file");
+    const { error } = await next(new UnixSocket(path), "error");
+    assert.equal(error.code, "ENOENT");
+    console.log(`Unix sockets: ${LARGE} bytes each way, ${error.message}`);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 async function byName() {
@@ -227,6 +267,7 @@ async function udp() {
 }
 
 await tcp();
+await unix();
 await streams();
 await byName();
 await single();
