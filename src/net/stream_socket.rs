@@ -88,7 +88,7 @@ pub struct StreamSocket {
     tls_info: Option<Box<Info>>,
     /// True while startTls() is done and its event is not emitted.
     secured_due: bool,
-    /// What only a client's connection to a path has. `None`: it is another connection, or it is over.
+    /// What a client's connection to a path needs until `open` is emitted. `None`: it was emitted, or it is another connection.
     unix: Option<Box<UnixClient>>,
 }
 
@@ -409,10 +409,10 @@ impl StreamSocket {
     }
 
     /// The event of an established connection.
-    fn opened(&self) -> EventKind {
+    fn opened(&mut self) -> EventKind {
         match &self.local {
             Endpoint::Inet(local) => EventKind::Open(*local),
-            Endpoint::Unix(_) => EventKind::UnixOpen(self.unix.as_ref().and_then(|unix| unix.credentials)),
+            Endpoint::Unix(_) => EventKind::UnixOpen(self.unix.take().and_then(|unix| unix.credentials)),
         }
     }
 

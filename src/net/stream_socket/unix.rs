@@ -18,7 +18,7 @@ use crate::proto::Machine;
 /// long.
 const FULL_BACKLOG_LIMIT: Duration = Duration::from_secs(120);
 
-/// What only a client's connection to a path has.
+/// What a client's connection to a path needs until `open` is emitted.
 pub(super) struct UnixClient {
     /// The attempt, while the server's backlog is full. `None`: it is over.
     attempt: Option<Box<UnixAttempt>>,
