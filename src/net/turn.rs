@@ -1,17 +1,18 @@
 //! The turns of one environment: ask which sockets are ready, emit one event after another, then write what was sent.
 //!
-//! - this file: opening and removing sockets, begin, next, finish, the end.
+//! - this file: removing sockets, begin, next, finish, the end.
+//! - `open.rs`: opening sockets.
 //! - `calls.rs`: the calls that JavaScript makes on one socket.
 //! - `deadlines.rs`: what each deadline does.
 //! - `relay.rs`: relay().
 
 mod calls;
 mod deadlines;
+mod open;
 mod relay;
 
 use std::any::Any;
 use std::collections::VecDeque;
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,24 +20,16 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll, Waker};
 use slab::Slab;
 
-use super::accepted::Accepted;
 use super::any_socket::AnySocket;
 use super::blocks::Block;
 use super::context::Context;
-use super::endpoint::Endpoint;
-use super::event::{Event, EventKind, Payload};
+use super::event::{Event, Payload};
 use super::id::WAKER;
-use super::options::{ServerOptions, TcpOptions, UdpOptions, UnixOptions, UnixServerOptions};
 use super::panics::panic_message;
 use super::runtime::runtime;
-use super::server_socket::ServerSocket;
 use super::sizes::{DATAGRAM_BATCH, DATAGRAM_STRIDE};
 use super::step::Step;
-use super::stream_handle::PolledStream;
-use super::stream_socket::StreamSocket;
 use super::syscall::Syscall;
-use super::tls::AcceptedTls;
-use super::udp_socket::UdpSocket;
 use super::{Id, SocketError, hooks, memory};
 
 /// The most readiness reports that are taken from the poll set at once. The next turn takes the others.
@@ -140,60 +133,7 @@ impl Net {
         self.poll = Some((poll, events));
     }
 
-    // --- opening ---
-
-    /// new TCPSocket().
-    pub fn open_tcp(&mut self, owner: u32, options: &TcpOptions) -> Result<Id, SocketError> {
-        self.open(owner, |id, context| Ok(AnySocket::Stream(Box::new(StreamSocket::connect(options, id, context)?))))
-    }
-
-    /// new UnixSocket().
-    pub fn open_unix(&mut self, owner: u32, options: &UnixOptions) -> Result<Id, SocketError> {
-        self.open(owner, |id, context| {
-            Ok(AnySocket::Stream(Box::new(StreamSocket::connect_to_path(options, id, context)?)))
-        })
-    }
-
-    /// new UnixServerSocket().
-    pub fn open_unix_server(&mut self, owner: u32, options: &UnixServerOptions) -> Result<Id, SocketError> {
-        self.open(owner, |id, context| {
-            Ok(AnySocket::Server(Box::new(ServerSocket::listen_at_path(options, id, context)?)))
-        })
-    }
-
-    /// new UDPSocket().
-    pub fn open_udp(&mut self, owner: u32, options: &UdpOptions) -> Result<Id, SocketError> {
-        self.open(owner, |id, context| Ok(AnySocket::Udp(Box::new(UdpSocket::bind(options, id, context)?))))
-    }
-
-    /// new TCPServerSocket().
-    pub fn open_server(&mut self, owner: u32, options: &ServerOptions) -> Result<Id, SocketError> {
-        self.open(owner, |id, context| Ok(AnySocket::Server(Box::new(ServerSocket::listen(options, id, context)?))))
-    }
-
-    pub(super) fn open(
-        &mut self,
-        owner: u32,
-        make: impl FnOnce(Id, &mut Context) -> Result<AnySocket, SocketError>,
-    ) -> Result<Id, SocketError> {
-        let vacant = self.sockets.vacant_entry();
-        let index = vacant.key();
-        if self.generations.len() <= index {
-            self.generations.resize(index + 1, 0);
-        }
-        self.generations[index] = self.generations[index].wrapping_add(1);
-        let id = Id::new(index, self.generations[index])
-            .ok_or_else(|| SocketError::system(Syscall::Socket, io::Error::from(io::ErrorKind::OutOfMemory)))?;
-        let socket = make(id, &mut self.context)?;
-        vacant.insert(OpenSocket { id, owner, referenced: true, socket });
-        self.references += 1;
-        let index = owner as usize;
-        if self.owners.len() <= index {
-            self.owners.resize(index + 1, 0);
-        }
-        self.owners[index] += 1;
-        Ok(id)
-    }
+    // --- the sockets ---
 
     /// Closes a socket that JavaScript does not know. No event is emitted.
     pub fn forget(&mut self, id: Id) {
@@ -404,32 +344,6 @@ impl Net {
         });
     }
 
-    /// Makes a socket for a connection that the server `id` accepted.
-    fn open_accepted(&mut self, id: Id, owner: u32, connection: Accepted<PolledStream>) -> Option<EventKind> {
-        let options = self.server(id, |server, _| server.stream_options)?;
-        let connected = connected(&connection);
-        let opened = self.open(owner, |accepted, context| {
-            Ok(AnySocket::Stream(Box::new(StreamSocket::accepted(connection, &options, accepted, context)?)))
-        });
-        Some(match opened {
-            Ok(accepted) => connected(accepted),
-            Err(error) => EventKind::ServerError(error),
-        })
-    }
-
-    /// Makes a socket for a client that has completed the TLS handshake with the server `id`.
-    fn open_accepted_tls(&mut self, id: Id, owner: u32, client: AcceptedTls) -> Option<EventKind> {
-        let options = self.server(id, |server, _| server.stream_options)?;
-        let connected = connected(&client.connection);
-        let opened = self.open(owner, |accepted, context| {
-            Ok(AnySocket::Stream(Box::new(StreamSocket::accepted_tls(client, &options, accepted, context))))
-        });
-        Some(match opened {
-            Ok(accepted) => connected(accepted),
-            Err(error) => EventKind::ServerError(error),
-        })
-    }
-
     /// Ends a turn: writes what was sent in it. Returns whether another turn is needed without waiting for the poll set.
     pub fn finish(&mut self) -> bool {
         for id in std::mem::take(&mut self.context.dirty) {
@@ -495,15 +409,5 @@ impl Net {
             }));
         }
         self.context.wake_tasks();
-    }
-}
-
-/// Returns a function that makes the event of an accepted connection, from the id of its socket.
-fn connected<Stream>(connection: &Accepted<Stream>) -> impl FnOnce(Id) -> EventKind + use<Stream> {
-    let (remote, local) = (connection.remote.clone(), connection.local.clone());
-    let credentials = connection.credentials;
-    move |accepted| match (remote, local) {
-        (Endpoint::Inet(remote), Endpoint::Inet(local)) => EventKind::Connect { accepted, remote, local },
-        (remote, _) => EventKind::UnixConnect { accepted, remote, credentials },
     }
 }
