@@ -1,14 +1,12 @@
 // The servers, written with this package. They run under Node, Bun and Deno.
 
-import * as sockets from "../../index.mjs";
+import { TCPServerSocket, UDPSocket, UnixServerSocket, connect, relay } from "../../index.mjs";
 import { BEGIN, DATAGRAMS_PER_TICK, SENDS_PER_TICK, backend, endless, numbered, path, payload, secure, start } from "./shared.mjs";
 
-const { TCPServerSocket, UDPSocket, UnixServerSocket, connect, relay } = sockets;
 const localAddress = "127.0.0.1";
 
 /** @param {(socket: any) => void} serve */
 function listen(serve) {
-  if (path !== null && UnixServerSocket === undefined) throw new Error("this build of the package has no UnixServerSocket");
   const server =
     path === null ? new TCPServerSocket({ localAddress, secureTransport: secure ?? "off" }) : new UnixServerSocket({ path });
   server.onconnect = ({ connectedSocket }) => {
