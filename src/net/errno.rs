@@ -64,10 +64,12 @@ errnos! {
     EFAULT = 10014,
     EBUSY,
     ENODEV,
+    ENOTDIR,
     EINVAL = 10022,
     ENFILE,
     EMFILE = 10024,
     ENOSPC,
+    EROFS,
     // Windows Sockets calls it WSAESHUTDOWN: sending after shutdown().
     EPIPE = 10058,
     EDOM,
@@ -97,6 +99,8 @@ errnos! {
     ENOTCONN = 10057,
     ETIMEDOUT = 10060,
     ECONNREFUSED = 10061,
+    ELOOP = 10062,
+    ENAMETOOLONG = 10063,
     EHOSTDOWN = 10064,
     EHOSTUNREACH = 10065,
     ECANCELED,
@@ -240,6 +244,16 @@ mod tests {
         assert_eq!(Errno::of(&refused), Errno::ECONNREFUSED);
         assert_eq!(Errno::of(&refused).name(), "ECONNREFUSED");
         assert_eq!(text(&refused), "connection refused");
+        // Of paths.
+        for (number, name) in [
+            (libc::ENOENT, "ENOENT"),
+            (libc::ENOTDIR, "ENOTDIR"),
+            (libc::ELOOP, "ELOOP"),
+            (libc::ENAMETOOLONG, "ENAMETOOLONG"),
+            (libc::EROFS, "EROFS"),
+        ] {
+            assert_eq!(Errno::of(&io::Error::from_raw_os_error(number)).name(), name);
+        }
         let unlisted = Errno::of(&io::Error::from_raw_os_error(4000));
         assert_eq!((unlisted, unlisted.to_string().as_str()), (Errno::Other(4000), "E4000"));
     }
