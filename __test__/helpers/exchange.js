@@ -32,7 +32,7 @@ function randomChunks(seed, count, most) {
 
 const digest = (chunks) => chunks.reduce((hash, chunk) => hash.update(chunk), createHash("sha256")).digest("hex");
 
-/** Sends the chunks through a TCPSocket, in changing shapes, waiting for drain at each false; then halfcloses. */
+/** Sends the chunks through a TCPSocket or UnixSocket, in changing shapes, waiting for drain at each false; then halfcloses. */
 async function sendOurs(socket, chunks) {
   for (const [i, chunk] of chunks.entries()) {
     const shapes = [chunk, new Uint8Array(chunk), new Uint8Array(chunk).buffer, new Blob([chunk])];
@@ -53,7 +53,7 @@ async function sendTheirs(peer, chunks) {
   peer.end();
 }
 
-/** All bytes that a TCPSocket receives until it is closed. */
+/** All bytes that a TCPSocket or UnixSocket receives until it is closed. */
 function receiveOurs(socket) {
   const hash = createHash("sha256");
   let length = 0;
@@ -77,9 +77,16 @@ function receiveTheirs(peer) {
   return once(peer, "end", 25_000).then(() => ({ length, digest: hash.digest("hex") }));
 }
 
-/** Both ends send all their chunks at the same time, and end. Checks that each received what the other sent. */
-async function exchange(socket, peer, seed, { count = 150, most = 200_000 } = {}) {
-  const [ours, theirs] = [randomChunks(seed, count, most), randomChunks(seed + 1, count, most)];
+/**
+ * Both ends send all their chunks at the same time, and end. Checks that each received what the other sent.
+ *
+ * @param {object} socket ours
+ * @param {import("node:net").Socket} peer
+ * @param {number} seed
+ * @param {{ count?: number, most?: number, make?: (seed: number) => Buffer[] }} [how] `make` returns the chunks of an end
+ */
+async function exchange(socket, peer, seed, { count = 150, most = 200_000, make = (own) => randomChunks(own, count, most) } = {}) {
+  const [ours, theirs] = [make(seed), make(seed + 1)];
   const results = Promise.all([receiveOurs(socket), receiveTheirs(peer)]);
   await Promise.all([sendOurs(socket, ours), sendTheirs(peer, theirs)]);
   const [got, given] = await results;

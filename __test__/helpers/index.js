@@ -16,7 +16,8 @@
  * jest-environment.js is the environment of every test file: a warning of the process fails the current test.
  *
  * Test files require these directly: udp.js, exchange.js, netns.js, tls.js (both ends of a secure connection), certificates.js
- * (an authority made at run time), programs.js (openssl and curl as peers).
+ * (an authority made at run time), programs.js (other programs as peers, such as openssl and nginx), unix.js (paths, and sockets at them),
+ * http.js (HTTP over a socket).
  */
 module.exports = {
   ...require("./sockets"),

@@ -21,11 +21,11 @@ function keep(socket) {
 }
 
 /**
- * A listening node:net server on port 0. `next()` returns the connections one by one, in order.
+ * A listening node:net server on port 0, or on `path`. `next()` returns the connections one by one, in order.
  *
- * @param {import("node:net").ServerOpts & { host?: string, backlog?: number, port?: number }} [options]
+ * @param {import("node:net").ServerOpts & { host?: string, backlog?: number, port?: number, path?: string }} [options]
  */
-async function listen({ host = "127.0.0.1", port = 0, backlog, ...options } = {}) {
+async function listen({ host = "127.0.0.1", port = 0, path, backlog, ...options } = {}) {
   const server = net.createServer(options);
   const accepted = [];
   const asked = [];
@@ -41,7 +41,7 @@ async function listen({ host = "127.0.0.1", port = 0, backlog, ...options } = {}
   await new Promise((resolve, reject) => {
     server.once("listening", resolve);
     server.once("error", reject);
-    server.listen({ host, port, backlog });
+    server.listen(path === undefined ? { host, port, backlog } : { path, backlog });
   });
   defer(() => new Promise((resolve) => server.close(resolve)));
   return {
