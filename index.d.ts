@@ -1341,7 +1341,7 @@ export declare class UnixSocket extends EventTarget {
    *   with a NUL is an abstract name, which is no file.
    * @param options How to connect, and the connection's limits.
    * @throws InvalidAccessError: the path is empty, contains a NUL that is not its first character, or is too long: over 107 bytes in
-   *   UTF-8 (103 on macOS and the BSDs).
+   *   UTF-8 (103 on macOS and the BSDs). It is relative, and the working directory does not exist any more (`code` `"ENOENT"`).
    * @throws InvalidAccessError: TLS options contradict each other or are bad (`"ERR_TLS_…"`), or TLS has no `sni`.
    * @throws NetworkError: the system lacks resources (`"EMFILE"`: file descriptors, `"EAGAIN"`: threads).
    * @throws NotSupportedError: the system is Windows, or does not support abstract names (R-platform).
@@ -1513,8 +1513,8 @@ export interface UnixServerOptions {
   path: string;
   /**
    * The permission bits of the socket's file, whatever the process's umask is. A client needs permission to write. They are set before
-   * the first client can connect. 0 to 0o777 (else InvalidAccessError; TypeError if it is no integer from 0 to 65535). With an abstract
-   * name it throws NotSupportedError. Default: what the umask leaves of 0o777.
+   * the first client can connect. 0 to 0o777 (more bits throw InvalidAccessError; below 0 and above 65535 TypeError). With an
+   * abstract name it throws NotSupportedError. Default: what the umask leaves of 0o777.
    */
   mode?: number | undefined;
   /** Uses TLS. This needs a certificate in `secureTransport`: true alone throws InvalidAccessError (R-srv-secure). Default: false. */
