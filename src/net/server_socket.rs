@@ -125,6 +125,13 @@ impl ServerSocket {
         self.listener.is_none()
     }
 
+    /// The process ends, and nothing will drop the server: removes its file, if it listens at a path (R-unix). The server still listens.
+    pub fn remove_file(&mut self) {
+        if let Some(Listener::Unix(listener)) = &mut self.listener {
+            listener.remove_file();
+        }
+    }
+
     /// close(): frees the port. Returns whether nothing is left to be delivered (R-srv-close).
     pub fn close(&mut self, id: Id, context: &mut Context) -> bool {
         self.listener = None;

@@ -361,9 +361,15 @@ impl Net {
         self.has_work()
     }
 
-    /// The process ends, and no turn follows. Writes what was sent, and waits for the TLS drivers, `EXIT_FLUSH_TIMEOUT` at most.
+    /// The process ends, and no turn follows. Writes what was sent, removes the files of servers that listen at a path, and waits for the TLS
+    /// drivers, `EXIT_FLUSH_TIMEOUT` at most.
     pub fn flush_on_exit(&mut self) {
         self.finish();
+        for (_, entry) in &mut self.sockets {
+            if let AnySocket::Server(server) = &mut entry.socket {
+                server.remove_file();
+            }
+        }
         let start = Instant::now();
         while start.elapsed() < EXIT_FLUSH_TIMEOUT && self.sockets.iter().any(|(_, entry)| entry.socket.is_writing()) {
             std::thread::sleep(POLL_INTERVAL);

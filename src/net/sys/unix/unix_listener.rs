@@ -26,8 +26,8 @@ const PERMISSIONS: u32 = 0o777;
 
 /// A Unix socket that listens. Dropping it removes its file, and then closes the socket: so no other server finds a file without a server.
 pub struct UnixListener {
-    /// The file, which is removed first. `None`: the name is abstract.
-    _file: Option<SocketFile>,
+    /// The file, which is removed first. `None`: the name is abstract, or the file is removed already.
+    file: Option<SocketFile>,
     /// The socket.
     listener: PolledListener,
 }
@@ -55,7 +55,12 @@ impl UnixListener {
             }
         };
         socket.listen(backlog).map_err(at(ListenStep::Listen))?;
-        Ok(Self { _file: file, listener: PolledListener::from_std(OwnedFd::from(socket).into()) })
+        Ok(Self { file, listener: PolledListener::from_std(OwnedFd::from(socket).into()) })
+    }
+
+    /// Removes the file now, and leaves the socket as it is.
+    pub fn remove_file(&mut self) {
+        self.file = None;
     }
 
     /// Accepts the next connection. It does not block.
