@@ -89,8 +89,8 @@ function packageInstance() {
     shared.scratch = answer.scratch;
     shared.slots = answer.slots;
     instance = answer.instance;
-    // flush() sends the data that was queued in the turn that ends the process (process.exit(), an uncaught exception). All package
-    // instances share this function, so one listener is enough for all of them.
+    // flush() sends the data that was queued in the turn that ends the process (process.exit(), an uncaught exception), and removes the
+    // files of servers at paths. All package instances share this function, so one listener is enough for all of them.
     if (!isFlushedOnExit()) {
       apply(once, process, ["exit", flush]);
     }
