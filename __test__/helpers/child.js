@@ -12,7 +12,7 @@ const FIXTURES = path.join(__dirname, "..", "fixtures");
 
 /** The names that a script given as source text may use without requiring them. */
 const PRELUDE = `"use strict";
-const { UDPSocket, TCPSocket, TCPServerSocket, connect } = require(${JSON.stringify(ROOT)});
+const { UDPSocket, TCPSocket, TCPServerSocket, UnixSocket, UnixServerSocket, connect } = require(${JSON.stringify(ROOT)});
 const net = require("node:net");
 const { once } = require(${JSON.stringify(path.join(__dirname, "events"))});
 const { report } = require(${JSON.stringify(path.join(__dirname, "report"))});
@@ -22,7 +22,7 @@ const { report } = require(${JSON.stringify(path.join(__dirname, "report"))});
  * Starts a script in a Node process of its own, with the same wake source (the environment is inherited). The script returns its results by
  * report(); next(), `reports` and runJSON() receive them. stdout and stderr are for people.
  *
- * @param {string} script source text (with UDPSocket, TCPSocket, TCPServerSocket, net, once() and report() at hand), or
+ * @param {string} script source text (with the package's classes, connect(), net, once() and report() at hand), or
  *   the name of a file in __test__/fixtures ("emfile.js")
  * @param {object} [how]
  * @param {boolean} [how.bare] true: the source text runs as it is, without requiring anything before

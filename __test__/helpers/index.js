@@ -8,6 +8,7 @@
  * sockets.js  the package itself, and tracked sockets of it
  * peers.js    the other end: node:net and node:dgram on port 0
  * events.js   waiting for events, recording them, and proving that none fired
+ * families.js what TCP and Unix sockets have in common is tested over both
  * bytes.js    test data, and collecting received data
  * throws.js   the exception of a call, by name and code
  * bad.js      values that every argument must refuse
@@ -22,6 +23,7 @@
 module.exports = {
   ...require("./sockets"),
   ...require("./peers"),
+  ...require("./families"),
   ...require("./events"),
   ...require("./bytes"),
   ...require("./throws"),

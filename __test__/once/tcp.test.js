@@ -2,16 +2,16 @@
 
 // once() of a TCPSocket: what it is fulfilled and rejected with (R-once).
 
-const { ROOT, acceptedPair, deadline, listen, record, refusedPort, settle, tcp, tcpPair, text, track } = require("../helpers");
+const { families, ROOT, deadline, listen, record, refusedPort, settle, tcp, tcpPair, text, track } = require("../helpers");
 const { failed, isPending } = require("./failed");
 const { TCPSocket, once, relay } = require(ROOT);
 
 const TYPES = ["close", "drain", "error", "halfclose", "message", "open"];
 
 describe("once() of a TCPSocket is fulfilled with the event (R-once)", () => {
-  test("open, message, drain, halfclose and close, in the life of a connection", async () => {
+  test.each(families)("$name: open, message, drain, halfclose and close, in the life of a connection", async ({ listen, connectTo }) => {
     const server = await listen({ allowHalfOpen: true });
-    const socket = tcp("127.0.0.1", server.port);
+    const socket = connectTo(server);
     expect((await once(socket, "open")).type).toBe("open");
     const peer = await server.next();
     peer.write("ping");
@@ -28,8 +28,8 @@ describe("once() of a TCPSocket is fulfilled with the event (R-once)", () => {
     expect((await once(socket, "close")).type).toBe("close");
   });
 
-  test("a loop of once() loses nothing, whatever comes between two of them (R-listen)", async () => {
-    const { socket, peer } = await tcpPair();
+  test.each(families)("$name: a loop of once() loses nothing, whatever comes between two of them (R-listen)", async ({ pair }) => {
+    const { socket, peer } = await pair();
     let said = "";
     let sent = "";
     for (let round = 0; round < 200; round++) {
@@ -43,16 +43,16 @@ describe("once() of a TCPSocket is fulfilled with the event (R-once)", () => {
     expect(said).toBe(`${sent}end.`);
   });
 
-  test("two at once get the same event", async () => {
-    const { socket, peer } = await tcpPair();
+  test.each(families)("$name: two at once get the same event", async ({ pair }) => {
+    const { socket, peer } = await pair();
     const both = Promise.all([once(socket, "message"), once(socket, "message")]);
     peer.write("x");
     const [one, two] = await both;
     expect(one).toBe(two);
   });
 
-  test("in the order of addEventListener()", async () => {
-    const { socket, peer } = await tcpPair();
+  test.each(families)("$name: in the order of addEventListener()", async ({ pair }) => {
+    const { socket, peer } = await pair();
     const order = [];
     socket.addEventListener("message", () => order.push("before"));
     const wait = once(socket, "message").then(() => order.push("promise"));
@@ -84,8 +84,8 @@ describe("once() of a TCPSocket is fulfilled with the event (R-once)", () => {
     expect(text(await deadline(second, "the second message"))).toBe("2");
   });
 
-  test("with an event of the program's own", async () => {
-    const { socket } = await tcpPair();
+  test.each(families)("$name: with an event of the program's own", async ({ pair }) => {
+    const { socket } = await pair();
     const own = new Event("message");
     const wait = once(socket, "message");
     socket.dispatchEvent(own);
@@ -107,16 +107,16 @@ describe("once() of a TCPSocket is fulfilled with the event (R-once)", () => {
     }
   });
 
-  test("where the socket closes in the same turn", async () => {
-    const { socket, peer } = await tcpPair();
+  test.each(families)("$name: where the socket closes in the same turn", async ({ pair }) => {
+    const { socket, peer } = await pair();
     const wait = once(socket, "message");
     peer.end("last");
     expect(text((await wait).data)).toBe("last");
     await once(socket, "close");
   });
 
-  test("message on a suspended socket waits for resume()", async () => {
-    const { socket, peer } = await tcpPair();
+  test.each(families)("$name: message on a suspended socket waits for resume()", async ({ pair }) => {
+    const { socket, peer } = await pair();
     socket.suspend();
     const wait = once(socket, "message");
     peer.write("x");
@@ -126,8 +126,8 @@ describe("once() of a TCPSocket is fulfilled with the event (R-once)", () => {
     expect(text((await wait).data)).toBe("x");
   });
 
-  test("halfclose counts as a listener for it: the socket stays open (R-tcp-fin)", async () => {
-    const { socket, peer } = await tcpPair({ peer: { allowHalfOpen: true } });
+  test.each(families)("$name: halfclose counts as a listener for it: the socket stays open (R-tcp-fin)", async ({ pair }) => {
+    const { socket, peer } = await pair({ peer: { allowHalfOpen: true } });
     const wait = once(socket, "halfclose");
     peer.end();
     await wait;
@@ -166,8 +166,8 @@ describe("once() and an error that closes the socket (R-once, R-tcp-lost)", () =
     expect(await failed(once(socket, "message"))).toMatchObject({ name: "NetworkError", code: "ECONNRESET" });
   });
 
-  test("a failed attempt: no close fires, so that one rejects too", async () => {
-    const socket = tcp("127.0.0.1", await refusedPort());
+  test.each(families)("$name: a failed attempt: no close fires, so that one rejects too", async ({ connectTo, refusing }) => {
+    const socket = connectTo(await refusing());
     const errors = Promise.all(["close", "drain", "halfclose", "message", "open"].map((type) => failed(once(socket, type))));
     const { error } = await once(socket, "error");
     expect(error.code).toBe("ECONNREFUSED");
@@ -176,9 +176,9 @@ describe("once() and an error that closes the socket (R-once, R-tcp-lost)", () =
     }
   });
 
-  test("close() while connecting: ECONNABORTED, for who waited before it and who waits after it (R-tcp-close-connecting)", async () => {
+  test.each(families)("$name: close() while connecting: ECONNABORTED, for who waited before it and who waits after it (R-tcp-close-connecting)", async ({ listen, connectTo }) => {
     const server = await listen();
-    const socket = tcp("127.0.0.1", server.port);
+    const socket = connectTo(server);
     const before = Promise.all(["close", "message", "open"].map((type) => failed(once(socket, type))));
     socket.close();
     const after = Promise.all(["close", "message", "open"].map((type) => failed(once(socket, type))));
@@ -189,9 +189,9 @@ describe("once() and an error that closes the socket (R-once, R-tcp-lost)", () =
     expect(error).toMatchObject({ name: "NetworkError", code: "ECONNABORTED" });
   });
 
-  test("the socket's own signal: ABORT_ERR, with the reason as its cause (R-abort)", async () => {
+  test.each(families)("$name: the socket's own signal: ABORT_ERR, with the reason as its cause (R-abort)", async ({ pair }) => {
     const controller = new AbortController();
-    const { socket } = await tcpPair({ options: { signal: controller.signal } });
+    const { socket } = await pair({ options: { signal: controller.signal } });
     const [message, close] = [failed(once(socket, "message")), once(socket, "close")];
     const reason = new Error("enough");
     controller.abort(reason);
@@ -199,8 +199,8 @@ describe("once() and an error that closes the socket (R-once, R-tcp-lost)", () =
     await close;
   });
 
-  test("a full buffer: the exception of its error (R-tcp-full)", async () => {
-    const { socket } = await tcpPair({ options: { highWaterMark: 0, maxBufferedAmount: 1 } });
+  test.each(families)("$name: a full buffer: the exception of its error (R-tcp-full)", async ({ pair }) => {
+    const { socket } = await pair({ options: { highWaterMark: 0, maxBufferedAmount: 1 } });
     const [drain, close] = [failed(once(socket, "drain")), once(socket, "close")];
     socket.send(new Uint8Array(64 << 20));
     socket.send("more");
@@ -234,8 +234,8 @@ describe("once() and an error that closes the socket (R-once, R-tcp-lost)", () =
 describe("once() where the event can no longer come: InvalidStateError (R-once)", () => {
   const never = { name: "InvalidStateError", code: 11 };
 
-  test("open, where it is open; on an accepted socket too", async () => {
-    const { socket } = await tcpPair();
+  test.each(families)("$name: open, where it is open; on an accepted socket too", async ({ pair, acceptedPair }) => {
+    const { socket } = await pair();
     expect(await failed(once(socket, "open"))).toMatchObject(never);
     const accepted = await acceptedPair();
     const error = await failed(once(accepted.socket, "open"));
@@ -244,9 +244,9 @@ describe("once() where the event can no longer come: InvalidStateError (R-once)"
     expect(error.cause).toBe(undefined);
   });
 
-  test("message, once the peer's end was told; a wait under way ends with it", async () => {
+  test.each(families)("$name: message, once the peer's end was told; a wait under way ends with it", async ({ pair }) => {
     for (const listens of [false, true]) {
-      const { socket, peer } = await tcpPair({ peer: { allowHalfOpen: true } });
+      const { socket, peer } = await pair({ peer: { allowHalfOpen: true } });
       if (listens) socket.onhalfclose = () => {};
       const wait = failed(once(socket, "message"));
       peer.end();
@@ -257,8 +257,8 @@ describe("once() where the event can no longer come: InvalidStateError (R-once)"
     }
   });
 
-  test("message, at the peer's end, however long the flush of what was sent takes", async () => {
-    const { socket, peer } = await tcpPair({ peer: { allowHalfOpen: true } });
+  test.each(families)("$name: message, at the peer's end, however long the flush of what was sent takes", async ({ pair }) => {
+    const { socket, peer } = await pair({ peer: { allowHalfOpen: true } });
     peer.pause();
     socket.send(new Uint8Array(32 << 20));
     const wait = failed(once(socket, "message"));
@@ -273,8 +273,8 @@ describe("once() where the event can no longer come: InvalidStateError (R-once)"
     await drain;
   });
 
-  test("message and halfclose at close(), drain where nothing is due; close is fulfilled", async () => {
-    const { socket } = await tcpPair();
+  test.each(families)("$name: message and halfclose at close(), drain where nothing is due; close is fulfilled", async ({ pair }) => {
+    const { socket } = await pair();
     const waits = Promise.all(["message", "halfclose", "drain"].map((type) => failed(once(socket, type))));
     const close = once(socket, "close");
     socket.close();
@@ -286,9 +286,9 @@ describe("once() where the event can no longer come: InvalidStateError (R-once)"
     await close;
   });
 
-  test("drain: it still comes while halfclosed and closing, and then no more", async () => {
+  test.each(families)("$name: drain: it still comes while halfclosed and closing, and then no more", async ({ pair }) => {
     for (const end of ["halfclose", "close"]) {
-      const { socket, peer } = await tcpPair({ peer: { allowHalfOpen: true } });
+      const { socket, peer } = await pair({ peer: { allowHalfOpen: true } });
       expect(socket.send(new Uint8Array(16 << 20))).toBe(false);
       socket[end]();
       const drain = once(socket, "drain");
@@ -298,8 +298,8 @@ describe("once() where the event can no longer come: InvalidStateError (R-once)"
     }
   });
 
-  test("halfclose after halfclose(): the peer's end closes the socket", async () => {
-    const { socket, peer } = await tcpPair({ peer: { allowHalfOpen: true } });
+  test.each(families)("$name: halfclose after halfclose(): the peer's end closes the socket", async ({ pair }) => {
+    const { socket, peer } = await pair({ peer: { allowHalfOpen: true } });
     const [wait, drain] = [failed(once(socket, "halfclose")), failed(once(socket, "drain"))];
     socket.halfclose();
     expect(await wait).toMatchObject(never);
@@ -312,8 +312,8 @@ describe("once() where the event can no longer come: InvalidStateError (R-once)"
     expect(await last).toMatchObject(never);
   });
 
-  test("a reset(): all but close, at once", async () => {
-    const { socket } = await tcpPair();
+  test.each(families)("$name: a reset(): all but close, at once", async ({ pair }) => {
+    const { socket } = await pair();
     socket.send(new Uint8Array(16 << 20));
     const rest = ["drain", "error", "halfclose", "message"];
     const before = Promise.all(rest.map((type) => failed(once(socket, type))));
@@ -327,8 +327,8 @@ describe("once() where the event can no longer come: InvalidStateError (R-once)"
     await close;
   });
 
-  test("everything, when closed; close too", async () => {
-    const { socket, peer } = await tcpPair();
+  test.each(families)("$name: everything, when closed; close too", async ({ pair }) => {
+    const { socket, peer } = await pair();
     peer.end();
     await once(socket, "close");
     for (const type of TYPES) {
@@ -356,8 +356,8 @@ describe("once() where the event can no longer come: InvalidStateError (R-once)"
     }
   });
 
-  test("message, where readable was taken, before or meanwhile (R-streams)", async () => {
-    const { socket, peer } = await tcpPair();
+  test.each(families)("$name: message, where readable was taken, before or meanwhile (R-streams)", async ({ pair }) => {
+    const { socket, peer } = await pair();
     const wait = failed(once(socket, "message"));
     const reader = socket.readable.getReader();
     expect(await wait).toMatchObject(never);
@@ -374,8 +374,8 @@ describe("once() where the event can no longer come: InvalidStateError (R-once)"
     await close;
   });
 
-  test("message, drain and halfclose, where the socket is relayed, before or meanwhile (R-relay)", async () => {
-    const [a, b] = [await tcpPair(), await tcpPair()];
+  test.each(families)("$name: message, drain and halfclose, where the socket is relayed, before or meanwhile (R-relay)", async ({ pair }) => {
+    const [a, b] = [await pair(), await pair()];
     const types = ["drain", "halfclose", "message"];
     const before = Promise.all(types.map((type) => failed(once(a.socket, type))));
     const close = once(a.socket, "close");
@@ -390,8 +390,8 @@ describe("once() where the event can no longer come: InvalidStateError (R-once)"
     await close;
   });
 
-  test("a wait that nothing settles but the close ends with it", async () => {
-    const { socket, peer } = await tcpPair();
+  test.each(families)("$name: a wait that nothing settles but the close ends with it", async ({ pair }) => {
+    const { socket, peer } = await pair();
     const wait = failed(once(socket, "error"));
     const close = once(socket, "close");
     peer.end();

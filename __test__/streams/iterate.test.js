@@ -1,6 +1,20 @@
 "use strict";
 
-const { acceptedPair, datagrams, deadline, dial, dialLater, expectIsDOMException, once, record, settle, tcpServer, text, track, udp } = require("../helpers");
+const {
+  families,
+  acceptedPair,
+  datagrams,
+  deadline,
+  dial,
+  expectIsDOMException,
+  once,
+  record,
+  settle,
+  tcpServer,
+  text,
+  track,
+  udp,
+} = require("../helpers");
 
 const next = (loop) => deadline(loop.next(), "next()");
 
@@ -40,9 +54,9 @@ describe("for await over a server", () => {
     first.reset();
   });
 
-  test("loses nothing of what an accepted socket receives before somebody listens (R-iterate, R-srv-connect)", async () => {
-    const server = tcpServer();
-    const peer = await dial(server.localPort);
+  test.each(families)("$name: loses nothing of what an accepted socket receives before somebody listens (R-iterate, R-srv-connect)", async ({ serve, dial }) => {
+    const server = serve();
+    const peer = await dial(server);
     peer.write("early");
     const { value: socket } = await next(server[Symbol.asyncIterator]());
     await settle();
@@ -71,8 +85,8 @@ describe("for await over a server", () => {
     expect(new Set(seen.map(([name]) => name)).size).toBe(2);
   });
 
-  test("ends at close(), also one that begins after it (R-iterate)", async () => {
-    const server = tcpServer();
+  test.each(families)("$name: ends at close(), also one that begins after it (R-iterate)", async ({ serve }) => {
+    const server = serve();
     const loop = server[Symbol.asyncIterator]();
     const waiting = [loop.next(), loop.next()];
     server.close();
@@ -81,10 +95,10 @@ describe("for await over a server", () => {
     }
   });
 
-  test("left by break leaves the server open; connect fires again (R-iterate)", async () => {
-    const server = tcpServer();
+  test.each(families)("$name: left by break leaves the server open; connect fires again (R-iterate)", async ({ serve, dialLater }) => {
+    const server = serve();
     for (let i = 0; i < 2; i++) {
-      dialLater(server.localPort);
+      dialLater(server);
     }
     let taken = 0;
     for await (const socket of server) {
@@ -95,19 +109,19 @@ describe("for await over a server", () => {
       }
     }
     expect(server.readyState).toBe("open");
-    dialLater(server.localPort);
+    dialLater(server);
     (await once(server, "connect")).connectedSocket.reset();
   });
 
-  test("suspend() holds it (R-iterate, R-srv-suspend)", async () => {
-    const server = tcpServer();
+  test.each(families)("$name: suspend() holds it (R-iterate, R-srv-suspend)", async ({ serve, dialLater }) => {
+    const server = serve();
     server.suspend();
     const waiting = server[Symbol.asyncIterator]().next();
     let done = false;
     void waiting.then(() => {
       done = true;
     });
-    dialLater(server.localPort);
+    dialLater(server);
     await settle();
     expect(done).toBe(false);
     server.resume();

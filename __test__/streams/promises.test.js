@@ -1,6 +1,7 @@
 "use strict";
 
 const {
+  families,
   TCPServerSocket,
   TCPSocket,
   UDPSocket,
@@ -65,8 +66,8 @@ describe("opened", () => {
     expect(info.writable).toBe(socket.writable);
   });
 
-  test("is the same promise at each read, before and after, and so is closed (R-promises)", async () => {
-    const { socket, peer } = await tcpPair();
+  test.each(families)("$name: is the same promise at each read, before and after, and so is closed (R-promises)", async ({ pair }) => {
+    const { socket, peer } = await pair();
     const { opened, closed } = socket;
     expect(socket.opened).toBe(opened);
     peer.end();
@@ -104,16 +105,16 @@ describe("opened", () => {
     expect(await stateOf(failing.closed)).toEqual({ reason: error });
   });
 
-  test("does not take the streams: message still fires (R-promises, R-streams)", async () => {
-    const { socket, peer } = await tcpPair();
+  test.each(families)("$name: does not take the streams: message still fires (R-promises, R-streams)", async ({ pair }) => {
+    const { socket, peer } = await pair();
     await socket.opened;
     peer.write("event");
     expect(Buffer.from((await once(socket, "message")).data).toString()).toBe("event");
   });
 
-  test("is fulfilled where halfclose() was called meanwhile (R-promises, R-tcp-halfclose)", async () => {
+  test.each(families)("$name: is fulfilled where halfclose() was called meanwhile (R-promises, R-tcp-halfclose)", async ({ listen, connectTo }) => {
     const server = await listen({ allowHalfOpen: true });
-    const socket = tcp("127.0.0.1", server.port);
+    const socket = connectTo(server);
     socket.halfclose();
     await socket.opened;
     expect(socket.readyState).toBe("halfclosed");
@@ -179,8 +180,8 @@ describe("closed", () => {
     expect(await reasonOf(closed)).toBe(reason);
   });
 
-  test("is rejected by a full buffer (R-promises, R-tcp-full)", async () => {
-    const { socket } = await tcpPair({ options: { maxBufferedAmount: 1000 } });
+  test.each(families)("$name: is rejected by a full buffer (R-promises, R-tcp-full)", async ({ pair }) => {
+    const { socket } = await pair({ options: { maxBufferedAmount: 1000 } });
     const { closed } = socket;
     while (socket.readyState === "open") {
       socket.send(pattern(1_000_000));

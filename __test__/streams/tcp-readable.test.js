@@ -1,19 +1,16 @@
 "use strict";
 
 const {
-  acceptedPair,
+  families,
   collect,
   deadline,
   expectIsDOMException,
-  listen,
   once,
   pattern,
   record,
-  refusedPort,
   runJSON,
   settle,
   sha256,
-  tcp,
   tcpPair,
   text,
 } = require("../helpers");
@@ -40,8 +37,8 @@ const reasonOf = (promise) =>
   );
 
 describe("what comes in", () => {
-  test("arrives whole and in order, as Uint8Arrays on ordinary buffers, up to the peer's FIN (R-streams)", async () => {
-    const { socket, peer } = await tcpPair();
+  test.each(families)("$name: arrives whole and in order, as Uint8Arrays on ordinary buffers, up to the peer's FIN (R-streams)", async ({ pair }) => {
+    const { socket, peer } = await pair();
     const bytes = pattern(3 * MIB);
     peer.end(bytes);
     const chunks = await deadline(readAll(socket.readable), "the end", 20_000);
@@ -53,8 +50,8 @@ describe("what comes in", () => {
     }
   });
 
-  test("goes there from the time the stream is taken: message fires no more, a late listener's neither (R-streams)", async () => {
-    const { socket, peer } = await tcpPair();
+  test.each(families)("$name: goes there from the time the stream is taken: message fires no more, a late listener's neither (R-streams)", async ({ pair }) => {
+    const { socket, peer } = await pair();
     const log = record(socket, ["message"]);
     peer.write("event");
     await log.until("message");
@@ -66,16 +63,16 @@ describe("what comes in", () => {
     expect(log.types).toEqual(["message"]);
   });
 
-  test("waits for who takes the stream late (R-streams, R-srv-connect)", async () => {
+  test.each(families)("$name: waits for who takes the stream late (R-streams, R-srv-connect)", async ({ acceptedPair }) => {
     const { socket, peer } = await acceptedPair();
     peer.end("all of it");
     await settle();
     expect(text(Buffer.concat(await deadline(readAll(socket.readable), "the end")))).toBe("all of it");
   });
 
-  test("the stream is the same object at each read, taken while connecting too (R-streams)", async () => {
+  test.each(families)("$name: the stream is the same object at each read, taken while connecting too (R-streams)", async ({ listen, connectTo }) => {
     const server = await listen();
-    const socket = tcp("127.0.0.1", server.port);
+    const socket = connectTo(server);
     const { readable } = socket;
     expect(socket.readable).toBe(readable);
     (await server.next()).end("hello");
@@ -83,8 +80,8 @@ describe("what comes in", () => {
     expect(socket.readable).toBe(readable);
   });
 
-  test("BYOB readers get it into their own memory, in parts where that is small (R-streams)", async () => {
-    const { socket, peer } = await tcpPair();
+  test.each(families)("$name: BYOB readers get it into their own memory, in parts where that is small (R-streams)", async ({ pair }) => {
+    const { socket, peer } = await pair();
     const reader = socket.readable.getReader({ mode: "byob" });
     peer.write("abcdefgh");
     const parts = [];
@@ -100,8 +97,8 @@ describe("what comes in", () => {
     expect([value.byteLength, value.buffer.byteLength, done]).toEqual([0, 10, true]);
   });
 
-  test("a BYOB reader of larger elements gets whole ones; half a one at the end is an error of the stream (R-streams)", async () => {
-    const { socket, peer } = await tcpPair();
+  test.each(families)("$name: a BYOB reader of larger elements gets whole ones; half a one at the end is an error of the stream (R-streams)", async ({ pair }) => {
+    const { socket, peer } = await pair();
     const reader = socket.readable.getReader({ mode: "byob" });
     peer.write(new Uint8Array([1, 0, 2, 0, 3]));
     expect([...(await read(reader, new Uint16Array(4))).value]).toEqual([1, 2]);
@@ -114,8 +111,8 @@ describe("what comes in", () => {
     expect(text(await once(peer.resume(), "data"))).toBe("still open");
   });
 
-  test("tee(), pipeThrough() and Response take it like any stream (R-streams)", async () => {
-    const { socket, peer } = await tcpPair();
+  test.each(families)("$name: tee(), pipeThrough() and Response take it like any stream (R-streams)", async ({ pair }) => {
+    const { socket, peer } = await pair();
     peer.end("ö".repeat(10_000));
     const decoded = await deadline(readAll(socket.readable.pipeThrough(new TextDecoderStream())), "the end");
     expect(decoded.join("")).toBe("ö".repeat(10_000));
@@ -138,8 +135,8 @@ describe("back-pressure", () => {
     return written;
   }
 
-  test("with nobody reading, TCP holds the peer back, and all of it comes when somebody does (R-streams)", async () => {
-    const { socket, peer } = await tcpPair();
+  test.each(families)("$name: with nobody reading, TCP holds the peer back, and all of it comes when somebody does (R-streams)", async ({ pair }) => {
+    const { socket, peer } = await pair();
     const { readable } = socket;
     const written = await stuff(peer, 64 * MIB);
     expect(written).toBeLessThan(64 * MIB);
@@ -151,8 +148,8 @@ describe("back-pressure", () => {
     expect(sha256(chunks)).toBe(sha256(Array.from({ length: length / one.length }, () => one)));
   });
 
-  test("what is sent meanwhile goes out all the same, and drain fires (R-streams)", async () => {
-    const { socket, peer } = await tcpPair();
+  test.each(families)("$name: what is sent meanwhile goes out all the same, and drain fires (R-streams)", async ({ pair }) => {
+    const { socket, peer } = await pair();
     void socket.readable;
     await stuff(peer, 64 * MIB);
     const inbox = collect(peer);
@@ -162,8 +159,8 @@ describe("back-pressure", () => {
     await inbox.until(2 * MIB);
   });
 
-  test("suspend() holds it, though somebody reads; resume() brings what waited (R-streams, R-tcp-suspend)", async () => {
-    const { socket, peer } = await tcpPair();
+  test.each(families)("$name: suspend() holds it, though somebody reads; resume() brings what waited (R-streams, R-tcp-suspend)", async ({ pair }) => {
+    const { socket, peer } = await pair();
     const reader = socket.readable.getReader();
     socket.suspend();
     let came = false;
@@ -180,14 +177,14 @@ describe("back-pressure", () => {
     expect((await read(reader)).done).toBe(true);
   });
 
-  test("halfclose fires at once where no byte lies before it, else behind them (R-streams, R-tcp-message)", async () => {
-    const { socket, peer } = await tcpPair();
+  test.each(families)("$name: halfclose fires at once where no byte lies before it, else behind them (R-streams, R-tcp-message)", async ({ pair }) => {
+    const { socket, peer } = await pair();
     void socket.readable;
     const log = record(socket, ["halfclose"]);
     peer.end();
     await log.until("halfclose");
 
-    const other = await tcpPair();
+    const other = await pair();
     const { readable } = other.socket;
     const otherLog = record(other.socket, ["halfclose"]);
     other.peer.end(pattern(8 * MIB));
@@ -199,8 +196,8 @@ describe("back-pressure", () => {
 });
 
 describe("the end", () => {
-  test("the peer's FIN closes the stream, and sending goes on: it counts as a halfclose listener (R-streams, R-tcp-fin)", async () => {
-    const { socket, peer } = await tcpPair();
+  test.each(families)("$name: the peer's FIN closes the stream, and sending goes on: it counts as a halfclose listener (R-streams, R-tcp-fin)", async ({ pair }) => {
+    const { socket, peer } = await pair();
     const inbox = collect(peer);
     const reader = socket.readable.getReader();
     peer.end("bye");
@@ -215,8 +212,8 @@ describe("the end", () => {
     await deadline(socket.closed, "closed");
   });
 
-  test("allowHalfOpen: false ends the socket with it (R-streams, R-tcp-fin)", async () => {
-    const { socket, peer } = await tcpPair({ options: { allowHalfOpen: false } });
+  test.each(families)("$name: allowHalfOpen: false ends the socket with it (R-streams, R-tcp-fin)", async ({ pair }) => {
+    const { socket, peer } = await pair({ options: { allowHalfOpen: false } });
     const { readable, closed } = socket;
     peer.end("bye");
     expect(text(Buffer.concat(await deadline(readAll(readable), "the end")))).toBe("bye");
@@ -234,9 +231,9 @@ describe("the end", () => {
     await reader.closed;
   });
 
-  test("close() and reset() settle a BYOB read that waits (R-streams)", async () => {
+  test.each(families)("$name: close() and reset() settle a BYOB read that waits (R-streams)", async ({ pair }) => {
     for (const end of ["close", "reset"]) {
-      const { socket } = await tcpPair();
+      const { socket } = await pair();
       const waiting = socket.readable.getReader({ mode: "byob" }).read(new Uint8Array(8));
       await settle(5);
       socket[end]();
@@ -283,8 +280,8 @@ describe("the end", () => {
     expectIsDOMException(await reasonOf(writing), "NetworkError", "ECONNRESET");
   });
 
-  test("a failed connection errors both streams (R-streams)", async () => {
-    const socket = tcp("127.0.0.1", await refusedPort());
+  test.each(families)("$name: a failed connection errors both streams (R-streams)", async ({ connectTo, refusing }) => {
+    const socket = connectTo(await refusing());
     const reader = socket.readable.getReader();
     const writer = socket.writable.getWriter();
     const reason = await reasonOf(socket.opened);
@@ -293,19 +290,19 @@ describe("the end", () => {
     expect(await reasonOf(writer.closed)).toBe(reason);
   });
 
-  test("a stream that is taken after the end is closed, or errored (R-streams)", async () => {
-    const { socket, peer } = await tcpPair();
+  test.each(families)("$name: a stream that is taken after the end is closed, or errored (R-streams)", async ({ pair, connectTo, refusing }) => {
+    const { socket, peer } = await pair();
     peer.end();
     await once(socket, "close");
     expect(await deadline(readAll(socket.readable), "the end")).toEqual([]);
     expectIsDOMException(await reasonOf(socket.writable.getWriter().write("x")), "InvalidStateError", 11);
 
-    const failing = tcp("127.0.0.1", await refusedPort());
+    const failing = connectTo(await refusing());
     const { error } = await once(failing, "error");
     expect(await reasonOf(failing.readable.getReader().read())).toBe(error);
     expect(await reasonOf(failing.writable.getWriter().write("x"))).toBe(error);
 
-    const half = await tcpPair();
+    const half = await pair();
     const halfclose = once(half.socket, "halfclose");
     half.peer.end();
     await halfclose;
@@ -315,8 +312,8 @@ describe("the end", () => {
 });
 
 describe("cancel()", () => {
-  test("drops what still comes, holds no peer back and leaves sending alone (R-streams)", async () => {
-    const { socket, peer } = await tcpPair();
+  test.each(families)("$name: drops what still comes, holds no peer back and leaves sending alone (R-streams)", async ({ pair }) => {
+    const { socket, peer } = await pair();
     const log = record(socket, ["message", "halfclose"]);
     await socket.readable.cancel("enough");
     const inbox = collect(peer);
@@ -329,9 +326,9 @@ describe("cancel()", () => {
     expect(log.types).toEqual(["halfclose"]);
   });
 
-  test("and writable's close() end the socket, though the peer never does (R-streams)", async () => {
+  test.each(families)("$name: and writable's close() end the socket, though the peer never does (R-streams)", async ({ pair }) => {
     for (const first of ["cancel", "close"]) {
-      const { socket, peer } = await tcpPair({ peer: { allowHalfOpen: true } });
+      const { socket, peer } = await pair({ peer: { allowHalfOpen: true } });
       peer.resume();
       const writer = socket.writable.getWriter();
       await writer.write("the last words");
@@ -345,8 +342,8 @@ describe("cancel()", () => {
     }
   });
 
-  test("by leaving a loop does the same (R-streams)", async () => {
-    const { socket, peer } = await tcpPair();
+  test.each(families)("$name: by leaving a loop does the same (R-streams)", async ({ pair }) => {
+    const { socket, peer } = await pair();
     peer.write("one");
     for await (const chunk of socket.readable) {
       if (text(chunk) === "one") {
@@ -384,8 +381,8 @@ describe("cancel()", () => {
 });
 
 describe("startTls()", () => {
-  test("fails where the stream holds plain text that nobody has read: it was slipped in before the handshake (R-streams, R-tls-start)", async () => {
-    const { socket, peer } = await tcpPair({ options: { secureTransport: "starttls" } });
+  test.each(families)("$name: fails where the stream holds plain text that nobody has read: it was slipped in before the handshake (R-streams, R-tls-start)", async ({ pair }) => {
+    const { socket, peer } = await pair({ options: { secureTransport: "starttls" } });
     const reader = socket.readable.getReader();
     peer.write("220 go ahead\r\n");
     expect(text((await read(reader)).value)).toBe("220 go ahead\r\n");

@@ -1,6 +1,6 @@
 "use strict";
 
-const { track, tcpServer, acceptedPair, dial, dialLater, once, record, collect, settle } = require("../helpers");
+const { families, track, tcpServer, dial, dialLater, once, record, collect, settle } = require("../helpers");
 
 test("close() is closed at once, and further clients are refused (draft close(), R-srv-close)", async () => {
   const server = tcpServer();
@@ -28,8 +28,8 @@ test("the port is free with a connection still in the backlog (R-srv-close)", as
   expect(tcpServer({ localPort: server.localPort }).localPort).toBe(server.localPort);
 });
 
-test("no event fires for close() itself (R-srv-close)", async () => {
-  const server = tcpServer();
+test.each(families)("$name: no event fires for close() itself (R-srv-close)", async ({ serve }) => {
+  const server = serve();
   const log = record(server, ["connect", "error", "close"]);
   server.close();
   await settle();
@@ -51,7 +51,7 @@ test("attributes keep their last values (R-task)", () => {
   expect(server.localPort).toBe(localPort);
 });
 
-test("accepted connections live on (draft close(): existing connections are kept open, R-srv-close)", async () => {
+test.each(families)("$name: accepted connections live on (draft close(): existing connections are kept open, R-srv-close)", async ({ acceptedPair }) => {
   const { server, socket, peer } = await acceptedPair();
   server.close();
   const inbox = collect(socket);
@@ -63,19 +63,19 @@ test("accepted connections live on (draft close(): existing connections are kept
   expect(socket.readyState).toBe("open");
 });
 
-test("a connection in the backlog of a server that nobody listens to is reset (R-srv-close)", async () => {
-  const server = tcpServer();
-  const peer = await dial(server.localPort);
+test.each(families)("$name: a connection in the backlog of a server that nobody listens to is reset (R-srv-close)", async ({ serve, dial }) => {
+  const server = serve();
+  const peer = await dial(server);
   const error = once(peer, "error");
   server.close();
   expect((await error).code).toBe("ECONNRESET");
 });
 
-test("a connection in the backlog of a suspended server is reset (R-srv-close)", async () => {
-  const server = tcpServer();
+test.each(families)("$name: a connection in the backlog of a suspended server is reset (R-srv-close)", async ({ serve, dial }) => {
+  const server = serve();
   const log = record(server, ["connect", "error"]);
   server.suspend();
-  const peer = await dial(server.localPort);
+  const peer = await dial(server);
   const error = once(peer, "error");
   await settle();
   server.close();
@@ -125,9 +125,9 @@ test("one accepted but not delivered is still delivered where somebody listens (
   expect(sockets.length).toBeGreaterThan(0);
 });
 
-test("removing the listener and closing in the connect handler resets what was not delivered (R-srv-close)", async () => {
-  const server = tcpServer();
-  const peers = await Promise.all(Array.from({ length: 10 }, () => dial(server.localPort)));
+test.each(families)("$name: removing the listener and closing in the connect handler resets what was not delivered (R-srv-close)", async ({ serve, dial }) => {
+  const server = serve();
+  const peers = await Promise.all(Array.from({ length: 10 }, () => dial(server)));
   let resets = 0;
   peers.forEach((peer) => peer.once("error", () => (resets += 1)));
   let delivered = 0;

@@ -1,14 +1,29 @@
 "use strict";
 
-const { TCPSocket, track, expendable, tcpServer, acceptedPair, tcp, dial, dialLater, once, record, collect, settle, hasIPv6, text, pattern, sha256 } = require("../helpers");
+const {
+  families,
+  track,
+  expendable,
+  tcpServer,
+  acceptedPair,
+  dial,
+  once,
+  record,
+  collect,
+  settle,
+  hasIPv6,
+  text,
+  pattern,
+  sha256,
+} = require("../helpers");
 
 const testIPv6 = hasIPv6 ? test : test.skip;
 const PATIENT = 20_000;
 
-test("a connection fires a ConnectEvent with a connectedSocket (draft: new successful connection)", async () => {
-  const server = tcpServer();
+test.each(families)("$name: a connection fires a ConnectEvent with a connectedSocket (draft: new successful connection)", async ({ Socket, serve, dial }) => {
+  const server = serve();
   const connect = once(server, "connect");
-  await dial(server.localPort);
+  await dial(server);
   const event = await connect;
   track(event.connectedSocket);
   expect(event).toBeInstanceOf(Event);
@@ -17,7 +32,7 @@ test("a connection fires a ConnectEvent with a connectedSocket (draft: new succe
   expect(event.target).toBe(server);
   expect(event.bubbles).toBe(false);
   expect(event.cancelable).toBe(false);
-  expect(event.connectedSocket).toBeInstanceOf(TCPSocket);
+  expect(event.connectedSocket).toBeInstanceOf(Socket);
   expect(event.connectedSocket).toBe(event.connectedSocket);
 });
 
@@ -32,13 +47,13 @@ test("connectedSocket is open, with the addresses and ports of both ends and not
   expect(socket.hasRef()).toBe(true);
 });
 
-test("its open event does not fire (R-srv-connect)", async () => {
-  const server = tcpServer();
+test.each(families)("$name: its open event does not fire (R-srv-connect)", async ({ serve, dial }) => {
+  const server = serve();
   let log;
   server.onconnect = ({ connectedSocket }) => {
     log = record(track(connectedSocket), ["open", "error", "close"]);
   };
-  await dial(server.localPort);
+  await dial(server);
   await settle();
   expect(log.types).toEqual([]);
 });
@@ -61,8 +76,8 @@ testIPv6("on a dual-stack server an IPv4 client is reported as IPv4, an IPv6 one
   }
 });
 
-test("the draft's echo server echoes (draft example)", async () => {
-  const server = tcpServer();
+test.each(families)("$name: the draft's echo server echoes (draft example)", async ({ serve, connectTo }) => {
+  const server = serve();
   server.onconnect = (connectEvent) => {
     const { connectedSocket } = connectEvent;
     track(connectedSocket);
@@ -70,16 +85,16 @@ test("the draft's echo server echoes (draft example)", async () => {
       connectedSocket.send(messageEvent.data);
     };
   };
-  const client = tcp("127.0.0.1", server.localPort);
+  const client = connectTo(server);
   const answer = once(client, "message");
   client.onopen = () => client.send("Hello World");
   expect(text((await answer).data)).toBe("Hello World");
 });
 
 describe("what the client sent early", () => {
-  test("waits for a listener added in the connect handler (R-srv-connect)", async () => {
-    const server = tcpServer();
-    const peer = await dial(server.localPort);
+  test.each(families)("$name: waits for a listener added in the connect handler (R-srv-connect)", async ({ serve, dial }) => {
+    const server = serve();
+    const peer = await dial(server);
     peer.write("early");
     await settle();
     const { connectedSocket } = await once(server, "connect");
@@ -88,9 +103,9 @@ describe("what the client sent early", () => {
     expect(inbox.text()).toBe("early");
   });
 
-  test("waits for a listener added after an await (R-srv-connect)", async () => {
-    const server = tcpServer();
-    const peer = await dial(server.localPort);
+  test.each(families)("$name: waits for a listener added after an await (R-srv-connect)", async ({ serve, dial }) => {
+    const server = serve();
+    const peer = await dial(server);
     peer.end("early");
     const { connectedSocket } = await once(server, "connect");
     const log = record(track(connectedSocket), ["halfclose", "error"]);
@@ -129,13 +144,13 @@ test("await once(server, 'connect') in a loop loses no connection, and takes the
   expect(ports).toEqual(peers.map((peer) => String(peer.localPort)));
 });
 
-test("after the last listener is removed connections wait again (R-listen)", async () => {
-  const server = tcpServer();
+test.each(families)("$name: after the last listener is removed connections wait again (R-listen)", async ({ serve, dial }) => {
+  const server = serve();
   const log = record(server, ["connect"]);
-  await dial(server.localPort);
+  await dial(server);
   await log.until("connect");
   log.stop();
-  await dial(server.localPort);
+  await dial(server);
   await settle();
   expect(log.count("connect")).toBe(1);
   const { connectedSocket } = await once(server, "connect");
@@ -144,8 +159,8 @@ test("after the last listener is removed connections wait again (R-listen)", asy
   track(log.entries[0].event.connectedSocket);
 });
 
-test("500 clients at once are all served, each with its own socket (draft: new successful connection)", async () => {
-  const server = tcpServer({ backlog: 1024 });
+test.each(families)("$name: 500 clients at once are all served, each with its own socket (draft: new successful connection)", async ({ serve, dialLater }) => {
+  const server = serve({ backlog: 1024 });
   const sockets = [];
   server.onconnect = ({ connectedSocket }) => {
     sockets.push(track(connectedSocket));
@@ -153,7 +168,7 @@ test("500 clients at once are all served, each with its own socket (draft: new s
   };
   const answers = await Promise.all(
     Array.from({ length: 500 }, async (_, i) => {
-      const peer = dialLater(server.localPort);
+      const peer = dialLater(server);
       await once(peer, "connect", PATIENT);
       const inbox = collect(peer);
       peer.write(`client ${i}`);
@@ -179,19 +194,19 @@ test("a client that is gone before it is accepted is a socket that ends, or none
 });
 
 describe("options for accepted sockets", () => {
-  test("highWaterMark (extensions TCPServerOptions)", async () => {
+  test.each(families)("$name: highWaterMark (extensions TCPServerOptions)", async ({ acceptedPair }) => {
     const { socket } = await acceptedPair({ options: { highWaterMark: 3 } });
     expect(socket.send("abc")).toBe(true);
     expect(socket.send("d")).toBe(false);
   });
 
-  test("highWaterMark is 65,536 unless said (extensions TCPServerOptions)", async () => {
+  test.each(families)("$name: highWaterMark is 65,536 unless said (extensions TCPServerOptions)", async ({ acceptedPair }) => {
     const { socket } = await acceptedPair();
     expect(socket.send(new Uint8Array(65_536))).toBe(true);
     expect(socket.send("x")).toBe(false);
   });
 
-  test("allowHalfOpen: true keeps them open at the client's FIN (extensions TCPServerOptions, R-tcp-fin)", async () => {
+  test.each(families)("$name: allowHalfOpen: true keeps them open at the client's FIN (extensions TCPServerOptions, R-tcp-fin)", async ({ acceptedPair }) => {
     const { socket, peer } = await acceptedPair({ options: { allowHalfOpen: true }, peer: { allowHalfOpen: true } });
     const inbox = collect(peer);
     peer.end();
@@ -201,7 +216,7 @@ describe("options for accepted sockets", () => {
     await inbox.until(10);
   });
 
-  test("allowHalfOpen absent: without a halfclose listener they close with the client (R-tcp-fin)", async () => {
+  test.each(families)("$name: allowHalfOpen absent: without a halfclose listener they close with the client (R-tcp-fin)", async ({ acceptedPair }) => {
     const { socket, peer } = await acceptedPair();
     const log = record(socket, ["close", "error"]);
     peer.end();
@@ -209,7 +224,7 @@ describe("options for accepted sockets", () => {
     expect(log.types).toEqual(["close"]);
   });
 
-  test("noDelay (extensions TCPServerOptions)", async () => {
+  test.each(families)("$name: noDelay (extensions TCPServerOptions)", async ({ acceptedPair }) => {
     const { socket, peer } = await acceptedPair({ options: { noDelay: false } });
     const inbox = collect(peer);
     socket.send("hello");
@@ -217,10 +232,10 @@ describe("options for accepted sockets", () => {
   });
 });
 
-test("a server and a client socket of this package move 16 MiB to each other (draft)", async () => {
-  const server = tcpServer();
+test.each(families)("$name: a server and a client socket of this package move 16 MiB to each other (draft)", async ({ serve, connectTo }) => {
+  const server = serve();
   const connect = once(server, "connect");
-  const client = tcp("127.0.0.1", server.localPort);
+  const client = connectTo(server);
   const [{ connectedSocket }] = await Promise.all([connect, once(client, "open")]);
   track(connectedSocket);
   const bytes = pattern(16 * 1024 * 1024);

@@ -1,20 +1,33 @@
 "use strict";
 
-const { tcpServer, dial, once, record, track, settle, tcp, eventually, expectTypeError, expectIsDOMException, thrownBy } = require("../helpers");
+const {
+  families,
+  tcpServer,
+  dial,
+  once,
+  record,
+  track,
+  settle,
+  tcp,
+  eventually,
+  expectTypeError,
+  expectIsDOMException,
+  thrownBy,
+} = require("../helpers");
 
 /** A server that keeps what it accepts. */
-function keeping(options) {
-  const server = tcpServer(options);
+function keeping(serve, options) {
+  const server = serve(options);
   const accepted = [];
   server.addEventListener("connect", ({ connectedSocket }) => accepted.push(track(connectedSocket)));
   return { server, accepted };
 }
 
 describe("connections (extensions TCPServerSocket)", () => {
-  test("counts the accepted sockets that are not yet \"closed\"", async () => {
-    const { server, accepted } = keeping();
+  test.each(families)("$name: counts the accepted sockets that are not yet \"closed\"", async ({ serve, dial }) => {
+    const { server, accepted } = keeping(serve);
     expect(server.connections).toBe(0);
-    const peers = [await dial(server.localPort), await dial(server.localPort)];
+    const peers = [await dial(server), await dial(server)];
     await eventually(() => accepted.length === 2);
     expect(server.connections).toBe(2);
     accepted[0].reset();
@@ -29,7 +42,7 @@ describe("connections (extensions TCPServerSocket)", () => {
   });
 
   test("a lost connection counts until that is told", async () => {
-    const { server, accepted } = keeping();
+    const { server, accepted } = keeping(tcpServer);
     const peer = await dial(server.localPort);
     await eventually(() => accepted.length === 1);
     const counts = [];
@@ -40,9 +53,9 @@ describe("connections (extensions TCPServerSocket)", () => {
     expect(counts).toEqual([0]);
   });
 
-  test("keeps its last value once the server is closed (R-task)", async () => {
-    const { server, accepted } = keeping();
-    await dial(server.localPort);
+  test.each(families)("$name: keeps its last value once the server is closed (R-task)", async ({ serve, dial }) => {
+    const { server, accepted } = keeping(serve);
+    await dial(server);
     await eventually(() => accepted.length === 1);
     server.close();
     expect(server.connections).toBe(1);
@@ -59,7 +72,7 @@ describe("connections (extensions TCPServerSocket)", () => {
 
 describe("maxConnections (extensions TCPServerOptions; R-srv-error)", () => {
   test("past it each client is accepted, reset and told by one error with code ECONNREFUSED; the others go on", async () => {
-    const { server, accepted } = keeping({ maxConnections: 1 });
+    const { server, accepted } = keeping(tcpServer, { maxConnections: 1 });
     const log = record(server, ["error"]);
     const peer = await dial(server.localPort);
     await eventually(() => accepted.length === 1);
@@ -80,22 +93,22 @@ describe("maxConnections (extensions TCPServerOptions; R-srv-error)", () => {
     await message;
   });
 
-  test("a seat that becomes free is taken by the next client", async () => {
-    const { server, accepted } = keeping({ maxConnections: 1 });
-    const first = await dial(server.localPort);
+  test.each(families)("$name: a seat that becomes free is taken by the next client", async ({ serve, dial }) => {
+    const { server, accepted } = keeping(serve, { maxConnections: 1 });
+    const first = await dial(server);
     await eventually(() => accepted.length === 1);
     const closed = once(accepted[0], "close");
     first.end();
     await closed;
-    await dial(server.localPort);
+    await dial(server);
     await eventually(() => accepted.length === 2);
     expect(server.connections).toBe(1);
   });
 
-  test("nobody is refused while nobody listens, or while suspended", async () => {
-    const server = tcpServer({ maxConnections: 0 });
+  test.each(families)("$name: nobody is refused while nobody listens, or while suspended", async ({ serve, dial }) => {
+    const server = serve({ maxConnections: 0 });
     const log = record(server, ["error"]);
-    const peer = await dial(server.localPort);
+    const peer = await dial(server);
     await settle();
     expect(log.types).toEqual([]);
     server.suspend();
@@ -107,7 +120,7 @@ describe("maxConnections (extensions TCPServerOptions; R-srv-error)", () => {
   });
 
   test("0 refuses everybody", async () => {
-    const { server, accepted } = keeping({ maxConnections: 0 });
+    const { server, accepted } = keeping(tcpServer, { maxConnections: 0 });
     const log = record(server, ["error"]);
     const client = tcp("127.0.0.1", server.localPort);
     client.onmessage = () => {};

@@ -1,6 +1,6 @@
 "use strict";
 
-const { track, tcpServer, dial, once, record, settle } = require("../helpers");
+const { families, track, tcpServer, dial, once, record, settle } = require("../helpers");
 
 /** Record connect events and track their sockets. */
 function watch(server) {
@@ -27,10 +27,10 @@ test("suspend() stops accepting; connections wait in the backlog and resume() se
   expect(ports).toEqual(peers.map(portOf));
 });
 
-test("suspend() in the connect handler holds back the connections behind it (R-srv-suspend)", async () => {
-  const server = tcpServer();
+test.each(families)("$name: suspend() in the connect handler holds back the connections behind it (R-srv-suspend)", async ({ serve, dial }) => {
+  const server = serve();
   for (let i = 0; i < 5; i++) {
-    await dial(server.localPort);
+    await dial(server);
   }
   const ports = watch(server);
   server.addEventListener("connect", () => server.suspend());
@@ -41,26 +41,26 @@ test("suspend() in the connect handler holds back the connections behind it (R-s
   }
 });
 
-test("suspend() and resume() are idempotent: they do not count (R-srv-suspend)", async () => {
-  const server = tcpServer();
+test.each(families)("$name: suspend() and resume() are idempotent: they do not count (R-srv-suspend)", async ({ serve, dial }) => {
+  const server = serve();
   const ports = watch(server);
   server.suspend();
   server.suspend();
   server.resume();
-  await dial(server.localPort);
+  await dial(server);
   await settle();
   expect(ports.length).toBe(1);
   server.resume();
   server.suspend();
-  await dial(server.localPort);
+  await dial(server);
   await settle();
   expect(ports.length).toBe(1);
 });
 
-test("accepted sockets are not suspended with their server (R-srv-suspend)", async () => {
-  const server = tcpServer();
+test.each(families)("$name: accepted sockets are not suspended with their server (R-srv-suspend)", async ({ serve, dial }) => {
+  const server = serve();
   const connect = once(server, "connect");
-  const peer = await dial(server.localPort);
+  const peer = await dial(server);
   const socket = track((await connect).connectedSocket);
   server.suspend();
   const message = once(socket, "message");
@@ -68,10 +68,10 @@ test("accepted sockets are not suspended with their server (R-srv-suspend)", asy
   await message;
 });
 
-test("suspend() before the first listener holds connections after it is there too (R-srv-suspend, R-listen)", async () => {
-  const server = tcpServer();
+test.each(families)("$name: suspend() before the first listener holds connections after it is there too (R-srv-suspend, R-listen)", async ({ serve, dial }) => {
+  const server = serve();
   server.suspend();
-  await dial(server.localPort);
+  await dial(server);
   const ports = watch(server);
   await settle();
   expect(ports).toEqual([]);
@@ -80,8 +80,8 @@ test("suspend() before the first listener holds connections after it is there to
   expect(ports.length).toBe(1);
 });
 
-test("suspend() and resume() do nothing once closed (draft, R-srv-close)", async () => {
-  const server = tcpServer();
+test.each(families)("$name: suspend() and resume() do nothing once closed (draft, R-srv-close)", async ({ serve }) => {
+  const server = serve();
   server.close();
   const log = record(server, ["connect", "error"]);
   for (const method of ["suspend", "resume", "suspend", "resume"]) {

@@ -5,12 +5,12 @@
 
 const { relay } = require("../..");
 const {
-  acceptedPair,
   collect,
   defer,
   eventually,
   expectIsDOMException,
   expectTypeError,
+  families,
   listen,
   once,
   pattern,
@@ -32,10 +32,10 @@ const PATIENT = 15_000;
 const small = { sendBufferSize: 64 * 1024 };
 
 /** An open socket, with a peer that reads nothing until it is told to. */
-async function withPausedPeer(options, peer) {
-  const pair = await tcpPair({ options: { ...small, ...options }, peer: { pauseOnConnect: true, ...peer } });
-  pair.log = record(pair.socket, ["drain", "error", "close"]);
-  return pair;
+async function withPausedPeer(pair, options, peer) {
+  const made = await pair({ options: { ...small, ...options }, peer: { pauseOnConnect: true, ...peer } });
+  made.log = record(made.socket, ["drain", "error", "close"]);
+  return made;
 }
 
 /** Reads `step` bytes every `pause` ms, as a program does that is busy with what it got. */
@@ -55,7 +55,7 @@ function readSlowly(peer, step, pause) {
 
 describe("close() with a peer that reads nothing (R-tcp-close)", () => {
   test("is a lost connection after closeTimeout: closed, error (ETIMEDOUT), close, in that order", async () => {
-    const { socket, peer, log } = await withPausedPeer({ closeTimeout: 400 });
+    const { socket, peer, log } = await withPausedPeer(tcpPair, { closeTimeout: 400 });
     socket.send(pattern(8 * MIB));
     const before = performance.now();
     socket.close();
@@ -93,8 +93,8 @@ describe("close() with a peer that reads nothing (R-tcp-close)", () => {
     expect(log.types).toEqual(["error", "close"]);
   }, PATIENT);
 
-  test("what the peer sends meanwhile is dropped and buys no time", async () => {
-    const { socket, peer, log } = await withPausedPeer({ closeTimeout: 300 });
+  test.each(families)("$name: what the peer sends meanwhile is dropped and buys no time", async ({ pair }) => {
+    const { socket, peer, log } = await withPausedPeer(pair, { closeTimeout: 300 });
     const timer = setInterval(() => peer.write("I am still here"), 20);
     defer(() => clearInterval(timer));
     socket.addEventListener("message", () => {});
@@ -104,7 +104,7 @@ describe("close() with a peer that reads nothing (R-tcp-close)", () => {
     expect(log.types).toEqual(["error", "close"]);
   }, PATIENT);
 
-  test("an accepted socket has its server's closeTimeout", async () => {
+  test.each(families)("$name: an accepted socket has its server's closeTimeout", async ({ acceptedPair }) => {
     const { socket, peer } = await acceptedPair({ options: { closeTimeout: 300 } });
     peer.pause();
     await expectLostInClosing(socket, 16 * MIB, 300, PATIENT);
@@ -122,9 +122,9 @@ describe("close() with a peer that reads nothing (R-tcp-close)", () => {
     expect(event.error.message).toContain("closeTimeout (300 ms)");
   }, PATIENT);
 
-  test("0 is no limit, whoever else has one", async () => {
-    const unlimited = await withPausedPeer({ closeTimeout: 0 });
-    const limited = await withPausedPeer({ closeTimeout: 100 });
+  test.each(families)("$name: 0 is no limit, whoever else has one", async ({ pair }) => {
+    const unlimited = await withPausedPeer(pair, { closeTimeout: 0 });
+    const limited = await withPausedPeer(pair, { closeTimeout: 100 });
     const bytes = pattern(8 * MIB);
     for (const { socket } of [unlimited, limited]) {
       socket.send(bytes);
@@ -139,8 +139,8 @@ describe("close() with a peer that reads nothing (R-tcp-close)", () => {
     expect(inbox.sha256()).toBe(sha256(bytes));
   }, PATIENT);
 
-  test("readyState, the promise and the streams tell of it like of any loss (R-streams)", async () => {
-    const { socket } = await withPausedPeer({ closeTimeout: 200 });
+  test.each(families)("$name: readyState, the promise and the streams tell of it like of any loss (R-streams)", async ({ pair }) => {
+    const { socket } = await withPausedPeer(pair, { closeTimeout: 200 });
     const { readable } = socket;
     socket.send(pattern(8 * MIB));
     socket.close();
@@ -152,8 +152,8 @@ describe("close() with a peer that reads nothing (R-tcp-close)", () => {
 });
 
 describe("a peer that takes bytes gets them all (R-tcp-close)", () => {
-  test("one that reads slowly, for much longer than closeTimeout", async () => {
-    const { socket, peer, log } = await withPausedPeer({ closeTimeout: 2000 });
+  test.each(families)("$name: one that reads slowly, for much longer than closeTimeout", async ({ pair }) => {
+    const { socket, peer, log } = await withPausedPeer(pair, { closeTimeout: 2000 });
     const bytes = pattern(1.25 * MIB);
     socket.send(bytes);
     const before = Date.now();
@@ -167,8 +167,8 @@ describe("a peer that takes bytes gets them all (R-tcp-close)", () => {
     expect(log.types).toEqual(["drain", "close"]);
   }, 30_000);
 
-  test("one that reads nothing for less than closeTimeout, then goes on, again and again", async () => {
-    const { socket, peer, log } = await withPausedPeer({ closeTimeout: 1500 });
+  test.each(families)("$name: one that reads nothing for less than closeTimeout, then goes on, again and again", async ({ pair }) => {
+    const { socket, peer, log } = await withPausedPeer(pair, { closeTimeout: 1500 });
     const bytes = pattern(8 * MIB);
     socket.send(bytes);
     socket.close();
@@ -192,8 +192,8 @@ describe("a peer that takes bytes gets them all (R-tcp-close)", () => {
     expect(log.types).toEqual(["drain", "close"]);
   }, PATIENT);
 
-  test("what is the system's by then goes out after close, which the limit has no part in", async () => {
-    const { socket, peer } = await tcpPair({ options: { closeTimeout: 100 }, peer: { pauseOnConnect: true } });
+  test.each(families)("$name: what is the system's by then goes out after close, which the limit has no part in", async ({ pair }) => {
+    const { socket, peer } = await pair({ options: { closeTimeout: 100 }, peer: { pauseOnConnect: true } });
     const log = record(socket, ["error", "close"]);
     const bytes = pattern(32 * 1024);
     socket.send(bytes);
@@ -208,8 +208,8 @@ describe("a peer that takes bytes gets them all (R-tcp-close)", () => {
 });
 
 describe("other ways to end", () => {
-  test("closing by the peer's FIN has the limit too (R-tcp-fin, R-tcp-close)", async () => {
-    const { socket, peer, log } = await withPausedPeer({ closeTimeout: 300 }, { allowHalfOpen: true });
+  test.each(families)("$name: closing by the peer's FIN has the limit too (R-tcp-fin, R-tcp-close)", async ({ pair }) => {
+    const { socket, peer, log } = await withPausedPeer(pair, { closeTimeout: 300 }, { allowHalfOpen: true });
     socket.send(pattern(8 * MIB));
     peer.end();
     await eventually(() => socket.readyState === "closing");
@@ -220,7 +220,7 @@ describe("other ways to end", () => {
   }, PATIENT);
 
   test.each(["halfclose()", "writable.close()"])("%s alone has none; close() after it has (R-tcp-halfclose)", async (way) => {
-    const { socket, log } = await withPausedPeer({ closeTimeout: 200 });
+    const { socket, log } = await withPausedPeer(tcpPair, { closeTimeout: 200 });
     const { writable } = socket;
     socket.send(pattern(8 * MIB));
     const closing = way === "halfclose()" ? socket.halfclose() : writable.close();
@@ -236,8 +236,8 @@ describe("other ways to end", () => {
     expect(log.types).toEqual(["error", "close"]);
   }, PATIENT);
 
-  test("halfclose() has none when the peer ends either", async () => {
-    const { socket, peer, log } = await withPausedPeer({ closeTimeout: 200 }, { allowHalfOpen: true });
+  test.each(families)("$name: halfclose() has none when the peer ends either", async ({ pair }) => {
+    const { socket, peer, log } = await withPausedPeer(pair, { closeTimeout: 200 }, { allowHalfOpen: true });
     const bytes = pattern(8 * MIB);
     socket.send(bytes);
     socket.halfclose();
@@ -250,8 +250,8 @@ describe("other ways to end", () => {
     await log.until("close");
   }, PATIENT);
 
-  test("startTls() with a peer that says nothing: the handshake is part of the flush (R-tls-start)", async () => {
-    const { socket, log } = await withPausedPeer({ closeTimeout: 300, connectTimeout: 0 });
+  test.each(families)("$name: startTls() with a peer that says nothing: the handshake is part of the flush (R-tls-start)", async ({ pair }) => {
+    const { socket, log } = await withPausedPeer(pair, { closeTimeout: 300, connectTimeout: 0 });
     const started = socket.startTls({ rejectUnauthorized: false }).catch((error) => error);
     await settle();
     socket.send("a secret, which cannot leave before");
@@ -263,8 +263,8 @@ describe("other ways to end", () => {
     expect(log.types).toEqual(["error", "close"]);
   }, PATIENT);
 
-  test("startTls() behind much that the peer does not take", async () => {
-    const { socket, log } = await withPausedPeer({ closeTimeout: 300, connectTimeout: 0 });
+  test.each(families)("$name: startTls() behind much that the peer does not take", async ({ pair }) => {
+    const { socket, log } = await withPausedPeer(pair, { closeTimeout: 300, connectTimeout: 0 });
     socket.send(pattern(8 * MIB));
     const started = socket.startTls({ rejectUnauthorized: false }).catch((error) => error);
     socket.close();
@@ -273,9 +273,9 @@ describe("other ways to end", () => {
     expect(await started).toBe(event.error);
   }, PATIENT);
 
-  test("relay(): after close() each end flushes by itself, and one whose peer takes nothing is lost (R-relay)", async () => {
-    const source = await tcpPair({ options: { closeTimeout: 300 } });
-    const sink = await withPausedPeer({ closeTimeout: 300 });
+  test.each(families)("$name: relay(): after close() each end flushes by itself, and one whose peer takes nothing is lost (R-relay)", async ({ pair }) => {
+    const source = await pair({ options: { closeTimeout: 300 } });
+    const sink = await withPausedPeer(pair, { closeTimeout: 300 });
     const log = record(source.socket, ["error", "close"]);
     const outcome = relay(source.socket, sink.socket).catch((error) => error);
     source.peer.write(pattern(8 * MIB));

@@ -1,27 +1,14 @@
 "use strict";
 
-const {
-  tcp,
-  tcpPair,
-  listen,
-  once,
-  record,
-  collect,
-  pattern,
-  sha256,
-  settle,
-  sleep,
-  refusedPort,
-  expectIsDOMException,
-} = require("../helpers");
+const { families, tcpPair, once, record, collect, pattern, sha256, settle, sleep, expectIsDOMException } = require("../helpers");
 
 const MIB = 1024 * 1024;
 const ALL = ["open", "message", "halfclose", "drain", "error", "close"];
 const PATIENT = 10_000;
 const slow = process.env.TCP_UDP_SOCKETS_SLOW === "1" ? test : test.skip;
 
-test("close() sets closing at once; closed and close come when the peer's FIN arrives (draft close(), R-tcp-close)", async () => {
-  const { socket, peer } = await tcpPair({ peer: { allowHalfOpen: true } });
+test.each(families)("$name: close() sets closing at once; closed and close come when the peer's FIN arrives (draft close(), R-tcp-close)", async ({ pair }) => {
+  const { socket, peer } = await pair({ peer: { allowHalfOpen: true } });
   const log = record(socket, ["close", "error", "drain"]);
   expect(socket.close()).toBe(undefined);
   expect(socket.readyState).toBe("closing");
@@ -38,8 +25,8 @@ test("close() sets closing at once; closed and close come when the peer's FIN ar
   expect(log.types).toEqual(["close"]);
 });
 
-test("close() flushes what is buffered, however slow the peer (R-tcp-close)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: close() flushes what is buffered, however slow the peer (R-tcp-close)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   peer.pause();
   const bytes = pattern(16 * MIB);
   socket.send(bytes);
@@ -56,8 +43,8 @@ test("close() flushes what is buffered, however slow the peer (R-tcp-close)", as
   expect(socket.bufferedAmount).toBe(0);
 });
 
-test("the linger starts with our FIN, not while the peer is slow to take our bytes (R-tcp-close: as long as that takes)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: the linger starts with our FIN, not while the peer is slow to take our bytes (R-tcp-close: as long as that takes)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   peer.pause();
   const log = record(socket, ["close", "error"]);
   const bytes = pattern(16 * MIB);
@@ -73,8 +60,8 @@ test("the linger starts with our FIN, not while the peer is slow to take our byt
   expect(log.types).toEqual(["close"]);
 }, PATIENT);
 
-test("no message fires after close(), also where bytes had come before it (R-tcp-close)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: no message fires after close(), also where bytes had come before it (R-tcp-close)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const log = record(socket, ["message", "close"]);
   peer.write("before");
   await log.until("message");
@@ -86,8 +73,8 @@ test("no message fires after close(), also where bytes had come before it (R-tcp
   expect(log.types).toEqual(["message", "close"]);
 });
 
-test("close() in a message handler is the last of the messages, queued ones included (R-tcp-close)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: close() in a message handler is the last of the messages, queued ones included (R-tcp-close)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const log = record(socket, ["message", "close"]);
   socket.suspend();
   peer.write(pattern(2 * MIB));
@@ -101,8 +88,8 @@ test("close() in a message handler is the last of the messages, queued ones incl
   expect(log.types).toEqual(["message", "close"]);
 });
 
-test("what the peer sends after close() is read and dropped, so that it gets no reset (R-tcp-close)", async () => {
-  const { socket, peer } = await tcpPair({ peer: { allowHalfOpen: true } });
+test.each(families)("$name: what the peer sends after close() is read and dropped, so that it gets no reset (R-tcp-close)", async ({ pair }) => {
+  const { socket, peer } = await pair({ peer: { allowHalfOpen: true } });
   const inbox = collect(peer);
   const errors = [];
   peer.on("error", (error) => errors.push(error));
@@ -123,8 +110,8 @@ test("what the peer sends after close() is read and dropped, so that it gets no 
   expect(errors).toEqual([]);
 });
 
-test("unread bytes at close() do not make it a reset either (R-tcp-close)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: unread bytes at close() do not make it a reset either (R-tcp-close)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const errors = [];
   peer.on("error", (error) => errors.push(error));
   const inbox = collect(peer);
@@ -139,8 +126,8 @@ test("unread bytes at close() do not make it a reset either (R-tcp-close)", asyn
 });
 
 describe("a peer that does not end", () => {
-  test("is left after a linger of 2 s of silence: close, no error (R-tcp-close)", async () => {
-    const { socket, peer } = await tcpPair({ peer: { allowHalfOpen: true } });
+  test.each(families)("$name: is left after a linger of 2 s of silence: close, no error (R-tcp-close)", async ({ pair }) => {
+    const { socket, peer } = await pair({ peer: { allowHalfOpen: true } });
     const log = record(socket, ["error", "close"]);
     peer.resume();
     const before = Date.now();
@@ -153,8 +140,8 @@ describe("a peer that does not end", () => {
     expect(socket.readyState).toBe("closed");
   }, PATIENT);
 
-  test("is waited for while it still says something, and what it says is dropped (R-tcp-close)", async () => {
-    const { socket, peer } = await tcpPair({ peer: { allowHalfOpen: true } });
+  test.each(families)("$name: is waited for while it still says something, and what it says is dropped (R-tcp-close)", async ({ pair }) => {
+    const { socket, peer } = await pair({ peer: { allowHalfOpen: true } });
     const log = record(socket, ["message", "error", "close"]);
     peer.resume();
     socket.close();
@@ -184,8 +171,8 @@ describe("a peer that does not end", () => {
   }, 60_000);
 });
 
-test("close() while closing or closed does nothing (draft close(), step 1)", async () => {
-  const { socket } = await tcpPair();
+test.each(families)("$name: close() while closing or closed does nothing (draft close(), step 1)", async ({ pair }) => {
+  const { socket } = await pair();
   const log = record(socket, ALL);
   socket.close();
   socket.close();
@@ -209,9 +196,9 @@ test("once closed, attributes keep their last values (R-task)", async () => {
   expect(socket.readyState).toBe("closed");
 });
 
-test("close() in the open handler closes cleanly (draft close())", async () => {
+test.each(families)("$name: close() in the open handler closes cleanly (draft close())", async ({ listen, connectTo }) => {
   const server = await listen();
-  const socket = tcp("127.0.0.1", server.port);
+  const socket = connectTo(server);
   const log = record(socket, ALL);
   socket.addEventListener("open", () => {
     socket.send("hello and goodbye");
@@ -225,9 +212,9 @@ test("close() in the open handler closes cleanly (draft close())", async () => {
 });
 
 describe("while connecting", () => {
-  test("close() sets closing; then closed and one error (ECONNABORTED), no open, no close (draft close(), R-tcp-close-connecting)", async () => {
+  test.each(families)("$name: close() sets closing; then closed and one error (ECONNABORTED), no open, no close (draft close(), R-tcp-close-connecting)", async ({ listen, connectTo }) => {
     const server = await listen();
-    const socket = tcp("127.0.0.1", server.port);
+    const socket = connectTo(server);
     const log = record(socket, ALL);
     socket.close();
     expect(socket.readyState).toBe("closing");
@@ -238,9 +225,9 @@ describe("while connecting", () => {
     expect(log.types).toEqual(["error"]);
   });
 
-  test("the connection does not stay up behind the abandoned attempt (R-tcp-close-connecting)", async () => {
+  test.each(families)("$name: the connection does not stay up behind the abandoned attempt (R-tcp-close-connecting)", async ({ listen, connectTo }) => {
     const server = await listen({ allowHalfOpen: true });
-    const socket = tcp("127.0.0.1", server.port);
+    const socket = connectTo(server);
     socket.addEventListener("error", () => {});
     socket.close();
     await once(socket, "error");
@@ -249,8 +236,8 @@ describe("while connecting", () => {
     await Promise.race([once(peer.resume(), "end"), once(peer, "close")]);
   });
 
-  test("an attempt that is refused after close() still fires the one error (R-tcp-close-connecting)", async () => {
-    const socket = tcp("127.0.0.1", await refusedPort());
+  test.each(families)("$name: an attempt that is refused after close() still fires the one error (R-tcp-close-connecting)", async ({ connectTo, refusing }) => {
+    const socket = connectTo(await refusing());
     const log = record(socket, ALL);
     socket.close();
     const { event } = await log.until("error");
@@ -259,9 +246,9 @@ describe("while connecting", () => {
     expect(log.types).toEqual(["error"]);
   });
 
-  test("close() twice still fires one error (draft close(), step 1)", async () => {
+  test.each(families)("$name: close() twice still fires one error (draft close(), step 1)", async ({ listen, connectTo }) => {
     const server = await listen();
-    const socket = tcp("127.0.0.1", server.port);
+    const socket = connectTo(server);
     const log = record(socket, ALL);
     socket.close();
     socket.close();
@@ -271,10 +258,10 @@ describe("while connecting", () => {
     expect(log.types).toEqual(["error"]);
   });
 
-  test("a hundred sockets closed while connecting each fire their one error (R-tcp-close-connecting)", async () => {
+  test.each(families)("$name: a hundred sockets closed while connecting each fire their one error (R-tcp-close-connecting)", async ({ listen, connectTo }) => {
     const server = await listen();
     const logs = Array.from({ length: 100 }, () => {
-      const socket = tcp("127.0.0.1", server.port);
+      const socket = connectTo(server);
       const log = record(socket, ALL);
       socket.close();
       return log;

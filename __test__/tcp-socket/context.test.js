@@ -2,13 +2,13 @@
 
 const { AsyncLocalStorage, createHook } = require("node:async_hooks");
 const { setImmediate } = require("node:timers");
-const { tcp, tcpPair, tcpServer, listen, dial, once, udp } = require("../helpers");
+const { families, tcp, tcpPair, tcpServer, once, udp } = require("../helpers");
 
 const storage = new AsyncLocalStorage();
 
-test("events run in the AsyncLocalStorage context of the new that made the socket (R-context)", async () => {
+test.each(families)("$name: events run in the AsyncLocalStorage context of the new that made the socket (R-context)", async ({ listen, connectTo }) => {
   const server = await listen();
-  const socket = storage.run("made here", () => tcp("127.0.0.1", server.port));
+  const socket = storage.run("made here", () => connectTo(server));
   const seen = [];
   const done = new Promise((resolve) => {
     storage.run("listened there", () => {
@@ -47,10 +47,10 @@ test("the context does not leak out of the events (R-context)", async () => {
   expect(storage.getStore()).toBe(undefined);
 });
 
-test("promises awaited in a handler keep the socket's context (R-context)", async () => {
+test.each(families)("$name: promises awaited in a handler keep the socket's context (R-context)", async ({ listen, connectTo }) => {
   const server = await listen();
   const seen = await new Promise((resolve) => {
-    const socket = storage.run("made here", () => tcp("127.0.0.1", server.port));
+    const socket = storage.run("made here", () => connectTo(server));
     socket.onopen = async () => {
       await null;
       resolve(storage.getStore());
@@ -59,8 +59,8 @@ test("promises awaited in a handler keep the socket's context (R-context)", asyn
   expect(seen).toBe("made here");
 });
 
-test("an accepted socket's events run in the context of its server (R-context)", async () => {
-  const server = storage.run("the server's", () => tcpServer());
+test.each(families)("$name: an accepted socket's events run in the context of its server (R-context)", async ({ serve, dial }) => {
+  const server = storage.run("the server's", () => serve());
   const seen = [];
   const done = new Promise((resolve) => {
     server.onconnect = ({ connectedSocket }) => {
@@ -72,7 +72,7 @@ test("an accepted socket's events run in the context of its server (R-context)",
       };
     };
   });
-  const peer = await dial(server.localPort);
+  const peer = await dial(server);
   peer.write("x");
   await done;
   expect(seen).toEqual(["the server's", "the server's"]);

@@ -1,11 +1,11 @@
 "use strict";
 
-const { tcpPair, once, record, collect, settle, eventually } = require("../helpers");
+const { families, once, record, collect, settle, eventually } = require("../helpers");
 
 const MIB = 1024 * 1024;
 
-test("drain fires once after send() returned false, and bufferedAmount reads 0 in it (R-tcp-drain)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: drain fires once after send() returned false, and bufferedAmount reads 0 in it (R-tcp-drain)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   collect(peer);
   const log = record(socket, ["drain"]);
   expect(socket.send(new Uint8Array(MIB))).toBe(false);
@@ -19,8 +19,8 @@ test("drain fires once after send() returned false, and bufferedAmount reads 0 i
   expect(log.types).toEqual(["drain"]);
 });
 
-test("drain never fires after sends that all returned true (R-tcp-drain)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: drain never fires after sends that all returned true (R-tcp-drain)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const inbox = collect(peer);
   const log = record(socket, ["drain"]);
   for (let round = 1; round <= 10; round++) {
@@ -32,8 +32,8 @@ test("drain never fires after sends that all returned true (R-tcp-drain)", async
   expect(log.types).toEqual([]);
 });
 
-test("several sends that returned false have one drain together (R-tcp-drain)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: several sends that returned false have one drain together (R-tcp-drain)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const inbox = collect(peer);
   const log = record(socket, ["drain"]);
   for (let i = 0; i < 5; i++) {
@@ -45,15 +45,15 @@ test("several sends that returned false have one drain together (R-tcp-drain)", 
   expect(log.types).toEqual(["drain"]);
 });
 
-test("an empty payload that returns true does not take the owed drain away (R-tcp-drain)", async () => {
-  const { socket } = await tcpPair({ options: { highWaterMark: 2 } });
+test.each(families)("$name: an empty payload that returns true does not take the owed drain away (R-tcp-drain)", async ({ pair }) => {
+  const { socket } = await pair({ options: { highWaterMark: 2 } });
   expect(socket.send("abc")).toBe(false);
   expect(socket.send("")).toBe(true);
   await once(socket, "drain");
 });
 
-test("each further false has its own drain (R-tcp-drain)", async () => {
-  const { socket, peer } = await tcpPair({ options: { highWaterMark: 0 } });
+test.each(families)("$name: each further false has its own drain (R-tcp-drain)", async ({ pair }) => {
+  const { socket, peer } = await pair({ options: { highWaterMark: 0 } });
   collect(peer);
   const log = record(socket, ["drain"]);
   for (let round = 1; round <= 5; round++) {
@@ -64,8 +64,8 @@ test("each further false has its own drain (R-tcp-drain)", async () => {
   expect(log.count("drain")).toBe(5);
 });
 
-test("a send() in the drain handler that returns false again has a drain of its own (R-tcp-drain)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: a send() in the drain handler that returns false again has a drain of its own (R-tcp-drain)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const inbox = collect(peer);
   let rounds = 0;
   const done = new Promise((resolve) => {
@@ -86,8 +86,8 @@ test("a send() in the drain handler that returns false again has a drain of its 
   expect(rounds).toBe(20);
 });
 
-test("drain waits while data is buffered, however little (R-tcp-drain)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: drain waits while data is buffered, however little (R-tcp-drain)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   peer.pause();
   const log = record(socket, ["drain"]);
   // More than loopback's two buffers hold: some of it has to wait for the peer to read.
@@ -101,8 +101,8 @@ test("drain waits while data is buffered, however little (R-tcp-drain)", async (
   expect(bufferedAmount).toBe(0);
 });
 
-test("drain is no part of the send() call, nor of its microtasks (R-task)", async () => {
-  const { socket, peer } = await tcpPair({ options: { highWaterMark: 0 } });
+test.each(families)("$name: drain is no part of the send() call, nor of its microtasks (R-task)", async ({ pair }) => {
+  const { socket, peer } = await pair({ options: { highWaterMark: 0 } });
   collect(peer);
   const log = record(socket, ["drain"]);
   socket.send("x");
@@ -114,8 +114,8 @@ test("drain is no part of the send() call, nor of its microtasks (R-task)", asyn
   await log.until("drain");
 });
 
-test("a send() that makes bufferedAmount rise again before drain is told puts the drain off (R-tcp-drain: reads 0)", async () => {
-  const { socket, peer } = await tcpPair({ options: { highWaterMark: 0 } });
+test.each(families)("$name: a send() that makes bufferedAmount rise again before drain is told puts the drain off (R-tcp-drain: reads 0)", async ({ pair }) => {
+  const { socket, peer } = await pair({ options: { highWaterMark: 0 } });
   collect(peer);
   const seen = [];
   socket.ondrain = () => seen.push(socket.bufferedAmount);
@@ -131,8 +131,8 @@ test("a send() that makes bufferedAmount rise again before drain is told puts th
   expect(new Set(seen)).toEqual(new Set([0]));
 });
 
-test("drain still fires while halfclosed (R-tcp-drain)", async () => {
-  const { socket, peer } = await tcpPair({ peer: { allowHalfOpen: true } });
+test.each(families)("$name: drain still fires while halfclosed (R-tcp-drain)", async ({ pair }) => {
+  const { socket, peer } = await pair({ peer: { allowHalfOpen: true } });
   collect(peer);
   const log = record(socket, ["drain"]);
   expect(socket.send(new Uint8Array(MIB))).toBe(false);
@@ -142,8 +142,8 @@ test("drain still fires while halfclosed (R-tcp-drain)", async () => {
   expect(bufferedAmount).toBe(0);
 });
 
-test("drain still fires while closing, before close (R-tcp-drain)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: drain still fires while closing, before close (R-tcp-drain)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   collect(peer);
   const log = record(socket, ["drain", "close", "error"]);
   expect(socket.send(new Uint8Array(MIB))).toBe(false);
@@ -154,8 +154,8 @@ test("drain still fires while closing, before close (R-tcp-drain)", async () => 
   expect(log.entries[0].bufferedAmount).toBe(0);
 });
 
-test("no drain fires after reset(), though one was owed (R-reset)", async () => {
-  const { socket } = await tcpPair();
+test.each(families)("$name: no drain fires after reset(), though one was owed (R-reset)", async ({ pair }) => {
+  const { socket } = await pair();
   const log = record(socket, ["drain", "close"]);
   socket.send(new Uint8Array(MIB));
   socket.reset();
@@ -164,16 +164,16 @@ test("no drain fires after reset(), though one was owed (R-reset)", async () => 
   expect(log.types).toEqual(["close"]);
 });
 
-test("suspend() does not hold drain (R-tcp-suspend)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: suspend() does not hold drain (R-tcp-suspend)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   collect(peer);
   socket.suspend();
   socket.send(new Uint8Array(MIB));
   await once(socket, "drain");
 });
 
-test("the hint is meant: sending only until false keeps bufferedAmount bounded (draft send())", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: the hint is meant: sending only until false keeps bufferedAmount bounded (draft send())", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const inbox = collect(peer);
   const chunk = new Uint8Array(20_000);
   const total = 10 * MIB;

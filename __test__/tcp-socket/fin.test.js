@@ -1,15 +1,15 @@
 "use strict";
 
-const { tcpPair, acceptedPair, once, record, collect, pattern, sha256, settle, sleep } = require("../helpers");
+const { families, once, record, collect, pattern, sha256, settle, sleep } = require("../helpers");
 
 const MIB = 1024 * 1024;
 
-function halfOpenPair(options) {
-  return tcpPair({ options, peer: { allowHalfOpen: true } });
+function halfOpenPair(pair, options) {
+  return pair({ options, peer: { allowHalfOpen: true } });
 }
 
-test("with a halfclose listener the peer's FIN fires halfclose, once, and readyState stays open (R-tcp-fin)", async () => {
-  const { socket, peer } = await halfOpenPair();
+test.each(families)("$name: with a halfclose listener the peer's FIN fires halfclose, once, and readyState stays open (R-tcp-fin)", async ({ pair }) => {
+  const { socket, peer } = await halfOpenPair(pair);
   const log = record(socket, ["halfclose", "close", "error"]);
   peer.end();
   const { event, readyState } = await log.until("halfclose");
@@ -22,8 +22,8 @@ test("with a halfclose listener the peer's FIN fires halfclose, once, and readyS
   expect(socket.readyState).toBe("open");
 });
 
-test("sending goes on after halfclose, until close() (R-tcp-fin)", async () => {
-  const { socket, peer } = await halfOpenPair();
+test.each(families)("$name: sending goes on after halfclose, until close() (R-tcp-fin)", async ({ pair }) => {
+  const { socket, peer } = await halfOpenPair(pair);
   const inbox = collect(peer);
   const log = record(socket, ["halfclose", "close", "error"]);
   peer.end();
@@ -42,8 +42,8 @@ test("sending goes on after halfclose, until close() (R-tcp-fin)", async () => {
   expect(log.types).toEqual(["halfclose", "close"]);
 });
 
-test("close() after the peer's FIN has nothing to linger for (R-tcp-close: until the peer's FIN arrives)", async () => {
-  const { socket, peer } = await halfOpenPair();
+test.each(families)("$name: close() after the peer's FIN has nothing to linger for (R-tcp-close: until the peer's FIN arrives)", async ({ pair }) => {
+  const { socket, peer } = await halfOpenPair(pair);
   collect(peer);
   const log = record(socket, ["halfclose", "close"]);
   peer.end();
@@ -54,8 +54,8 @@ test("close() after the peer's FIN has nothing to linger for (R-tcp-close: until
   expect(Date.now() - before).toBeLessThan(1000);
 });
 
-test("onhalfclose is a halfclose listener (R-tcp-fin, R-handler)", async () => {
-  const { socket, peer } = await halfOpenPair();
+test.each(families)("$name: onhalfclose is a halfclose listener (R-tcp-fin, R-handler)", async ({ pair }) => {
+  const { socket, peer } = await halfOpenPair(pair);
   const fired = new Promise((resolve) => {
     socket.onhalfclose = resolve;
   });
@@ -65,16 +65,16 @@ test("onhalfclose is a halfclose listener (R-tcp-fin, R-handler)", async () => {
   expect(socket.readyState).toBe("open");
 });
 
-test("a { once: true } halfclose listener is one (R-tcp-fin)", async () => {
-  const { socket, peer } = await halfOpenPair();
+test.each(families)("$name: a { once: true } halfclose listener is one (R-tcp-fin)", async ({ pair }) => {
+  const { socket, peer } = await halfOpenPair(pair);
   peer.end();
   await once(socket, "halfclose");
   await settle();
   expect(socket.readyState).toBe("open");
 });
 
-test("allowHalfOpen: true keeps the socket open without a listener (R-tcp-fin)", async () => {
-  const { socket, peer } = await halfOpenPair({ allowHalfOpen: true });
+test.each(families)("$name: allowHalfOpen: true keeps the socket open without a listener (R-tcp-fin)", async ({ pair }) => {
+  const { socket, peer } = await halfOpenPair(pair, { allowHalfOpen: true });
   const inbox = collect(peer);
   const log = record(socket, ["close", "error"]);
   peer.end();
@@ -87,8 +87,8 @@ test("allowHalfOpen: true keeps the socket open without a listener (R-tcp-fin)",
   await log.until("close");
 });
 
-test("without a listener: buffered data is flushed, our FIN follows, then closed and close (R-tcp-fin)", async () => {
-  const { socket, peer } = await halfOpenPair();
+test.each(families)("$name: without a listener: buffered data is flushed, our FIN follows, then closed and close (R-tcp-fin)", async ({ pair }) => {
+  const { socket, peer } = await halfOpenPair(pair);
   peer.pause();
   const log = record(socket, ["close", "error"]);
   const bytes = pattern(16 * MIB);
@@ -105,8 +105,8 @@ test("without a listener: buffered data is flushed, our FIN follows, then closed
   expect(log.types).toEqual(["close"]);
 });
 
-test("without a listener and with nothing buffered the socket closes with the peer (draft: closed cleanly by the server)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: without a listener and with nothing buffered the socket closes with the peer (draft: closed cleanly by the server)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const log = record(socket, ["message", "close", "error"]);
   peer.end("bye");
   await log.until("close");
@@ -114,8 +114,8 @@ test("without a listener and with nothing buffered the socket closes with the pe
   expect(log.types).toEqual(["message", "close"]);
 });
 
-test("allowHalfOpen: false without a listener is the same (R-tcp-fin)", async () => {
-  const { socket, peer } = await halfOpenPair({ allowHalfOpen: false });
+test.each(families)("$name: allowHalfOpen: false without a listener is the same (R-tcp-fin)", async ({ pair }) => {
+  const { socket, peer } = await halfOpenPair(pair, { allowHalfOpen: false });
   const inbox = collect(peer);
   const log = record(socket, ["close", "error"]);
   socket.send("buffered");
@@ -126,8 +126,8 @@ test("allowHalfOpen: false without a listener is the same (R-tcp-fin)", async ()
   expect(log.types).toEqual(["close"]);
 });
 
-test("allowHalfOpen: false with a listener: halfclose fires, what it sends is flushed, then close (R-tcp-fin)", async () => {
-  const { socket, peer } = await halfOpenPair({ allowHalfOpen: false });
+test.each(families)("$name: allowHalfOpen: false with a listener: halfclose fires, what it sends is flushed, then close (R-tcp-fin)", async ({ pair }) => {
+  const { socket, peer } = await halfOpenPair(pair, { allowHalfOpen: false });
   const inbox = collect(peer);
   const log = record(socket, ["halfclose", "close", "error"]);
   socket.addEventListener("halfclose", () => {
@@ -141,8 +141,8 @@ test("allowHalfOpen: false with a listener: halfclose fires, what it sends is fl
   expect(log.entries[0].readyState).toBe("open");
 });
 
-test("which of the two it is, is decided when the FIN is delivered: a listener added by then counts (R-tcp-fin)", async () => {
-  const { socket, peer } = await halfOpenPair();
+test.each(families)("$name: which of the two it is, is decided when the FIN is delivered: a listener added by then counts (R-tcp-fin)", async ({ pair }) => {
+  const { socket, peer } = await halfOpenPair(pair);
   socket.suspend();
   peer.end();
   await settle();
@@ -154,8 +154,8 @@ test("which of the two it is, is decided when the FIN is delivered: a listener a
   expect(socket.readyState).toBe("open");
 });
 
-test("which of the two it is, is decided when the FIN is delivered: a listener removed by then does not (R-tcp-fin)", async () => {
-  const { socket, peer } = await halfOpenPair();
+test.each(families)("$name: which of the two it is, is decided when the FIN is delivered: a listener removed by then does not (R-tcp-fin)", async ({ pair }) => {
+  const { socket, peer } = await halfOpenPair(pair);
   collect(peer);
   const removed = record(socket, ["halfclose"]);
   socket.suspend();
@@ -168,8 +168,8 @@ test("which of the two it is, is decided when the FIN is delivered: a listener r
   expect(removed.types).toEqual([]);
 });
 
-test("a halfclose listener added in the handler of the message before it counts (R-tcp-fin)", async () => {
-  const { socket, peer } = await halfOpenPair();
+test.each(families)("$name: a halfclose listener added in the handler of the message before it counts (R-tcp-fin)", async ({ pair }) => {
+  const { socket, peer } = await halfOpenPair(pair);
   let log;
   socket.addEventListener(
     "message",
@@ -185,8 +185,8 @@ test("a halfclose listener added in the handler of the message before it counts 
   expect(log.types).toEqual(["halfclose"]);
 });
 
-test("if we had half-closed already, the FIN is closed and close, with a halfclose listener too (R-tcp-fin)", async () => {
-  const { socket, peer } = await halfOpenPair();
+test.each(families)("$name: if we had half-closed already, the FIN is closed and close, with a halfclose listener too (R-tcp-fin)", async ({ pair }) => {
+  const { socket, peer } = await halfOpenPair(pair);
   const log = record(socket, ["halfclose", "close", "error"]);
   socket.halfclose();
   await once(peer.resume(), "end");
@@ -195,9 +195,9 @@ test("if we had half-closed already, the FIN is closed and close, with a halfclo
   expect(log.types).toEqual(["close"]);
 });
 
-test("halfclose() and the peer's FIN crossing on the wire close as one (R-tcp-fin)", async () => {
+test.each(families)("$name: halfclose() and the peer's FIN crossing on the wire close as one (R-tcp-fin)", async ({ pair }) => {
   for (let i = 0; i < 20; i++) {
-    const { socket, peer } = await tcpPair();
+    const { socket, peer } = await pair();
     const log = record(socket, ["halfclose", "close", "error"]);
     collect(peer);
     peer.end();
@@ -208,8 +208,8 @@ test("halfclose() and the peer's FIN crossing on the wire close as one (R-tcp-fi
   }
 });
 
-test("the peer's FIN behind much data comes once all of it was delivered (R-tcp-message)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: the peer's FIN behind much data comes once all of it was delivered (R-tcp-message)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const inbox = collect(socket);
   const log = record(socket, ["halfclose"]);
   const bytes = pattern(8 * MIB);
@@ -219,7 +219,7 @@ test("the peer's FIN behind much data comes once all of it was delivered (R-tcp-
   expect(inbox.sha256()).toBe(sha256(bytes));
 });
 
-test("an accepted socket treats the FIN alike (R-srv-connect, R-tcp-fin)", async () => {
+test.each(families)("$name: an accepted socket treats the FIN alike (R-srv-connect, R-tcp-fin)", async ({ acceptedPair }) => {
   const { socket, peer } = await acceptedPair({ peer: { allowHalfOpen: true } });
   const inbox = collect(peer);
   const log = record(socket, ["message", "halfclose", "close"]);

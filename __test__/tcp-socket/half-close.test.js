@@ -1,16 +1,16 @@
 "use strict";
 
-const { tcp, tcpPair, acceptedPair, listen, once, record, collect, pattern, sha256, settle, refusedPort, expectIsDOMException } = require("../helpers");
+const { families, once, record, collect, pattern, sha256, settle, expectIsDOMException } = require("../helpers");
 
 const MIB = 1024 * 1024;
 const ALL = ["open", "message", "halfclose", "drain", "error", "close"];
 
-function halfOpenPair() {
-  return tcpPair({ peer: { allowHalfOpen: true } });
+function halfOpenPair(pair) {
+  return pair({ peer: { allowHalfOpen: true } });
 }
 
-test("halfclose() sets halfclosed at once and sends FIN (draft halfclose(), R-tcp-halfclose)", async () => {
-  const { socket, peer } = await halfOpenPair();
+test.each(families)("$name: halfclose() sets halfclosed at once and sends FIN (draft halfclose(), R-tcp-halfclose)", async ({ pair }) => {
+  const { socket, peer } = await halfOpenPair(pair);
   const inbox = collect(peer);
   expect(socket.halfclose()).toBe(undefined);
   expect(socket.readyState).toBe("halfclosed");
@@ -18,8 +18,8 @@ test("halfclose() sets halfclosed at once and sends FIN (draft halfclose(), R-tc
   expect(inbox.length).toBe(0);
 });
 
-test("what was sent before is flushed before the FIN, however slow the peer (R-tcp-halfclose)", async () => {
-  const { socket, peer } = await halfOpenPair();
+test.each(families)("$name: what was sent before is flushed before the FIN, however slow the peer (R-tcp-halfclose)", async ({ pair }) => {
+  const { socket, peer } = await halfOpenPair(pair);
   peer.pause();
   const bytes = pattern(16 * MIB);
   socket.send(bytes);
@@ -34,8 +34,8 @@ test("what was sent before is flushed before the FIN, however slow the peer (R-t
   expect(socket.bufferedAmount).toBe(0);
 });
 
-test("messages still come while halfclosed (R-tcp-halfclose)", async () => {
-  const { socket, peer } = await halfOpenPair();
+test.each(families)("$name: messages still come while halfclosed (R-tcp-halfclose)", async ({ pair }) => {
+  const { socket, peer } = await halfOpenPair(pair);
   const inbox = collect(socket);
   socket.halfclose();
   await once(peer.resume(), "end");
@@ -48,8 +48,8 @@ test("messages still come while halfclosed (R-tcp-halfclose)", async () => {
   expect(socket.readyState).toBe("halfclosed");
 });
 
-test("halfclose() alone closes nothing: it waits for the peer's FIN as long as that takes (R-tcp-halfclose)", async () => {
-  const { socket, peer } = await halfOpenPair();
+test.each(families)("$name: halfclose() alone closes nothing: it waits for the peer's FIN as long as that takes (R-tcp-halfclose)", async ({ pair }) => {
+  const { socket, peer } = await halfOpenPair(pair);
   const log = record(socket, ["close", "error", "halfclose"]);
   socket.halfclose();
   await once(peer.resume(), "end");
@@ -58,8 +58,8 @@ test("halfclose() alone closes nothing: it waits for the peer's FIN as long as t
   expect(socket.readyState).toBe("halfclosed");
 });
 
-test("the peer's FIN later closes: closed, close, and no halfclose event (R-tcp-halfclose, R-tcp-fin)", async () => {
-  const { socket, peer } = await halfOpenPair();
+test.each(families)("$name: the peer's FIN later closes: closed, close, and no halfclose event (R-tcp-halfclose, R-tcp-fin)", async ({ pair }) => {
+  const { socket, peer } = await halfOpenPair(pair);
   const log = record(socket, ALL);
   socket.halfclose();
   await once(peer.resume(), "end");
@@ -72,8 +72,8 @@ test("the peer's FIN later closes: closed, close, and no halfclose event (R-tcp-
   expect(log.types).toEqual(["message", "close"]);
 });
 
-test("a FIN that came before our bytes are out closes only when they are (R-tcp-halfclose: flushes)", async () => {
-  const { socket, peer } = await halfOpenPair();
+test.each(families)("$name: a FIN that came before our bytes are out closes only when they are (R-tcp-halfclose: flushes)", async ({ pair }) => {
+  const { socket, peer } = await halfOpenPair(pair);
   peer.pause();
   const log = record(socket, ["halfclose", "close", "error"]);
   const bytes = pattern(16 * MIB);
@@ -90,8 +90,8 @@ test("a FIN that came before our bytes are out closes only when they are (R-tcp-
   expect(log.types).toEqual(["close"]);
 });
 
-test("halfclose() again does nothing (R-tcp-halfclose)", async () => {
-  const { socket, peer } = await halfOpenPair();
+test.each(families)("$name: halfclose() again does nothing (R-tcp-halfclose)", async ({ pair }) => {
+  const { socket, peer } = await halfOpenPair(pair);
   const log = record(socket, ALL);
   socket.halfclose();
   socket.halfclose();
@@ -103,9 +103,9 @@ test("halfclose() again does nothing (R-tcp-halfclose)", async () => {
 });
 
 describe("while connecting", () => {
-  test("open fires when connected, readyState is halfclosed by then, and FIN follows (draft halfclose(), R-tcp-halfclose)", async () => {
+  test.each(families)("$name: open fires when connected, readyState is halfclosed by then, and FIN follows (draft halfclose(), R-tcp-halfclose)", async ({ listen, connectTo }) => {
     const server = await listen({ allowHalfOpen: true });
-    const socket = tcp("127.0.0.1", server.port);
+    const socket = connectTo(server);
     const log = record(socket, ALL);
     socket.halfclose();
     const { readyState } = await log.until("open");
@@ -119,9 +119,9 @@ describe("while connecting", () => {
     expect(log.types).toEqual(["open", "message", "close"]);
   });
 
-  test("halfclose() twice is halfclose() once (R-tcp-halfclose)", async () => {
+  test.each(families)("$name: halfclose() twice is halfclose() once (R-tcp-halfclose)", async ({ listen, connectTo }) => {
     const server = await listen({ allowHalfOpen: true });
-    const socket = tcp("127.0.0.1", server.port);
+    const socket = connectTo(server);
     const log = record(socket, ALL);
     socket.halfclose();
     socket.halfclose();
@@ -132,8 +132,8 @@ describe("while connecting", () => {
     expect(socket.readyState).toBe("halfclosed");
   });
 
-  test("a connection that is refused fails as ever: error, no open, no close (draft: attempt has failed)", async () => {
-    const socket = tcp("127.0.0.1", await refusedPort());
+  test.each(families)("$name: a connection that is refused fails as ever: error, no open, no close (draft: attempt has failed)", async ({ connectTo, refusing }) => {
+    const socket = connectTo(await refusing());
     const log = record(socket, ALL);
     socket.halfclose();
     const { event, readyState } = await log.until("error");
@@ -143,9 +143,9 @@ describe("while connecting", () => {
     expect(log.types).toEqual(["error"]);
   });
 
-  test("close() after halfclose() abandons the attempt (R-tcp-close-connecting)", async () => {
+  test.each(families)("$name: close() after halfclose() abandons the attempt (R-tcp-close-connecting)", async ({ listen, connectTo }) => {
     const server = await listen();
-    const socket = tcp("127.0.0.1", server.port);
+    const socket = connectTo(server);
     const log = record(socket, ALL);
     socket.halfclose();
     socket.close();
@@ -157,8 +157,8 @@ describe("while connecting", () => {
   });
 });
 
-test("close() from halfclosed works as from open: closing, then close at the peer's FIN (R-tcp-halfclose)", async () => {
-  const { socket, peer } = await halfOpenPair();
+test.each(families)("$name: close() from halfclosed works as from open: closing, then close at the peer's FIN (R-tcp-halfclose)", async ({ pair }) => {
+  const { socket, peer } = await halfOpenPair(pair);
   const log = record(socket, ALL);
   socket.halfclose();
   await once(peer.resume(), "end");
@@ -172,8 +172,8 @@ test("close() from halfclosed works as from open: closing, then close at the pee
   expect(socket.readyState).toBe("closed");
 });
 
-test("halfclose() does nothing while closing (draft halfclose(), step 1)", async () => {
-  const { socket } = await tcpPair();
+test.each(families)("$name: halfclose() does nothing while closing (draft halfclose(), step 1)", async ({ pair }) => {
+  const { socket } = await pair();
   const log = record(socket, ["close", "error"]);
   socket.close();
   socket.halfclose();
@@ -182,8 +182,8 @@ test("halfclose() does nothing while closing (draft halfclose(), step 1)", async
   expect(log.types).toEqual(["close"]);
 });
 
-test("halfclose() does nothing once closed (draft halfclose(), step 1)", async () => {
-  const { socket } = await tcpPair();
+test.each(families)("$name: halfclose() does nothing once closed (draft halfclose(), step 1)", async ({ pair }) => {
+  const { socket } = await pair();
   socket.reset();
   await once(socket, "close");
   const log = record(socket, ALL);
@@ -193,8 +193,8 @@ test("halfclose() does nothing once closed (draft halfclose(), step 1)", async (
   expect(log.types).toEqual([]);
 });
 
-test("halfclose() after the peer's FIN ends both directions: close (R-tcp-fin)", async () => {
-  const { socket, peer } = await halfOpenPair();
+test.each(families)("$name: halfclose() after the peer's FIN ends both directions: close (R-tcp-fin)", async ({ pair }) => {
+  const { socket, peer } = await halfOpenPair(pair);
   const inbox = collect(peer);
   const log = record(socket, ALL);
   peer.end();
@@ -209,7 +209,7 @@ test("halfclose() after the peer's FIN ends both directions: close (R-tcp-fin)",
   expect(socket.readyState).toBe("closed");
 });
 
-test("two TCPSockets halfclose towards each other and both close (R-tcp-halfclose)", async () => {
+test.each(families)("$name: two TCPSockets halfclose towards each other and both close (R-tcp-halfclose)", async ({ acceptedPair }) => {
   const { socket, peer } = await acceptedPair({ peer: { allowHalfOpen: true } });
   const log = record(socket, ["message", "halfclose", "close"]);
   socket.send("from here");

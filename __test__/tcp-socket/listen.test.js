@@ -1,12 +1,12 @@
 "use strict";
 
-const { tcpPair, once, record, collect, runJSON, pattern, sha256, settle, text, expectTypeError } = require("../helpers");
+const { families, tcpPair, once, record, collect, runJSON, pattern, sha256, settle, text, expectTypeError } = require("../helpers");
 
 const MIB = 1024 * 1024;
 const PATIENT = 20_000;
 
-test("bytes wait for the first message listener (R-listen)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: bytes wait for the first message listener (R-listen)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   peer.write("early");
   await settle();
   const inbox = collect(socket);
@@ -15,8 +15,8 @@ test("bytes wait for the first message listener (R-listen)", async () => {
   expect(inbox.text()).toBe("early");
 });
 
-test("onmessage counts as a listener, and null as none (R-listen, R-handler)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: onmessage counts as a listener, and null as none (R-listen, R-handler)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const seen = [];
   const handler = ({ data }) => seen.push(text(data));
   socket.onmessage = handler;
@@ -31,8 +31,8 @@ test("onmessage counts as a listener, and null as none (R-listen, R-handler)", a
   expect(seen).toEqual(["a", "b"]);
 });
 
-test("await once(socket, 'message') in a loop loses nothing (R-listen)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: await once(socket, 'message') in a loop loses nothing (R-listen)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const bytes = pattern(3 * MIB);
   peer.write(bytes);
   const parts = [];
@@ -49,8 +49,8 @@ test("await once(socket, 'message') in a loop loses nothing (R-listen)", async (
   expect(sha256(parts)).toBe(sha256(bytes));
 });
 
-test("a { once: true } listener gets one message, and the rest waits (R-listen)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: a { once: true } listener gets one message, and the rest waits (R-listen)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const bytes = pattern(2 * MIB);
   peer.write(bytes);
   let first = 0;
@@ -63,8 +63,8 @@ test("a { once: true } listener gets one message, and the rest waits (R-listen)"
   expect(inbox.sha256()).toBe(sha256(bytes.subarray(first)));
 });
 
-test("after the last listener is removed bytes wait for the next (R-listen)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: after the last listener is removed bytes wait for the next (R-listen)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const seen = [];
   const listener = ({ data }) => seen.push(text(data));
   socket.addEventListener("message", listener);
@@ -79,8 +79,8 @@ test("after the last listener is removed bytes wait for the next (R-listen)", as
   expect(seen).toEqual(["a", "b"]);
 });
 
-test("a listener that its AbortSignal removed listens no more (R-listen)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: a listener that its AbortSignal removed listens no more (R-listen)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const controller = new AbortController();
   const seen = [];
   socket.addEventListener("message", ({ data }) => seen.push(text(data)), { signal: controller.signal });
@@ -95,8 +95,8 @@ test("a listener that its AbortSignal removed listens no more (R-listen)", async
   expect(inbox.text()).toBe("b");
 });
 
-test("a listener whose signal is aborted already never listens (R-listen)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: a listener whose signal is aborted already never listens (R-listen)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   socket.addEventListener("message", () => {}, { signal: AbortSignal.abort() });
   peer.write("a");
   await settle();
@@ -104,8 +104,8 @@ test("a listener whose signal is aborted already never listens (R-listen)", asyn
   await inbox.until(1);
 });
 
-test("the same listener added twice is one, and one removal ends it (R-listen)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: the same listener added twice is one, and one removal ends it (R-listen)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const seen = [];
   const listener = ({ data }) => seen.push(text(data));
   socket.addEventListener("message", listener);
@@ -121,8 +121,8 @@ test("the same listener added twice is one, and one removal ends it (R-listen)",
   expect(inbox.text()).toBe("b");
 });
 
-test("the same listener for capture and not are two (R-listen)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: the same listener for capture and not are two (R-listen)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const seen = [];
   const listener = ({ data }) => seen.push(text(data));
   socket.addEventListener("message", listener, true);
@@ -137,8 +137,8 @@ test("the same listener for capture and not are two (R-listen)", async () => {
   expect(seen).toEqual(["a"]);
 });
 
-test("removing what was never added takes no listener away (R-listen)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: removing what was never added takes no listener away (R-listen)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const inbox = collect(socket);
   for (let i = 0; i < 3; i++) {
     socket.removeEventListener("message", () => {});
@@ -149,8 +149,8 @@ test("removing what was never added takes no listener away (R-listen)", async ()
   await inbox.until(1);
 });
 
-test("an object with handleEvent is a listener (R-listen)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: an object with handleEvent is a listener (R-listen)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const message = new Promise((resolve) => {
     socket.addEventListener("message", { handleEvent: resolve });
   });
@@ -158,8 +158,8 @@ test("an object with handleEvent is a listener (R-listen)", async () => {
   expect(text((await message).data)).toBe("a");
 });
 
-test("a listener that is a number is refused as an EventTarget refuses it, and one too few (R-listen)", async () => {
-  const { socket } = await tcpPair();
+test.each(families)("$name: a listener that is a number is refused as an EventTarget refuses it, and one too few (R-listen)", async ({ pair }) => {
+  const { socket } = await pair();
   const plain = new EventTarget();
   for (const bad of [7, "listener", Symbol("listener")]) {
     expectTypeError(() => plain.addEventListener("message", bad));
@@ -184,8 +184,8 @@ test("null is no listener; Node warns of it (R-listen)", async () => {
   expect({ received, warnings }).toEqual({ received: "a", warnings: ["AddEventListenerArgumentTypeWarning"] });
 });
 
-test("listeners for other types do not take messages (R-listen)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: listeners for other types do not take messages (R-listen)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   for (const type of ["open", "close", "error", "drain", "Message", "messages"]) {
     socket.addEventListener(type, () => {});
   }
@@ -195,8 +195,8 @@ test("listeners for other types do not take messages (R-listen)", async () => {
   await inbox.until(1);
 });
 
-test("without a listener the system pushes the sender back, and nothing is lost (R-listen)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: without a listener the system pushes the sender back, and nothing is lost (R-listen)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const bytes = pattern(32 * MIB);
   let flushed = false;
   peer.write(bytes, () => {
@@ -210,8 +210,8 @@ test("without a listener the system pushes the sender back, and nothing is lost 
 }, PATIENT);
 
 describe("the peer's end", () => {
-  test("comes after its bytes (R-tcp-message)", async () => {
-    const { socket, peer } = await tcpPair();
+  test.each(families)("$name: comes after its bytes (R-tcp-message)", async ({ pair }) => {
+    const { socket, peer } = await pair();
     const log = record(socket, ["message", "halfclose"]);
     peer.end("bytes");
     await log.until("halfclose");
@@ -240,8 +240,8 @@ describe("the peer's end", () => {
     await log.until(type);
   });
 
-  test("waits between two once-listeners for the bytes between (R-tcp-message, R-listen)", async () => {
-    const { socket, peer } = await tcpPair();
+  test.each(families)("$name: waits between two once-listeners for the bytes between (R-tcp-message, R-listen)", async ({ pair }) => {
+    const { socket, peer } = await pair();
     const log = record(socket, ["halfclose"]);
     const bytes = pattern(2 * MIB);
     peer.end(bytes);
@@ -256,8 +256,8 @@ describe("the peer's end", () => {
     await log.until("halfclose");
   });
 
-  test("while halfclosed close waits for the unread bytes too (R-tcp-message, R-tcp-halfclose)", async () => {
-    const { socket, peer } = await tcpPair({ peer: { allowHalfOpen: true } });
+  test.each(families)("$name: while halfclosed close waits for the unread bytes too (R-tcp-message, R-tcp-halfclose)", async ({ pair }) => {
+    const { socket, peer } = await pair({ peer: { allowHalfOpen: true } });
     const log = record(socket, ["close"]);
     socket.halfclose();
     await once(peer.resume(), "end");

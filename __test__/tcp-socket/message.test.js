@@ -1,14 +1,14 @@
 "use strict";
 
-const { tcpPair, acceptedPair, once, record, collect, pattern, sha256, settle, text, runJSON } = require("../helpers");
+const { families, tcpPair, once, record, collect, pattern, sha256, settle, text, runJSON } = require("../helpers");
 
 const MIB = 1024 * 1024;
 const immutable = typeof ArrayBuffer.prototype.transferToImmutable === "function";
 const testMutable = immutable ? test.skip : test;
 const testImmutable = immutable ? test : test.skip;
 
-test("a message is a MessageEvent whose data is an ArrayBuffer of exactly the received bytes (draft, R-data)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: a message is a MessageEvent whose data is an ArrayBuffer of exactly the received bytes (draft, R-data)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const message = once(socket, "message");
   peer.write("hello");
   const event = await message;
@@ -23,24 +23,24 @@ test("a message is a MessageEvent whose data is an ArrayBuffer of exactly the re
   expect(text(event.data)).toBe("hello");
 });
 
-test("data is the same object at each read (draft MessageEvent)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: data is the same object at each read (draft MessageEvent)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const message = once(socket, "message");
   peer.write("hello");
   const event = await message;
   expect(event.data).toBe(event.data);
 });
 
-test("the other attributes of the MessageEvent are there and read as empty (HTML MessageEvent)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: the other attributes of the MessageEvent are there and read as empty (HTML MessageEvent)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const message = once(socket, "message");
   peer.write("x");
   const { origin, lastEventId, source, ports } = await message;
   expect({ origin, lastEventId, source, ports: [...ports] }).toEqual({ origin: "", lastEventId: "", source: null, ports: [] });
 });
 
-testMutable("each message's data belongs to its receiver alone (R-data)", async () => {
-  const { socket, peer } = await tcpPair();
+testMutable.each(families)("$name: each message's data belongs to its receiver alone (R-data)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const seen = [];
   socket.onmessage = ({ data }) => {
     seen.push(text(data));
@@ -56,8 +56,8 @@ testMutable("each message's data belongs to its receiver alone (R-data)", async 
   expect(seen.join("")).toBe(Array.from({ length: 20 }, (_, i) => `message ${i};`).join(""));
 });
 
-test("data that is kept stays as it was when more arrives (R-data)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: data that is kept stays as it was when more arrives (R-data)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const inbox = collect(socket);
   const bytes = pattern(3 * MIB);
   for (let at = 0; at < bytes.length; at += 100_000) {
@@ -68,8 +68,8 @@ test("data that is kept stays as it was when more arrives (R-data)", async () =>
   expect(inbox.sha256()).toBe(sha256(bytes));
 });
 
-testMutable("data can be transferred, as it is ordinary and the receiver's own (R-data)", async () => {
-  const { socket, peer } = await tcpPair();
+testMutable.each(families)("$name: data can be transferred, as it is ordinary and the receiver's own (R-data)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const message = once(socket, "message");
   peer.write("hello");
   const { data } = await message;
@@ -78,8 +78,8 @@ testMutable("data can be transferred, as it is ordinary and the receiver's own (
   expect(text(moved)).toBe("hello");
 });
 
-testImmutable("data is immutable where the engine can (R-data)", async () => {
-  const { socket, peer } = await tcpPair();
+testImmutable.each(families)("$name: data is immutable where the engine can (R-data)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const message = once(socket, "message");
   peer.write("hello");
   const { data } = await message;
@@ -88,8 +88,8 @@ testImmutable("data is immutable where the engine can (R-data)", async () => {
   expect(text(data)).toBe("hello");
 });
 
-test("no message is ever empty (R-data)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: no message is ever empty (R-data)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const inbox = collect(socket);
   for (let i = 0; i < 30; i++) {
     peer.write("");
@@ -116,8 +116,8 @@ test.each([1, 16_383, 16_384, 16_385, 65_535, 65_536, 65_537, 8 * MIB + 1])(
   },
 );
 
-test("sizes that go up and down arrive whole (R-data: exactly the received bytes)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: sizes that go up and down arrive whole (R-data: exactly the received bytes)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const inbox = collect(socket);
   const parts = [];
   for (const size of [1, 70_000, 3, 200_000, 5, 16_384, 1, 1, 400_000, 2]) {
@@ -131,7 +131,7 @@ test("sizes that go up and down arrive whole (R-data: exactly the received bytes
   expect(inbox.sha256()).toBe(sha256(parts));
 });
 
-test("8 MiB go both ways at once through an accepted socket (draft TCPSocket)", async () => {
+test.each(families)("$name: 8 MiB go both ways at once through an accepted socket (draft TCPSocket)", async ({ acceptedPair }) => {
   const { socket, peer } = await acceptedPair();
   const bytes = pattern(8 * MIB);
   const echo = collect(peer);
@@ -148,8 +148,8 @@ test("8 MiB go both ways at once through an accepted socket (draft TCPSocket)", 
   expect(waiting).toEqual(["flushed"]);
 }, 25_000);
 
-test("a message handler that throws nothing but sends is answered in order (draft example)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: a message handler that throws nothing but sends is answered in order (draft example)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const inbox = collect(peer);
   socket.onmessage = ({ data }) => {
     socket.send("got ");
@@ -195,8 +195,8 @@ test("large data still comes after the collector ran while no socket was open (R
   expect(received).toBe(1_000_000);
 });
 
-test("messages of many sockets stay with their sockets (R-data)", async () => {
-  const pairs = await Promise.all(Array.from({ length: 50 }, () => tcpPair()));
+test.each(families)("$name: messages of many sockets stay with their sockets (R-data)", async ({ pair }) => {
+  const pairs = await Promise.all(Array.from({ length: 50 }, () => pair()));
   const logs = pairs.map(({ socket }) => collect(socket));
   pairs.forEach(({ peer }, i) => peer.write(`for ${i}.`));
   await Promise.all(logs.map((log, i) => log.until(`for ${i}.`.length)));
@@ -204,8 +204,8 @@ test("messages of many sockets stay with their sockets (R-data)", async () => {
   expect(logs.map((log) => log.text())).toEqual(pairs.map((_, i) => `for ${i}.`));
 });
 
-test("no message fires once the peer has ended and close has fired (R-tcp-fin)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: no message fires once the peer has ended and close has fired (R-tcp-fin)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const log = record(socket, ["message", "close"]);
   peer.end("bye");
   await log.until("close");

@@ -1,11 +1,11 @@
 "use strict";
 
-const { tcpPair, acceptedPair, once, collect, pattern, sha256, turn } = require("../helpers");
+const { families, once, collect, pattern, sha256, turn } = require("../helpers");
 
 const PATIENT = 20_000;
 
-test("bytes of every kind leave in the order of the send() calls (R-tcp-order)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: bytes of every kind leave in the order of the send() calls (R-tcp-order)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const inbox = collect(peer);
   const expected = [];
   for (let i = 0; i < 300; i++) {
@@ -31,8 +31,8 @@ test("bytes of every kind leave in the order of the send() calls (R-tcp-order)",
   expect(inbox.sha256()).toBe(sha256(expected));
 }, PATIENT);
 
-test("100,000 small sends of one turn arrive in order (R-tcp-order)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: 100,000 small sends of one turn arrive in order (R-tcp-order)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const inbox = collect(peer);
   let expected = "";
   for (let i = 0; i < 100_000; i++) {
@@ -44,8 +44,8 @@ test("100,000 small sends of one turn arrive in order (R-tcp-order)", async () =
   expect(inbox.text() === expected).toBe(true);
 }, PATIENT);
 
-test("small and large sends mixed arrive in order (R-tcp-order)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: small and large sends mixed arrive in order (R-tcp-order)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const inbox = collect(peer);
   const expected = [];
   for (let i = 0; i < 100; i++) {
@@ -63,8 +63,8 @@ test("small and large sends mixed arrive in order (R-tcp-order)", async () => {
   expect(inbox.sha256()).toBe(sha256(expected));
 }, PATIENT);
 
-test("what a handler sends comes behind what was sent before it (R-tcp-order)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: what a handler sends comes behind what was sent before it (R-tcp-order)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const inbox = collect(peer);
   socket.onmessage = () => socket.send("b");
   socket.send("a");
@@ -73,7 +73,7 @@ test("what a handler sends comes behind what was sent before it (R-tcp-order)", 
   expect(inbox.text()).toBe("ab");
 });
 
-test("sends from the connect handler, before any listener, arrive (R-srv-connect, R-tcp-order)", async () => {
+test.each(families)("$name: sends from the connect handler, before any listener, arrive (R-srv-connect, R-tcp-order)", async ({ acceptedPair }) => {
   const { socket, peer } = await acceptedPair();
   const inbox = collect(peer);
   socket.send("welcome,");
@@ -82,8 +82,8 @@ test("sends from the connect handler, before any listener, arrive (R-srv-connect
   expect(inbox.text()).toBe("welcome,friend");
 });
 
-test("two sockets sending in turn do not mix (R-tcp-order)", async () => {
-  const pairs = [await tcpPair(), await tcpPair()];
+test.each(families)("$name: two sockets sending in turn do not mix (R-tcp-order)", async ({ pair }) => {
+  const pairs = [await pair(), await pair()];
   const inboxes = pairs.map(({ peer }) => collect(peer));
   for (let i = 0; i < 5000; i++) {
     pairs.forEach(({ socket }, which) => socket.send(`${which}:${i};`));
@@ -94,8 +94,8 @@ test("two sockets sending in turn do not mix (R-tcp-order)", async () => {
   expect(inboxes[1].text() === expected[1]).toBe(true);
 });
 
-test("bytes come in the order in which the peer wrote them (draft: message received)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: bytes come in the order in which the peer wrote them (draft: message received)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const inbox = collect(socket);
   let expected = "";
   for (let i = 0; i < 5000; i++) {

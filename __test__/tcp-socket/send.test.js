@@ -1,11 +1,11 @@
 "use strict";
 
-const { tcp, tcpPair, expendable, listen, once, collect, settle, pattern, expectDOMException, expectTypeError } = require("../helpers");
+const { families, tcpPair, expendable, once, collect, settle, pattern, expectDOMException, expectTypeError } = require("../helpers");
 
 const INVALID_STATE_ERR = 11;
 
-test("send() returns true while little is buffered, and the bytes arrive (draft send())", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: send() returns true while little is buffered, and the bytes arrive (draft send())", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const inbox = collect(peer);
   expect(socket.send("hello")).toBe(true);
   await inbox.until(5);
@@ -13,8 +13,8 @@ test("send() returns true while little is buffered, and the bytes arrive (draft 
   expect(inbox.text()).toBe("hello");
 });
 
-test("bufferedAmount rises by the byte count before send() returns (R-tcp-send)", async () => {
-  const { socket } = await tcpPair();
+test.each(families)("$name: bufferedAmount rises by the byte count before send() returns (R-tcp-send)", async ({ pair }) => {
+  const { socket } = await pair();
   socket.send("abc");
   expect(socket.bufferedAmount).toBe(3);
   socket.send(new Uint8Array(1000));
@@ -25,16 +25,16 @@ test("bufferedAmount rises by the byte count before send() returns (R-tcp-send)"
   expect(socket.bufferedAmount).toBe(11_006);
 });
 
-test("bufferedAmount counts a string in UTF-8 bytes (draft send())", async () => {
-  const { socket } = await tcpPair();
+test.each(families)("$name: bufferedAmount counts a string in UTF-8 bytes (draft send())", async ({ pair }) => {
+  const { socket } = await pair();
   socket.send("\u00e4\u20ac\u{1f600}");
   expect(socket.bufferedAmount).toBe(2 + 3 + 4);
   socket.send("\ud800");
   expect(socket.bufferedAmount).toBe(9 + 3);
 });
 
-test("bufferedAmount does not fall before a later task, microtasks included (R-tcp-send)", async () => {
-  const { socket } = await tcpPair();
+test.each(families)("$name: bufferedAmount does not fall before a later task, microtasks included (R-tcp-send)", async ({ pair }) => {
+  const { socket } = await pair();
   socket.send("abc");
   for (let i = 0; i < 100; i++) {
     await null;
@@ -46,8 +46,8 @@ test("bufferedAmount does not fall before a later task, microtasks included (R-t
   }
 });
 
-test("bufferedAmount falls to 0 when the bytes are the system's, with no event (R-tcp-send, R-tcp-drain)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: bufferedAmount falls to 0 when the bytes are the system's, with no event (R-tcp-send, R-tcp-drain)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   let drained = 0;
   socket.ondrain = () => {
     drained += 1;
@@ -60,30 +60,30 @@ test("bufferedAmount falls to 0 when the bytes are the system's, with no event (
   expect(drained).toBe(0);
 });
 
-test("send() returns false when bufferedAmount is over the high-water mark, true when it is at it (R-tcp-send)", async () => {
-  const { socket } = await tcpPair({ options: { highWaterMark: 10 } });
+test.each(families)("$name: send() returns false when bufferedAmount is over the high-water mark, true when it is at it (R-tcp-send)", async ({ pair }) => {
+  const { socket } = await pair({ options: { highWaterMark: 10 } });
   expect(socket.send("0123456789")).toBe(true);
   expect(socket.send("x")).toBe(false);
   expect(socket.bufferedAmount).toBe(11);
 });
 
-test("one send() alone can pass the high-water mark and is sent all the same (R-tcp-send)", async () => {
-  const { socket, peer } = await tcpPair({ options: { highWaterMark: 10 } });
+test.each(families)("$name: one send() alone can pass the high-water mark and is sent all the same (R-tcp-send)", async ({ pair }) => {
+  const { socket, peer } = await pair({ options: { highWaterMark: 10 } });
   const inbox = collect(peer);
   expect(socket.send("0123456789x")).toBe(false);
   await inbox.until(11);
   expect(inbox.text()).toBe("0123456789x");
 });
 
-test("the high-water mark is 65,536 bytes unless said (extensions TCPOptions)", async () => {
-  const first = await tcpPair();
+test.each(families)("$name: the high-water mark is 65,536 bytes unless said (extensions TCPOptions)", async ({ pair }) => {
+  const first = await pair();
   expect(first.socket.send(new Uint8Array(65_536))).toBe(true);
-  const second = await tcpPair();
+  const second = await pair();
   expect(second.socket.send(new Uint8Array(65_537))).toBe(false);
 });
 
-test("with a high-water mark of 0 each send() returns false (R-tcp-send)", async () => {
-  const { socket } = await tcpPair({ options: { highWaterMark: 0 } });
+test.each(families)("$name: with a high-water mark of 0 each send() returns false (R-tcp-send)", async ({ pair }) => {
+  const { socket } = await pair({ options: { highWaterMark: 0 } });
   expect(socket.send("x")).toBe(false);
   await once(socket, "drain");
   expect(socket.send("y")).toBe(false);
@@ -109,9 +109,9 @@ test.each([
 });
 
 describe("outside open", () => {
-  test("while connecting it throws InvalidStateError that says so, and nothing is kept (draft send(), R-tcp-send)", async () => {
+  test.each(families)("$name: while connecting it throws InvalidStateError that says so, and nothing is kept (draft send(), R-tcp-send)", async ({ listen, connectTo }) => {
     const server = await listen();
-    const socket = tcp("127.0.0.1", server.port);
+    const socket = connectTo(server);
     const error = expectDOMException(() => socket.send("early"), "InvalidStateError", INVALID_STATE_ERR);
     expect(error.message).toContain("connecting");
     expect(socket.bufferedAmount).toBe(0);
@@ -122,8 +122,8 @@ describe("outside open", () => {
     expect(inbox.text()).toBe("late");
   });
 
-  test("while halfclosed it throws InvalidStateError, whose code is its number (R-tcp-send, R-error)", async () => {
-    const { socket, peer } = await tcpPair({ peer: { allowHalfOpen: true } });
+  test.each(families)("$name: while halfclosed it throws InvalidStateError, whose code is its number (R-tcp-send, R-error)", async ({ pair }) => {
+    const { socket, peer } = await pair({ peer: { allowHalfOpen: true } });
     const inbox = collect(peer);
     socket.halfclose();
     const error = expectDOMException(() => socket.send("x"), "InvalidStateError", 11);
@@ -135,8 +135,8 @@ describe("outside open", () => {
     expect(socket.bufferedAmount).toBe(0);
   });
 
-  test("while closing it throws InvalidStateError, whose code is its number (R-tcp-send, R-error)", async () => {
-    const { socket } = await tcpPair();
+  test.each(families)("$name: while closing it throws InvalidStateError, whose code is its number (R-tcp-send, R-error)", async ({ pair }) => {
+    const { socket } = await pair();
     socket.close();
     const error = expectDOMException(() => socket.send("x"), "InvalidStateError", 11);
     expect(error.message).toContain("closing");
@@ -145,8 +145,8 @@ describe("outside open", () => {
     await once(socket, "close");
   });
 
-  test("once closed by close() it throws InvalidStateError, whose code is its number (R-tcp-send, R-error)", async () => {
-    const { socket } = await tcpPair();
+  test.each(families)("$name: once closed by close() it throws InvalidStateError, whose code is its number (R-tcp-send, R-error)", async ({ pair }) => {
+    const { socket } = await pair();
     socket.close();
     await once(socket, "close");
     const error = expectDOMException(() => socket.send("x"), "InvalidStateError", 11);
@@ -164,19 +164,16 @@ describe("outside open", () => {
     expect(error.message).toMatch(/ECONNRESET|reset by/i);
   });
 
-  test("after a refused connection it throws InvalidStateError, whose code is its number (R-error)", async () => {
-    const server = await listen();
-    const { port } = server;
-    await server.close();
-    const socket = tcp("127.0.0.1", port);
+  test.each(families)("$name: after a refused connection it throws InvalidStateError, whose code is its number (R-error)", async ({ connectTo, refusing }) => {
+    const socket = connectTo(await refusing());
     await once(socket, "error");
     const error = expectDOMException(() => socket.send("x"), "InvalidStateError", 11);
     expect(error.message).toMatch(/ECONNREFUSED|refused/i);
   });
 
-  test("the state is checked before the type of the data (draft send(), steps 1 and 2)", async () => {
+  test.each(families)("$name: the state is checked before the type of the data (draft send(), steps 1 and 2)", async ({ listen, connectTo }) => {
     const server = await listen();
-    const socket = tcp("127.0.0.1", server.port);
+    const socket = connectTo(server);
     expectDOMException(() => socket.send({}), "InvalidStateError");
     await once(socket, "open");
     expectDOMException(() => socket.send({}), "InvalidAccessError");
@@ -184,8 +181,8 @@ describe("outside open", () => {
     expectDOMException(() => socket.send({}), "InvalidStateError");
   });
 
-  test("a missing argument is a TypeError whatever the state (R-shape)", async () => {
-    const { socket } = await tcpPair();
+  test.each(families)("$name: a missing argument is a TypeError whatever the state (R-shape)", async ({ pair }) => {
+    const { socket } = await pair();
     expectTypeError(() => socket.send());
     socket.close();
     expectTypeError(() => socket.send());

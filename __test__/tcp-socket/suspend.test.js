@@ -1,11 +1,11 @@
 "use strict";
 
-const { tcp, tcpPair, listen, once, record, collect, pattern, sha256, settle, turn, eventually, text } = require("../helpers");
+const { families, tcpPair, once, record, collect, pattern, sha256, settle, turn, eventually, text } = require("../helpers");
 
 const MIB = 1024 * 1024;
 
-test("after suspend() no message fires until resume(); what waited comes then, in order (draft suspend(), R-tcp-suspend)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: after suspend() no message fires until resume(); what waited comes then, in order (draft suspend(), R-tcp-suspend)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const inbox = collect(socket);
   socket.suspend();
   peer.write("one,");
@@ -21,8 +21,8 @@ test("after suspend() no message fires until resume(); what waited comes then, i
   expect(inbox.text()).toBe("one,two,three");
 });
 
-test("suspend() in a message handler holds back the messages that are already queued (R-tcp-suspend)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: suspend() in a message handler holds back the messages that are already queued (R-tcp-suspend)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const bytes = pattern(2 * MIB);
   const inbox = collect(socket);
   socket.suspend();
@@ -52,8 +52,8 @@ test("suspend() in a message handler holds back the messages that are already qu
   expect(inbox.sha256()).toBe(sha256(bytes));
 });
 
-test("suspend() and resume() in one turn lose nothing and double nothing (R-tcp-suspend)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: suspend() and resume() in one turn lose nothing and double nothing (R-tcp-suspend)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const inbox = collect(socket);
   const bytes = pattern(4 * MIB);
   peer.write(bytes);
@@ -70,8 +70,8 @@ test("suspend() and resume() in one turn lose nothing and double nothing (R-tcp-
   expect(inbox.sha256()).toBe(sha256(bytes));
 });
 
-test("suspend() and resume() are idempotent: they do not count (R-tcp-suspend)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: suspend() and resume() are idempotent: they do not count (R-tcp-suspend)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const inbox = collect(socket);
   socket.suspend();
   socket.suspend();
@@ -89,9 +89,9 @@ test("suspend() and resume() are idempotent: they do not count (R-tcp-suspend)",
   await inbox.until(2);
 });
 
-test("suspend() while connecting: open fires, messages wait (R-tcp-suspend)", async () => {
+test.each(families)("$name: suspend() while connecting: open fires, messages wait (R-tcp-suspend)", async ({ listen, connectTo }) => {
   const server = await listen();
-  const socket = tcp("127.0.0.1", server.port);
+  const socket = connectTo(server);
   const inbox = collect(socket);
   socket.suspend();
   const peer = await server.next();
@@ -105,8 +105,8 @@ test("suspend() while connecting: open fires, messages wait (R-tcp-suspend)", as
   await inbox.until(5);
 });
 
-test("a suspended receiver holds the sender back, and gets everything later (R-tcp-suspend, R-listen's bounds)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: a suspended receiver holds the sender back, and gets everything later (R-tcp-suspend, R-listen's bounds)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const inbox = collect(socket);
   socket.suspend();
   const bytes = pattern(32 * MIB);
@@ -123,8 +123,8 @@ test("a suspended receiver holds the sender back, and gets everything later (R-t
   expect(inbox.sha256()).toBe(sha256(bytes));
 });
 
-test("sending goes on while suspended (draft suspend(): it pauses reading)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: sending goes on while suspended (draft suspend(): it pauses reading)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const inbox = collect(peer);
   socket.suspend();
   expect(socket.send("out")).toBe(true);
@@ -132,8 +132,8 @@ test("sending goes on while suspended (draft suspend(): it pauses reading)", asy
 });
 
 describe("the peer's FIN", () => {
-  test("waits for resume() with a halfclose listener (R-tcp-suspend)", async () => {
-    const { socket, peer } = await tcpPair();
+  test.each(families)("$name: waits for resume() with a halfclose listener (R-tcp-suspend)", async ({ pair }) => {
+    const { socket, peer } = await pair();
     const log = record(socket, ["message", "halfclose", "close"]);
     socket.suspend();
     peer.end();
@@ -145,8 +145,8 @@ describe("the peer's FIN", () => {
     expect(log.types).toEqual(["halfclose"]);
   });
 
-  test("waits for resume() without one, though nobody listens for messages (R-tcp-suspend)", async () => {
-    const { socket, peer } = await tcpPair();
+  test.each(families)("$name: waits for resume() without one, though nobody listens for messages (R-tcp-suspend)", async ({ pair }) => {
+    const { socket, peer } = await pair();
     const log = record(socket, ["close", "error"]);
     socket.suspend();
     peer.end();
@@ -158,8 +158,8 @@ describe("the peer's FIN", () => {
     expect(log.types).toEqual(["close"]);
   });
 
-  test("comes behind the bytes before it (R-tcp-suspend, R-tcp-message)", async () => {
-    const { socket, peer } = await tcpPair();
+  test.each(families)("$name: comes behind the bytes before it (R-tcp-suspend, R-tcp-message)", async ({ pair }) => {
+    const { socket, peer } = await pair();
     const log = record(socket, ["message", "halfclose", "close"]);
     socket.suspend();
     peer.end("last words");
@@ -171,8 +171,8 @@ describe("the peer's FIN", () => {
     expect(text(log.entries[0].event.data)).toBe("last words");
   });
 
-  test("while halfclosed waits for resume() before close (R-tcp-suspend, R-tcp-halfclose)", async () => {
-    const { socket, peer } = await tcpPair();
+  test.each(families)("$name: while halfclosed waits for resume() before close (R-tcp-suspend, R-tcp-halfclose)", async ({ pair }) => {
+    const { socket, peer } = await pair();
     const log = record(socket, ["message", "close"]);
     socket.suspend();
     socket.halfclose();
@@ -258,8 +258,8 @@ test.each(["close", "reset"])("%s() overtakes the unread bytes of a suspended so
   expect(log.types).toEqual(["close"]);
 });
 
-test("resume() after close() brings back no message (R-tcp-close)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: resume() after close() brings back no message (R-tcp-close)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const log = record(socket, ["message", "close"]);
   socket.suspend();
   peer.write("never read");
@@ -271,8 +271,8 @@ test("resume() after close() brings back no message (R-tcp-close)", async () => 
   expect(log.types).toEqual(["close"]);
 });
 
-test("suspend() and resume() do nothing once closed (R-tcp-suspend)", async () => {
-  const { socket } = await tcpPair();
+test.each(families)("$name: suspend() and resume() do nothing once closed (R-tcp-suspend)", async ({ pair }) => {
+  const { socket } = await pair();
   socket.reset();
   await once(socket, "close");
   const log = record(socket, ["message", "error", "close", "drain", "halfclose"]);
@@ -284,9 +284,9 @@ test("suspend() and resume() do nothing once closed (R-tcp-suspend)", async () =
   expect(socket.readyState).toBe("closed");
 });
 
-test("one suspended socket does not hold up another (R-tcp-suspend)", async () => {
-  const held = await tcpPair();
-  const free = await tcpPair();
+test.each(families)("$name: one suspended socket does not hold up another (R-tcp-suspend)", async ({ pair }) => {
+  const held = await pair();
+  const free = await pair();
   const inbox = collect(free.socket);
   collect(held.socket);
   held.socket.suspend();

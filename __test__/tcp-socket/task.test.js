@@ -1,7 +1,7 @@
 "use strict";
 
 const { setImmediate } = require("node:timers");
-const { tcp, tcpPair, acceptedPair, expendable, tcpServer, listen, dial, once, record, settle, turn, refusedPort } = require("../helpers");
+const { families, tcp, tcpPair, expendable, listen, once, record, settle, turn } = require("../helpers");
 
 function block(ms) {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
@@ -20,18 +20,18 @@ function trace(socket, types) {
   return seen;
 }
 
-test("no event fires before code that runs in the same task after new, however long it takes (R-task)", async () => {
+test.each(families)("$name: no event fires before code that runs in the same task after new, however long it takes (R-task)", async ({ listen, connectTo }) => {
   const server = await listen();
-  const socket = tcp("127.0.0.1", server.port);
+  const socket = connectTo(server);
   block(50);
   expect(socket.readyState).toBe("connecting");
   const log = record(socket, ["open"]);
   await log.until("open");
 });
 
-test("nor before the microtasks of that task (R-task)", async () => {
+test.each(families)("$name: nor before the microtasks of that task (R-task)", async ({ listen, connectTo }) => {
   const server = await listen();
-  const socket = tcp("127.0.0.1", server.port);
+  const socket = connectTo(server);
   for (let i = 0; i < 100; i++) {
     await null;
   }
@@ -41,8 +41,8 @@ test("nor before the microtasks of that task (R-task)", async () => {
   await once(socket, "open");
 });
 
-test("a refused connection's error is not fired in that task either (R-task)", async () => {
-  const socket = tcp("127.0.0.1", await refusedPort());
+test.each(families)("$name: a refused connection's error is not fired in that task either (R-task)", async ({ connectTo, refusing }) => {
+  const socket = connectTo(await refusing());
   block(20);
   await null;
   expect(socket.readyState).toBe("connecting");
@@ -117,8 +117,8 @@ test("microtasks and ticks run between error and close (R-task)", async () => {
   expect(between.sort()).toEqual(["error", "microtask of error", "tick of error"]);
 });
 
-test("microtasks run between the last message and halfclose, and halfclose and close (R-task)", async () => {
-  const { socket, peer } = await tcpPair({ options: { allowHalfOpen: false } });
+test.each(families)("$name: microtasks run between the last message and halfclose, and halfclose and close (R-task)", async ({ pair }) => {
+  const { socket, peer } = await pair({ options: { allowHalfOpen: false } });
   peer.resume();
   const seen = trace(socket, ["message", "halfclose", "close"]);
   socket.suspend();
@@ -134,8 +134,8 @@ test("microtasks run between the last message and halfclose, and halfclose and c
   expect(seen.indexOf("close")).toBeGreaterThan(seen.indexOf("microtask of halfclose"));
 });
 
-test("microtasks run between events of different sockets that became ready together (R-task)", async () => {
-  const pairs = await Promise.all(Array.from({ length: 10 }, () => tcpPair()));
+test.each(families)("$name: microtasks run between events of different sockets that became ready together (R-task)", async ({ pair }) => {
+  const pairs = await Promise.all(Array.from({ length: 10 }, () => pair()));
   const seen = [];
   pairs.forEach(({ socket }, i) => {
     socket.onmessage = () => {
@@ -154,9 +154,9 @@ test("microtasks run between events of different sockets that became ready toget
   }
 });
 
-test("microtasks run between two connect events (R-task)", async () => {
-  const server = tcpServer();
-  await Promise.all(Array.from({ length: 5 }, () => dial(server.localPort)));
+test.each(families)("$name: microtasks run between two connect events (R-task)", async ({ serve, dial }) => {
+  const server = serve();
+  await Promise.all(Array.from({ length: 5 }, () => dial(server)));
   const seen = [];
   server.onconnect = ({ connectedSocket }) => {
     seen.push("connect");
@@ -169,10 +169,10 @@ test("microtasks run between two connect events (R-task)", async () => {
   expect(seen).toEqual(Array.from({ length: 5 }, () => ["connect", "microtask"]).flat());
 });
 
-test("events of one socket keep their order: open, message, halfclose, close (R-task)", async () => {
+test.each(families)("$name: events of one socket keep their order: open, message, halfclose, close (R-task)", async ({ listen, connectTo }) => {
   const server = await listen();
   for (let round = 0; round < 20; round++) {
-    const socket = tcp("127.0.0.1", server.port, { allowHalfOpen: false });
+    const socket = connectTo(server, { allowHalfOpen: false });
     const log = record(socket, ["open", "message", "halfclose", "close"]);
     const peer = await server.next();
     peer.resume();
@@ -182,9 +182,9 @@ test("events of one socket keep their order: open, message, halfclose, close (R-
   }
 });
 
-test("an accepted socket's messages come after its connect event, never in it (R-task, R-srv-connect)", async () => {
-  const server = tcpServer();
-  const peer = await dial(server.localPort);
+test.each(families)("$name: an accepted socket's messages come after its connect event, never in it (R-task, R-srv-connect)", async ({ serve, dial }) => {
+  const server = serve();
+  const peer = await dial(server);
   peer.write("early");
   await settle();
   const seen = [];
@@ -204,7 +204,7 @@ test("an accepted socket's messages come after its connect event, never in it (R
   expect(seen).toEqual(["end of connect", "microtask of connect", "message"]);
 });
 
-test("timers and setImmediate are not starved by a socket that always has something to say (R-task)", async () => {
+test.each(families)("$name: timers and setImmediate are not starved by a socket that always has something to say (R-task)", async ({ acceptedPair }) => {
   const { socket, peer } = await acceptedPair();
   socket.onmessage = ({ data }) => socket.send(data);
   peer.on("data", (chunk) => peer.write(chunk));

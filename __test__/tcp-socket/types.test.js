@@ -1,7 +1,7 @@
 "use strict";
 
 const vm = require("node:vm");
-const { tcpPair, collect, pattern, foreign, badData, detachedData, expectDOMException } = require("../helpers");
+const { families, tcpPair, collect, pattern, foreign, badData, detachedData, expectDOMException } = require("../helpers");
 
 const INVALID_ACCESS_ERR = 15;
 
@@ -109,8 +109,8 @@ test("a length-tracking view is sent at its length at the call (R-types)", async
   expect(await received(view)).toEqual([1, 2, 3]);
 });
 
-test("shrinking a resizable buffer after send() takes nothing back (R-copy)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: shrinking a resizable buffer after send() takes nothing back (R-copy)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const inbox = collect(peer);
   const bytes = pattern(300_000);
   const buffer = new ArrayBuffer(300_000, { maxByteLength: 300_000 });
@@ -132,8 +132,8 @@ test.each([1, 100, 20_000, 300_000])("what is written into the buffer after send
   expect(inbox.bytes().equals(bytes)).toBe(true);
 });
 
-test("a buffer that is detached after send() is sent all the same (R-copy)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: a buffer that is detached after send() is sent all the same (R-copy)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const inbox = collect(peer);
   const bytes = pattern(200_000);
   const { buffer } = bytes.slice();
@@ -200,8 +200,8 @@ describe("what send() does not take", () => {
   });
 });
 
-test("a view left out of bounds by a shrunken buffer does no harm (R-types)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: a view left out of bounds by a shrunken buffer does no harm (R-types)", async ({ pair }) => {
+  const { socket, peer } = await pair();
   const inbox = collect(peer);
   const buffer = new ArrayBuffer(8, { maxByteLength: 8 });
   const view = new Uint8Array(buffer, 4, 4);
