@@ -1,15 +1,22 @@
 "use strict";
 
-// Runs WPT's idlharness over raw-sockets.webidl and extensions.webidl, in a plain realm of node's and on the package as a user gets it
-// with `require("tcp-udp-sockets/globals")`, and reports its subtests: `[{ name, passed, message }]`.
+// Runs WPT's idlharness over the IDL files beside it, in a plain realm of node's and on the package as a user gets it with
+// `require("tcp-udp-sockets/globals")`, and reports its subtests: `[{ name, passed, message }]`.
+// The classes of Unix sockets are no globals for users. Here they are, since idlharness looks for each interface on the global object.
 // idlharness.test.js runs this in a process of its own, because testharness.js takes the global object for itself.
 
 const fs = require("node:fs");
+const os = require("node:os");
 const path = require("node:path");
 const vm = require("node:vm");
 const { report } = require("../helpers/report");
 
 const TESTHARNESS = path.join(path.dirname(require.resolve("wpt-runner/package.json")), "testharness");
+
+/** True on systems with Unix sockets. */
+const hasUnix = process.platform !== "win32";
+
+const FILES = ["raw-sockets.webidl", "extensions.webidl", ...(hasUnix ? ["unix-sockets.webidl"] : [])];
 
 /** What the draft's interfaces stand on; node's own, so not under test. */
 const PLATFORM_IDL = `
@@ -52,6 +59,21 @@ async function makeObjects() {
   Object.assign(globalThis, { serverSocket, socket, connectEvent, errorEvent, udpSocket, udpMessageEvent });
 }
 
+/** The same for Unix sockets. */
+async function makeUnixObjects() {
+  const { UnixServerSocket, UnixSocket } = require("tcp-udp-sockets");
+  for (const value of [UnixServerSocket, UnixSocket]) {
+    Object.defineProperty(globalThis, value.name, { value, writable: true, enumerable: false, configurable: true });
+  }
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tus-"));
+  process.on("exit", () => fs.rmSync(folder, { recursive: true, force: true }));
+  const unixServerSocket = new UnixServerSocket({ path: path.join(folder, "socket") });
+  const connected = next(unixServerSocket, "connect");
+  const unixSocket = new UnixSocket(unixServerSocket.localPath);
+  await next(unixSocket, "open");
+  Object.assign(globalThis, { unixServerSocket, unixSocket, unixConnectEvent: await connected });
+}
+
 async function main() {
   globalThis.self = globalThis;
   require("tcp-udp-sockets/globals");
@@ -59,12 +81,13 @@ async function main() {
   load("webidl2/lib/webidl2.js");
   load("idlharness.js");
   await makeObjects();
+  if (hasUnix) await makeUnixObjects();
 
   const finished = new Promise((resolve) => add_completion_callback(resolve));
   setup({ explicit_done: true });
   const idl = new IdlArray();
   idl.add_untested_idls(PLATFORM_IDL);
-  for (const file of ["raw-sockets.webidl", "extensions.webidl"]) {
+  for (const file of FILES) {
     idl.add_idls(fs.readFileSync(path.join(__dirname, file), "utf8"));
   }
   idl.add_objects({
@@ -74,6 +97,7 @@ async function main() {
     UDPMessageEvent: ["udpMessageEvent"],
     ConnectEvent: ["connectEvent"],
     ErrorEvent: ["errorEvent"],
+    ...(hasUnix ? { UnixSocket: ["unixSocket", "unixConnectEvent.connectedSocket"], UnixServerSocket: ["unixServerSocket"] } : {}),
   });
   idl.test();
   done();

@@ -3,12 +3,15 @@
 // The members that the interfaces share are defined by one function. They have to be what Web IDL makes of a member of each.
 
 const { TCPServerSocket, TCPSocket, UDPSocket, tcpServer, thrownBy, udp } = require("../helpers");
+const { UnixServerSocket, UnixSocket } = require("../helpers/unix");
 
 const METHODS = ["suspend", "resume", "ref", "unref", "hasRef"];
 const INTERFACES = [
   [TCPSocket, ["readyState", "bufferedAmount"]],
   [UDPSocket, ["readyState", "bufferedAmount"]],
   [TCPServerSocket, ["readyState"]],
+  [UnixSocket, ["readyState", "bufferedAmount"]],
+  [UnixServerSocket, ["readyState"]],
 ];
 const attributes = INTERFACES.flatMap(([Class, names]) => names.map((name) => [`${Class.name}.${name}`, Class, name]));
 const methods = INTERFACES.flatMap(([Class]) => METHODS.map((name) => [`${Class.name}.${name}`, Class, name]));
@@ -38,6 +41,6 @@ test.each([...attributes, ...methods])("%s is refused on an object of another ki
   }
 });
 
-test("a server has no bufferedAmount", () => {
-  expect("bufferedAmount" in TCPServerSocket.prototype).toBe(false);
+test.each([[TCPServerSocket], [UnixServerSocket]])("a server has no bufferedAmount: %p", (Class) => {
+  expect("bufferedAmount" in Class.prototype).toBe(false);
 });
