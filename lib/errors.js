@@ -33,6 +33,7 @@ const ATTEMPTS = new Map(
     epoll_create: "watch sockets: there is no room for",
     epoll_ctl: "watch the socket for",
     fcntl: "prepare the socket for",
+    getcwd: "resolve",
     getifaddrs: "list the network interfaces for",
     getsockname: "tell the local address of the socket for",
     ioctlsocket: "prepare the socket for",
@@ -93,12 +94,17 @@ const PATH_CURES = new Map(
     EAGAIN: "The server's backlog is full.",
     ECONNREFUSED: "No server listens there: one that has ended has left the file.",
     ECONNRESET: "The peer has ended without reading everything.",
+    ELOOP: "Symbolic links lead in a circle.",
     EMFILE: CURES.get("EMFILE"),
+    ENAMETOOLONG: "The absolute path is too long: choose a folder that is less deep.",
     ENFILE: CURES.get("ENFILE"),
     ENOENT: "There is no such file, or its folder does not exist.",
+    ENOSPC: "The file system is full.",
     ENOTDIR: "A part of the path is no folder.",
+    EPERM: "The file system has no socket files, or the system's settings forbid it: choose another folder.",
     EPIPE: "The peer has ended already.",
     EPROTOTYPE: "The socket there is of another type: it takes datagrams or packets.",
+    EROFS: "The file system is read-only: choose a folder that can be written.",
     ETIMEDOUT: "The server does not accept it: it is busy, or stopped.",
   }),
 );
@@ -108,6 +114,8 @@ const OTHER_CURES = {
   linkLocal: "A link-local address needs its interface as zone, such as fe80::1%eth0.",
   noPortLeft: "No local port is left for that destination: too many connections go there (net.ipv4.ip_local_port_range), or no address of this host reaches it.",
   noFreePort: "No port is free: others have them all.",
+  noName: "No server has that name.",
+  noWorkingDirectory: "The working directory does not exist any more: give an absolute path.",
 };
 
 /**
@@ -119,7 +127,13 @@ const OTHER_CURES = {
  * @param {number | undefined} port
  */
 function cureFor(code, syscall, address, port) {
+  if (syscall === "getcwd" && code === "ENOENT") {
+    return OTHER_CURES.noWorkingDirectory;
+  }
   if (address !== undefined && port === undefined && isPath(address)) {
+    if (code === "ECONNREFUSED" && address.startsWith("\0")) {
+      return OTHER_CURES.noName;
+    }
     return code === undefined ? undefined : PATH_CURES.get(code);
   }
   if (code === "EINVAL" && address !== undefined && /^fe[89ab]/i.test(address) && !address.includes("%")) {

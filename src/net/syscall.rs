@@ -33,6 +33,8 @@ pub enum Syscall {
     Socket,
     /// Adds a socket to a poll set, or changes the events that it is watched for.
     Watch,
+    /// Reads the path of the working directory.
+    WorkingDirectory,
     /// Sends to a connection, from one buffer or several.
     Write,
 }
@@ -93,6 +95,7 @@ impl Syscall {
             (Self::Watch, System::Bsd) => "kevent",
             // The call sends a request to the socket driver (AFD). The answer goes to the completion port.
             (Self::Watch, System::Windows) => "NtDeviceIoControlFile",
+            (Self::WorkingDirectory, _) => "getcwd",
             (Self::Write, System::Linux | System::Bsd) => "write",
             (Self::Write, System::Windows) => "send",
         }
@@ -121,6 +124,7 @@ mod tests {
             (Syscall::SetOption, "setsockopt", "setsockopt", "setsockopt"),
             (Syscall::Socket, "socket", "socket", "socket"),
             (Syscall::Watch, "epoll_ctl", "kevent", "NtDeviceIoControlFile"),
+            (Syscall::WorkingDirectory, "getcwd", "getcwd", "getcwd"),
             (Syscall::Write, "write", "write", "send"),
         ] {
             let names = [System::Linux, System::Bsd, System::Windows].map(|system| syscall.name_on(system));

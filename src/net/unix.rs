@@ -2,7 +2,7 @@
 //! like TCP's.
 
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,10 +25,14 @@ const PERMISSIONS: u32 = 0o777;
 /// A path of a Unix socket, checked.
 #[derive(Clone, Debug)]
 pub struct UnixPath {
-    /// The absolute path, or the abstract name, which begins with NUL.
+    /// The absolute path, or the abstract name, which begins with NUL. Bytes that are no UTF-8 are replaced.
     pub text: Arc<str>,
-    /// The same for the system. If the absolute path is too long for it, the path as it was given.
+    /// The absolute path of the file. `None`: the name is abstract.
+    file: Option<Arc<Path>>,
+    /// The path or name for the system. If the absolute path is too long for it, the path as it was given.
     address: SockAddr,
+    /// The path as it was given, if `address` has that. `None`: `address` does not depend on the working directory.
+    relative: Option<Arc<Path>>,
 }
 
 impl UnixPath {
@@ -57,11 +61,24 @@ impl UnixPath {
                 "the path {shown:?} has {length} bytes, and the system takes {most} at most; a path relative to the working directory may be shorter"
             ));
         }
-        let absolute = if is_abstract { None } else { std::path::absolute(path).ok() };
-        let text = absolute.as_deref().and_then(Path::to_str).unwrap_or(path);
-        let address = SockAddr::unix(if text.len() > most { path } else { text });
-        let address = address.map_err(|error| SocketError::BadOption { reason: errno::text(&error) })?;
-        Ok(Self { text: text.into(), address })
+        let address = |path: &Path| {
+            SockAddr::unix(path).map_err(|error| SocketError::BadOption { reason: errno::text(&error) })
+        };
+        if is_abstract {
+            return Ok(Self { text: path.into(), file: None, address: address(Path::new(path))?, relative: None });
+        }
+        let file = absolute(path)?;
+        let text = file.to_string_lossy().into();
+        if file.as_os_str().len() > most {
+            let relative = Path::new(path);
+            return Ok(Self {
+                text,
+                file: Some(file.into()),
+                address: address(relative)?,
+                relative: Some(relative.into()),
+            });
+        }
+        Ok(Self { text, address: address(&file)?, file: Some(file.into()), relative: None })
     }
 
     /// The path as an end of a connection.
@@ -69,10 +86,17 @@ impl UnixPath {
         Endpoint::Unix(Arc::clone(&self.text))
     }
 
-    /// The path of the file. `None`: the name is abstract.
-    fn file(&self) -> Option<&Path> {
-        (!self.text.starts_with('\0')).then(|| Path::new(&*self.text))
+    /// Whether the address still leads where it led when it was resolved. If it is relative, it does not after chdir(2).
+    fn leads_there(&self) -> bool {
+        let Some(relative) = &self.relative else { return true };
+        std::path::absolute(relative).is_ok_and(|now| Some(now.as_path()) == self.file.as_deref())
     }
+}
+
+/// The absolute path. Only the working directory can be at fault.
+fn absolute(path: &str) -> Result<PathBuf, SocketError> {
+    std::path::absolute(path)
+        .map_err(|error| SocketError::local(Syscall::WorkingDirectory, Endpoint::Unix(path.into()), error))
 }
 
 /// A client's connection attempt.
@@ -107,6 +131,9 @@ impl UnixAttempt {
 
     /// Calls connect(2).
     pub fn connect(mut self: Box<Self>) -> UnixConnect {
+        if !self.path.leads_there() {
+            return UnixConnect::Failed(SocketError::system_at(Syscall::Connect, self.path.endpoint(), moved()));
+        }
         let connected = loop {
             match self.socket.connect(&self.path.address) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -128,10 +155,16 @@ impl UnixAttempt {
     }
 }
 
+/// The error of an attempt that found the backlog full, and would now lead to another server.
+fn moved() -> std::io::Error {
+    let why = "the working directory has changed while the attempt waited, and the absolute path is too long";
+    std::io::Error::new(ErrorKind::WouldBlock, why)
+}
+
 /// Makes a socket that listens at a path.
 pub fn listen(options: &UnixServerOptions, path: &UnixPath) -> Result<UnixListener, SocketError> {
     if let Some(mode) = options.mode {
-        if path.file().is_none() {
+        if path.file.is_none() {
             let reason = "an abstract name has no file, so it has no mode: every process of its network namespace may connect; give a path for a mode".to_owned();
             return Err(SocketError::NotSupported { reason });
         }
@@ -141,7 +174,7 @@ pub fn listen(options: &UnixServerOptions, path: &UnixPath) -> Result<UnixListen
         }
     }
     let backlog = i32::try_from(options.listening.backlog).unwrap_or(i32::MAX);
-    UnixListener::listen(&path.address, path.file(), options.mode, backlog).map_err(|ListenFailure { step, error }| {
+    UnixListener::listen(&path.address, path.file.as_deref(), options.mode, backlog).map_err(|ListenFailure { step, error }| {
         let syscall = match step {
             ListenStep::Socket => Syscall::Socket,
             ListenStep::Bind => Syscall::Bind,

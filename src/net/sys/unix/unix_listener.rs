@@ -1,10 +1,9 @@
 //! A listening Unix socket, and the file that it is bound to (R-unix).
 
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -23,6 +22,8 @@ const LOCK_TIMEOUT: Duration = Duration::from_millis(200);
 const LOCK_PAUSE: Duration = Duration::from_millis(2);
 /// The bits of a file's mode that `mode` sets.
 const PERMISSIONS: u32 = 0o777;
+/// Why a server does not listen whose new file is gone from its path.
+const REPLACED: &str = "the new file has been replaced at once";
 
 /// A Unix socket that listens. Dropping it removes its file, and then closes the socket: so no other server finds a file without a server.
 pub struct UnixListener {
@@ -33,8 +34,8 @@ pub struct UnixListener {
 }
 
 impl UnixListener {
-    /// Makes a socket that listens at `address`. `file` is the absolute path of its file; `None`: the name is abstract. `mode` is the
-    /// file's permissions; `None`: the process's umask decides.
+    /// Makes a socket that listens at `address`. `file` is the absolute path of its file, and `address` has that or a relative path;
+    /// `None`: the name is abstract. `mode` is the file's permissions; `None`: the process's umask decides.
     ///
     /// A file that a server of the same user has left behind is replaced. From that to listen(2), the file's folder is locked, so that two
     /// servers that start at once do not take each other's file for one that was left behind.
@@ -46,6 +47,7 @@ impl UnixListener {
     ) -> Result<Self, ListenFailure> {
         let at = |step| move |error| ListenFailure { step, error };
         let socket = stream_socket().map_err(at(ListenStep::Socket))?;
+        file.map_or(Ok(()), |path| check_folder(address, path)).map_err(at(ListenStep::Bind))?;
         let lock = file.and_then(FolderLock::take);
         let file = match file {
             Some(path) => Some(bind(&socket, address, path, mode, lock.is_some()).map_err(at(ListenStep::Bind))?),
@@ -102,6 +104,23 @@ fn stream_socket() -> io::Result<Socket> {
     Ok(socket)
 }
 
+/// Checks that a relative path in `address` leads to the folder of `path`, so that close() finds the file. It does not where `path` is too
+/// long for every call, or leads through a folder that this process may not search.
+fn check_folder(address: &SockAddr, path: &Path) -> io::Result<()> {
+    let (Some(relative), Some(folder)) = (address.as_pathname().filter(|bound| bound.is_relative()), path.parent()) else {
+        return Ok(());
+    };
+    let near = match relative.parent() {
+        Some(near) if near != Path::new("") => near,
+        _ => Path::new("."),
+    };
+    if Identity::of(&fs::metadata(near)?) == Identity::of(&fs::metadata(folder)?) {
+        return Ok(());
+    }
+    // The working directory has just been moved.
+    Err(io::Error::from_raw_os_error(libc::ENOENT))
+}
+
 /// Binds the socket to a file. `may_replace`: the file's folder is locked, so a file that was left behind may be replaced.
 fn bind(
     socket: &Socket,
@@ -122,7 +141,7 @@ fn bind(
     }
     let (file, metadata) = SocketFile::bound(path)?;
     match mode {
-        Some(mode) if metadata.mode() & PERMISSIONS != mode => set_mode(path, mode)?,
+        Some(mode) if metadata.mode() & PERMISSIONS != mode => set_mode(&file, mode)?,
         _ => {}
     }
     Ok(file)
@@ -143,21 +162,27 @@ fn set_mode_before_bind(_socket: &Socket, _mode: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// Sets the permissions of the file. It does not follow a symbolic link, where the C library can do that.
-fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
-    let text = std::ffi::CString::new(path.as_os_str().as_bytes())?;
+/// Sets the permissions of the file, and of no other that has taken its path meanwhile.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn set_mode(file: &SocketFile, mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    // The descriptor only says which file it is: a socket's file cannot be opened otherwise, and fchmod(2) does not take such a descriptor.
+    let place = OpenOptions::new().read(true).custom_flags(libc::O_PATH | libc::O_NOFOLLOW).open(&file.path)?;
+    if Identity::of(&place.metadata()?) != file.identity {
+        return Err(in_use(REPLACED));
+    }
+    fs::set_permissions(format!("/proc/self/fd/{}", place.as_raw_fd()), fs::Permissions::from_mode(mode))
+}
+
+/// Sets the permissions of the file. It does not follow a symbolic link.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn set_mode(file: &SocketFile, mode: u32) -> io::Result<()> {
+    use std::os::unix::ffi::OsStrExt;
+    let text = std::ffi::CString::new(file.path.as_os_str().as_bytes())?;
     // SAFETY: the pointer is that of `text`, which ends with NUL and lives until the call returns. The call only reads it.
     let result =
         unsafe { libc::fchmodat(libc::AT_FDCWD, text.as_ptr(), mode as libc::mode_t, libc::AT_SYMLINK_NOFOLLOW) };
-    if result == 0 {
-        return Ok(());
-    }
-    let error = io::Error::last_os_error();
-    // Older C libraries do not have the flag.
-    if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::EINVAL | libc::ENOSYS)) {
-        return fs::set_permissions(path, fs::Permissions::from_mode(mode));
-    }
-    Err(error)
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Removes the file in the way if it is a socket of this user on which no server listens. If it is anything else, returns an error of the
@@ -234,7 +259,7 @@ impl SocketFile {
     fn bound(path: &Path) -> io::Result<(Self, Metadata)> {
         let metadata = fs::symlink_metadata(path)?;
         if !metadata.file_type().is_socket() {
-            return Err(in_use("the new file has been replaced at once"));
+            return Err(in_use(REPLACED));
         }
         Ok((Self { path: path.to_owned(), identity: Identity::of(&metadata) }, metadata))
     }
@@ -259,7 +284,8 @@ struct FolderLock {
 impl FolderLock {
     /// Locks the folder of `path`. `None`: the folder cannot be opened or locked, or another process holds the lock for too long.
     fn take(path: &Path) -> Option<Self> {
-        let folder = File::open(path.parent()?).ok()?;
+        // O_DIRECTORY: a fifo or a device in place of the folder would block, or do something, when it is opened.
+        let folder = OpenOptions::new().read(true).custom_flags(libc::O_DIRECTORY).open(path.parent()?).ok()?;
         let start = Instant::now();
         loop {
             // SAFETY: a system call without pointers, on a descriptor that `folder` keeps open.
