@@ -61,9 +61,8 @@ impl UnixPath {
                 "the path {shown:?} has {length} bytes, and the system takes {most} at most; a path relative to the working directory may be shorter"
             ));
         }
-        let address = |path: &Path| {
-            SockAddr::unix(path).map_err(|error| SocketError::BadOption { reason: errno::text(&error) })
-        };
+        let address =
+            |path: &Path| SockAddr::unix(path).map_err(|error| SocketError::BadOption { reason: errno::text(&error) });
         if is_abstract {
             return Ok(Self { text: path.into(), file: None, address: address(Path::new(path))?, relative: None });
         }
@@ -174,14 +173,16 @@ pub fn listen(options: &UnixServerOptions, path: &UnixPath) -> Result<UnixListen
         }
     }
     let backlog = i32::try_from(options.listening.backlog).unwrap_or(i32::MAX);
-    UnixListener::listen(&path.address, path.file.as_deref(), options.mode, backlog).map_err(|ListenFailure { step, error }| {
-        let syscall = match step {
-            ListenStep::Socket => Syscall::Socket,
-            ListenStep::Bind => Syscall::Bind,
-            ListenStep::Listen => Syscall::Listen,
-        };
-        SocketError::local(syscall, path.endpoint(), error)
-    })
+    UnixListener::listen(&path.address, path.file.as_deref(), options.mode, backlog).map_err(
+        |ListenFailure { step, error }| {
+            let syscall = match step {
+                ListenStep::Socket => Syscall::Socket,
+                ListenStep::Bind => Syscall::Bind,
+                ListenStep::Listen => Syscall::Listen,
+            };
+            SocketError::local(syscall, path.endpoint(), error)
+        },
+    )
 }
 
 #[cfg(all(test, target_os = "linux"))]

@@ -107,7 +107,8 @@ fn stream_socket() -> io::Result<Socket> {
 /// Checks that a relative path in `address` leads to the folder of `path`, so that close() finds the file. It does not where `path` is too
 /// long for every call, or leads through a folder that this process may not search.
 fn check_folder(address: &SockAddr, path: &Path) -> io::Result<()> {
-    let (Some(relative), Some(folder)) = (address.as_pathname().filter(|bound| bound.is_relative()), path.parent()) else {
+    let (Some(relative), Some(folder)) = (address.as_pathname().filter(|bound| bound.is_relative()), path.parent())
+    else {
         return Ok(());
     };
     let near = match relative.parent() {
