@@ -148,7 +148,7 @@ impl StreamSocket {
         context: &Context,
     ) -> Result<Self, SocketError> {
         let Accepted { stream, remote, local, permit, .. } = connection;
-        let mut transport = Transport::established(stream);
+        let mut transport = Transport::established(stream, remote.inet().is_none());
         transport
             .register(false, id, context)
             .map_err(|failure| SocketError::system_at(Syscall::Accept, remote.clone(), failure.error))?;

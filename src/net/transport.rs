@@ -72,6 +72,21 @@ struct Readiness {
     peer_end: bool,
     /// True if the poll set reported an error that was not taken yet.
     error: bool,
+    /// What a short read means.
+    short_read: ShortRead,
+}
+
+/// What a read of fewer bytes than its room means. The system also ends a read in front of an urgent byte (MSG_OOB), and on a Unix socket
+/// behind file descriptors that the peer has passed (SCM_RIGHTS).
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum ShortRead {
+    /// The system has no more bytes.
+    #[default]
+    NoMore,
+    /// The system has no more bytes, unless the read reports passed descriptors.
+    Checked,
+    /// More may follow: the peer has sent an urgent byte or a descriptor before. Only WouldBlock shows that the system has no more bytes.
+    MoreMayFollow,
 }
 
 impl Transport {
@@ -87,9 +102,11 @@ impl Transport {
         Self { link: Link::Plain(Plain::new(stream, upgrade)), readiness: Readiness::default() }
     }
 
-    /// A plain connection that is established: a server accepted it, or connect(2) has answered at once.
-    pub fn established(stream: PolledStream) -> Self {
-        let readiness = Readiness { writable: true, ..Readiness::default() };
+    /// A plain connection that is established: a server accepted it, or connect(2) has answered at once. `is_unix`: it is that of a Unix
+    /// socket.
+    pub fn established(stream: PolledStream, is_unix: bool) -> Self {
+        let short_read = if is_unix { ShortRead::Checked } else { ShortRead::NoMore };
+        let readiness = Readiness { writable: true, short_read, ..Readiness::default() };
         Self { link: Link::Plain(Plain::new(stream, None)), readiness }
     }
 
@@ -116,6 +133,9 @@ impl Transport {
         ready.writable |= event.is_writable();
         ready.peer_end |= event.is_read_closed();
         ready.error |= event.is_error();
+        if event.is_priority() {
+            ready.short_read = ShortRead::MoreMayFollow;
+        }
         event.is_writable()
     }
 
@@ -142,7 +162,8 @@ impl Transport {
             TaskEnd::OtherLost => RelayOutcome::OtherLost,
             TaskEnd::Stopped(stream, left) => {
                 self.link = Link::Plain(Plain::new(PolledStream::from_std(stream), None));
-                self.readiness = Readiness { readable: true, writable: true, ..Readiness::default() };
+                let short_read = self.readiness.short_read;
+                self.readiness = Readiness { readable: true, writable: true, short_read, ..Readiness::default() };
                 RelayOutcome::Returned { left, registered: self.register(true, id, context) }
             }
         };
@@ -420,7 +441,7 @@ impl Transport {
             self.link = link;
             return None;
         };
-        self.readiness = Readiness::default();
+        self.readiness = Readiness { short_read: self.readiness.short_read, ..Readiness::default() };
         Some(plain.deregister(&context.registry).into())
     }
 

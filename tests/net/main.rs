@@ -9,6 +9,7 @@ mod errands;
 mod options;
 mod relay;
 mod scarce;
+mod short_reads;
 #[cfg(unix)]
 mod shortage;
 mod tcp;

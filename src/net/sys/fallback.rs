@@ -1,6 +1,6 @@
 //! The functions of `linux.rs` for all other systems.
 
-use std::io;
+use std::io::{self, IoSliceMut, Read};
 use std::net::{IpAddr, SocketAddr};
 
 use mio::net::UdpSocket;
@@ -122,4 +122,10 @@ impl Pipe {
     pub fn read_rest(&self, _bytes: usize, _to: &mut Vec<u8>) {
         match *self {}
     }
+}
+
+/// Reads from a connected stream socket once. Also returns true: it is not known whether the peer has passed file descriptors with the
+/// bytes.
+pub fn read_checked(stream: &mut impl Read, slices: &mut [IoSliceMut<'_>]) -> io::Result<(usize, bool)> {
+    Ok((stream.read_vectored(slices)?, true))
 }

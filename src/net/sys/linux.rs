@@ -4,7 +4,7 @@ mod groups;
 mod mmsg;
 mod pipe;
 
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::os::fd::AsRawFd;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -52,6 +52,20 @@ pub fn report_destinations<'a>(socket: impl Into<SockRef<'a>>, is_ipv6: bool) ->
     let (level, name) =
         if is_ipv6 { (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO) } else { (libc::IPPROTO_IP, libc::IP_PKTINFO) };
     set_option(&*socket.into(), level, name, 1).is_ok()
+}
+
+/// Reads from a connected stream socket once. Also returns whether the peer has passed file descriptors with the bytes (SCM_RIGHTS), behind
+/// which the read has ended. The kernel closes them.
+pub fn read_checked(stream: &mut impl AsRawFd, slices: &mut [IoSliceMut<'_>]) -> io::Result<(usize, bool)> {
+    // SAFETY: all members of msghdr are integers and pointers, for which zeros are valid.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = slices.as_mut_ptr().cast();
+    message.msg_iovlen = slices.len() as _;
+    // SAFETY: `message` has no name and no control buffer. Its iovecs are `slices`, since IoSliceMut has the layout of iovec; each is
+    // memory that is borrowed for writing until the call returns. The descriptor is open because `stream` is borrowed.
+    let length = unsafe { libc::recvmsg(stream.as_raw_fd(), &raw mut message, 0) };
+    let length = usize::try_from(length).map_err(|_| io::Error::last_os_error())?;
+    Ok((length, message.msg_flags & libc::MSG_CTRUNC != 0))
 }
 
 /// setsockopt(2) with an int, for options that socket2 does not have.

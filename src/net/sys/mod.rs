@@ -32,6 +32,7 @@ use self::fallback as kernel;
 #[cfg(target_os = "linux")]
 use self::linux as kernel;
 
+use mio::Interest;
 use socket2::TcpKeepalive;
 
 pub use self::datagrams::Received;
@@ -42,7 +43,7 @@ pub use self::family::{
 pub use self::group_sources::change_source;
 pub use self::kernel::{
     Batches, Pipe, ThreadId, choose_port_at_connect, has_joined, keep_groups_apart, membership_limit, put_back_pipe,
-    report_destinations, set_source_filter, take_pipe,
+    read_checked, report_destinations, set_source_filter, take_pipe,
 };
 pub use self::unacknowledged::unacknowledged;
 pub use self::vocabulary::{FilterMode, InterfaceAddress, ListenFailure, ListenStep, LookUpError, PeerCredentials};
@@ -56,6 +57,13 @@ pub const ACCEPTED_INHERIT_OPTIONS: bool = cfg!(target_os = "linux");
 
 /// True: the poll set reports a socket again only after a call on the socket has returned WouldBlock.
 pub const REARMS_ON_WOULD_BLOCK: bool = cfg!(windows);
+
+/// What the poll set reports about bytes to read: where the system can tell, also that some of them are urgent (MSG_OOB).
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub const READS: Interest = Interest::READABLE.add(Interest::PRIORITY);
+/// What the poll set reports about bytes to read.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub const READS: Interest = Interest::READABLE;
 
 /// True: the kernel can move bytes from socket to socket, through a [`Pipe`].
 pub const MOVES_BYTES: bool = cfg!(target_os = "linux");

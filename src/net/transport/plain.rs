@@ -1,6 +1,6 @@
 //! A plain connection: it has no TLS, and the JavaScript thread does its I/O.
 
-use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 
 use mio::{Interest, Registry};
 use socket2::SockRef;
@@ -8,7 +8,7 @@ use socket2::SockRef;
 use super::stream::{reset_at_end, shut_down, uninterrupted, with_slices};
 use super::tcp::{Outcome, outcome};
 use super::upgrade::Upgrade;
-use super::{Attempt, Discarded, Failure, Finish, Readiness, WriteReport};
+use super::{Attempt, Discarded, Failure, Finish, Readiness, ShortRead, WriteReport};
 use crate::net::blocks::Block;
 use crate::net::context::Context;
 use crate::net::send_queue::SendQueue;
@@ -106,14 +106,32 @@ impl Plain {
     }
 
     pub fn read(&mut self, buffer: &mut [u8], readiness: &mut Readiness) -> io::Result<usize> {
-        let read = uninterrupted(|| self.stream.read(buffer));
-        readiness.after_read(read, buffer.len())
+        let room = buffer.len();
+        let read = match readiness.short_read {
+            ShortRead::Checked => self.read_checked(&mut [IoSliceMut::new(buffer)], readiness),
+            ShortRead::NoMore | ShortRead::MoreMayFollow => uninterrupted(|| self.stream.read(buffer)),
+        };
+        readiness.after_read(read, room)
     }
 
     pub fn read_blocks(&mut self, blocks: &mut [Block], readiness: &mut Readiness) -> io::Result<usize> {
         with_slices(blocks, |slices, room| {
-            let read = uninterrupted(|| self.stream.read_vectored(slices));
+            let read = match readiness.short_read {
+                ShortRead::Checked => self.read_checked(slices, readiness),
+                ShortRead::NoMore | ShortRead::MoreMayFollow => uninterrupted(|| self.stream.read_vectored(slices)),
+            };
             readiness.after_read(read, room)
+        })
+    }
+
+    /// Reads, and checks whether the peer has passed descriptors. The system closes these.
+    fn read_checked(&mut self, slices: &mut [IoSliceMut<'_>], readiness: &mut Readiness) -> io::Result<usize> {
+        uninterrupted(|| {
+            let (length, may_be_split) = sys::read_checked(&mut self.stream, slices)?;
+            if may_be_split {
+                readiness.short_read = ShortRead::MoreMayFollow;
+            }
+            Ok(length)
         })
     }
 
@@ -202,9 +220,12 @@ impl Readiness {
                 self.readable = false;
                 self.peer_end = false;
             }
-            // A short read has emptied the socket, unless the peer's end follows. (Some poll sets report again only after WouldBlock, so
-            // there the socket stays readable.)
-            Ok(length) => self.readable = *length == room || self.peer_end || self.error || sys::REARMS_ON_WOULD_BLOCK,
+            // A short read has emptied the socket, unless the peer's end follows, or reads can be short for another reason. (Some poll sets
+            // report again only after WouldBlock, so there the socket stays readable.)
+            Ok(length) => {
+                let may_follow = self.peer_end || self.error || self.short_read == ShortRead::MoreMayFollow;
+                self.readable = *length == room || may_follow || sys::REARMS_ON_WOULD_BLOCK;
+            }
             Err(_) => self.readable = false,
         }
         read
@@ -212,7 +233,7 @@ impl Readiness {
 }
 
 fn interest(writes: bool) -> Interest {
-    if writes { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE }
+    if writes { sys::READS | Interest::WRITABLE } else { sys::READS }
 }
 
 /// Writes the queue once, followed by `extra`. `None`: there is nothing that can be written.
