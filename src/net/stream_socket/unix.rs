@@ -76,6 +76,11 @@ impl StreamSocket {
             }
             UnixConnect::Connected(stream, credentials) => {
                 unix.credentials = credentials;
+                if unix.connect_timeout.is_none() {
+                    // The limit of a full backlog is not that of TLS's handshake, which has one of its own.
+                    self.connect_timeout = 0;
+                    context.timers.clear(id, DeadlineKind::Connect);
+                }
                 match unix.role.take() {
                     Some(role) => {
                         self.transport = Transport::connecting(stream, Some(role), unix.connect_timeout);
