@@ -110,8 +110,8 @@ function isFlushedOnExit() {
 }
 
 /**
- * Opens a record's socket, and adds it to the registry. If the socket cannot be opened, or something throws, the record is discarded. All
- * code that can throw runs before the socket is open.
+ * Opens a record's socket for its constructor, and adds it to the registry. If the socket cannot be opened, or something throws, the record
+ * is discarded and the exception thrown. All code that can throw runs before the socket is open.
  *
  * @template {{ id: number }} Opened
  * @param {SocketRecord} record
@@ -128,13 +128,13 @@ function open(record, openNative, options, prepare) {
     discard(record);
     throw error;
   }
-  if ("id" in opened) {
-    // These are the two steps of enlist(). A call of enlist() could find the stack full and throw, and then the open socket would be lost.
-    record.id = opened.id;
-    sockets.set(opened.id, record);
-  } else {
+  if (!("id" in opened)) {
     discard(record);
+    throw fromFailure(opened, `${record.name} constructor`);
   }
+  // These are the two steps of enlist(). A call of enlist() could find the stack full and throw, and then the open socket would be lost.
+  record.id = opened.id;
+  sockets.set(opened.id, record);
   return opened;
 }
 

@@ -3,7 +3,6 @@
 // interface TCPServerSocket : EventTarget
 
 const { throwIfAborted, toSignal } = require("./abort.js");
-const { fromFailure } = require("./errors.js");
 const { Kind, binding } = require("./native.js");
 const { open } = require("./package-instance.js");
 const { requirePermission } = require("./permission.js");
@@ -76,9 +75,6 @@ class TCPServerSocket extends EventTarget {
     const record = new ServerRecord(this, "TCPServerSocket");
     record.secureTransport = kind;
     const opened = open(record, binding.openServer, bare({ ...settings, secure }), () => followSignal(signal, record));
-    if (!("id" in opened)) {
-      throw fromFailure(opened, where);
-    }
     this.#localAddress = opened.localAddress;
     this.#localPort = opened.localPort;
     this.#record = record;

@@ -3,7 +3,6 @@
 // interface TCPSocket : EventTarget
 
 const { addressText } = require("./address.js");
-const { fromFailure } = require("./errors.js");
 const { Kind, binding } = require("./native.js");
 const { open } = require("./package-instance.js");
 const { requirePermission } = require("./permission.js");
@@ -92,9 +91,6 @@ class TCPSocket extends EventTarget {
     const opened = open(record, binding.openTcp, bare({ ...settings, remoteAddress: address, remotePort: port, secure }), () => {
       followSignal(converted.signal, record);
     });
-    if (!("id" in opened)) {
-      throw fromFailure(opened, where);
-    }
     this.#record = record;
     this.#remoteAddress = opened.remoteAddress;
     this.#remotePort = port;

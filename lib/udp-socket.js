@@ -135,9 +135,6 @@ class UDPSocket extends EventTarget {
         follow(signal, record, () => closeSocket(record, "its signal was aborted"));
       }
     });
-    if (!("id" in opened)) {
-      throw fromFailure(opened, where);
-    }
     this.#localAddress = opened.localAddress;
     this.#localPort = opened.localPort;
     this.#remoteAddress = opened.remoteAddress ?? null;

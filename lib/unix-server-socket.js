@@ -3,7 +3,6 @@
 // interface UnixServerSocket : EventTarget (R-unix)
 
 const { throwIfAborted, toSignal } = require("./abort.js");
-const { fromFailure } = require("./errors.js");
 const { Kind, binding } = require("./native.js");
 const { open } = require("./package-instance.js");
 const { requirePathPermission } = require("./permission.js");
@@ -73,9 +72,6 @@ class UnixServerSocket extends EventTarget {
     const record = new ServerRecord(this, "UnixServerSocket");
     record.secureTransport = kind;
     const opened = open(record, binding.openUnixServer, bare({ ...settings, secure }), () => followSignal(signal, record));
-    if (!("id" in opened)) {
-      throw fromFailure(opened, where);
-    }
     this.#localPath = opened.localPath;
     this.#record = record;
     record.opened = true;

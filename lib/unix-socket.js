@@ -3,7 +3,6 @@
 // interface UnixSocket : EventTarget (R-unix)
 
 const { throwIfAborted, toSignal } = require("./abort.js");
-const { fromFailure } = require("./errors.js");
 const { Kind, binding } = require("./native.js");
 const { open } = require("./package-instance.js");
 const { requirePathPermission } = require("./permission.js");
@@ -109,9 +108,6 @@ class UnixSocket extends EventTarget {
     const opened = open(record, binding.openUnix, bare({ ...settings, path: remotePath, secure }), () => {
       followSignal(signal, record);
     });
-    if (!("id" in opened)) {
-      throw fromFailure(opened, where);
-    }
     this.#record = record;
     this.#remotePath = opened.remotePath;
   }
