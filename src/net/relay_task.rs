@@ -8,9 +8,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
-use std::time::Duration;
 
-use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::sync::Notify;
 
@@ -19,7 +17,7 @@ use super::endpoint::Endpoint;
 use super::inbox::Inbox;
 use super::panics::{caught, panic_message};
 use super::send_queue::SendQueue;
-use super::stream_handle::{StdStream, TaskStream};
+use super::stream_handle::{StdStream, TaskStream, reset_at_end};
 use super::syscall::Syscall;
 use super::{Id, SocketError, hooks, runtime};
 
@@ -77,7 +75,7 @@ impl RelayState {
     fn reset_stopped(&self) {
         for end in self.ends.iter().flatten() {
             if let TaskEnd::Stopped(stream, _) = end {
-                reset_when_dropped(stream);
+                reset_at_end(stream);
             }
         }
     }
@@ -143,7 +141,7 @@ impl TaskHandle {
         let mut state = self.shared.state();
         state.is_reset = true;
         if let Some(streams) = &state.streams {
-            streams.iter().for_each(|stream| reset_when_dropped(&**stream));
+            streams.iter().for_each(|stream| reset_at_end(&**stream));
         }
         // The task may have given the connections back just before: then they are in `ends`.
         state.reset_stopped();
@@ -220,7 +218,7 @@ impl Task {
         if let Err(panic) = caught(self.work()).await
             && !self.is_over
         {
-            self.streams.iter().for_each(|stream| reset_when_dropped(&**stream));
+            self.streams.iter().for_each(|stream| reset_at_end(&**stream));
             let message = panic_message(&*panic);
             self.report([TaskEnd::Lost(SocketError::Panic { message }), TaskEnd::OtherLost]);
         }
@@ -321,7 +319,7 @@ impl Task {
 
     /// Ends the relay because one connection is lost. The other one is reset.
     fn lose(&mut self, Loss { side, syscall, error }: Loss) {
-        reset_when_dropped(&*self.streams[1 - side]);
+        reset_at_end(&*self.streams[1 - side]);
         let lost = TaskEnd::Lost(SocketError::system_at(syscall, self.remotes[side].clone(), error));
         self.report(if side == 0 { [lost, TaskEnd::OtherLost] } else { [TaskEnd::OtherLost, lost] });
     }
@@ -360,13 +358,4 @@ impl Task {
             self.inbox.post(id);
         }
     }
-}
-
-/// Makes a connection end with RST when it is dropped.
-fn reset_when_dropped<'a, Stream>(stream: &'a Stream)
-where
-    SockRef<'a>: From<&'a Stream>,
-{
-    // If this fails, the peer sees FIN in place of RST. The connection ends in both cases.
-    let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }

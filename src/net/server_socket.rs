@@ -14,7 +14,7 @@ use super::event::EventKind;
 use super::listener::{Listener, NewConnection};
 use super::options::{ListenOptions, ServerOptions, StreamOptions, UnixServerOptions};
 use super::step::Step;
-use super::stream_handle::PolledStream;
+use super::stream_handle::{PolledStream, reset_at_end};
 use super::syscall::Syscall;
 use super::tls::{HandshakeQueue, ServerContext, server_context};
 use super::unix::UnixPath;
@@ -255,8 +255,7 @@ impl ServerSocket {
     /// Refuses a connection beyond `maxConnections` (R-srv-error). The client is reset (a Unix socket's sees the end), and an `error` event
     /// reports it.
     fn refuse(&self, stream: PolledStream, client: Endpoint) -> SocketError {
-        // If this fails, the client sees FIN in place of RST. It is refused in both cases.
-        let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+        reset_at_end(&stream);
         SocketError::TooManyConnections { client, limit: self.permits.limit() }
     }
 }

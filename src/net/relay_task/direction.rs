@@ -2,17 +2,15 @@
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind, IoSlice};
-use std::net::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use socket2::SockRef;
 use tokio::io::Interest;
 
 use crate::net::errno;
 use crate::net::memory::{self, NoMemory};
 use crate::net::send_queue::{Pool, SendQueue};
-use crate::net::stream_handle::TaskStream;
+use crate::net::stream_handle::{TaskStream, shut_down};
 use crate::net::sys::{self, Pipe};
 use crate::net::syscall::Syscall;
 
@@ -161,8 +159,7 @@ impl Direction {
             if self.ended {
                 self.phase = Phase::Done;
                 self.release_pipe();
-                // If the socket is not connected any more, the loss is reported as an error of its own.
-                let _ = SockRef::from(&**to).shutdown(Shutdown::Write);
+                shut_down(&**to);
                 return Ok(Pumped::Waits);
             }
             if moved >= MOVED_AT_ONCE {

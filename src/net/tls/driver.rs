@@ -22,13 +22,13 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::connection::{Connection, Info, Output, discard_reports};
 use super::fault::Fault;
 use super::plain_chunks::{PLAIN_CHUNK, put_back};
-use super::session::{INBOUND, SharedSession, WrittenBytes, notify, shut_down};
+use super::session::{INBOUND, SharedSession, WrittenBytes, notify};
 use crate::net::deadline::TimeLimit;
 use crate::net::endpoint::Endpoint;
 use crate::net::hooks;
 use crate::net::panics::{caught, panic_message};
 use crate::net::send_queue::Piece;
-use crate::net::stream_handle::TaskStream;
+use crate::net::stream_handle::{TaskStream, shut_down};
 use crate::net::syscall::Syscall;
 
 /// The most bytes that one read takes. After each read the system acknowledges, and after each acknowledgement it sends the peer's next
@@ -261,7 +261,7 @@ impl Driver {
                 return if self.alert { Outcome::Linger } else { Outcome::Done };
             }
             if requests.gives_up && !self.established && !self.lost && !std::mem::replace(&mut self.given_up, true) {
-                shut_down(&self.stream);
+                shut_down(&*self.stream);
                 self.ends.output = true;
                 self.limit = None;
             }
@@ -449,7 +449,7 @@ impl Driver {
     /// Waits, after the alert was written, until the peer ends or [`ALERT_TIMEOUT`] is over, and drops received bytes. If the connection
     /// were closed with unread bytes, the system would send RST and the peer might lose the alert.
     async fn linger(self) {
-        shut_down(&self.stream);
+        shut_down(&*self.stream);
         let stream = Arc::clone(&self.stream);
         drop(self);
         let drain = async {

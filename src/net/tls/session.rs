@@ -4,11 +4,9 @@
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSliceMut};
-use std::net::Shutdown;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::sync::Notify;
@@ -18,7 +16,7 @@ use super::fault::Fault;
 use super::plain_chunks::{PlainChunks, put_back};
 use super::wake_batcher::WakeBatcher;
 use crate::net::send_queue::{Piece, Pool, SendQueue};
-use crate::net::stream_handle::TaskStream;
+use crate::net::stream_handle::{TaskStream, reset_at_end};
 use crate::net::sys::unacknowledged;
 use crate::net::{Id, SocketError};
 
@@ -370,8 +368,8 @@ impl Session {
 
     /// Ends the connection with RST now.
     pub fn reset(self) {
-        // The option is set here, because the driver may be busy. If this fails, the peer gets FIN instead of RST.
-        let _ = SockRef::from(&*self.stream).set_linger(Some(Duration::ZERO));
+        // The option is set here, because the driver may be busy.
+        self.reset_at_end();
         self.shared.state().reset = true;
     }
 
@@ -382,7 +380,7 @@ impl Session {
 
     /// Makes the connection end with RST when its socket is closed later.
     pub fn reset_at_end(&self) {
-        let _ = SockRef::from(&*self.stream).set_linger(Some(Duration::ZERO));
+        reset_at_end(&*self.stream);
     }
 
     /// How many bytes of TLS records the system has taken.
@@ -414,10 +412,4 @@ impl Drop for Session {
         chunks.into_iter().for_each(put_back);
         self.shared.wake.notify_one();
     }
-}
-
-/// Ends our direction of a connection with FIN.
-pub fn shut_down(stream: &TaskStream) {
-    // It fails if the connection is lost already. Then there is no direction to end.
-    let _ = SockRef::from(stream).shutdown(Shutdown::Write);
 }

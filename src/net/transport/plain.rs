@@ -5,14 +5,14 @@ use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use mio::{Interest, Registry};
 use socket2::SockRef;
 
-use super::stream::{reset_at_end, shut_down, uninterrupted, with_slices};
+use super::stream::{uninterrupted, with_slices};
 use super::tcp::{Outcome, outcome};
 use super::upgrade::Upgrade;
 use super::{Attempt, Discarded, Failure, Finish, Readiness, ShortRead, WriteReport};
 use crate::net::blocks::Block;
 use crate::net::context::Context;
 use crate::net::send_queue::SendQueue;
-use crate::net::stream_handle::PolledStream;
+use crate::net::stream_handle::{PolledStream, reset_at_end, shut_down};
 use crate::net::sys::unacknowledged;
 use crate::net::syscall::Syscall;
 use crate::net::{Id, sys};

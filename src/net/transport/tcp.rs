@@ -4,9 +4,8 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
 use super::Failure;
-use super::stream::reset_at_end;
 use crate::net::ip_address;
-use crate::net::stream_handle::PolledStream;
+use crate::net::stream_handle::{PolledStream, reset_at_end};
 use crate::net::syscall::Syscall;
 
 /// The state of a connection attempt.

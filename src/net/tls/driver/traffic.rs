@@ -4,8 +4,9 @@
 use std::io::{self, ErrorKind};
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{Driver, ENCRYPTED_AT_ONCE, FIRST_BYTES, LEAST_ROOM, Requests, Scratch, TLS_READ, shut_down};
+use super::{Driver, ENCRYPTED_AT_ONCE, FIRST_BYTES, LEAST_ROOM, Requests, Scratch, TLS_READ};
 use crate::net::memory::{self, NoMemory};
+use crate::net::stream_handle::shut_down;
 use crate::net::syscall::Syscall;
 use crate::net::tls::connection::{FRAGMENT, OVERHEAD};
 use crate::net::tls::error::TlsError;
@@ -74,7 +75,7 @@ impl Driver {
             scratch.output.clear();
         }
         if self.close_notify && !self.ends.output && !self.lost && self.is_idle() {
-            shut_down(&self.stream);
+            shut_down(&*self.stream);
             self.ends.output = true;
             return true;
         }
