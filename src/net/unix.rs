@@ -184,7 +184,3 @@ pub fn listen(options: &UnixServerOptions, path: &UnixPath) -> Result<UnixListen
         },
     )
 }
-
-#[cfg(all(test, target_os = "linux"))]
-#[path = "unix_tests.rs"]
-mod tests;

@@ -71,6 +71,8 @@ impl UnixListener {
         let credentials = peer_credentials(&SockRef::from(&stream));
         let name = match from.as_pathname() {
             Some(path) => path.to_string_lossy().into_owned(),
+            // Nearly all clients.
+            None if from.is_unnamed() => String::new(),
             None => abstract_name(&stream),
         };
         let stream = std::os::unix::net::UnixStream::from(stream);
