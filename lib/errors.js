@@ -92,7 +92,7 @@ const PATH_CURES = new Map(
     EACCES: "It is not permitted: to connect needs permission to write the socket's file, to listen needs permission to write its folder.",
     EADDRINUSE: "Choose another path, or end what has this one.",
     EAGAIN: "The server's backlog is full.",
-    ECONNREFUSED: "No server listens there: one that has ended has left the file.",
+    ECONNREFUSED: "No server listens there: the file is left from one that has ended, or is no socket.",
     ECONNRESET: "The peer has ended without reading everything.",
     ELOOP: "Symbolic links lead in a circle.",
     EMFILE: CURES.get("EMFILE"),
@@ -115,6 +115,7 @@ const OTHER_CURES = {
   noPortLeft: "No local port is left for that destination: too many connections go there (net.ipv4.ip_local_port_range), or no address of this host reaches it.",
   noFreePort: "No port is free: others have them all.",
   noName: "No server has that name.",
+  noWatchLeft: "This user watches as many files as the system allows (fs.epoll.max_user_watches).",
   noWorkingDirectory: "The working directory does not exist any more: give an absolute path.",
 };
 
@@ -129,6 +130,9 @@ const OTHER_CURES = {
 function cureFor(code, syscall, address, port) {
   if (syscall === "getcwd" && code === "ENOENT") {
     return OTHER_CURES.noWorkingDirectory;
+  }
+  if (code === "ENOSPC" && syscall === "epoll_ctl") {
+    return OTHER_CURES.noWatchLeft;
   }
   if (address !== undefined && port === undefined && isPath(address)) {
     if (code === "ECONNREFUSED" && address.startsWith("\0")) {

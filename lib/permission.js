@@ -34,12 +34,32 @@ function requirePathPermission(where, path) {
   if (permission === undefined) {
     return;
   }
-  // An abstract name is no file: only permission for the whole file system covers it.
-  const reference = path.startsWith("\0") || path === "" ? [] : [resolve(path)];
+  const file = fileOf(path);
   for (const scope of ["fs.read", "fs.write"]) {
-    if (!permission.has(scope, ...reference)) {
-      throw securityError(`${where}: Node's permission model denies ${scope} of ${shown(path)}; --allow-${scope.replace(".", "-")} grants it`);
+    if (!permission.has(scope, file ?? EVERYTHING)) {
+      const flag = `--allow-${scope.replace(".", "-")}${file === undefined ? "=*" : ""}`;
+      throw securityError(`${where}: Node's permission model denies ${scope} of ${shown(path)}; ${flag} grants it`);
     }
+  }
+}
+
+/** Without a reference, has() of Node 20 is true if anything at all is granted. */
+const EVERYTHING = "/";
+
+/**
+ * The file that a path names. Undefined: none that is known, so that only permission for all files covers it. An abstract name is no
+ * file, and in a working directory that was deleted a relative path leads nowhere.
+ *
+ * @param {string} path
+ */
+function fileOf(path) {
+  if (path.startsWith("\0") || path === "") {
+    return undefined;
+  }
+  try {
+    return resolve(path);
+  } catch {
+    return undefined;
   }
 }
 

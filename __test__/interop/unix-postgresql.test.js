@@ -286,7 +286,8 @@ describe("our client at PostgreSQL", () => {
 
     const secure = expendable(new UnixSocket(address, { secureTransport: { sni: "localhost" } }));
     const log = record(secure, ["open", "error"]);
-    await log.until("error");
+    const { event } = await log.until("error");
+    expect(event.error.code).toBe("ERR_TLS_HANDSHAKE_ENDED");
     expect(log.types).toEqual(["error"]);
   });
 

@@ -28,3 +28,9 @@ test("a message says what was tried, not which call it was (R-error)", () => {
     expect(messageOf(name)).toMatch(/^test: cannot [a-z]+ [a-z ]+.*: no memory \(ENOMEM\)$/);
   }
 });
+
+test.each([{}, { address: "/run/server.sock" }, { address: "127.0.0.1", port: 80 }])("a limit of watched files is not a full file system: %j", (place) => {
+  const failure = { name: "NetworkError", code: "ENOSPC", reason: "No space left on device", ...place };
+  expect(fromFailure({ ...failure, syscall: "epoll_ctl" }, "test").message).toContain("(fs.epoll.max_user_watches)");
+  expect(fromFailure({ ...failure, syscall: "bind" }, "test").message).not.toContain("max_user_watches");
+});
