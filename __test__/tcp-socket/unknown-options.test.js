@@ -7,6 +7,13 @@ const { TCPServerSocket, TCPSocket, UDPSocket, connect } = require("../..");
 const { NAMES, foreign } = require("../../lib/foreign-names");
 const { checkUnknown } = require("../../lib/unknown-options");
 const { expendable, run, runJSON } = require("../helpers");
+const { UnixServerSocket, obstacle, socketPath, unix } = require("../helpers/unix");
+
+/** Opens and closes a UnixServerSocket with a path of its own and the options of a Proxy. */
+function unixServerWith(options) {
+  const path = socketPath();
+  new UnixServerSocket(new Proxy(options, { get: (target, name) => target[name] ?? (name === "path" ? path : undefined) })).close();
+}
 
 /** The warnings of a script, as `[name, message]`. */
 function warningsOf(script) {
@@ -28,6 +35,15 @@ const client = (options) => `
   sockets.push(socket);
 `;
 const server = (options) => `sockets.push(new TCPServerSocket(${options}));`;
+const unixClient = (options) => `
+  const socket = new UnixSocket("/nowhere/socket", ${options});
+  socket.onerror = () => {};
+  sockets.push(socket);
+`;
+const unixServer = (options) => `
+  const path = require("node:path").join(require("node:os").tmpdir(), "tus-" + process.pid);
+  sockets.push(new UnixServerSocket({ path, ...${options} }));
+`;
 const udp = (options) => `sockets.push(new UDPSocket(${options}));`;
 const connecting = (options) => `connect("127.0.0.1", 9, ${options}).catch(() => {});`;
 
@@ -47,6 +63,16 @@ describe("R-unknown: another's name for an option of ours", () => {
     ["a client's lookup", client("{ lookup() {} }"), "lookup", "connect\\(\\)"],
     ["connect()'s family", connecting("{ family: 4 }"), "family", "dnsQueryType"],
     ["connect()'s autoSelectFamily", connecting("{ autoSelectFamily: false }"), "autoSelectFamily", "dnsQueryType"],
+    ...(obstacle ? [] : [
+      ["a Unix client's port", unixClient("{ port: 80 }"), "port", "a path"],
+      ["a Unix client's host", unixClient('{ host: "x" }'), "host", "a path"],
+      ["a Unix client's path", unixClient('{ path: "x" }'), "path", "first argument"],
+      ["a Unix client's timeout", unixClient("{ timeout: 1000 }"), "timeout", "connectTimeout"],
+      ["a Unix server's port", unixServer("{ port: 80 }"), "port", "a path"],
+      ["a Unix server's socketPath", unixServer('{ socketPath: "x" }'), "socketPath", "path"],
+      ["a Unix server's readableAll", unixServer("{ readableAll: true }"), "readableAll", "mode"],
+      ["a Unix server's writableAll", unixServer("{ writableAll: true }"), "writableAll", "mode"],
+    ]),
     ["a UDP socket's port", udp("{ port: 0 }"), "port", "localPort"],
     ["a UDP socket's address", udp('{ address: "127.0.0.1" }'), "address", "localAddress"],
     ["a UDP socket's reuseAddr", udp("{ reuseAddr: true }"), "reuseAddr", "addressReuse"],
@@ -91,7 +117,7 @@ describe("R-unknown: another's name for an option of ours", () => {
 
 describe("the tables of names (R-unknown)", () => {
   afterEach(() => jest.restoreAllMocks());
-  const kinds = ["client", "connect", "server", "udp"];
+  const kinds = ["client", "connect", "server", "udp", "unix", "unixServer"];
   /** What is read of options is what is known: a Proxy tells. */
   const known = (make) => {
     const names = [];
@@ -107,6 +133,8 @@ describe("the tables of names (R-unknown)", () => {
       socket.close();
     }),
     ...known((options) => connect("127.0.0.1", 9, options).catch(() => {})),
+    ...(obstacle ? [] : known((options) => expendable(unix(socketPath(), options)).reset())),
+    ...(obstacle ? [] : known(unixServerWith)),
   ]);
 
   test("no name of another's option, and no option of ours, is taken for one of TLS", () => {
@@ -122,7 +150,7 @@ describe("the tables of names (R-unknown)", () => {
 
   test("what a warning advises is an option of ours, or an argument", () => {
     for (const ours of kinds.flatMap((kind) => [...foreign(kind).values()])) {
-      expect(/argument|connect\(\)/.test(ours) || members.has(/^\w+/.exec(ours)[0])).toBe(true);
+      expect(/argument|connect\(\)|a path/.test(ours) || members.has(/^\w+/.exec(ours)[0])).toBe(true);
     }
   });
 });
@@ -139,6 +167,7 @@ test.each([
   ["connect", (options) => connect("127.0.0.1", 9, options).catch(() => {})],
   ["server", (options) => new TCPServerSocket(options).close()],
   ["udp", (options) => new UDPSocket(options).close()],
+  ...(obstacle ? [] : [["unix", (options) => expendable(unix(socketPath(), options)).reset()], ["unixServer", unixServerWith]]),
 ])("%s: what is advised is an option there (R-unknown)", (kind, call) => {
   const advised = Object.keys(NAMES[kind]).filter((name) => /^\w+$/.test(name));
   expect(membersRead(call)).toEqual(expect.arrayContaining(advised));

@@ -6,6 +6,7 @@ const { connect } = require("../..");
 const { tcp, tcpServer, tcpPair, acceptedPair, udp, listen, settle, expectDOMException, expectTypeError } = require("../helpers");
 const { authority } = require("../helpers/certificates");
 const { secureServer } = require("../helpers/tls");
+const { obstacle, socketPath, unix, unixServer } = require("../helpers/unix");
 
 const { server: identity } = authority();
 const own = { cert: identity.cert, key: identity.key };
@@ -159,6 +160,7 @@ const constructors = [
   ["TCPSocket", (options) => tcp("127.0.0.1", 9, options)],
   ["TCPServerSocket", (options) => tcpServer(options)],
   ["UDPSocket", (options) => udp(options)],
+  ...(obstacle ? [] : [["UnixSocket", (options) => unix(socketPath(), options)], ["UnixServerSocket", (options) => unixServer(options)]]),
 ];
 
 const rejection = (options) => connect("127.0.0.1", 9, options).then(() => undefined, (error) => error);
@@ -233,7 +235,7 @@ describe("R-unknown: secureTransport, useSecureTransport and allowAddress but fo
     ["usesSecureTransport", "useSecureTransport"],
     ["UseSecureTranspart", "useSecureTransport"],
   ])("%s: InvalidAccessError that names %s", async (name, ours) => {
-    for (const make of [constructors[0][1], constructors[1][1]]) {
+    for (const [, make] of constructors.filter(([kind]) => kind !== "UDPSocket")) {
       const { message } = expectDOMException(() => make({ [name]: true }), "InvalidAccessError", 15);
       expect(message).toMatch(`options.${name} is unknown: did you mean ${ours}?`);
     }
