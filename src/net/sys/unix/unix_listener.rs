@@ -1,5 +1,6 @@
 //! A listening Unix socket, and the file that it is bound to (R-unix).
 
+use std::ffi::CString;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -169,19 +170,37 @@ fn set_mode_before_bind(_socket: &Socket, _mode: u32) -> io::Result<()> {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn set_mode(file: &SocketFile, mode: u32) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    // The descriptor only says which file it is: a socket's file cannot be opened otherwise, and fchmod(2) does not take such a descriptor.
-    let place = OpenOptions::new().read(true).custom_flags(libc::O_PATH | libc::O_NOFOLLOW).open(&file.path)?;
+    let place = File::from(locate(&file.path)?);
     if Identity::of(&place.metadata()?) != file.identity {
         return Err(in_use(REPLACED));
     }
     fs::set_permissions(format!("/proc/self/fd/{}", place.as_raw_fd()), fs::Permissions::from_mode(mode))
 }
 
+/// Opens a file with O_PATH: the descriptor only says which file it is. A socket's file cannot be opened otherwise, and fchmod(2) does not
+/// take such a descriptor. On musl, [`OpenOptions`] drops O_PATH, because there it is a part of O_ACCMODE.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn locate(path: &Path) -> io::Result<OwnedFd> {
+    use std::os::fd::FromRawFd;
+    let text = c_path(path)?;
+    // SAFETY: the pointer is that of `text`, which ends with NUL and lives until the call returns. The call only reads it.
+    let descriptor = unsafe { libc::open(text.as_ptr(), libc::O_PATH | libc::O_NOFOLLOW | libc::O_CLOEXEC) };
+    if descriptor < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the descriptor is new, so nothing else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+fn c_path(path: &Path) -> io::Result<CString> {
+    use std::os::unix::ffi::OsStrExt;
+    Ok(CString::new(path.as_os_str().as_bytes())?)
+}
+
 /// Sets the permissions of the file. It does not follow a symbolic link.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn set_mode(file: &SocketFile, mode: u32) -> io::Result<()> {
-    use std::os::unix::ffi::OsStrExt;
-    let text = std::ffi::CString::new(file.path.as_os_str().as_bytes())?;
+    let text = c_path(&file.path)?;
     // SAFETY: the pointer is that of `text`, which ends with NUL and lives until the call returns. The call only reads it.
     let result =
         unsafe { libc::fchmodat(libc::AT_FDCWD, text.as_ptr(), mode as libc::mode_t, libc::AT_SYMLINK_NOFOLLOW) };
