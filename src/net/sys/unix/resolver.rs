@@ -11,7 +11,8 @@ use super::super::vocabulary::LookUpError;
 /// The addresses of a host in the system's order. `family`: only addresses of this family; `None`: of both. The call blocks until the
 /// resolver has answered.
 pub fn look_up(host: &str, family: Option<Domain>) -> Result<Vec<SocketAddr>, LookUpError> {
-    let Ok(name) = CString::new(host) else {
+    // Upper and lower case are the same in a name (RFC 4343), but musl compares it with those of /etc/hosts byte by byte.
+    let Ok(name) = CString::new(host.to_ascii_lowercase()) else {
         return Err(LookUpError { code: Some("ENOTFOUND"), error: io::Error::other("a host name has no NUL") });
     };
     // SAFETY: an addrinfo consists of integers and pointers, so zeros are a valid value. As hints they ask for nothing special.
