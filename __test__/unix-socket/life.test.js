@@ -137,16 +137,15 @@ unixTest("workers ended in the middle of transfers: peers see the end, the files
         return { at, worker: new Worker(source, { eval: true, workerData: { root: process.cwd(), path: at } }) };
       });
       await Promise.all(workers.map(({ worker }) => once(worker, "message")));
-      const seen = workers.map(async ({ at }) => {
+      const clients = workers.map(({ at }) => {
         const client = new UnixSocket(at);
-        const end = new Promise((resolve) => {
-          client.onhalfclose = client.onerror = client.onclose = resolve;
-        });
         client.onmessage = () => {};
-        await once(client, "message");
-        return end;
+        return client;
       });
-      await sleep(20);
+      await Promise.all(clients.map((client) => once(client, "message")));
+      const seen = clients.map((client) => new Promise((resolve) => {
+        client.onhalfclose = client.onerror = client.onclose = resolve;
+      }));
       await Promise.all(workers.map(({ worker }) => worker.terminate()));
       await Promise.all(seen);
       ends += seen.length;
