@@ -70,7 +70,7 @@ unixTest("in closing, while bytes are still being flushed (R-tcp-lost)", async (
   expect(["ECONNRESET", "EPIPE"]).toContain(log.entries[0].event.error.code);
 });
 
-unixTest("while suspended and idle it is noticed on resume() at the latest, and bytes before it are delivered first (R-suspend, R-tcp-lost)", async () => {
+unixTest("while suspended and idle it is noticed on resume() at the latest, and bytes before it are delivered first (draft suspend(), R-tcp-lost)", async () => {
   const { socket, peer } = await pair();
   const log = record(socket, ALL);
   socket.suspend();
