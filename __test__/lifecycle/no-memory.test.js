@@ -109,7 +109,7 @@ testLimited("TCP: who does not heed send()'s false is told so, and what was take
       const socket = new TCPSocket("127.0.0.1", server.address().port, { maxBufferedAmount: 4294967295 });
       socket.addEventListener("error", (event) => console.log("error", event.error.message));
       socket.addEventListener("open", () => {
-        limit(230 * MIB);
+        limit(248 * MIB);
         let taken = 0;
         const before = () => socket.bufferedAmount;
         for (;;) {
