@@ -10,6 +10,9 @@ const { showPanics } = require("./panics");
 const ROOT = path.join(__dirname, "..", "..");
 const FIXTURES = path.join(__dirname, "..", "fixtures");
 
+/** How many times slower than a computer of today this one is, as an emulated one. A child may take so much longer. */
+const SLOWNESS = Number(process.env.TCP_UDP_SOCKETS_SLOWNESS ?? 1);
+
 /** The names that a script given as source text may use without requiring them. */
 const PRELUDE = `"use strict";
 const { UDPSocket, TCPSocket, TCPServerSocket, UnixSocket, UnixServerSocket, connect } = require(${JSON.stringify(ROOT)});
@@ -72,7 +75,7 @@ function start(script, { nodeArgs = [], args = [], env = {}, openFiles, bare = f
     const timer = setTimeout(() => {
       result.timedOut = true;
       child.kill("SIGKILL");
-    }, timeout);
+    }, timeout * SLOWNESS);
     child.once("error", reject);
     child.once("close", (code, signal) => {
       clearTimeout(timer);
