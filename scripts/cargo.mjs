@@ -31,15 +31,15 @@ const STATUS = /^ *([A-Z][a-z]+)(?<=^.{12}) (.*)$/;
 /**
  * @param {string} root the folder with Cargo.toml
  * @param {string[]} args the arguments for cargo
- * @param {{ optimised: boolean }} how `optimised: false`: the build's duration cannot be estimated
+ * @param {{ optimised: boolean, env?: NodeJS.ProcessEnv }} how `optimised: false`: the build's duration cannot be estimated
  * @returns {Promise<string>} the path of the dynamic library
  */
-export async function cargo(root, args, { optimised }) {
+export async function cargo(root, args, { optimised, env = process.env }) {
   const build = new Build(optimised);
   const colour = process.stderr.isTTY && !process.env.NO_COLOR ? "always" : "never";
   const child = spawn("cargo", [...args, "--message-format=json-render-diagnostics"], {
     cwd: root,
-    env: { CARGO_TERM_COLOR: colour, ...process.env, CARGO_TERM_PROGRESS_WHEN: "never", CARGO_TERM_QUIET: "false" },
+    env: { CARGO_TERM_COLOR: colour, ...env, CARGO_TERM_PROGRESS_WHEN: "never", CARGO_TERM_QUIET: "false" },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const progress = startProgress("build", (seconds) => build.describe(seconds));
@@ -54,7 +54,8 @@ export async function cargo(root, args, { optimised }) {
     }
     if (verb === "Compiling" && !build.begun) {
       progress.line(build.begin());
-      void listCrates(root).then((crates) => build.expect(crates));
+      // With -Zbuild-std cargo also compiles the standard library's crates, which it does not list.
+      if (!args.some((arg) => arg.startsWith("-Zbuild-std"))) void listCrates(root).then((crates) => build.expect(crates));
     }
     build.status(verb, rest);
   });

@@ -1,12 +1,16 @@
 // Checks the code for other systems on this one, which has to be Debian.
 //
-//   node scripts/platforms.mjs lint [TARGET…]   clippy for these targets; by default for all in scripts/platforms/targets.mjs
+//   node scripts/platforms.mjs lint [TARGET…]      clippy for these targets; by default for all in scripts/platforms/targets.mjs
+//   node scripts/platforms.mjs PLATFORM [WORD…]    builds for linux-x64-musl or linux-arm64-gnu, and runs the jest suite there. Words go to
+//                                                  jest, such as the folders to test
 //
 // It fetches what it needs into a cache (TCP_UDP_SOCKETS_CI_CACHE, else ~/.cache/tcp-udp-sockets-ci) and installs nothing. The exit code is
 // 0 if nothing is wrong, 1 if something is wrong, and 77 if this system cannot make the check. With 77, the last line says why.
 
 import process from "node:process";
+import { arm64 } from "./platforms/arm64.mjs";
 import { lint } from "./platforms/lint.mjs";
+import { musl } from "./platforms/musl.mjs";
 import { Unavailable } from "./platforms/cache.mjs";
 import { TARGETS } from "./platforms/targets.mjs";
 
@@ -14,12 +18,15 @@ import { TARGETS } from "./platforms/targets.mjs";
 const SKIPPED = 77;
 
 /** The commands. Each gets the words after its name. Its promise is fulfilled with true if nothing is wrong. */
-const COMMANDS = { lint };
+const COMMANDS = { lint, "linux-arm64-gnu": arm64, "linux-x64-musl": musl };
 
 const [name, ...words] = process.argv.slice(2);
 try {
   if (!Object.hasOwn(COMMANDS, name ?? "")) {
-    throw new Error(`usage: node scripts/platforms.mjs lint [TARGET…], where TARGET is one of ${Object.keys(TARGETS).join(", ")}`);
+    throw new Error(
+      `usage: node scripts/platforms.mjs lint [TARGET…], where TARGET is one of ${Object.keys(TARGETS).join(", ")}\n` +
+        "   or: node scripts/platforms.mjs linux-x64-musl|linux-arm64-gnu [WORD…], where words go to jest",
+    );
   }
   if (!(await COMMANDS[name](words))) process.exitCode = 1;
 } catch (error) {

@@ -22,7 +22,9 @@ function known() {
 }
 
 test("an unknown target is refused, with those that are known", () => {
-  expect(known()).toEqual(["x86_64-pc-windows-gnu", "aarch64-apple-darwin", "x86_64-unknown-freebsd"]);
+  expect(known()).toEqual([
+    "x86_64-pc-windows-gnu", "aarch64-apple-darwin", "x86_64-unknown-freebsd", "aarch64-unknown-linux-gnu", "x86_64-unknown-linux-musl",
+  ]);
 });
 
 test.each([[[]], [["lin"]], [["constructor"]]])("without a command that there is, it says how it is called: %j", (args) => {

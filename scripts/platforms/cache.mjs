@@ -45,9 +45,10 @@ export function cached(name, make) {
  * @param {string} program
  * @param {string[]} args
  * @param {NodeJS.ProcessEnv} [env]
+ * @param {string} [cwd] the working directory
  */
-export function run(program, args, env = process.env) {
-  const { error, status, signal, stdout, stderr } = spawnSync(program, args, { env, encoding: "utf8", maxBuffer: 1 << 26 });
+export function run(program, args, env = process.env, cwd = process.cwd()) {
+  const { error, status, signal, stdout, stderr } = spawnSync(program, args, { env, cwd, encoding: "utf8", maxBuffer: 1 << 26 });
   if (error) throw new Error(`${program} does not run: ${error.message}`);
   if (status !== 0) {
     const said = `${stdout}${stderr}`.trim().split("\n").slice(-15).join("\n");

@@ -1,8 +1,9 @@
 // Downloads packages of Debian, with apt's sources and keys of this system, and unpacks them instead of installing them. apt's lists and
 // downloads go to a folder of ours. So this needs no root, and changes nothing on the system.
 
-import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import process from "node:process";
 import { Unavailable, run } from "./cache.mjs";
 
 /** Throws if this system is not Debian. @param {string} purpose the check that is left out then */
@@ -33,22 +34,60 @@ export function libraryPath(folder) {
  * @param {string[]} [more] options of `apt-get install`
  */
 export function unpack(folder, packages, more = []) {
-  const apt = path.join(folder, "apt");
-  for (const name of ["lists/partial", "archives/partial"]) mkdirSync(path.join(apt, name), { recursive: true });
+  withApt(folder, (apt) => {
+    apt("-o", "Dir::State::status=/var/lib/dpkg/status", "--download-only", "install", ...more, ...packages);
+  });
+}
+
+/**
+ * Unpacks packages of another release of Debian, without their dependencies.
+ *
+ * @param {string} folder the folder to unpack to
+ * @param {string} release such as "trixie"
+ * @param {string[]} packages
+ * @param {string} [architecture] Debian's name of the packages' architecture; by default this system's
+ */
+export function unpackFrom(folder, release, packages, architecture) {
+  mkdirSync(folder, { recursive: true });
+  const sources = path.join(folder, "sources.list");
+  writeFileSync(sources, `deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian ${release} main\n`);
+  withApt(
+    folder,
+    (apt) => apt("-o", "Dir::State::status=/dev/null", "download", ...packages),
+    [
+      "-o", `Dir::Etc::sourcelist=${sources}`, "-o", "Dir::Etc::sourceparts=-",
+      ...(architecture === undefined ? [] : ["-o", `APT::Architecture=${architecture}`, "-o", `APT::Architectures=${architecture}`]),
+    ],
+  );
+}
+
+/**
+ * Runs apt with lists and downloads of its own, and unpacks what it downloads.
+ *
+ * @param {string} folder the folder to unpack to
+ * @param {(apt: (...words: string[]) => void) => void} download
+ * @param {string[]} [more] options of apt
+ */
+function withApt(folder, download, more = []) {
+  const state = path.join(folder, "apt");
+  const archives = path.join(state, "archives");
+  for (const name of [path.join(state, "lists", "partial"), path.join(archives, "partial")]) mkdirSync(name, { recursive: true });
   const options = [
-    "-q", "-y", "--no-install-recommends",
-    "-o", `Dir::State=${apt}`, "-o", "Dir::State::status=/var/lib/dpkg/status", "-o", `Dir::Cache=${apt}`,
+    "-q", "-y", "--no-install-recommends", ...more,
+    "-o", `Dir::State=${state}`, "-o", `Dir::Cache=${state}`,
     // apt needs no lock, because nothing of the system is changed. apt must not change to its own user, because that user may not be
     // allowed to enter the folder.
     "-o", "Debug::NoLocking=1", "-o", "APT::Sandbox::User=",
   ];
+  // `apt-get download` puts its files into the working directory.
+  const apt = (...words) => void run("apt-get", [...options, ...words], process.env, archives);
   try {
-    run("apt-get", [...options, "update"]);
-    run("apt-get", [...options, "--download-only", "install", ...more, ...packages]);
-    for (const name of readdirSync(path.join(apt, "archives"))) {
-      if (name.endsWith(".deb")) run("dpkg", ["-x", path.join(apt, "archives", name), folder]);
+    apt("update");
+    download(apt);
+    for (const name of readdirSync(archives)) {
+      if (name.endsWith(".deb")) run("dpkg", ["-x", path.join(archives, name), folder]);
     }
   } finally {
-    rmSync(apt, { recursive: true, force: true });
+    rmSync(state, { recursive: true, force: true });
   }
 }

@@ -1,18 +1,15 @@
 // Runs clippy for other systems. So errors in code that is compiled only there are found on this system.
 
 import { spawn } from "node:child_process";
-import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { root } from "../build.mjs";
 import { startProgress } from "../progress.mjs";
 import { TARGETS } from "./targets.mjs";
-import { toolchain, writeTools } from "./toolchain.mjs";
+import { environmentFor, toolchain } from "./toolchain.mjs";
 
 /** The name of this check, for the message if it is left out. */
 const PURPOSE = "clippy for other systems";
-/** The folder of cargo's output for other systems, apart from that for this system. */
-const FOLDER = path.join(root, "target", "platforms");
 /** The sets of features that CI checks on this system. */
 const FEATURES = [[], ["--features", "test-hooks"], ["--no-default-features"]];
 
@@ -41,20 +38,9 @@ function describe(errors, failed) {
  * @param {string} name
  * @param {import("./toolchain.mjs").Toolchain} tools
  */
-async function lintTarget(name, { bin, env, zig }) {
-  const { zig: target, env: own, allow = [] } = TARGETS[name];
-  const folder = path.join(FOLDER, "tools", name);
-  const variables = writeTools(folder, zig, name, target);
-  // napi-build requires Node's library for Windows, but only a linker would open it. So an empty file is enough.
-  writeFileSync(path.join(folder, "libnode.dll"), "");
-  const environment = {
-    ...env, ...variables, ...own,
-    PATH: `${folder}:${env.PATH}`,
-    CARGO_TARGET_DIR: FOLDER,
-    LIBNODE_PATH: folder,
-    ZIG_LOCAL_CACHE_DIR: path.join(FOLDER, "zig"),
-    ZIG_GLOBAL_CACHE_DIR: path.join(FOLDER, "zig"),
-  };
+async function lintTarget(name, tools) {
+  const { allow = [] } = TARGETS[name];
+  const environment = environmentFor(name, tools);
   const lints = ["-D", "warnings", ...allow.flatMap((allowed) => ["-A", allowed])];
   const shown = new Set();
   let failed = false;
@@ -63,7 +49,7 @@ async function lintTarget(name, { bin, env, zig }) {
       "clippy", "--locked", "--all-targets", ...features,
       "-Zbuild-std=std,panic_unwind", "--target", name, "--message-format=json", "--", ...lints,
     ];
-    if (!(await clippy(name, path.join(bin, "cargo-clippy"), args, environment, shown))) failed = true;
+    if (!(await clippy(name, path.join(tools.bin, "cargo-clippy"), args, environment, shown))) failed = true;
   }
   return { errors: shown.size, failed };
 }

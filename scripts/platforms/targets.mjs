@@ -7,6 +7,7 @@
  * @property {string} zig zig's name of the target, for the C parts of dependencies
  * @property {Record<string, string>} [env] variables that build scripts need
  * @property {string[]} [allow] lints whose reports are wrong for this target
+ * @property {string} [rustflags] flags of rustc
  */
 
 /** @type {Record<string, Target>} */
@@ -22,4 +23,7 @@ export const TARGETS = {
     env: { SDKROOT: "/" },
   },
   "x86_64-unknown-freebsd": { zig: "x86_64-freebsd" },
+  "aarch64-unknown-linux-gnu": { zig: "aarch64-linux-gnu.2.28" },
+  // Node loads the addon, so it cannot contain a libc of its own.
+  "x86_64-unknown-linux-musl": { zig: "x86_64-linux-musl", rustflags: "-Ctarget-feature=-crt-static" },
 };

@@ -1,14 +1,18 @@
 // The compilers for other systems. Debian's rustc-web comes with the sources of the standard library, and can build it for any target. zig
 // compiles C for any target. Nothing else is needed to check the code for another system.
 
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import os from "node:os";
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { root } from "../build.mjs";
 import { isOlder, requireTools } from "../tools.mjs";
 import { cached, run } from "./cache.mjs";
 import { libraryPath, requireDebian, unpack } from "./debian.mjs";
+import { pip } from "./pip.mjs";
+import { TARGETS } from "./targets.mjs";
+
+/** The folder of cargo's output for other systems, apart from that for this system. */
+export const FOLDER = path.join(root, "target", "platforms");
 
 /** Debian's packages with rustc, the standard library's sources, its build for this system, and clippy. */
 const RUST = ["rustc-web", "rust-web-src", "libstd-rust-web-dev", "rust-web-clippy"];
@@ -79,31 +83,31 @@ function requireVersion(folder) {
 /** @param {string} folder */
 function fetchZig(folder) {
   console.log("fetching zig from PyPI");
-  const install = ["-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--disable-pip-version-check", "--target", folder, ZIG];
-  try {
-    run("python3", ["-m", "pip", "--version"]);
-  } catch {
-    withDebiansPip(install);
-    return;
-  }
-  run("python3", install);
+  pip(folder, [ZIG]);
 }
 
-/** Runs Python with Debian's pip, which is unpacked into a temporary folder. @param {string[]} args */
-function withDebiansPip(args) {
-  const folder = mkdtempSync(path.join(os.tmpdir(), "tcp-udp-sockets-pip-"));
-  try {
-    unpack(folder, ["python3-minimal", "python3-pip"]);
-    run("python3", args, {
-      ...process.env,
-      ...libraryPath(folder),
-      // If the system has Python, it was not unpacked, and is found by the system's PATH.
-      PATH: `${path.join(folder, "usr", "bin")}:${process.env.PATH}`,
-      PYTHONPATH: path.join(folder, "usr", "lib", "python3", "dist-packages"),
-    });
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+/**
+ * The environment of a build for a target: compilers, a linker, and what build scripts want.
+ *
+ * @param {string} name Rust's name of the target
+ * @param {Toolchain} tools
+ * @returns {NodeJS.ProcessEnv}
+ */
+export function environmentFor(name, { env, zig }) {
+  const { zig: target, env: own, rustflags = "" } = TARGETS[name];
+  const folder = path.join(FOLDER, "tools", name);
+  const compilers = writeTools(folder, zig, name, target);
+  // napi-build requires Node's library for Windows, but only a linker would open it. So an empty file is enough.
+  writeFileSync(path.join(folder, "libnode.dll"), "");
+  return {
+    ...env, ...compilers, ...own,
+    PATH: `${folder}:${env.PATH}`,
+    RUSTFLAGS: rustflags,
+    CARGO_TARGET_DIR: FOLDER,
+    LIBNODE_PATH: folder,
+    ZIG_LOCAL_CACHE_DIR: path.join(FOLDER, "zig"),
+    ZIG_GLOBAL_CACHE_DIR: path.join(FOLDER, "zig"),
+  };
 }
 
 /**
@@ -116,7 +120,7 @@ function withDebiansPip(args) {
  * @param {string} target zig's name of the target
  * @returns {Record<string, string>}
  */
-export function writeTools(folder, zig, triple, target) {
+function writeTools(folder, zig, triple, target) {
   mkdirSync(folder, { recursive: true });
   const script = (name, lines) => {
     const file = path.join(folder, name);
@@ -125,13 +129,15 @@ export function writeTools(folder, zig, triple, target) {
     return file;
   };
   const variable = triple.replaceAll("-", "_");
+  // The script removes `--target=…`: the cc crate gives Rust's name of the target to every clang, and zig does not know this name.
+  const compiler = script(
+    "target-cc",
+    'for arg do shift; case $arg in --target=*) ;; *) set -- "$@" "$arg" ;; esac; done\n' + `exec "${zig}" cc -target ${target} "$@"`,
+  );
   script("x86_64-w64-mingw32-dlltool", `exec "${zig}" dlltool "$@"`);
   return {
-    // The script removes `--target=…`: the cc crate gives Rust's name of the target to every clang, and zig does not know this name.
-    [`CC_${variable}`]: script(
-      "target-cc",
-      'for arg do shift; case $arg in --target=*) ;; *) set -- "$@" "$arg" ;; esac; done\n' + `exec "${zig}" cc -target ${target} "$@"`,
-    ),
+    [`CC_${variable}`]: compiler,
+    [`CARGO_TARGET_${variable.toUpperCase()}_LINKER`]: compiler,
     [`AR_${variable}`]: script("target-ar", `exec "${zig}" ar "$@"`),
   };
 }
