@@ -1,7 +1,7 @@
 "use strict";
 
-// How many times slower than a computer of today this one is, as an emulated one.
-const slowness = Number(process.env.TCP_UDP_SOCKETS_SLOWNESS ?? 1);
+const { SLOWNESS } = require("./__test__/helpers/slowness");
+
 const soak = process.env.TCP_UDP_SOCKETS_SOAK === "1";
 
 /** @type {import("jest").Config} */
@@ -21,5 +21,5 @@ module.exports = {
   // many tests wait for a time that is fixed (a linger, a deadline). Soak tests need the machine for themselves.
   maxWorkers: soak ? 1 : 3,
   // In milliseconds. A lifecycle test's child process needs less on a busy machine, and a test that hangs is still found.
-  testTimeout: (soak ? 900_000 : 30_000) * slowness,
+  testTimeout: (soak ? 900_000 : 30_000) * SLOWNESS,
 };

@@ -6,12 +6,10 @@ const { setTimeout, clearTimeout } = require("node:timers");
 const { defer } = require("./cleanup");
 const { environment } = require("./environment");
 const { showPanics } = require("./panics");
+const { SLOWNESS } = require("./slowness");
 
 const ROOT = path.join(__dirname, "..", "..");
 const FIXTURES = path.join(__dirname, "..", "fixtures");
-
-/** How many times slower than a computer of today this one is, as an emulated one. A child may take so much longer. */
-const SLOWNESS = Number(process.env.TCP_UDP_SOCKETS_SLOWNESS ?? 1);
 
 /** The names that a script given as source text may use without requiring them. */
 const PRELUDE = `"use strict";

@@ -1,7 +1,7 @@
 // The suite on Linux for arm64, by QEMU's emulation of its processor. The kernel is this system's. Emulation is slow, so by default only
 // those folders run in which the native half differs, and without the tests that measure.
 
-import { chmodSync, cpSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { cached, run } from "./cache.mjs";
@@ -32,13 +32,8 @@ export async function arm64(words) {
   const tools = toolchain("the tests on arm64");
   const library = await crossBuild(TARGET, tools);
   const clone = cloneFor(PLATFORM, ["--os=linux", "--cpu=arm64", "--libc=glibc"]);
-  cpSync(library, path.join(clone, `tcp-udp-sockets.${PLATFORM}.node`));
   const { node, env } = emulatedNode(clone);
-  console.log(`running jest on arm64, Node ${run(node, ["-p", "process.versions.node"], env).trim()}`);
-  return suite(PLATFORM, clone, [node], { ...env, TCP_UDP_SOCKETS_WAKE: process.env.TCP_UDP_SOCKETS_WAKE ?? "uv" }, {
-    words: words.length > 0 ? words : WORDS,
-    expected: EXPECTED,
-  });
+  return suite(PLATFORM, { clone, library, node, env, words: words.length > 0 ? words : WORDS, expected: EXPECTED });
 }
 
 /**
@@ -67,6 +62,6 @@ function emulatedNode(clone) {
   // The kernel does not run a program for arm64 by itself. So tests that start Node again start the script.
   const preset = path.join(folder, "exec-path.cjs");
   writeFileSync(preset, `"use strict";\nprocess.execPath = ${JSON.stringify(node)};\n`);
-  const env = { ...process.env, PATH: `${folder}:${process.env.PATH}`, NODE_OPTIONS: `--require=${preset}`, TCP_UDP_SOCKETS_SLOWNESS: "5" };
+  const env = { ...process.env, NODE_OPTIONS: `--require=${preset}`, TCP_UDP_SOCKETS_SLOWNESS: "5" };
   return { node, env };
 }

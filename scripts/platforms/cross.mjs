@@ -1,6 +1,6 @@
 // Builds the native half for another system, and makes a clone in which that system's Node can run the tests.
 
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { root } from "../build.mjs";
 import { cargo } from "../cargo.mjs";
@@ -37,9 +37,11 @@ export function cloneFor(platform, npm) {
   git("checkout", "--quiet", "--force", "--detach", "FETCH_HEAD");
   git("clean", "--quiet", "--force", "-d");
   const list = (...words) => run("git", ["-C", root, "ls-files", "-z", ...words]).split("\0").filter(Boolean);
-  for (const deleted of list("--deleted")) git("rm", "--quiet", "--cached", deleted);
+  // A deleted file counts as modified, too.
   for (const file of list("--modified", "--others", "--exclude-standard")) {
-    if (existsSync(path.join(root, file))) cpSync(path.join(root, file), path.join(clone, file));
+    const [from, to] = [path.join(root, file), path.join(clone, file)];
+    if (existsSync(from)) cpSync(from, to);
+    else rmSync(to, { force: true });
   }
   installPackages(clone, npm);
   return clone;

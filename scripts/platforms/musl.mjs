@@ -28,19 +28,10 @@ export async function musl(words) {
   const withHooks = await crossBuild(TARGET, tools, { hooks: true });
   const clone = cloneFor(PLATFORM, ["--os=linux", "--cpu=x64", "--libc=musl"]);
   shareResolver(clone);
-  cpSync(library, path.join(clone, `tcp-udp-sockets.${PLATFORM}.node`));
   const hooks = path.join(clone, "target", "test-hooks.node");
   cpSync(withHooks, hooks);
-  const node = nodeForMusl();
-  console.log(`running jest on musl, Node ${run(node, ["-p", "process.versions.node"]).trim()}`);
-  const env = {
-    ...process.env,
-    // Tests also start `node`.
-    PATH: `${path.dirname(node)}:${process.env.PATH}`,
-    TCP_UDP_SOCKETS_TEST_HOOKS: hooks,
-    TCP_UDP_SOCKETS_WAKE: process.env.TCP_UDP_SOCKETS_WAKE ?? "uv",
-  };
-  return suite(PLATFORM, clone, [node], env, { words });
+  const env = { ...process.env, TCP_UDP_SOCKETS_TEST_HOOKS: hooks };
+  return suite(PLATFORM, { clone, library, node: nodeForMusl(), env, words });
 }
 
 /** Returns the path of a Node whose C library is musl, wherever the cache lies. */
