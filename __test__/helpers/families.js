@@ -8,7 +8,7 @@
 
 const fs = require("node:fs");
 const net = require("node:net");
-const { once } = require("./events");
+const { once, settle } = require("./events");
 const peers = require("./peers");
 const { TCPServerSocket, TCPSocket, acceptedPair, tcp, tcpPair, tcpServer, track } = require("./sockets");
 const { UnixServerSocket, UnixSocket, acceptedUnixPair, dialPath, obstacle, socketPath, unix, unixPair, unixServer } = require("./unix");
@@ -50,6 +50,15 @@ const tcpFamily = {
   },
   /** What refuses connections with ECONNREFUSED, for connectTo(). */
   refusing: async () => ({ port: await peers.refusedPort() }),
+  /** A socket whose connection lose() breaks, so that the socket reads ECONNRESET. say() sends it a text before. The peer reads nothing. */
+  async losable() {
+    const { socket, peer } = await tcpPair({ peer: { allowHalfOpen: true } });
+    peer.pause();
+    const say = (text) => new Promise((resolve) => {
+      peer.write(text, resolve);
+    });
+    return { socket, say, lose: () => peer.resetAndDestroy() };
+  },
 };
 
 /** Unix sockets in a temporary folder. */
@@ -75,6 +84,18 @@ const unixFamily = {
   /** There is no RST (R-unix). */
   seesReset: (peer) => once(peer, "end"),
   refusing: async () => ({ path: await deserted() }),
+  async losable() {
+    const { client, accepted } = await both(unixFamily);
+    // The peer ends with a byte unread (R-unix): without a `message` listener it reads nothing.
+    client.send("x");
+    await settle();
+    const say = async (text) => {
+      accepted.send(text);
+      // reset() would drop what has not left yet.
+      await settle();
+    };
+    return { socket: client, say, lose: () => accepted.reset() };
+  },
 };
 
 /** The families that this system has. */

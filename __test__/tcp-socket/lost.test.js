@@ -1,14 +1,14 @@
 "use strict";
 
-const { tcpPair, acceptedPair, expendable, once, record, collect, pattern, settle, eventually, text, expectDOMException, expectIsDOMException } = require("../helpers");
+const { families, tcpPair, acceptedPair, expendable, once, record, collect, pattern, settle, eventually, text, expectDOMException, expectIsDOMException } = require("../helpers");
 
 const MIB = 1024 * 1024;
 const ALL = ["open", "message", "halfclose", "drain", "error", "close"];
 
-test("a reset in open is closed, then error, then close, once each (draft: connection is lost, R-tcp-lost)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: a reset in open is closed, then error, then close, once each (draft: connection is lost, R-tcp-lost)", async ({ losable }) => {
+  const { socket, lose } = await losable();
   const log = record(socket, ALL);
-  peer.resetAndDestroy();
+  lose();
   await log.until("close");
   await settle();
   expect(log.types).toEqual(["error", "close"]);
@@ -18,30 +18,32 @@ test("a reset in open is closed, then error, then close, once each (draft: conne
   expect(close).toBeInstanceOf(Event);
 });
 
-test("a reset in halfclosed is a loss (R-tcp-lost)", async () => {
-  const { socket, peer } = await tcpPair({ peer: { allowHalfOpen: true } });
+test.each(families)("$name: a reset in halfclosed is a loss (R-tcp-lost)", async ({ losable }) => {
+  const { socket, lose } = await losable();
   const log = record(socket, ALL);
   socket.halfclose();
-  await once(peer.resume(), "end");
-  peer.resetAndDestroy();
+  await settle();
+  expect(socket.readyState).toBe("halfclosed");
+  lose();
   await log.until("close");
   await settle();
   expect(log.types).toEqual(["error", "close"]);
   expectIsDOMException(log.entries[0].event.error, "NetworkError", "ECONNRESET");
 });
 
-test("a reset in closing is a loss, while bytes are still being flushed (R-tcp-lost)", async () => {
-  const { socket, peer } = await tcpPair();
-  peer.pause();
+test.each(families)("$name: a reset in closing is a loss, while bytes are still being flushed (R-tcp-lost)", async ({ losable }) => {
+  const { socket, lose } = await losable();
   const log = record(socket, ALL);
   socket.send(pattern(32 * MIB));
   socket.close();
   await settle();
-  peer.resetAndDestroy();
+  expect(socket.readyState).toBe("closing");
+  lose();
   await log.until("close");
   await settle();
   expect(log.types).toEqual(["error", "close"]);
   expect(log.entries[0].readyState).toBe("closed");
+  expect(["ECONNRESET", "EPIPE"]).toContain(log.entries[0].event.error.code);
 });
 
 test("a reset in closing is a loss, while only the peer's FIN is awaited (R-tcp-lost)", async () => {
@@ -66,28 +68,24 @@ test("a reset after the peer's FIN, with us still sending, is a loss (R-tcp-lost
   expect(log.types).toEqual(["halfclose", "error", "close"]);
 });
 
-test("bytes received before the loss are delivered first (R-tcp-lost)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: bytes received before the loss are delivered first (R-tcp-lost)", async ({ losable }) => {
+  const { socket, say, lose } = await losable();
   const log = record(socket, ALL);
-  const flushed = new Promise((resolve) => {
-    peer.write("before", resolve);
-  });
-  await flushed;
-  peer.resetAndDestroy();
+  await say("before");
+  lose();
   await log.until("close");
   expect(log.types).toEqual(["message", "error", "close"]);
   expect(text(log.entries[0].event.data)).toBe("before");
 });
 
-test("unsent bytes are dropped, and bufferedAmount keeps their count (R-tcp-lost)", async () => {
-  const { socket, peer } = await tcpPair();
-  peer.pause();
+test.each(families)("$name: unsent bytes are dropped, and bufferedAmount keeps their count (R-tcp-lost)", async ({ losable }) => {
+  const { socket, lose } = await losable();
   const log = record(socket, ALL);
   socket.send(pattern(32 * MIB));
   await eventually(() => socket.bufferedAmount < 32 * MIB, "the first bytes to leave");
   await settle();
   const { bufferedAmount } = socket;
-  peer.resetAndDestroy();
+  lose();
   await log.until("close");
   expect(socket.bufferedAmount).toBe(bufferedAmount);
   await settle();
@@ -111,13 +109,13 @@ test("sending into a connection that the peer has left is a loss, not an excepti
   expect(["ECONNRESET", "EPIPE"]).toContain(error.code);
 });
 
-test("send() in the error handler throws InvalidStateError already (R-tcp-lost: closed before error)", async () => {
-  const { socket, peer } = await tcpPair();
+test.each(families)("$name: send() in the error handler throws InvalidStateError already (R-tcp-lost: closed before error)", async ({ losable }) => {
+  const { socket, lose } = await losable();
   let thrown;
   socket.onerror = () => {
     thrown = expectDOMException(() => socket.send("x"), "InvalidStateError", 11);
   };
-  peer.resetAndDestroy();
+  lose();
   await once(socket, "close");
   expect(thrown).toBeDefined();
 });
