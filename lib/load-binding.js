@@ -13,6 +13,22 @@ const { isDeno } = require("./runtime.js");
 
 /** A file or package that could not be loaded, and why. @typedef {{ from: string, error: unknown }} Attempt */
 
+/** Why no package of this platform was tried. */
+const NOT_PUBLISHED = new Error("no binaries are published for this platform");
+
+/** What helps if the platform's package is missing. */
+const REINSTALL = `\
+If the package is missing: npm sometimes leaves optional dependencies out (https://github.com/npm/cli/issues/4828).
+Delete node_modules and the entries of @tcp-udp-sockets in package-lock.json (or the file) and install again,
+without --omit=optional or --no-optional. Otherwise, build it yourself.
+`;
+
+/** What helps in each case. */
+const BUILD = `\
+To build it: with Rust installed (https://rustup.rs), run \`npm install\` and \`npm run build\` in a clone of the
+repository, and set NAPI_RS_NATIVE_LIBRARY_PATH to the .node file that this makes. In a single executable: add that file
+as an asset under its own name, or put it beside the executable.`;
+
 /** Loads files from the disk. The require() of a bundle or of a single executable may not find them. */
 const requireFile = createRequire(__filename);
 
@@ -156,7 +172,7 @@ function requirePackage(attempts, target) {
       case "win32-x64-msvc":
         return require("@tcp-udp-sockets/win32-x64-msvc");
       default:
-        attempts.push({ from, error: new Error("no binaries are published for this platform") });
+        attempts.push({ from, error: NOT_PUBLISHED });
     }
   } catch (error) {
     attempts.push({ from, error });
@@ -251,14 +267,9 @@ function failure(what, attempts) {
     const [reason] = String(error instanceof Error ? error.message : error).split("\n");
     return `  - ${from}: ${reason}`;
   });
+  const isPublished = attempts.every(({ error }) => error !== NOT_PUBLISHED);
   return new Error(
-    `tcp-udp-sockets could not load its native half for ${what}. Tried:\n${reasons.join("\n")}\n` +
-      "If the package is missing: npm sometimes leaves optional dependencies out (https://github.com/npm/cli/issues/4828).\n" +
-      "Delete node_modules and the entries of @tcp-udp-sockets in package-lock.json (or the file) and install again,\n" +
-      "without --omit=optional or --no-optional. Otherwise build it: with Rust installed (https://rustup.rs), run\n" +
-      "`npm install` and `npm run build` in a clone of the repository, and set NAPI_RS_NATIVE_LIBRARY_PATH to the\n" +
-      ".node file that this makes. In a single executable: add that file as an asset under its own name, or put it\n" +
-      "beside the executable.",
+    `tcp-udp-sockets could not load its native half for ${what}. Tried:\n${reasons.join("\n")}\n${isPublished ? REINSTALL : ""}${BUILD}`,
     { cause: new AggregateError(attempts.map(({ error }) => error)) },
   );
 }

@@ -2,7 +2,7 @@
 
 // How the native half is found, and what is said when it is not: by a copy of the package's files, in a process of its own.
 
-const { spawnSync } = require("node:child_process");
+const { execFileSync, spawnSync } = require("node:child_process");
 const { cpSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } = require("node:fs");
 const os = require("node:os");
 const path = require("node:path");
@@ -49,6 +49,11 @@ function run(script, env = {}) {
   return { status, stderr, reported: output[3] === "" ? undefined : JSON.parse(output[3]) };
 }
 
+/** Runs npm in the project, and returns what it prints. */
+function npm(...args) {
+  return execFileSync("npm", args, { cwd: project, encoding: "utf8", shell: process.platform === "win32", stdio: ["ignore", "pipe", "pipe"] });
+}
+
 const LOAD = 'require("tcp-udp-sockets"); report("loaded")';
 
 /** Installs the platform's package with the given file as its binary. */
@@ -73,6 +78,24 @@ test("nothing there: the error tells what was tried, each reason, and what would
   expect(stderr).toContain("npm run build");
   expect(stderr).toContain("https://rustup.rs");
   expect(stderr).toContain("NAPI_RS_NATIVE_LIBRARY_PATH");
+});
+
+test("a system without a published binary: the error says so, and how to build one", () => {
+  const { status, stderr } = run(`
+    for (const [name, value] of [["platform", "openbsd"], ["arch", "riscv64"]]) Object.defineProperty(process, name, { value });
+    ${LOAD}`);
+  expect(status).toBe(1);
+  expect(stderr).toContain("could not load its native half for openbsd-riscv64. Tried:\n");
+  expect(stderr).toContain("  - @tcp-udp-sockets/openbsd-riscv64: no binaries are published for this platform\nTo build it: with Rust installed");
+  expect(stderr).not.toContain("install again");
+});
+
+test("npm installs the package on such a system, without any binary", () => {
+  const [packed] = JSON.parse(npm("pack", "--json", "--ignore-scripts", "--pack-destination", project, root));
+  rmSync(path.join(project, "node_modules"), { recursive: true });
+  writeFileSync(path.join(project, "package.json"), "{}");
+  npm("install", "--offline", "--no-audit", "--no-fund", "--os=openbsd", "--cpu=riscv64", `./${packed.filename}`);
+  expect(readdirSync(path.join(project, "node_modules")).filter((name) => !name.startsWith("."))).toEqual(["tcp-udp-sockets"]);
 });
 
 test("a binary that is none: the error tells why it did not load", () => {
