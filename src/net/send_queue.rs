@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io::IoSlice;
 
 use super::memory::{self, NoMemory};
+use super::sys;
 
 /// The size in bytes of the chunks into which small sends are merged. With 16 KiB the chunks of 32 busy connections fit into a second-level
 /// cache.
@@ -186,17 +187,25 @@ impl SendQueue {
         }
     }
 
-    /// Appends to `slices` the bytes that can be written now, of at most `MAX_SLICES` segments. If that is the whole queue, `extra`
-    /// follows.
+    /// Appends to `slices` the bytes that one write may have now ([`sys::MOST_PER_WRITE`]), of at most `MAX_SLICES` segments. If that is
+    /// the whole queue, `extra` follows.
     pub fn slices<'a>(&'a self, extra: &'a [u8], slices: &mut Vec<IoSlice<'a>>) {
+        let mut room = sys::MOST_PER_WRITE.unwrap_or(usize::MAX);
+        let mut push = |bytes: &'a [u8]| {
+            let part = &bytes[..bytes.len().min(room)];
+            room -= part.len();
+            if !part.is_empty() {
+                slices.push(IoSlice::new(part));
+            }
+        };
         for segment in self.segments.iter().take(MAX_SLICES) {
             match segment {
-                Segment::Bytes { data, start, .. } => slices.push(IoSlice::new(&data[*start..])),
+                Segment::Bytes { data, start, .. } => push(&data[*start..]),
                 Segment::Blob { .. } => return,
             }
         }
-        if !extra.is_empty() && self.segments.len() < MAX_SLICES {
-            slices.push(IoSlice::new(extra));
+        if self.segments.len() < MAX_SLICES {
+            push(extra);
         }
     }
 

@@ -9,12 +9,22 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
+use super::sys;
+
 /// A handle that a poll set can watch. The JavaScript thread does its I/O.
 pub use mio::net::TcpStream as PolledStream;
 /// A handle that neither a poll set nor the tokio runtime watches.
 pub use std::net::TcpStream as StdStream;
 /// A handle that the tokio runtime watches. A task does its I/O.
 pub use tokio::net::TcpStream as TaskStream;
+
+/// The beginning of `bytes`, or all of them: what one write may have ([`sys::MOST_PER_WRITE`]).
+pub fn one_write(bytes: &[u8]) -> &[u8] {
+    match sys::MOST_PER_WRITE {
+        Some(most) if bytes.len() > most => &bytes[..most],
+        _ => bytes,
+    }
+}
 
 /// Ends our direction: the peer reads the end after the last byte.
 pub fn shut_down<'a>(stream: impl Into<SockRef<'a>>) {

@@ -10,7 +10,7 @@ use tokio::io::Interest;
 use crate::net::errno;
 use crate::net::memory::{self, NoMemory};
 use crate::net::send_queue::{Pool, SendQueue};
-use crate::net::stream_handle::{TaskStream, shut_down};
+use crate::net::stream_handle::{TaskStream, one_write, shut_down};
 use crate::net::sys::{self, Pipe};
 use crate::net::syscall::Syscall;
 
@@ -213,7 +213,7 @@ impl Direction {
             return Ok(0);
         }
         if self.start < self.left.len() {
-            let written = to.try_write(&self.left[self.start..])?;
+            let written = to.try_write(one_write(&self.left[self.start..]))?;
             self.start += written;
             if self.start == self.left.len() {
                 (self.left, self.start) = (Vec::new(), 0);

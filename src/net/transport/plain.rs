@@ -12,7 +12,7 @@ use super::{Attempt, Discarded, Failure, Finish, Readiness, ShortRead, WriteRepo
 use crate::net::blocks::Block;
 use crate::net::context::Context;
 use crate::net::send_queue::SendQueue;
-use crate::net::stream_handle::{PolledStream, reset_at_end, shut_down};
+use crate::net::stream_handle::{PolledStream, one_write, reset_at_end, shut_down};
 use crate::net::sys::unacknowledged;
 use crate::net::syscall::Syscall;
 use crate::net::{Id, sys};
@@ -239,9 +239,9 @@ fn interest(writes: bool) -> Interest {
 /// Writes the queue once, followed by `extra`. `None`: there is nothing that can be written.
 fn write_once(stream: &mut PolledStream, queue: &SendQueue, extra: &[u8]) -> Option<io::Result<usize>> {
     match queue.single() {
-        Some(bytes) if extra.is_empty() => return Some(stream.write(bytes)),
+        Some(bytes) if extra.is_empty() => return Some(stream.write(one_write(bytes))),
         None if queue.is_empty() && extra.is_empty() => return None,
-        None if queue.is_empty() => return Some(stream.write(extra)),
+        None if queue.is_empty() => return Some(stream.write(one_write(extra))),
         _ => {}
     }
     let mut slices: Vec<IoSlice<'_>> = Vec::with_capacity(8);

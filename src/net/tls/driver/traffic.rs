@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::{Driver, ENCRYPTED_AT_ONCE, FIRST_BYTES, LEAST_ROOM, Requests, Scratch, TLS_READ};
 use crate::net::memory::{self, NoMemory};
-use crate::net::stream_handle::shut_down;
+use crate::net::stream_handle::{one_write, shut_down};
 use crate::net::syscall::Syscall;
 use crate::net::tls::connection::{FRAGMENT, OVERHEAD};
 use crate::net::tls::error::TlsError;
@@ -97,7 +97,7 @@ impl Driver {
     fn write_to_system(&mut self, bytes: &[u8]) -> usize {
         let mut written = 0;
         while written < bytes.len() {
-            match self.stream.try_write(&bytes[written..]) {
+            match self.stream.try_write(one_write(&bytes[written..])) {
                 Ok(more) => written += more,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
