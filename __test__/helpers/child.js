@@ -30,7 +30,7 @@ const { report } = require(${JSON.stringify(path.join(__dirname, "report"))});
  * @param {string[]} [how.nodeArgs] such as ["--expose-gc"]
  * @param {string[]} [how.args] the script's own
  * @param {object} [how.env] added to this process's
- * @param {number} [how.openFiles] the limit on open files (ulimit -n)
+ * @param {number} [how.openFiles] the limit on open files (ulimit -n); Windows has none for a process
  * @param {number} [how.timeout] ms after which it is killed and `timedOut` is true; default 8 s
  * @returns {{ process: import("node:child_process").ChildProcess, line: (text: string) => Promise<void>,
  *   next: () => Promise<any>, output: { stdout: string, stderr: string },
@@ -41,7 +41,7 @@ function start(script, { nodeArgs = [], args = [], env = {}, openFiles, bare = f
   const what = isFile ? [path.join(FIXTURES, script), ...args] : ["-e", (bare ? "" : PRELUDE) + script, "--", ...args];
   let command = process.execPath;
   let argv = [...nodeArgs, ...what];
-  if (openFiles !== undefined) {
+  if (openFiles !== undefined && process.platform !== "win32") {
     argv = ["-c", `ulimit -n ${openFiles} && exec "$@"`, "sh", command, ...argv];
     command = "sh";
   }

@@ -9,8 +9,10 @@ describe("volume, quickly (the full numbers: npm run test:soak)", () => {
     const count = 1000;
     const result = await scenario("connections", { count, client }, { timeout: 25_000 });
     expect(result).toMatchObject({ connects: count, peak: count, open: count, echoes: 2 * count, closes: count, errors: 0, wrong: 0 });
-    expect(result.descriptorsOpen).toBeGreaterThanOrEqual(count);
-    expect(result.descriptorsLeft).toBeLessThan(20);
+    if (process.platform === "linux") {
+      expect(result.descriptorsOpen).toBeGreaterThanOrEqual(count);
+      expect(result.descriptorsLeft).toBeLessThan(20);
+    }
   });
 
   test("64 MiB each way at once, with back-pressure on both sides, in bounded memory", async () => {

@@ -7,7 +7,8 @@ const { runJSON } = require("../helpers");
 const prelude = `
   const { getEventListeners } = require("node:events");
   const fs = require("node:fs");
-  const sockets = () => fs.readdirSync("/proc/self/fd").filter((fd) => {
+  // Only Linux tells it. Elsewhere, what the test says about the rest still holds.
+  const sockets = () => process.platform !== "linux" ? 0 : fs.readdirSync("/proc/self/fd").filter((fd) => {
     try { return fs.readlinkSync("/proc/self/fd/" + fd).startsWith("socket:"); } catch { return false; }
   }).length;
   // What the package makes once is made before anything is counted.

@@ -340,7 +340,8 @@ describeWithHooks("in tasks and threads", () => {
     expect(result).toEqual(result.map(() => false));
   });
 
-  test("relay: both sockets are lost and the promise rejects", async () => {
+  // Elsewhere relay() has no task.
+  (process.platform === "linux" ? test : test.skip)("relay: both sockets are lost and the promise rejects", async () => {
     const { result } = await runWithHooks(`
       const [a, ofA] = await pair();
       const [b, ofB] = await pair();

@@ -217,8 +217,9 @@ test("an IPv4-mapped local address counts as IPv4 (R-address)", async () => {
   await once(socket, "open");
 });
 
+/** A zone is the interface's name, on Windows its number. */
 const linkLocal = Object.entries(os.networkInterfaces())
-  .flatMap(([zone, addresses]) => addresses.map(({ address }) => ({ zone, address: address.split("%")[0] })))
+  .flatMap(([name, addresses]) => addresses.map(({ address, scopeid }) => ({ zone: process.platform === "win32" ? scopeid : name, address: address.split("%")[0] })))
   .find(({ address }) => address.startsWith("fe80:"));
 
 (linkLocal ? test : test.skip)("a link-local address carries its zone, there and back (R-address)", async () => {

@@ -149,7 +149,8 @@ describe("the tables of names (R-unknown)", () => {
   });
 
   test("what a warning advises is an option of ours, or an argument", () => {
-    for (const ours of kinds.flatMap((kind) => [...foreign(kind).values()])) {
+    const here = kinds.filter((kind) => obstacle === undefined || !kind.startsWith("unix"));
+    for (const ours of here.flatMap((kind) => [...foreign(kind).values()])) {
       expect(/argument|connect\(\)|a path/.test(ours) || members.has(/^\w+/.exec(ours)[0])).toBe(true);
     }
   });
