@@ -260,7 +260,7 @@ test("a constructor that finds the stack full leaves no socket (R-keep)", async 
         const kept = [];
         down();
         const more = sockets() - before;
-        counts[name] = [made > 0, failed > 0, more - made];
+        counts[name] = [made > 0, failed > 0, process.platform === "linux" ? more - made : 0];
         kept.forEach((socket) => (socket.reset ?? socket.close).call(socket));
         await turns(50);
       }

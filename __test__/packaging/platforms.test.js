@@ -23,7 +23,8 @@ function known() {
 
 test("an unknown target is refused, with those that are known", () => {
   expect(known()).toEqual([
-    "x86_64-pc-windows-gnu", "aarch64-apple-darwin", "x86_64-unknown-freebsd", "aarch64-unknown-linux-gnu", "x86_64-unknown-linux-musl",
+    "x86_64-pc-windows-gnu", "x86_64-pc-windows-msvc", "aarch64-pc-windows-msvc", "aarch64-apple-darwin", "x86_64-apple-darwin",
+    "x86_64-unknown-freebsd", "aarch64-unknown-linux-gnu", "x86_64-unknown-linux-musl",
   ]);
 });
 
@@ -31,6 +32,12 @@ test.each([[[]], [["lin"]], [["constructor"]]])("without a command that there is
   const { status, stderr } = platforms(...args);
   expect(status).toBe(1);
   expect(stderr).toMatch(/^platforms: usage: node scripts\/platforms\.mjs lint \[TARGET…\]/);
+});
+
+test("CI runs the suite on each platform once", () => {
+  const [, list] = /PLATFORM is one of (.+)\n$/.exec(platforms().stderr);
+  const steps = readFileSync(path.join(ROOT, ".ci/run"), "utf8").match(/(?<=^ *step "[^"]*" platform ).*/gm);
+  expect(steps.sort()).toEqual(list.split(", ").sort());
 });
 
 test("CI checks each target once", () => {

@@ -49,16 +49,39 @@ export function unpack(folder, packages, more = []) {
  */
 export function unpackFrom(folder, release, packages, architecture) {
   mkdirSync(folder, { recursive: true });
-  const sources = path.join(folder, "sources.list");
-  writeFileSync(sources, `deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian ${release} main\n`);
   withApt(
     folder,
     (apt) => apt("-o", "Dir::State::status=/dev/null", "download", ...packages),
     [
-      "-o", `Dir::Etc::sourcelist=${sources}`, "-o", "Dir::Etc::sourceparts=-",
+      ...from(folder, release),
       ...(architecture === undefined ? [] : ["-o", `APT::Architecture=${architecture}`, "-o", `APT::Architectures=${architecture}`]),
     ],
   );
+}
+
+/**
+ * Unpacks packages of another release of Debian, and all of their dependencies, as if nothing were installed.
+ *
+ * @param {string} folder the folder to unpack to
+ * @param {string} release such as "trixie"
+ * @param {string[]} packages
+ */
+export function unpackWhole(folder, release, packages) {
+  mkdirSync(folder, { recursive: true });
+  const status = path.join(folder, "status");
+  writeFileSync(status, "");
+  withApt(
+    folder,
+    (apt) => apt("-o", `Dir::State::status=${status}`, "--download-only", "install", ...packages),
+    from(folder, release),
+  );
+}
+
+/** The options by which apt knows only this release. @param {string} folder @param {string} release */
+function from(folder, release) {
+  const sources = path.join(folder, "sources.list");
+  writeFileSync(sources, `deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian ${release} main\n`);
+  return ["-o", `Dir::Etc::sourcelist=${sources}`, "-o", "Dir::Etc::sourceparts=-"];
 }
 
 /**

@@ -5,28 +5,45 @@ import { cpSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import { run } from "./cache.mjs";
 
-/** A failure whose cause is known and is not ours: the test's full name, and the cause. @typedef {{ test: RegExp, cause: string }} Expected */
+/**
+ * A failure whose cause is known and is not ours.
+ *
+ * @typedef {object} Expected
+ * @property {RegExp} test matches "FILE: FULL NAME OF THE TEST", or only the file if it cannot be loaded
+ * @property {string} cause
+ */
 
 /**
- * @param {string} platform
- * @param {{ clone: string, library: string, node: string, env: NodeJS.ProcessEnv, words: string[], expected?: Expected[] }} how
- *   `clone`: the folder with the tests; `library`: the native half for the platform; `node`: the program that is its Node; `words`: jest's
- *   arguments, such as the folders to test
+ * jest's arguments for all tests but those of the project's own scripts and texts, which are the same on every system, and the long ones.
+ * (An option of the command line replaces that of jest.config.js.)
+ */
+export const PACKAGE_TESTS = ["--testPathIgnorePatterns", "__test__.(circles|contract|docs|packaging|soak|types).", "--testPathPatterns", "__test__"];
+
+/**
+ * @param {string} name of the system, for messages
+ * @param {object} how
+ * @param {string} [how.platform] the native half's, as in npm/; by default `name`
+ * @param {string} how.clone the folder with the tests
+ * @param {string} how.library the native half for the platform
+ * @param {string} how.node the program that is its Node
+ * @param {NodeJS.ProcessEnv} how.env
+ * @param {string[]} how.words jest's arguments, such as the folders to test
+ * @param {Expected[]} [how.expected]
  * @returns {Promise<boolean>} whether nothing failed but what was expected
  */
-export async function suite(platform, { clone, library, node, env, words, expected = [] }) {
+export async function suite(name, { platform = name, clone, library, node, env, words, expected = [] }) {
   cpSync(library, path.join(clone, `tcp-udp-sockets.${platform}.node`));
   // Tests also start `node`.
   const environment = { ...env, PATH: `${path.dirname(node)}:${env.PATH}`, TCP_UDP_SOCKETS_WAKE: env.TCP_UDP_SOCKETS_WAKE ?? "uv" };
-  console.log(`running jest for ${platform}, Node ${run(node, ["-p", "process.versions.node"], environment).trim()}`);
+  console.log(`running jest for ${name}, Node ${run(node, ["-p", "process.versions.node"], environment).trim()}`);
   const { passed, failures } = await jest(clone, node, environment, words);
   let unexpected = 0;
-  for (const { name, text } of failures) {
-    const known = expected.find(({ test }) => test.test(name));
+  for (const { name: test, text } of failures) {
+    const known = expected.find((one) => one.test.test(test));
     if (known === undefined) unexpected += 1;
-    console.log(known === undefined ? `FAILED ${name}\n${beginning(text)}` : `expected: ${name}: ${known.cause}`);
+    console.log(known === undefined ? `FAILED ${test}\n${beginning(text)}` : `expected: ${test}: ${known.cause}`);
   }
-  console.log(`${platform}: ${passed} passed, ${unexpected} failed, ${failures.length - unexpected} expected`);
+  console.log(`${name}: ${passed} passed, ${unexpected} failed, ${failures.length - unexpected} expected`);
   return unexpected === 0;
 }
 
@@ -49,11 +66,18 @@ async function jest(clone, node, env, words) {
   });
   const { numPassedTests: passed, testResults } = JSON.parse(readFileSync(file, "utf8"));
   const failures = testResults.flatMap(({ name, message, assertionResults: results }) => {
+    const test = path.relative(clone, unixPath(name));
     // A file that cannot be loaded has a message, and no tests.
-    if (results.length === 0) return [{ name: path.relative(clone, name), text: message }];
-    return results.filter(({ status }) => status === "failed").map(({ fullName, failureMessages: [text] }) => ({ name: fullName, text }));
+    if (results.length === 0) return [{ name: test, text: message }];
+    const failed = results.filter(({ status }) => status === "failed");
+    return failed.map(({ fullName, failureMessages: [text] }) => ({ name: `${test}: ${fullName}`, text }));
   });
   return { passed, failures };
+}
+
+/** Wine's drive Z: is the root of this system. @param {string} name of a file */
+function unixPath(name) {
+  return name.replace(/^Z:/, "").replaceAll("\\", "/");
 }
 
 /** The first lines of a message, indented. @param {string} text */

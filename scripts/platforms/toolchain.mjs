@@ -27,6 +27,8 @@ const ZIG = "ziglang~=0.17";
  * @property {string} version the version of rustc
  * @property {NodeJS.ProcessEnv} env the environment of cargo, the same for each target
  * @property {string} zig the path of the program zig
+ * @property {{ path: string, env: Record<string, string> }} [linking] a folder of programs that are preferred to zig's, and variables that
+ *   name them
  */
 
 /**
@@ -93,20 +95,21 @@ function fetchZig(folder) {
  * @param {Toolchain} tools
  * @returns {NodeJS.ProcessEnv}
  */
-export function environmentFor(name, { env, zig }) {
-  const { zig: target, env: own, rustflags = "" } = TARGETS[name];
+export function environmentFor(name, { env, zig, linking }) {
+  const { zig: target, archiver = "ar", env: own, rustflags = "" } = TARGETS[name];
   const folder = path.join(FOLDER, "tools", name);
-  const compilers = writeTools(folder, zig, name, target);
+  const compilers = writeTools(folder, zig, name, { target, archiver });
   // napi-build requires Node's library for Windows, but only a linker would open it. So an empty file is enough.
   writeFileSync(path.join(folder, "libnode.dll"), "");
   return {
     ...env, ...compilers, ...own,
-    PATH: `${folder}:${env.PATH}`,
+    PATH: [...(linking ? [linking.path] : []), folder, env.PATH].join(":"),
     RUSTFLAGS: rustflags,
     CARGO_TARGET_DIR: FOLDER,
     LIBNODE_PATH: folder,
     ZIG_LOCAL_CACHE_DIR: path.join(FOLDER, "zig"),
     ZIG_GLOBAL_CACHE_DIR: path.join(FOLDER, "zig"),
+    ...linking?.env,
   };
 }
 
@@ -117,10 +120,10 @@ export function environmentFor(name, { env, zig }) {
  * @param {string} folder the folder to write to
  * @param {string} zig
  * @param {string} triple Rust's name of the target
- * @param {string} target zig's name of the target
+ * @param {{ target: string, archiver: string }} how zig's names of the target and of the archiver
  * @returns {Record<string, string>}
  */
-function writeTools(folder, zig, triple, target) {
+function writeTools(folder, zig, triple, { target, archiver }) {
   mkdirSync(folder, { recursive: true });
   const script = (name, lines) => {
     const file = path.join(folder, name);
@@ -138,6 +141,6 @@ function writeTools(folder, zig, triple, target) {
   return {
     [`CC_${variable}`]: compiler,
     [`CARGO_TARGET_${variable.toUpperCase()}_LINKER`]: compiler,
-    [`AR_${variable}`]: script("target-ar", `exec "${zig}" ar "$@"`),
+    [`AR_${variable}`]: script("target-ar", `exec "${zig}" ${archiver} "$@"`),
   };
 }
