@@ -232,6 +232,11 @@ export interface UDPOptions {
   /** How many hops a multicast datagram may take; 0 keeps it on this machine. 0 to 255, else TypeError. Default: 1. */
   multicastTimeToLive?: number | undefined;
   /**
+   * The byte of IP's header that has DSCP in its upper six bits and ECN in the lower two. 0 to 255, else TypeError. Windows does
+   * not have it: NotSupportedError (R-platform). Default: 0.
+   */
+  typeOfService?: number | undefined;
+  /**
    * The interface that multicast leaves by: one of its addresses, its name (`"eth0"`), or its zone (`"2"`). On a dual-stack
    * socket an IPv4 address applies to IPv4 datagrams alone, anything else to both families. An IPv4 socket throws
    * InvalidAccessError if the interface has no IPv4 address. Default: `localAddress`'s interface, else the system chooses.
@@ -262,6 +267,13 @@ export interface UDPOptions {
    */
   signal?: AbortSignal | undefined;
 }
+
+/** The options of a UDPSocket that setOptions() can change (R-live). */
+export type UDPLiveOptions = Pick<
+  UDPOptions,
+  "broadcast" | "highWaterMark" | "loopback" | "maxBufferedAmount" | "multicastInterface" | "multicastTimeToLive" | "receiveBufferSize"
+  | "sendBufferSize" | "timeToLive" | "typeOfService"
+>;
 
 /** A datagram from `readable` of a UDPSocket, or from `for await` over one. Dictionary UDPMessage. */
 export interface UDPMessage {
@@ -431,6 +443,18 @@ export declare class UDPSocket extends EventTarget {
   /** `await using`: calls close(), and is fulfilled when `closed` settles, either way (R-dispose). */
   [Symbol.asyncDispose](): Promise<void>;
 
+  /**
+   * Changes options of the open socket (R-live). All members are checked before the first is applied; undefined
+   * changes nothing.
+   *
+   * @throws TypeError: a member has the wrong type, or is out of range.
+   * @throws InvalidAccessError: a value is bad, or the member cannot be changed or is unknown.
+   * @throws InvalidStateError: the socket is closed.
+   * @throws NetworkError: the system refuses an option, which the message names. Those before it stay changed.
+   * @throws NotSupportedError: the system lacks the option (R-platform).
+   */
+  setOptions(options: UDPLiveOptions): void;
+
   /** Makes the open socket keep the process alive, as it does at first (R-keep). */
   ref(): this;
   /** Lets the process end while the socket is open. */
@@ -573,12 +597,36 @@ export interface TCPOptions {
   /** Turns Nagle's algorithm off, so that small sends leave at once (R-tcp-nodelay). Default: true. */
   noDelay?: boolean | undefined;
   /**
-   * After this many milliseconds of silence the system probes the peer (SO_KEEPALIVE). If the peer does not answer 10 probes,
-   * one second apart, the connection is lost (`"ETIMEDOUT"`). So a dead peer of an idle connection is noticed after the delay and
-   * 10 s (R-keepalive). While bytes are under way, the system's retransmissions notice it instead of the probes. The value is
+   * After this many milliseconds of silence the system probes the peer (SO_KEEPALIVE). If the peer does not answer
+   * `keepAliveCount` probes, `keepAliveInterval` apart, the connection is lost (`"ETIMEDOUT"`). So a dead peer of an idle connection
+   * is noticed after the delay and, by default, 10 s (R-keepalive). While bytes are under way, no probes are sent: then only
+   * `userTimeout` limits the wait. The value is
    * rounded up to whole seconds, at most 32767; 0 leaves it off. 0 to 4294967295, else TypeError. Default: off.
    */
   keepAliveDelay?: number | undefined;
+  /**
+   * The milliseconds from one unanswered keep-alive probe to the next: whole seconds from 1000 to 32767000 (others throw
+   * InvalidAccessError, R-keepalive). It has an effect only with `keepAliveDelay`. Default: 1000.
+   */
+  keepAliveInterval?: number | undefined;
+  /**
+   * After so many unanswered keep-alive probes the connection is lost. 1 to 127 (others throw InvalidAccessError, R-keepalive). It has an
+   * effect only with `keepAliveDelay`. Default: 10.
+   */
+  keepAliveCount?: number | undefined;
+  /**
+   * Milliseconds that sent bytes may stay unacknowledged, or unsent because the peer's window is 0. Past it the connection is lost
+   * (`"ETIMEDOUT"`). It is TCP_USER_TIMEOUT, which only Linux has; elsewhere it throws NotSupportedError (R-platform). It also
+   * ends a live peer that reads nothing. The system decides when it looks, so the loss may come later. 0: the system's own limits.
+   * 0 to 2147483647 (more throws InvalidAccessError, or TypeError from 4294967296 on). Default: the system's, about 15 minutes on Linux.
+   */
+  userTimeout?: number | undefined;
+  /**
+   * The byte of IP's header that has DSCP in its upper six bits, such as `184` for DSCP 46 (`46 << 2`). The lower two bits are ECN's, and
+   * belong to the system: others than 0 throw InvalidAccessError. 0 to 255, else TypeError. Windows does not have it: NotSupportedError.
+   * Default: 0.
+   */
+  typeOfService?: number | undefined;
   /**
    * Bytes that the system may buffer for sending (SO_SNDBUF). The system has limits of its own, and Linux doubles the value. 1 to
    * 4294967295 (0 throws InvalidAccessError, else TypeError). Default: the system's, which grows as needed.
@@ -607,6 +655,13 @@ export interface TCPOptions {
    */
   closeTimeout?: number | undefined;
   /**
+   * Milliseconds without a byte in either direction, after which the connection is lost and reset: `error` fires with `code`
+   * `"ETIMEDOUT"`, then `close` (R-idle). The time begins at `open` (with TLS, after the handshake), and again with each byte that the
+   * system gives or takes, also those of a relay. Bytes that the system holds for a suspended socket do not count. After close() and our
+   * FIN it ends. 0: no limit. 0 to 4294967295, else TypeError. Default: 0.
+   */
+  idleTimeout?: number | undefined;
+  /**
    * send() returns false while more than this many bytes are buffered. 0 to 4294967295, else TypeError.
    * Default: 65536.
    */
@@ -624,6 +679,13 @@ export interface TCPOptions {
    */
   signal?: AbortSignal | undefined;
 }
+
+/** The options of a TCPSocket that setOptions() can change (R-live). */
+export type TCPLiveOptions = Pick<
+  TCPOptions,
+  "closeTimeout" | "highWaterMark" | "idleTimeout" | "keepAliveCount" | "keepAliveDelay" | "keepAliveInterval" | "maxBufferedAmount"
+  | "noDelay" | "receiveBufferSize" | "sendBufferSize" | "typeOfService" | "userTimeout"
+>;
 
 /**
  * The value of `opened` of a TCPSocket. Its streams are those of the socket, made at the first read.
@@ -808,6 +870,18 @@ export declare class TCPSocket extends EventTarget {
   readonly writable: WritableStream<SendData>;
   /** `await using`: calls close(), and is fulfilled when `closed` settles, either way (R-dispose). */
   [Symbol.asyncDispose](): Promise<void>;
+
+  /**
+   * Changes options of the open socket, or of one that is connecting or closing (R-live). All members are checked before the
+   * first is applied; undefined changes nothing.
+   *
+   * @throws TypeError: a member has the wrong type, or is out of range.
+   * @throws InvalidAccessError: a value is bad, or the member cannot be changed or is unknown.
+   * @throws InvalidStateError: the socket is closed.
+   * @throws NetworkError: the system refuses an option, which the message names. Those before it stay changed.
+   * @throws NotSupportedError: the system lacks the option (R-platform).
+   */
+  setOptions(options: TCPLiveOptions): void;
 
   /** Makes the open socket keep the process alive, as it does at first (R-keep). */
   ref(): this;
@@ -1086,10 +1160,20 @@ export interface TCPServerOptions {
   noDelay?: boolean | undefined;
   /** `keepAliveDelay` of every accepted socket, in milliseconds. Default: off. */
   keepAliveDelay?: number | undefined;
+  /** `keepAliveInterval` of every accepted socket, in milliseconds. Default: 1000. */
+  keepAliveInterval?: number | undefined;
+  /** `keepAliveCount` of every accepted socket. Default: 10. */
+  keepAliveCount?: number | undefined;
+  /** `userTimeout` of every accepted socket, in milliseconds. Default: the system's. */
+  userTimeout?: number | undefined;
+  /** `typeOfService` of every accepted socket. Default: 0. */
+  typeOfService?: number | undefined;
   /** `allowHalfOpen` of every accepted socket. Default: as a `halfclose` listener decides. */
   allowHalfOpen?: boolean | undefined;
   /** `closeTimeout` of every accepted socket, in milliseconds. Default: 30000. */
   closeTimeout?: number | undefined;
+  /** `idleTimeout` of every accepted socket, in milliseconds. Default: 0, no limit. */
+  idleTimeout?: number | undefined;
   /** `highWaterMark` of every accepted socket, in bytes. Default: 65536. */
   highWaterMark?: number | undefined;
   /** `maxBufferedAmount` of every accepted socket, in bytes. Default: 268435456 (256 MiB). */
@@ -1100,6 +1184,13 @@ export interface TCPServerOptions {
    */
   signal?: AbortSignal | undefined;
 }
+
+/** The options of a TCPServerSocket that setOptions() can change (R-live). */
+export type TCPServerLiveOptions = Pick<
+  TCPServerOptions,
+  "closeTimeout" | "highWaterMark" | "idleTimeout" | "keepAliveCount" | "keepAliveDelay" | "keepAliveInterval" | "maxBufferedAmount"
+  | "maxConnections" | "noDelay" | "typeOfService" | "userTimeout"
+>;
 
 /**
  * The value of `opened` of a TCPServerSocket. Its stream is that of the server, made at the first read.
@@ -1197,6 +1288,18 @@ export declare class TCPServerSocket extends EventTarget {
   /** `await using`: calls close(), and is fulfilled when `closed` settles, either way (R-dispose). */
   [Symbol.asyncDispose](): Promise<void>;
 
+  /**
+   * Changes `maxConnections`, and the options of the sockets that are accepted from now on (R-live). All members are checked before the
+   * first is applied; undefined changes nothing.
+   *
+   * @throws TypeError: a member has the wrong type, or is out of range.
+   * @throws InvalidAccessError: a value is bad, or the member cannot be changed or is unknown.
+   * @throws InvalidStateError: the socket is closed.
+   * @throws NetworkError: the system refuses an option, which the message names. Those before it stay changed.
+   * @throws NotSupportedError: the system lacks the option (R-platform).
+   */
+  setOptions(options: TCPServerLiveOptions): void;
+
   /** Makes the open server keep the process alive, as it does at first (R-keep). */
   ref(): this;
   /** Lets the process end while the server is open. */
@@ -1282,6 +1385,13 @@ export interface UnixOptions {
    */
   closeTimeout?: number | undefined;
   /**
+   * Milliseconds without a byte in either direction, after which the connection is lost and reset: `error` fires with `code`
+   * `"ETIMEDOUT"`, then `close` (R-idle). The time begins at `open` (with TLS, after the handshake), and again with each byte that the
+   * system gives or takes, also those of a relay. Bytes that the system holds for a suspended socket do not count. After close() and our
+   * FIN it ends. 0: no limit. 0 to 4294967295, else TypeError. Default: 0.
+   */
+  idleTimeout?: number | undefined;
+  /**
    * send() returns false while more than this many bytes are buffered. 0 to 4294967295, else TypeError.
    * Default: 65536.
    */
@@ -1298,6 +1408,12 @@ export interface UnixOptions {
    */
   signal?: AbortSignal | undefined;
 }
+
+/** The options of a UnixSocket that setOptions() can change (R-live). */
+export type UnixLiveOptions = Pick<
+  UnixOptions,
+  "closeTimeout" | "highWaterMark" | "idleTimeout" | "maxBufferedAmount" | "receiveBufferSize" | "sendBufferSize"
+>;
 
 /**
  * The value of `opened` of a UnixSocket. Its streams are those of the socket, made at the first read.
@@ -1473,6 +1589,18 @@ export declare class UnixSocket extends EventTarget {
   /** `await using`: calls close(), and is fulfilled when `closed` settles, either way (R-dispose). */
   [Symbol.asyncDispose](): Promise<void>;
 
+  /**
+   * Changes options of the open socket, or of one that is connecting or closing (R-live). All members are checked before the
+   * first is applied; undefined changes nothing.
+   *
+   * @throws TypeError: a member has the wrong type, or is out of range.
+   * @throws InvalidAccessError: a value is bad, or the member cannot be changed or is unknown.
+   * @throws InvalidStateError: the socket is closed.
+   * @throws NetworkError: the system refuses an option, which the message names. Those before it stay changed.
+   * @throws NotSupportedError: the system lacks the option (R-platform).
+   */
+  setOptions(options: UnixLiveOptions): void;
+
   /** Makes the open socket keep the process alive, as it does at first (R-keep). */
   ref(): this;
   /** Lets the process end while the socket is open. */
@@ -1541,6 +1669,8 @@ export interface UnixServerOptions {
   allowHalfOpen?: boolean | undefined;
   /** `closeTimeout` of every accepted socket, in milliseconds. Default: 30000. */
   closeTimeout?: number | undefined;
+  /** `idleTimeout` of every accepted socket, in milliseconds. Default: 0, no limit. */
+  idleTimeout?: number | undefined;
   /** `highWaterMark` of every accepted socket, in bytes. Default: 65536. */
   highWaterMark?: number | undefined;
   /** `maxBufferedAmount` of every accepted socket, in bytes. Default: 268435456 (256 MiB). */
@@ -1551,6 +1681,12 @@ export interface UnixServerOptions {
    */
   signal?: AbortSignal | undefined;
 }
+
+/** The options of a UnixServerSocket that setOptions() can change (R-live). */
+export type UnixServerLiveOptions = Pick<
+  UnixServerOptions,
+  "closeTimeout" | "highWaterMark" | "idleTimeout" | "maxBufferedAmount" | "maxConnections"
+>;
 
 /**
  * The value of `opened` of a UnixServerSocket. Its stream is that of the server, made at the first read.
@@ -1651,6 +1787,18 @@ export declare class UnixServerSocket extends EventTarget {
   [Symbol.asyncIterator](): AsyncIterableIterator<UnixSocket, undefined, undefined>;
   /** `await using`: calls close(), and is fulfilled when `closed` settles, either way (R-dispose). */
   [Symbol.asyncDispose](): Promise<void>;
+
+  /**
+   * Changes `maxConnections`, and the options of the sockets that are accepted from now on (R-live). All members are checked before the
+   * first is applied; undefined changes nothing.
+   *
+   * @throws TypeError: a member has the wrong type, or is out of range.
+   * @throws InvalidAccessError: a value is bad, or the member cannot be changed or is unknown.
+   * @throws InvalidStateError: the socket is closed.
+   * @throws NetworkError: the system refuses an option, which the message names. Those before it stay changed.
+   * @throws NotSupportedError: the system lacks the option (R-platform).
+   */
+  setOptions(options: UnixServerLiveOptions): void;
 
   /** Makes the open server keep the process alive, as it does at first (R-keep). */
   ref(): this;

@@ -84,10 +84,18 @@ const BUFFERS = {
   sendBufferSize: "sendBuffer sndbuf SO_SNDBUF",
 };
 
+/** What other libraries call idleTimeout. */
+const IDLE_TIMEOUT = "socketTimeout inactivityTimeout keepAliveTimeout bodyTimeout";
+
 /** Options of TCP connections. */
 const STREAM = {
-  keepAliveDelay: "keepAlive keepAliveInitialDelay keepAliveMsecs SO_KEEPALIVE",
+  keepAliveCount: "keepAliveProbes TCP_KEEPCNT",
+  keepAliveDelay: "keepAlive keepAliveInitialDelay keepAliveMsecs SO_KEEPALIVE TCP_KEEPIDLE",
+  keepAliveInterval: "TCP_KEEPINTVL",
+  typeOfService: "tos dscp trafficClass IP_TOS",
+  userTimeout: "tcpUserTimeout TCP_USER_TIMEOUT",
   noDelay: "tcpNoDelay setNoDelay TCP_NODELAY",
+  idleTimeout: IDLE_TIMEOUT,
 };
 
 /** Options of the constructor of TCPSocket, and of connect(). */
@@ -152,9 +160,11 @@ const NAMES = {
     multicastTimeToLive: "multicastTTL",
     remoteAddress: "remoteHost remoteHostname remoteAddr",
     timeToLive: "ttl hopLimit",
+    typeOfService: STREAM.typeOfService,
   },
   unix: {
     ...BUFFERS,
+    idleTimeout: IDLE_TIMEOUT,
     connectTimeout: CLIENT.connectTimeout,
     highWaterMark: COMMON.highWaterMark,
     signal: COMMON.signal,
@@ -163,6 +173,7 @@ const NAMES = {
   },
   unixServer: {
     backlog: BACKLOG,
+    idleTimeout: IDLE_TIMEOUT,
     handshakeTimeout: HANDSHAKE_TIMEOUT,
     highWaterMark: COMMON.highWaterMark,
     mode: "readableAll writableAll chmod permissions permission fileMode umask",

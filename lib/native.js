@@ -27,6 +27,7 @@ const { loadBinding } = require("./load-binding.js");
  * @property {(id: number) => void} suspend
  * @property {(id: number) => void} resume
  * @property {(id: number, referenced: boolean) => void} ref
+ * @property {(id: number, options: object) => Failure | undefined} setOptions
  * @property {(id: number) => boolean} close
  * @property {(id: number) => void} halfclose
  * @property {(id: number) => void} reset

@@ -3,32 +3,25 @@
 // dictionary TCPOptions: the options of a TCPSocket. connect() has them, too, and more.
 
 const { throwIfAborted, toSignal } = require("./abort.js");
+const { LIVE, checkLive, checkTypeOfService } = require("./live-options.js");
 const { chooseSecureTransport, toSecureTransport } = require("./secure-transport.js");
 const {
   checkPort,
   dictionary,
-  refuseZero,
   toBoolean,
   toDOMString,
   toEnforcedUnsignedLong,
   toNumber,
-  toPositiveUnsignedLong,
 } = require("./webidl.js");
 
 /** dictionary TCPOptions. */
 const toTCPOptions = dictionary({
+  ...LIVE.TCPSocket,
   allowHalfOpen: toBoolean,
-  closeTimeout: toEnforcedUnsignedLong,
   connectTimeout: toEnforcedUnsignedLong,
-  highWaterMark: toEnforcedUnsignedLong,
   ipv6Only: toBoolean,
-  keepAliveDelay: toEnforcedUnsignedLong,
   localAddress: toDOMString,
   localPort: toNumber,
-  maxBufferedAmount: toEnforcedUnsignedLong,
-  noDelay: toBoolean,
-  receiveBufferSize: toPositiveUnsignedLong,
-  sendBufferSize: toPositiveUnsignedLong,
   secureTransport: toSecureTransport,
   signal: toSignal,
   useSecureTransport: toBoolean,
@@ -44,7 +37,8 @@ function checkTCPOptions({ secureTransport, signal, useSecureTransport, ...setti
   if (settings.localPort !== undefined) {
     checkPort(settings.localPort, 0, `${where}: options.localPort`);
   }
-  refuseZero(settings, ["receiveBufferSize", "sendBufferSize"], where);
+  checkLive(settings, where);
+  checkTypeOfService(settings, where);
   const { kind, secure } = chooseSecureTransport(secureTransport, useSecureTransport, where);
   throwIfAborted(signal);
   return { kind, secure, settings };

@@ -3,6 +3,7 @@
 // interface TCPServerSocket : EventTarget
 
 const { throwIfAborted, toSignal } = require("./abort.js");
+const { LIVE, checkLive, checkTypeOfService, defineSetOptions } = require("./live-options.js");
 const { Kind, binding } = require("./native.js");
 const { open } = require("./package-instance.js");
 const { requirePermission } = require("./permission.js");
@@ -27,18 +28,13 @@ const {
 
 /** dictionary TCPServerOptions. */
 const toTCPServerOptions = dictionary({
+  ...LIVE.TCPServerSocket,
   allowHalfOpen: toBoolean,
   backlog: toPositiveUnsignedLong,
-  closeTimeout: toEnforcedUnsignedLong,
   handshakeTimeout: toEnforcedUnsignedLong,
-  highWaterMark: toEnforcedUnsignedLong,
   ipv6Only: toBoolean,
-  keepAliveDelay: toEnforcedUnsignedLong,
   localAddress: toDOMString,
   localPort: toNumber,
-  maxBufferedAmount: toEnforcedUnsignedLong,
-  maxConnections: toEnforcedUnsignedLong,
-  noDelay: toBoolean,
   reusePort: toBoolean,
   secureTransport: toSecureTransport,
   signal: toSignal,
@@ -69,6 +65,8 @@ class TCPServerSocket extends EventTarget {
       checkPort(settings.localPort, 0, `${where}: options.localPort`);
     }
     refuseZero(settings, ["backlog"], where);
+    checkLive(settings, where);
+    checkTypeOfService(settings, where);
     const { kind, secure } = chooseSecureTransport(secureTransport, useSecureTransport, where);
     throwIfAborted(signal);
     // Steps 1 to 5, R-srv-bind.
@@ -97,6 +95,8 @@ class TCPServerSocket extends EventTarget {
       const server = /** @type {TCPServerSocket} */ (record.socket);
       return { localAddress: server.#localAddress, localPort: server.#localPort };
     });
+
+    defineSetOptions(this, recordOf);
 
     handle(Kind.SERVER_CONNECT, (record, id, remoteAddress, remotePort, localAddress) => {
       const server = /** @type {TCPServerSocket} */ (record.socket);

@@ -3,6 +3,7 @@
 // interface TCPSocket : EventTarget
 
 const { addressText } = require("./address.js");
+const { defineSetOptions } = require("./live-options.js");
 const { Kind, binding } = require("./native.js");
 const { open } = require("./package-instance.js");
 const { requirePermission } = require("./permission.js");
@@ -148,6 +149,8 @@ class TCPSocket extends EventTarget {
         return { address, port: socket.#remotePort, verified: record.secure?.hostName ?? address };
       },
     );
+
+    defineSetOptions(this, recordOf);
 
     // The draft: "When a new TCP connection has been successfully established". From now on the local address and port are known.
     handle(Kind.STREAM_OPEN, (record, localAddress, localPort) => {

@@ -12,6 +12,7 @@ const { UDPMessageEvent } = require("./events.js");
 const { fireError } = require("./failing.js");
 const { defineIteration, takerOf } = require("./iteration.js");
 const { fire, observeListeners } = require("./listeners.js");
+const { LIVE, checkLive, defineSetOptions } = require("./live-options.js");
 const { Kind, binding } = require("./native.js");
 const { open } = require("./package-instance.js");
 const { requirePermission } = require("./permission.js");
@@ -31,13 +32,8 @@ const {
   defineInterface,
   dictionary,
   missingArguments,
-  refuseZero,
   toBoolean,
   toDOMString,
-  toEnforcedOctet,
-  toEnforcedUnsignedLong,
-  toPositiveOctet,
-  toPositiveUnsignedLong,
   toNumber,
 } = require("./webidl.js");
 
@@ -50,23 +46,15 @@ const LISTEN_BITS = new Map([["message", 1]]);
 
 /** dictionary UDPOptions. */
 const toUDPOptions = dictionary({
+  ...LIVE.UDPSocket,
   addressReuse: toBoolean,
-  broadcast: toBoolean,
-  highWaterMark: toEnforcedUnsignedLong,
   ipv6Only: toBoolean,
   localAddress: toDOMString,
   localPort: toNumber,
-  loopback: toBoolean,
-  maxBufferedAmount: toEnforcedUnsignedLong,
-  multicastInterface: toDOMString,
-  multicastTimeToLive: toEnforcedOctet,
-  receiveBufferSize: toPositiveUnsignedLong,
   remoteAddress: toDOMString,
   remotePort: toNumber,
   reusePort: toBoolean,
-  sendBufferSize: toPositiveUnsignedLong,
   signal: toSignal,
-  timeToLive: toPositiveOctet,
 });
 
 /** dictionary UDPMessage: the chunks of `writable`. As with send(), null means the default. */
@@ -126,7 +114,7 @@ class UDPSocket extends EventTarget {
     if (remotePort !== undefined) {
       checkPort(remotePort, 1, `${where}: options.remotePort`);
     }
-    refuseZero(settings, ["receiveBufferSize", "sendBufferSize", "timeToLive"], where);
+    checkLive(settings, where);
     throwIfAborted(signal);
     // Steps 1 to 9, R-udp-bind, R-udp-family.
     const record = new SocketRecord(this, "UDPSocket", LISTEN_BITS);
@@ -250,6 +238,11 @@ class UDPSocket extends EventTarget {
     observeListeners(this, recordOf);
     defineEventHandlers(this, recordOf, ["drain", "error", "message"]);
     defineIteration(this, recordOf);
+    defineSetOptions(this, recordOf, ({ socket }, { loopback }) => {
+      if (loopback !== undefined) {
+        /** @type {UDPSocket} */ (socket).#loopback = loopback;
+      }
+    });
     const { send } = this.prototype;
     const streams = {
       readable: udpReadable,

@@ -3,6 +3,7 @@
 // interface UnixServerSocket : EventTarget (R-unix)
 
 const { throwIfAborted, toSignal } = require("./abort.js");
+const { LIVE, defineSetOptions } = require("./live-options.js");
 const { Kind, binding } = require("./native.js");
 const { open } = require("./package-instance.js");
 const { requirePathPermission } = require("./permission.js");
@@ -28,13 +29,10 @@ const {
 
 /** The members of dictionary UnixServerOptions. */
 const toUnixServerMembers = dictionary({
+  ...LIVE.UnixServerSocket,
   allowHalfOpen: toBoolean,
   backlog: toPositiveUnsignedLong,
-  closeTimeout: toEnforcedUnsignedLong,
   handshakeTimeout: toEnforcedUnsignedLong,
-  highWaterMark: toEnforcedUnsignedLong,
-  maxBufferedAmount: toEnforcedUnsignedLong,
-  maxConnections: toEnforcedUnsignedLong,
   mode: toEnforcedUnsignedShort,
   path: toDOMString,
   secureTransport: toSecureTransport,
@@ -86,6 +84,8 @@ class UnixServerSocket extends EventTarget {
   static {
     recordOf = (socket) => (typeof socket === "object" && socket !== null && #record in socket ? socket.#record : undefined);
     defineServerSocket(this, recordOf, (record) => ({ localPath: /** @type {UnixServerSocket} */ (record.socket).#localPath }));
+
+    defineSetOptions(this, recordOf);
 
     handle(Kind.UNIX_CONNECT, (record, id, remotePath, credentials) => {
       const server = /** @type {UnixServerSocket} */ (record.socket);

@@ -3,6 +3,7 @@
 // interface UnixSocket : EventTarget (R-unix)
 
 const { throwIfAborted, toSignal } = require("./abort.js");
+const { LIVE, checkLive, defineSetOptions } = require("./live-options.js");
 const { Kind, binding } = require("./native.js");
 const { open } = require("./package-instance.js");
 const { requirePathPermission } = require("./permission.js");
@@ -17,11 +18,9 @@ const {
   defineInterface,
   dictionary,
   missingArguments,
-  refuseZero,
   toBoolean,
   toDOMString,
   toEnforcedUnsignedLong,
-  toPositiveUnsignedLong,
 } = require("./webidl.js");
 
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
@@ -46,14 +45,10 @@ const ESTABLISHED = Object.freeze({});
 
 /** dictionary UnixOptions. */
 const toUnixOptions = dictionary({
+  ...LIVE.UnixSocket,
   allowHalfOpen: toBoolean,
-  closeTimeout: toEnforcedUnsignedLong,
   connectTimeout: toEnforcedUnsignedLong,
-  highWaterMark: toEnforcedUnsignedLong,
-  maxBufferedAmount: toEnforcedUnsignedLong,
-  receiveBufferSize: toPositiveUnsignedLong,
   secureTransport: toSecureTransport,
-  sendBufferSize: toPositiveUnsignedLong,
   signal: toSignal,
   useSecureTransport: toBoolean,
 });
@@ -99,7 +94,7 @@ class UnixSocket extends EventTarget {
     checkUnknown(options, toUnixOptions.names, "unix", where);
 
     // R-unix. The native half checks and resolves the path.
-    refuseZero(settings, ["receiveBufferSize", "sendBufferSize"], where);
+    checkLive(settings, where);
     const { kind, secure } = chooseSecureTransport(secureTransport, useSecureTransport, where);
     throwIfAborted(signal);
     // R-tcp-create: when open() returns, the connection attempt has started.
@@ -151,6 +146,8 @@ class UnixSocket extends EventTarget {
       // A path is no name that a certificate could have.
       (record) => ({ address: /** @type {UnixSocket} */ (record.socket).#remotePath, verified: undefined }),
     );
+
+    defineSetOptions(this, recordOf);
 
     handle(Kind.UNIX_OPEN, (record, credentials) => {
       const socket = /** @type {UnixSocket} */ (record.socket);

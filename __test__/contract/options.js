@@ -28,7 +28,16 @@ const ONLY_NATIVE = { UDPOptions: [], TCPOptions: ["remoteAddress", "remotePort"
 const UNREAD = { UDPOptions: ["remotePort"], TCPOptions: [], TCPServerOptions: [], UnixOptions: [], UnixServerOptions: [] };
 
 /** What the system has where nothing is set. */
-const SYSTEMS = { "UDPOptions.multicastTimeToLive": 1 };
+const SYSTEMS = {
+  "TCPOptions.typeOfService": 0,
+  "TCPServerOptions.typeOfService": 0,
+  "UDPOptions.broadcast": false,
+  "UDPOptions.multicastTimeToLive": 1,
+  "UDPOptions.typeOfService": 0,
+};
+
+/** Constants of src/ that are defaults. */
+const CONSTANTS = { keepAliveCount: "KEEP_ALIVE_COUNT", keepAliveInterval: "KEEP_ALIVE_INTERVAL" };
 
 /**
  * The options that a function of src/binding reads, with what it takes where they are absent (undefined: it does not say).
@@ -44,7 +53,10 @@ function optionsRead(name, { seam, src }, opening = new RegExp(`\\bpub fn ${name
   for (const [, helper, option, fallback] of inside.matchAll(/\b(?:members|self)\.(\w+)\((?:c"(\w+)"[^)]*\)\??(?:\.unwrap_or\(([^)]*)\))?)?/g)) {
     if (option !== undefined) read.set(option, fallback === undefined ? undefined : valueOf(fallback, seam, src));
     // A helper that several functions have in common.
-    else for (const [inner, value] of optionsRead(helper, { seam, src }, new RegExp(`\\bfn ${helper}\\(&self\\)[^{]*\\{`))) read.set(inner, value);
+    else {
+      const common = optionsRead(helper, { seam, src }, new RegExp(`\\bfn ${helper}\\(&self\\)[^{]*\\{`));
+      for (const [inner, value] of common) if (!read.has(inner)) read.set(inner, value);
+    }
   }
   return read;
 }
@@ -57,9 +69,19 @@ function setByDefault(option, src) {
   return values.size > 1 ? "not the same everywhere" : [...values][0];
 }
 
-/** The members of a dictionary type in lib/. @param {string} name @param {string} lib */
+/** The members of a dictionary type in lib/, those of spread objects too. @param {string} name @param {string} lib */
 function dictionary(name, lib) {
-  return [...body(new RegExp(`\\bconst ${name} = (?:\\w+\\(\\s*)*\\{`), lib).matchAll(/^\s*(\w+): /gm)].map(([, member]) => member);
+  return membersOf(body(new RegExp(`\\bconst ${name} = (?:\\w+\\(\\s*)*\\{`), lib), lib);
+}
+
+/** The names in the text of an object. `...NAME` is a constant, and `...NAME.member` an object in one. @param {string} inside @param {string} lib */
+function membersOf(inside, lib) {
+  const own = [...inside.matchAll(/(?<=^\s*|[{,] )(\w+): (?!\{)/gm)].map(([, member]) => member);
+  const spread = [...inside.matchAll(/\.\.\.(\w+)(?:\.(\w+))?/g)].flatMap(([, name, member]) => {
+    const whole = body(new RegExp(`\\bconst ${name} = \\{`), lib);
+    return membersOf(member === undefined ? whole : body(new RegExp(`^\\s*${member}: \\{`, "m"), whole), lib);
+  });
+  return [...own, ...spread];
 }
 
 /** @param {Iterable<string>} names @param {string} of */
@@ -155,7 +177,8 @@ const defaults = {
     "src/": (texts) => known(each((name, { rust }) => {
       if (rust === undefined) return {};
       const read = [...optionsRead(rust, texts)].filter(([option]) => !ONLY_NATIVE[name]?.includes(option));
-      return Object.fromEntries(read.map(([option, value]) => [`${name}.${option}`, value ?? setByDefault(option, texts.src)]));
+      const defaultOfOption = (option) => (CONSTANTS[option] ? constant(CONSTANTS[option], texts.src) : setByDefault(option, texts.src));
+      return Object.fromEntries(read.map(([option, value]) => [`${name}.${option}`, value ?? defaultOfOption(option)]));
     })),
     "lib/": ({ src, lib }) => {
       const kind = found(/\bkind: \w+\?\.kind \?\? "(\w+)"/, lib);

@@ -5,6 +5,7 @@ partial interface UDPSocket {
   readonly attribute Promise<undefined> closed;
   readonly attribute ReadableStream readable;
   readonly attribute WritableStream writable;
+  undefined setOptions(any options);
 };
 
 dictionary UDPSocketOpenInfo {
@@ -20,6 +21,7 @@ partial interface TCPSocket {
   readonly attribute ReadableStream readable;
   readonly attribute WritableStream writable;
   undefined reset();
+  undefined setOptions(any options);
 };
 
 dictionary TCPSocketOpenInfo {
@@ -35,6 +37,7 @@ partial interface TCPServerSocket {
   readonly attribute Promise<TCPServerSocketOpenInfo> opened;
   readonly attribute Promise<undefined> closed;
   readonly attribute ReadableStream readable;
+  undefined setOptions(any options);
 };
 
 dictionary TCPServerSocketOpenInfo {

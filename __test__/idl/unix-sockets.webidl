@@ -31,6 +31,7 @@ interface UnixSocket : EventTarget {
   object ref();
   object unref();
   boolean hasRef();
+  undefined setOptions(any options);
 };
 
 [Exposed=*]
@@ -51,6 +52,7 @@ interface UnixServerSocket : EventTarget {
   object ref();
   object unref();
   boolean hasRef();
+  undefined setOptions(any options);
 };
 
 enum SecureTransportKind { "off", "on", "starttls" };

@@ -49,6 +49,12 @@ new UnixServerSocket({ path: "app.sock", mode: "600" });
 new UnixServerSocket({ path: "app.sock", writableAll: true });
 // @ts-expect-error TCP's option
 new UnixSocket("app.sock", { noDelay: true });
+// @ts-expect-error an option of the constructor only
+new TCPSocket("127.0.0.1", 1).setOptions({ localPort: 1 });
+// @ts-expect-error options of a server's sockets have no buffer sizes
+new TCPServerSocket().setOptions({ sendBufferSize: 1 });
+// @ts-expect-error it takes an argument
+new UDPSocket().setOptions();
 // @ts-expect-error TCP's option
 new UnixServerSocket({ path: "app.sock", keepAliveDelay: 1000 });
 // @ts-expect-error an address is IP's

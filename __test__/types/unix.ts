@@ -34,6 +34,7 @@ const server = new UnixServerSocket({ path: "/run/app.sock" });
 const { signal } = new AbortController();
 const options: Required<UnixOptions> = {
   allowHalfOpen: true,
+  idleTimeout: 60_000,
   closeTimeout: 10_000,
   connectTimeout: 5000,
   highWaterMark: 1024,
@@ -46,6 +47,7 @@ const options: Required<UnixOptions> = {
 };
 const noOptions: UnixOptions = {
   allowHalfOpen: undefined,
+  idleTimeout: 60_000,
   closeTimeout: undefined,
   connectTimeout: undefined,
   highWaterMark: undefined,
@@ -63,6 +65,7 @@ const serverOptions: Required<UnixServerOptions> = {
   maxConnections: 1000,
   handshakeTimeout: 0,
   allowHalfOpen: false,
+  idleTimeout: 60_000,
   closeTimeout: 0,
   highWaterMark: 0,
   maxBufferedAmount: 1,
@@ -77,6 +80,7 @@ const noServerOptions: UnixServerOptions = {
   maxConnections: undefined,
   handshakeTimeout: undefined,
   allowHalfOpen: undefined,
+  idleTimeout: 60_000,
   closeTimeout: undefined,
   highWaterMark: undefined,
   maxBufferedAmount: undefined,

@@ -68,6 +68,7 @@ const udpOptions: UDPOptions = {
   timeToLive: 1,
   multicastTimeToLive: 0,
   multicastInterface: "eth0",
+  typeOfService: 184,
   sendBufferSize: 65536,
   receiveBufferSize: undefined,
   ipv6Only: true,
@@ -80,6 +81,11 @@ const tcpOptions: TCPOptions = {
   useSecureTransport: false,
   noDelay: false,
   keepAliveDelay: 60_000,
+  keepAliveInterval: 2000,
+  keepAliveCount: 5,
+  userTimeout: 30_000,
+  idleTimeout: 0,
+  typeOfService: undefined,
   sendBufferSize: undefined,
   receiveBufferSize: 65536,
   ipv6Only: false,
@@ -94,6 +100,7 @@ new TCPServerSocket(serverOptions);
 // A remotePort read from one socket is a port for another (R-port).
 new TCPSocket(client.remoteAddress, client.remotePort, tcpOptions);
 const port: Port = client.remotePort;
+client.setOptions({ noDelay: false, idleTimeout: 60_000, keepAliveDelay: 0, sendBufferSize: 65536, highWaterMark: undefined });
 
 // --- send: every kind of data -------------------------------------------------------------------------------
 

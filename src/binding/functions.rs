@@ -66,6 +66,7 @@ pub fn define<'scope>(env: Env<'scope>, exports: Value<'scope>) -> Result<()> {
         "suspend" => all_sockets::suspend, Panicked::Undefined;
         "resume" => all_sockets::resume, Panicked::Undefined;
         "ref" => all_sockets::reference, Panicked::Undefined;
+        "setOptions" => all_sockets::set_options, Panicked::Failure;
         "close" => all_sockets::close, Panicked::False;
         "halfclose" => stream::half_close, Panicked::Undefined;
         "reset" => stream::reset, Panicked::Undefined;

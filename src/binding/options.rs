@@ -10,8 +10,8 @@ use super::numbers::{
 };
 use crate::net::memory::{self, NoMemory};
 use crate::net::{
-    BufferSizes, ListenOptions, Material, NamedCertificate, SecureOptions, ServerOptions, StreamOptions, TcpOptions,
-    UdpOptions, UnixOptions, UnixServerOptions,
+    BufferSizes, KeepAlive, ListenOptions, Material, NamedCertificate, NetworkOptions, SecureOptions, ServerOptions,
+    StreamChanges, StreamOptions, TcpOptions, UdpChanges, UdpOptions, UnixOptions, UnixServerOptions,
 };
 
 /// Reads members of one option object.
@@ -103,23 +103,48 @@ impl<'scope> Members<'scope> {
 
     /// The options of a TCP connection.
     fn stream(&self) -> StreamOptions {
-        StreamOptions {
+        StreamOptions { network: self.network(), ..self.connection() }
+    }
+
+    /// The options of TCP and IP.
+    fn network(&self) -> NetworkOptions {
+        NetworkOptions {
             no_delay: self.flag(c"noDelay"),
-            keep_alive_delay: self.number(c"keepAliveDelay"),
-            ..self.connection()
+            keep_alive: KeepAlive {
+                delay: self.number(c"keepAliveDelay"),
+                interval: self.number(c"keepAliveInterval"),
+                count: self.number(c"keepAliveCount"),
+            },
+            user_timeout: self.number(c"userTimeout"),
+            type_of_service: self.octet(c"typeOfService"),
         }
     }
 
     /// The options that connections of both families have.
     fn connection(&self) -> StreamOptions {
         StreamOptions {
-            no_delay: None,
-            keep_alive_delay: None,
+            network: NetworkOptions::default(),
+            idle_timeout: self.number(c"idleTimeout").unwrap_or(0),
             allow_half_open: self.flag(c"allowHalfOpen"),
             close_timeout: self.number(c"closeTimeout").unwrap_or(CLOSE_TIMEOUT),
             high_water_mark: self.high_water_mark(),
             max_buffered_amount: self.number(c"maxBufferedAmount").unwrap_or(TCP_MAX_BUFFERED_AMOUNT),
         }
+    }
+
+    /// The options of a UDP socket that setOptions() can change.
+    fn udp_changes(&self) -> Result<UdpChanges, NoMemory> {
+        Ok(UdpChanges {
+            buffers: self.buffers(),
+            broadcast: self.flag(c"broadcast"),
+            loopback: self.flag(c"loopback"),
+            time_to_live: self.octet(c"timeToLive"),
+            multicast_time_to_live: self.octet(c"multicastTimeToLive"),
+            multicast_interface: self.text(c"multicastInterface")?,
+            type_of_service: self.octet(c"typeOfService"),
+            high_water_mark: self.number(c"highWaterMark"),
+            max_buffered_amount: self.number(c"maxBufferedAmount"),
+        })
     }
 }
 
@@ -218,14 +243,30 @@ pub fn udp<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<UdpOptions
         remote_address: members.text(c"remoteAddress")?,
         address_reuse: members.flag(c"addressReuse"),
         reuse_port: members.flag(c"reusePort").unwrap_or(false),
-        loopback: members.flag(c"loopback"),
-        broadcast: members.flag(c"broadcast").unwrap_or(false),
         ipv6_only: members.flag(c"ipv6Only"),
-        time_to_live: members.octet(c"timeToLive"),
-        multicast_time_to_live: members.octet(c"multicastTimeToLive"),
-        multicast_interface: members.text(c"multicastInterface")?,
-        buffers: members.buffers(),
-        high_water_mark: members.high_water_mark(),
-        max_buffered_amount: members.number(c"maxBufferedAmount").unwrap_or(UDP_MAX_BUFFERED_AMOUNT),
+        live: UdpChanges {
+            high_water_mark: Some(members.high_water_mark()),
+            max_buffered_amount: Some(members.number(c"maxBufferedAmount").unwrap_or(UDP_MAX_BUFFERED_AMOUNT)),
+            ..members.udp_changes()?
+        },
     })
+}
+
+/// The options of setOptions() on a UDP socket.
+pub fn udp_changes<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<UdpChanges, NoMemory> {
+    Members { env, object }.udp_changes()
+}
+
+/// The options of setOptions() on a stream socket and on a server.
+pub fn stream_changes<'scope>(env: Env<'scope>, object: Value<'scope>) -> StreamChanges {
+    let members = Members { env, object };
+    StreamChanges {
+        network: members.network(),
+        buffers: members.buffers(),
+        idle_timeout: members.number(c"idleTimeout"),
+        close_timeout: members.number(c"closeTimeout"),
+        high_water_mark: members.number(c"highWaterMark"),
+        max_buffered_amount: members.number(c"maxBufferedAmount"),
+        max_connections: members.number(c"maxConnections"),
+    }
 }

@@ -32,6 +32,11 @@ impl ConnectionPermits {
         self.limit.unwrap_or(u32::MAX)
     }
 
+    /// Changes maxConnections.
+    pub fn set_limit(&mut self, limit: u32) {
+        self.limit = Some(limit);
+    }
+
     /// Returns a permit for one more connection. `None`: the limit is reached. Only the server's own thread calls this, so no two calls
     /// overlap.
     pub fn acquire(&self) -> Option<ConnectionPermit> {

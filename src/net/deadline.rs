@@ -20,6 +20,8 @@ pub enum DeadlineKind {
     Close,
     /// Stream: the longest wait for the peer's FIN after our FIN (R-tcp-close).
     Linger,
+    /// Stream: idleTimeout. The time of the next check (R-idle).
+    Idle,
     /// Server: accept(2) failed. The time of the next try (R-srv-error).
     Accept,
     /// UDP: the system had no buffer for a datagram. The time of the next try to send.

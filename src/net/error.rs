@@ -176,6 +176,14 @@ pub enum SocketError {
         /// The system's error.
         source: io::Error,
     },
+    /// An option of setOptions() that the system refuses or does not have (R-live).
+    #[error("{}", refused_option(.name, .source))]
+    LiveOption {
+        /// The option's name in JavaScript.
+        name: &'static str,
+        /// The system's error.
+        source: io::Error,
+    },
     /// No interface can join a group.
     #[error(
         "no interface can join the multicast group {}{}; name one as interfaceAddress",
@@ -222,6 +230,14 @@ pub enum SocketError {
         milliseconds: u32,
         /// How many bytes the system has not taken.
         unsent: u64,
+    },
+    /// idleTimeout has passed without a byte in either direction (R-idle).
+    #[error("no byte came or went for idleTimeout ({milliseconds} ms)")]
+    Idle {
+        /// The remote address.
+        address: Endpoint,
+        /// idleTimeout in milliseconds.
+        milliseconds: u32,
     },
     /// The system cannot start a thread.
     #[error(
@@ -271,6 +287,15 @@ impl SocketError {
         Self::NoThread { detail: errno::text(source) }
     }
 
+    /// The error of an option of a constructor, as that of the same option of setOptions().
+    pub fn of_live_option(self) -> Self {
+        match self {
+            Self::Option { name, source } => Self::LiveOption { name, source },
+            Self::Interface { what, syscall: Some(_), source, .. } => Self::LiveOption { name: what, source },
+            other => other,
+        }
+    }
+
     /// The error of a failed call that concerned `address`.
     pub fn system_at(syscall: Syscall, address: impl Into<Endpoint>, source: io::Error) -> Self {
         Self::System { syscall, address: Some(address.into()), source }
@@ -302,7 +327,9 @@ impl SocketError {
             | Self::Interface { .. }
             | Self::Group { .. } => "InvalidAccessError",
             Self::Tls { error, .. } if error.argument => "InvalidAccessError",
-            Self::Option { source, .. } if errno::is_lacking(source) => "NotSupportedError",
+            Self::Option { source, .. } | Self::LiveOption { source, .. } if errno::is_lacking(source) => {
+                "NotSupportedError"
+            }
             Self::Option { source, .. } if errno::is_resource_shortage(source) => "NetworkError",
             Self::Option { .. } => "InvalidAccessError",
             Self::Closed { .. } => "InvalidStateError",
@@ -321,6 +348,8 @@ impl SocketError {
             | Self::Tls { .. }
             | Self::TimedOut { .. }
             | Self::CloseTimedOut { .. }
+            | Self::Idle { .. }
+            | Self::LiveOption { .. }
             | Self::NoThread { .. }
             | Self::Panic { .. } => "NetworkError",
         }
@@ -334,11 +363,12 @@ impl SocketError {
             | Self::System { source, .. }
             | Self::Interface { source, .. }
             | Self::Option { source, .. }
+            | Self::LiveOption { source, .. }
             | Self::TooManyGroups { source, .. } => Some(Errno::of(source).name()),
             Self::TooManyConnections { .. } => Some(Errno::ECONNREFUSED.name()),
             Self::Lookup { code, .. } => Some(code.clone().into()),
             Self::Tls { error, .. } => Some(error.code.into()),
-            Self::TimedOut { .. } | Self::CloseTimedOut { .. } => Some(Errno::ETIMEDOUT.name()),
+            Self::TimedOut { .. } | Self::CloseTimedOut { .. } | Self::Idle { .. } => Some(Errno::ETIMEDOUT.name()),
             Self::Abandoned { .. } => Some(Errno::ECONNABORTED.name()),
             Self::Aborted { .. } => Some("ABORT_ERR".into()),
             Self::BufferFull { .. } | Self::NoMemory(_) => Some(Errno::ENOBUFS.name()),
@@ -368,7 +398,8 @@ impl SocketError {
             | Self::Abandoned { address }
             | Self::Aborted { address }
             | Self::TimedOut { address, .. }
-            | Self::CloseTimedOut { address, .. } => Some(address.clone()),
+            | Self::CloseTimedOut { address, .. }
+            | Self::Idle { address, .. } => Some(address.clone()),
             Self::TooLong { to, .. } | Self::BufferFull { to, .. } | Self::Blob { to, .. } => Some(to.clone()),
             Self::TooManyConnections { client, .. } => Some(client.clone()),
             Self::TooManyGroups { group, .. } | Self::NoGroupInterface { group, .. } => Some((*group).into()),

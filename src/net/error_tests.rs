@@ -179,6 +179,16 @@ fn all() -> Vec<(SocketError, &'static str, Option<&'static str>, &'static str)>
             "the socket was closing, and the peer acknowledged nothing for closeTimeout (60 ms): 8 bytes were not sent; a longer closeTimeout gives a slow peer more time, 0 any",
         ),
         (
+            SocketError::Idle { address: at(9), milliseconds: 70 },
+            "NetworkError", Some("ETIMEDOUT"),
+            "no byte came or went for idleTimeout (70 ms)",
+        ),
+        (
+            SocketError::Option { name: "timeToLive", source: kind(Kind::InvalidInput) }.of_live_option(),
+            "NetworkError", Some("EINVAL"),
+            "the system refuses timeToLive: invalid argument (EINVAL)",
+        ),
+        (
             SocketError::no_thread(&kind(Kind::WouldBlock)),
             "NetworkError", Some("EAGAIN"),
             "no thread can be started (EAGAIN: operation would block). The limit on threads is reached (ulimit -u, a container's pids limit, systemd's TasksMax), or memory is wanting; it works again once there is one",

@@ -4,6 +4,7 @@
 //! that nothing of the `Net` is borrowed while JavaScript runs.
 
 mod accepted;
+mod activity;
 mod any_socket;
 mod blob_request;
 mod blocks;
@@ -46,6 +47,7 @@ mod tls;
 mod transport;
 mod turn;
 mod udp_open;
+mod udp_options;
 mod udp_queue;
 mod udp_socket;
 mod unix;
@@ -61,7 +63,8 @@ pub use id::Id;
 pub use ip_address::parse as parse_address;
 pub use multicast::GroupRequest;
 pub use options::{
-    BufferSizes, ListenOptions, ServerOptions, StreamOptions, TcpOptions, UdpOptions, UnixOptions, UnixServerOptions,
+    BufferSizes, KeepAlive, ListenOptions, NetworkOptions, ServerOptions, StreamChanges, StreamOptions, TcpOptions,
+    UdpChanges, UdpOptions, UnixOptions, UnixServerOptions,
 };
 pub use panics::{panic_message, restarted};
 pub use resolver::Family;

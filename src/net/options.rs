@@ -2,13 +2,46 @@
 
 use super::tls::SecureOptions;
 
+/// The options of a connection that TCP and IP have. Unix sockets have none of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NetworkOptions {
+    /// TCP_NODELAY. None: on if the system has the option (R-tcp-nodelay).
+    pub no_delay: Option<bool>,
+    /// The keep-alive probes.
+    pub keep_alive: KeepAlive,
+    /// TCP_USER_TIMEOUT in milliseconds. 0 or None: the system's own limits.
+    pub user_timeout: Option<u32>,
+    /// The byte of IP's header that has DSCP and ECN. None: the system's default, 0.
+    pub type_of_service: Option<u8>,
+}
+
+/// The keep-alive probes of a connection (R-keepalive). None: the default.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KeepAlive {
+    /// The silence before the first probe, in milliseconds. None or 0: no probes.
+    pub delay: Option<u32>,
+    /// The time from one unanswered probe to the next, in milliseconds: whole seconds.
+    pub interval: Option<u32>,
+    /// After so many unanswered probes the connection is lost.
+    pub count: Option<u32>,
+}
+
+impl KeepAlive {
+    /// The name of the first option that is given. None: none is.
+    pub fn name(&self) -> Option<&'static str> {
+        let delay = self.delay.map(|_| "keepAliveDelay");
+        let interval = self.interval.map(|_| "keepAliveInterval");
+        delay.or(interval).or(self.count.map(|_| "keepAliveCount"))
+    }
+}
+
 /// The options of a connection. An accepted socket has the options of its server.
 #[derive(Clone, Copy, Debug)]
 pub struct StreamOptions {
-    /// TCP_NODELAY. None: on if the system has the option (R-tcp-nodelay). Unix sockets have no such option.
-    pub no_delay: Option<bool>,
-    /// The silence before the first keep-alive probe, in milliseconds. None or 0: no probes. Unix sockets have no such option.
-    pub keep_alive_delay: Option<u32>,
+    /// What the system sets for TCP and IP.
+    pub network: NetworkOptions,
+    /// idleTimeout in milliseconds: the connection is lost if no byte comes or goes for so long. 0: no limit (R-idle).
+    pub idle_timeout: u32,
     /// Whether the socket stays open for sending after the peer's FIN. None: a `halfclose` listener decides (R-tcp-fin).
     pub allow_half_open: Option<bool>,
     /// closeTimeout in milliseconds: how long a closing flush may go on without an acknowledged byte. 0: no limit (R-tcp-close).
@@ -17,6 +50,42 @@ pub struct StreamOptions {
     pub high_water_mark: u32,
     /// maxBufferedAmount: the buffer is full above this many bytes (R-tcp-full).
     pub max_buffered_amount: u32,
+}
+
+impl StreamOptions {
+    /// Changes what is given.
+    pub fn change(&mut self, changes: &StreamChanges) {
+        let (own, new) = (&mut self.network, &changes.network);
+        own.no_delay = new.no_delay.or(own.no_delay);
+        own.user_timeout = new.user_timeout.or(own.user_timeout);
+        own.type_of_service = new.type_of_service.or(own.type_of_service);
+        own.keep_alive.delay = new.keep_alive.delay.or(own.keep_alive.delay);
+        own.keep_alive.interval = new.keep_alive.interval.or(own.keep_alive.interval);
+        own.keep_alive.count = new.keep_alive.count.or(own.keep_alive.count);
+        self.idle_timeout = changes.idle_timeout.unwrap_or(self.idle_timeout);
+        self.close_timeout = changes.close_timeout.unwrap_or(self.close_timeout);
+        self.high_water_mark = changes.high_water_mark.unwrap_or(self.high_water_mark);
+        self.max_buffered_amount = changes.max_buffered_amount.unwrap_or(self.max_buffered_amount);
+    }
+}
+
+/// What setOptions() changes on a stream socket, or on the sockets that a server accepts from then on. None: unchanged (R-live).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StreamChanges {
+    /// As in [`StreamOptions`].
+    pub network: NetworkOptions,
+    /// SO_SNDBUF and SO_RCVBUF. A server has none of its own.
+    pub buffers: BufferSizes,
+    /// As in [`StreamOptions`].
+    pub idle_timeout: Option<u32>,
+    /// As in [`StreamOptions`].
+    pub close_timeout: Option<u32>,
+    /// As in [`StreamOptions`].
+    pub high_water_mark: Option<u32>,
+    /// As in [`StreamOptions`].
+    pub max_buffered_amount: Option<u32>,
+    /// As in [`ListenOptions`]. Only a server has it.
+    pub max_connections: Option<u32>,
 }
 
 /// How many bytes the system may buffer for a socket.
@@ -109,6 +178,31 @@ pub struct UnixServerOptions {
     pub listening: ListenOptions,
 }
 
+/// The options of a UDPSocket that setOptions() can change, too. None in setOptions(): unchanged (R-live).
+#[derive(Clone, Debug, Default)]
+pub struct UdpChanges {
+    /// SO_SNDBUF and SO_RCVBUF.
+    pub buffers: BufferSizes,
+    /// True: SO_BROADCAST. None: off.
+    pub broadcast: Option<bool>,
+    /// Whether this host receives multicast that it sends (R-udp-loop). None: off if the system has the option.
+    pub loopback: Option<bool>,
+    /// The hops of unicast datagrams. None: the system's default.
+    pub time_to_live: Option<u8>,
+    /// The hops of multicast datagrams. None: 1.
+    pub multicast_time_to_live: Option<u8>,
+    /// The interface through which multicast is sent: its address or name, or an IPv6 zone. None: the interface of the address that the
+    /// socket is bound to; if that is a wildcard, the system chooses.
+    pub multicast_interface: Option<String>,
+    /// The byte of IP's header that has DSCP and ECN. None: the system's default, 0.
+    pub type_of_service: Option<u8>,
+    /// send() returns false while more than this many bytes are buffered. The constructor always gives it.
+    pub high_water_mark: Option<u32>,
+    /// maxBufferedAmount: the buffer is full above this many bytes that the system has refused (R-udp-full). The constructor always gives
+    /// it.
+    pub max_buffered_amount: Option<u32>,
+}
+
 /// The options of a UDPSocket.
 #[derive(Clone, Debug)]
 pub struct UdpOptions {
@@ -122,23 +216,8 @@ pub struct UdpOptions {
     pub address_reuse: Option<bool>,
     /// True: SO_REUSEPORT, so that several sockets share the datagrams of one port.
     pub reuse_port: bool,
-    /// Whether this host receives multicast that it sends (R-udp-loop). None: off if the system has the option.
-    pub loopback: Option<bool>,
-    /// True: SO_BROADCAST.
-    pub broadcast: bool,
     /// IPV6_V6ONLY. None: off if the system has the option.
     pub ipv6_only: Option<bool>,
-    /// The hops of unicast datagrams. None: the system's default.
-    pub time_to_live: Option<u8>,
-    /// The hops of multicast datagrams. None: 1.
-    pub multicast_time_to_live: Option<u8>,
-    /// The interface through which multicast is sent: its address or name, or an IPv6 zone. None: the interface of the address that the
-    /// socket is bound to; if that is a wildcard, the system chooses.
-    pub multicast_interface: Option<String>,
-    /// SO_SNDBUF and SO_RCVBUF.
-    pub buffers: BufferSizes,
-    /// send() returns false while more than this many bytes are buffered.
-    pub high_water_mark: u32,
-    /// maxBufferedAmount: the buffer is full above this many bytes that the system has refused (R-udp-full).
-    pub max_buffered_amount: u32,
+    /// The options that setOptions() can change.
+    pub live: UdpChanges,
 }

@@ -8,11 +8,14 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
+use std::time::Instant;
 
+use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::sync::Notify;
 
 use self::direction::{Direction, Loss, Pumped};
+use super::activity::Activity;
 use super::endpoint::Endpoint;
 use super::inbox::Inbox;
 use super::panics::{caught, panic_message};
@@ -53,6 +56,8 @@ struct SharedRelay {
     passed: [AtomicU64; 2],
     /// For each side: how many bytes that were sent before relay() the system has taken, since the last report.
     first_written: [AtomicU64; 2],
+    /// For each side: when bytes last came from its peer or went to it.
+    active: [Activity; 2],
     /// Locked while bytes are moved and counted. Whoever has this lock sees a count without missing bytes.
     moving: Mutex<()>,
     /// Wakes the task when there is a new command.
@@ -123,6 +128,18 @@ impl TaskHandle {
         self.shared.passed[self.side].load(Ordering::Relaxed)
     }
 
+    /// When bytes last came from this socket's peer or went to it.
+    pub fn last_activity(&self) -> Instant {
+        self.shared.active[self.side].last()
+    }
+
+    /// Runs `f` on the system's socket. `None`: the task has given the connection back.
+    pub fn with_socket<T>(&self, f: impl FnOnce(SockRef<'_>) -> T) -> Option<T> {
+        // The lock is held meanwhile: the task gives a connection back only if nobody else has it.
+        let state = self.shared.state();
+        state.streams.as_ref().map(|streams| f(SockRef::from(&*streams[self.side])))
+    }
+
     /// How many bytes that were sent before relay() the system has taken since the last call.
     pub fn take_first_written(&self) -> u64 {
         self.shared.first_written[self.side].swap(0, Ordering::Relaxed)
@@ -176,6 +193,7 @@ pub fn start(lent: [RelayedStream; 2], inbox: &Arc<Inbox>) -> Result<[TaskHandle
         }),
         passed: Default::default(),
         first_written: Default::default(),
+        active: [Activity::new(), Activity::new()],
         moving: Mutex::default(),
         commanded: Notify::new(),
     });
@@ -265,8 +283,15 @@ impl Task {
         let mut more = false;
         for direction in directions {
             let (to, before) = (direction.to, direction.first_left());
+            let moved = (direction.taken(), shared.passed[to].load(Ordering::Relaxed));
             let pumped = direction.pump(streams, &shared.passed[to]);
             let written = before - direction.first_left();
+            if direction.taken() != moved.0 {
+                shared.active[direction.from].note();
+            }
+            if written > 0 || shared.passed[to].load(Ordering::Relaxed) != moved.1 {
+                shared.active[to].note();
+            }
             if written > 0 {
                 shared.first_written[to].fetch_add(written, Ordering::Relaxed);
                 if direction.first_left() == 0 {

@@ -12,7 +12,7 @@ use super::endpoint::Endpoint;
 use super::errno::Errno;
 use super::event::EventKind;
 use super::listener::{Listener, NewConnection};
-use super::options::{ListenOptions, ServerOptions, StreamOptions, UnixServerOptions};
+use super::options::{ListenOptions, ServerOptions, StreamChanges, StreamOptions, UnixServerOptions};
 use super::step::Step;
 use super::stream_handle::{PolledStream, reset_at_end};
 use super::syscall::Syscall;
@@ -53,6 +53,8 @@ pub struct ServerSocket {
     /// True if this failure of accept(2) was reported. It stays true until accept(2) succeeds, so that a lasting failure causes one
     /// `error`.
     failure_reported: bool,
+    /// True once setOptions() was called. Then connections that wait in the backlog may have inherited other options.
+    has_changed: bool,
 }
 
 impl ServerSocket {
@@ -97,6 +99,7 @@ impl ServerSocket {
             budget: ACCEPTS,
             paused: false,
             failure_reported: false,
+            has_changed: false,
         })
     }
 
@@ -144,6 +147,22 @@ impl ServerSocket {
             self.schedule(id, context);
         }
         gone
+    }
+
+    /// setOptions(): the sockets that are accepted from now on have the options that are given (R-live). The system refuses an option here
+    /// as it would there.
+    pub fn change(&mut self, changes: &StreamChanges) -> Result<(), SocketError> {
+        if let Some(Listener::Tcp(listener)) = &self.listener {
+            let is_first = self.stream_options.network.keep_alive.name().is_none();
+            let changed = socket_options::change_network_options(&SockRef::from(listener), &changes.network, is_first);
+            changed.map_err(SocketError::of_live_option)?;
+        }
+        self.stream_options.change(changes);
+        self.has_changed = true;
+        if let Some(limit) = changes.max_connections {
+            self.permits.set_limit(limit);
+        }
+        Ok(())
     }
 
     /// setSecureContext(). Returns false if the server has no TLS or is closed.
@@ -243,12 +262,12 @@ impl ServerSocket {
         }
     }
 
-    /// Sets TCP's options of an accepted connection. On Linux the connection inherits them from the listening socket, so nothing is to be
-    /// done.
+    /// Sets the options of TCP and IP of an accepted connection. On Linux the connection has inherited them from the listening socket, but
+    /// those that setOptions() has changed meanwhile.
     fn prepare(&self, stream: &PolledStream) {
-        if !sys::ACCEPTED_INHERIT_OPTIONS && matches!(self.local, Endpoint::Inet(_)) {
+        if (!sys::ACCEPTED_INHERIT_OPTIONS || self.has_changed) && matches!(self.local, Endpoint::Inet(_)) {
             // The connection may have ended already. Then the options do not matter, so a failure is ignored.
-            let _ = socket_options::set_stream_options(&SockRef::from(stream), &self.stream_options);
+            let _ = socket_options::set_network_options(&SockRef::from(stream), &self.stream_options.network);
         }
     }
 
@@ -298,6 +317,7 @@ mod tests {
     use super::*;
     use crate::net::Net;
     use crate::net::id::WAKER;
+    use crate::net::options::NetworkOptions;
 
     /// The same happens on Windows, where the poll set reports again only after a call that would have blocked.
     #[test]
@@ -319,8 +339,8 @@ mod tests {
                 handshake_timeout: 0,
                 secure: None,
                 stream: StreamOptions {
-                    no_delay: None,
-                    keep_alive_delay: None,
+                    network: NetworkOptions::default(),
+                    idle_timeout: 0,
                     close_timeout: 30_000,
                     allow_half_open: None,
                     high_water_mark: 0,

@@ -4,11 +4,15 @@
 //! - `receive.rs`: reading, the peer's end, a loss.
 //! - `send.rs`: send(), when its bytes are written, and the FIN behind them.
 //! - `flush_limit.rs`: closeTimeout.
+//! - `idle_limit.rs`: idleTimeout.
+//! - `live.rs`: setOptions().
 //! - `tls.rs`: startTls(), and the reports of the TLS driver.
 //! - `relay.rs`: one socket's part of a relay.
 //! - `unix.rs`: a client's connection to a path.
 
 mod flush_limit;
+mod idle_limit;
+mod live;
 mod receive;
 mod relay;
 mod send;
@@ -18,6 +22,7 @@ mod unix;
 use std::time::{Duration, Instant};
 
 use self::flush_limit::FlushLimit;
+use self::idle_limit::IdleLimit;
 use self::receive::{Reading, Receiving};
 use self::relay::Relay;
 pub use self::send::Unkept;
@@ -76,6 +81,10 @@ pub struct StreamSocket {
     close_timeout: u32,
     /// The state of closeTimeout. `None` unless the socket is closing and has bytes left to send.
     flush_limit: Option<Box<FlushLimit>>,
+    /// The state of idleTimeout. `None`: there is no limit.
+    idle_limit: Option<Box<IdleLimit>>,
+    /// True once the keep-alive probes were set for this connection, on or off.
+    has_probes: bool,
     /// Counts this connection among those of its server until it is "closed". `None` for a client.
     permit: Option<ConnectionPermit>,
     /// The relay. `None`: relay() was not called with this socket.
@@ -145,14 +154,16 @@ impl StreamSocket {
         connection: Accepted<PolledStream>,
         options: &StreamOptions,
         id: Id,
-        context: &Context,
+        context: &mut Context,
     ) -> Result<Self, SocketError> {
         let Accepted { stream, remote, local, permit, .. } = connection;
         let mut transport = Transport::established(stream, remote.inet().is_none());
         transport
             .register(false, id, context)
             .map_err(|failure| SocketError::system_at(Syscall::Accept, remote.clone(), failure.error))?;
-        Ok(Self::of_server(transport, remote, local, permit, options))
+        let mut socket = Self::of_server(transport, remote, local, permit, options);
+        socket.start_idle_limit(id, context);
+        Ok(socket)
     }
 
     fn of_server(
@@ -188,6 +199,8 @@ impl StreamSocket {
             connect_timeout: 0,
             close_timeout: options.close_timeout,
             flush_limit: None,
+            idle_limit: IdleLimit::new(options.idle_timeout),
+            has_probes: options.network.keep_alive.name().is_some(),
             permit: None,
             relay: None,
             last_event: None,
@@ -387,6 +400,7 @@ impl StreamSocket {
         let kind = match event {
             Event::Open => {
                 context.timers.clear(id, DeadlineKind::Connect);
+                self.start_idle_limit(id, context);
                 self.opened()
             }
             Event::HalfClose => EventKind::HalfClose,
@@ -425,6 +439,7 @@ impl StreamSocket {
         self.drop_held(context);
         self.linger = None;
         self.flush_limit = None;
+        self.idle_limit = None;
         self.unix = None;
         context.timers.clear_all(id);
         self.permit = None;

@@ -52,7 +52,7 @@ fn configure(socket: &Socket, options: &TcpOptions, remote: &SocketAddr) -> Resu
         let _ = sys::reuse_waiting_port(socket);
     }
     socket_options::set_buffer_sizes(socket, &options.buffers)?;
-    socket_options::set_stream_options(socket, &options.stream)
+    socket_options::set_network_options(socket, &options.stream.network)
 }
 
 /// The address to bind to. None: a client that asks for no address or port is not bound before connect(2) (R-tcp-create).
@@ -119,7 +119,7 @@ fn listen_on(options: &ServerOptions, local: SocketAddr) -> Result<TcpListener, 
         sys::exclude_others(&raw).map_err(failed(Syscall::SetOption))?;
     }
     if sys::ACCEPTED_INHERIT_OPTIONS {
-        socket_options::set_stream_options(&raw, &options.listening.stream)?;
+        socket_options::set_network_options(&raw, &options.listening.stream.network)?;
     }
     raw.bind(&local.into()).map_err(failed(Syscall::Bind))?;
     let backlog = i32::try_from(options.listening.backlog).unwrap_or(i32::MAX);

@@ -17,7 +17,9 @@ mod upgrade;
 
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 
+use socket2::SockRef;
 use tokio::sync::Notify;
 
 use self::plain::Plain;
@@ -385,7 +387,8 @@ impl Transport {
         match &self.link {
             Link::Plain(plain) => plain.reset_at_end(),
             Link::Secure(secure) => secure.reset_at_end(),
-            Link::Gone | Link::Lent(_) => {}
+            Link::Lent(task) => task.reset(),
+            Link::Gone => {}
         }
     }
 
@@ -412,6 +415,25 @@ impl Transport {
                 }
                 Some(task.passed())
             }
+        }
+    }
+
+    /// When bytes last came or went. `None`: no task has the connection, so the socket itself knows.
+    pub fn last_activity(&self) -> Option<Instant> {
+        match &self.link {
+            Link::Secure(secure) => Some(secure.last_activity()),
+            Link::Lent(task) => Some(task.last_activity()),
+            Link::Gone | Link::Plain(_) => None,
+        }
+    }
+
+    /// Runs `f` on the system's socket. `None`: there is none, or it is on its way to a relay's task or back.
+    pub fn with_socket<T>(&self, f: impl FnOnce(SockRef<'_>) -> T) -> Option<T> {
+        match &self.link {
+            Link::Plain(plain) => Some(f(plain.socket())),
+            Link::Secure(secure) => Some(f(secure.socket())),
+            Link::Lent(task) => task.with_socket(f),
+            Link::Gone => None,
         }
     }
 

@@ -1,15 +1,15 @@
 //! Opens a UDP socket: chooses its family, sets its options and binds it.
 
-use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use mio::net::UdpSocket;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::options::UdpOptions;
-use super::socket_options::{set, set_asked};
+use super::socket_options::set;
 use super::syscall::Syscall;
-use super::{SocketError, errno, interfaces, ip_address, quoted, socket_options, sys};
+use super::udp_options::{self, MulticastInterface};
+use super::{SocketError, ip_address, socket_options, sys};
 
 /// A socket that was opened, and what opening it has found out.
 pub struct Opened {
@@ -57,18 +57,15 @@ fn make(options: &UdpOptions, local: &SocketAddr) -> Result<Socket, SocketError>
     let raw = Socket::new(Domain::for_address(*local), Type::DGRAM, Some(Protocol::UDP));
     let raw = raw.map_err(|error| SocketError::local(Syscall::Socket, *local, error))?;
     configure(&raw, options, local)?;
-    set_hops(&raw, options, local)?;
-    if let Some(interface) = &options.multicast_interface {
-        set_multicast_interface(&raw, interface, local, options.ipv6_only.unwrap_or(false))?;
-    }
+    let interface = options.live.multicast_interface.as_deref();
+    let ipv6_only = options.ipv6_only.unwrap_or(false);
+    let interface = interface.map(|text| MulticastInterface::find(text, local, ipv6_only)).transpose()?;
+    udp_options::change(&raw, &options.live, interface.as_ref(), local, ipv6_only)?;
     Ok(raw)
 }
 
 fn configure(raw: &Socket, options: &UdpOptions, local: &SocketAddr) -> Result<(), SocketError> {
     raw.set_nonblocking(true).map_err(|error| SocketError::system(Syscall::SetNonBlocking, error))?;
-    if options.broadcast {
-        set_asked("broadcast", raw.set_broadcast(true))?;
-    }
     sys::ignore_unreachable(raw);
     // R-udp-reuse
     if options.address_reuse == Some(false) || local.port() == 0 {
@@ -78,95 +75,19 @@ fn configure(raw: &Socket, options: &UdpOptions, local: &SocketAddr) -> Result<(
     }
     if local.is_ipv6() {
         set("ipv6Only", options.ipv6_only, false, |only| raw.set_only_v6(only))?;
-        set("loopback", options.loopback, false, |on| raw.set_multicast_loop_v6(on))?;
-        // A dual-stack socket also sends IPv4 multicast. If the system has no such option for it, the system's default applies.
-        let _ = raw.set_multicast_loop_v4(options.loopback.unwrap_or(false));
-    } else {
-        set("loopback", options.loopback, false, |on| raw.set_multicast_loop_v4(on))?;
-        if let SocketAddr::V4(v4) = local
-            && !v4.ip().is_unspecified()
-            && !v4.ip().is_multicast()
-        {
-            // If no interface has the address, bind(2) fails with a better error.
-            let _ = raw.set_multicast_if_v4(v4.ip());
-        }
+    } else if let SocketAddr::V4(v4) = local
+        && !v4.ip().is_unspecified()
+        && !v4.ip().is_multicast()
+    {
+        // If no interface has the address, bind(2) fails with a better error.
+        let _ = raw.set_multicast_if_v4(v4.ip());
+    }
+    if options.live.loopback.is_none() {
+        set("loopback", None, false, |on| udp_options::set_loopback(raw, on, local))?;
     }
     if let Some(bytes) = sys::DATAGRAM_SEND_BUFFER {
         // If the system refuses the size, it will refuse the longest datagrams.
         let _ = raw.set_send_buffer_size(bytes);
     }
-    socket_options::set_buffer_sizes(raw, &options.buffers)
-}
-
-/// Sets the time to live and the hop limits. A dual-stack socket has those of both families.
-fn set_hops(raw: &Socket, options: &UdpOptions, local: &SocketAddr) -> Result<(), SocketError> {
-    let dual = local.is_ipv6() && options.ipv6_only != Some(true);
-    if let Some(hops) = options.time_to_live.map(u32::from) {
-        if local.is_ipv6() {
-            set_asked("timeToLive", raw.set_unicast_hops_v6(hops))?;
-        }
-        if local.is_ipv4() || dual {
-            set_asked("timeToLive", tolerate(raw.set_ttl_v4(hops), dual))?;
-        }
-    }
-    // Every system's default is 1 (RFC 1112).
-    if let Some(hops) = options.multicast_time_to_live.map(u32::from) {
-        if local.is_ipv6() {
-            set_asked("multicastTimeToLive", raw.set_multicast_hops_v6(hops))?;
-        }
-        if local.is_ipv4() || dual {
-            set_asked("multicastTimeToLive", tolerate(raw.set_multicast_ttl_v4(hops), dual))?;
-        }
-    }
     Ok(())
-}
-
-/// Ignores a failure to set an IPv4 option on a dual-stack socket, on systems where IPv6 sockets have no IPv4 options.
-fn tolerate(set: io::Result<()>, dual: bool) -> io::Result<()> {
-    if dual && !sys::IPV6_TAKES_IPV4_OPTIONS { Ok(()) } else { set }
-}
-
-/// Sets `multicastInterface`, which is given by an address, by its name, or as an IPv6 zone (R-udp-group).
-fn set_multicast_interface(raw: &Socket, text: &str, local: &SocketAddr, ipv6_only: bool) -> Result<(), SocketError> {
-    const WHAT: &str = "multicastInterface";
-    let interface =
-        |syscall, source| SocketError::Interface { what: WHAT, text: quoted::beginning(text), syscall, source };
-    let unusable = |source| interface(Some(Syscall::SetOption), source);
-    let dual = local.is_ipv6() && local.ip().is_unspecified() && !ipv6_only;
-    if let Ok(ip) = text.parse::<Ipv4Addr>() {
-        if local.is_ipv6() && !dual {
-            return Err(wrong_interface(text, "the socket is IPv6 only: give the interface's name, such as \"eth0\""));
-        }
-        return raw.set_multicast_if_v4(&ip).map_err(unusable);
-    }
-    let index = match ip_address::zone_index(text)? {
-        Some(index) => Some(index),
-        None => match (ip_address::parse(WHAT, text, 0), local) {
-            (Ok(SocketAddr::V6(v6)), _) if v6.scope_id() != 0 => Some(v6.scope_id()),
-            (Ok(address), _) => interfaces::index_of(address.ip()),
-            (Err(_), SocketAddr::V6(_)) => None,
-            (Err(error), SocketAddr::V4(_)) => return Err(error),
-        },
-    };
-    let index = index.ok_or_else(|| interface(None, errno::no_interface()))?;
-    let v4 = interfaces::ipv4_of(index);
-    match (local, v4) {
-        (SocketAddr::V4(_), Some(ip)) => raw.set_multicast_if_v4(&ip).map_err(unusable),
-        (SocketAddr::V4(_), None) => {
-            Err(wrong_interface(text, "the socket is IPv4, and that interface has no IPv4 address"))
-        }
-        (SocketAddr::V6(_), v4) => {
-            raw.set_multicast_if_v6(index).map_err(unusable)?;
-            if let Some(ip) = v4.filter(|_| dual) {
-                // The IPv4 half of a dual-stack socket. Not every system has this option there.
-                let _ = raw.set_multicast_if_v4(&ip);
-            }
-            Ok(())
-        }
-    }
-}
-
-fn wrong_interface(text: &str, why: &str) -> SocketError {
-    let text = quoted::beginning(text);
-    SocketError::BadOption { reason: format!("multicastInterface {text:?} does not fit: {why}") }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use mio::Interest;
 use mio::net::UdpSocket as MioSocket;
+use socket2::SockRef;
 
 use self::receive::ReceiveState;
 use super::blob_request::BlobRequest;
@@ -17,10 +18,11 @@ use super::deadline::DeadlineKind;
 use super::errno::{self, Errno};
 use super::event::EventKind;
 use super::multicast::{GroupRequest, Member, Memberships};
-use super::options::UdpOptions;
+use super::options::{UdpChanges, UdpOptions};
 use super::step::Step;
 use super::syscall::Syscall;
 use super::udp_open::Opened;
+use super::udp_options::{self, MulticastInterface};
 use super::udp_queue::UdpQueue;
 use super::{Id, SocketError, ip_address, sys, udp_open};
 use crate::proto::Ledger;
@@ -110,6 +112,18 @@ pub enum UdpSent {
 }
 
 impl UdpSocket {
+    /// setOptions(): changes the options that are given (R-live). If the system refuses one, those before it stay changed.
+    pub fn change(&mut self, changes: &UdpChanges) -> Result<(), SocketError> {
+        let (local, ipv6_only) = (&self.local, self.ipv6_only);
+        let interface = changes.multicast_interface.as_deref();
+        let interface = interface.map(|text| MulticastInterface::find(text, local, ipv6_only)).transpose()?;
+        udp_options::change(&SockRef::from(&self.socket), changes, interface.as_ref(), local, ipv6_only)
+            .map_err(SocketError::of_live_option)?;
+        self.ledger.change(changes.high_water_mark, changes.max_buffered_amount);
+        self.max_buffered_amount = changes.max_buffered_amount.map_or(self.max_buffered_amount, u64::from);
+        Ok(())
+    }
+
     /// Makes and binds a socket (R-udp-bind).
     pub fn bind(options: &UdpOptions, id: Id, context: &mut Context) -> Result<Self, SocketError> {
         let Opened { mut socket, remote, sorts_groups } = udp_open::open(options)?;
@@ -118,14 +132,15 @@ impl UdpSocket {
             .registry
             .register(&mut socket, id.token(), Interest::READABLE)
             .map_err(|error| SocketError::system_at(Syscall::Watch, local, error))?;
+        let most = options.live.max_buffered_amount.unwrap_or_default();
         Ok(Self {
             socket,
             local,
             remote,
             ipv6_only: options.ipv6_only.unwrap_or(false),
             may_segment: sys::SEGMENTS_DATAGRAMS,
-            max_buffered_amount: options.max_buffered_amount.into(),
-            ledger: Ledger::new(options.high_water_mark, options.max_buffered_amount),
+            max_buffered_amount: most.into(),
+            ledger: Ledger::new(options.live.high_water_mark.unwrap_or_default(), most),
             queue: UdpQueue::default(),
             last: None,
             held: VecDeque::new(),

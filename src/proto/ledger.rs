@@ -63,6 +63,12 @@ impl Ledger {
         self.limit
     }
 
+    /// Changes the limits that are given: the high-water mark and maxBufferedAmount. They count from the next send() on.
+    pub fn change(&mut self, high_water_mark: Option<u32>, limit: Option<u32>) {
+        self.high_water_mark = high_water_mark.map_or(self.high_water_mark, u64::from);
+        self.limit = limit.map_or(self.limit, u64::from);
+    }
+
     /// Whether all written bytes are settled. If not, [`Ledger::settle`] is due in a later task.
     pub fn is_settled(&self) -> bool {
         self.settled == self.written

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use tcp_udp_sockets::net::{
-    Block, BufferSizes, Destination, EventKind, Id, ListenOptions, Net, Next, Payload, ServerOptions, SocketError,
-    StreamOptions, TcpOptions, UdpOptions, UdpSent,
+    Block, BufferSizes, Destination, EventKind, Id, ListenOptions, Net, NetworkOptions, Next, Payload, ServerOptions,
+    SocketError, StreamOptions, TcpOptions, UdpChanges, UdpOptions, UdpSent,
 };
 use tcp_udp_sockets::proto::{ReadyState, Sent};
 
@@ -371,8 +371,8 @@ impl World {
 
 pub fn stream_options() -> StreamOptions {
     StreamOptions {
-        no_delay: Some(true),
-        keep_alive_delay: None,
+        network: NetworkOptions { no_delay: Some(true), ..NetworkOptions::default() },
+        idle_timeout: 0,
         allow_half_open: None,
         close_timeout: 30_000,
         high_water_mark: 64 * 1024,
@@ -418,15 +418,12 @@ pub fn udp_options() -> UdpOptions {
         remote_address: None,
         address_reuse: None,
         reuse_port: false,
-        loopback: None,
-        broadcast: false,
         ipv6_only: None,
-        time_to_live: None,
-        multicast_time_to_live: None,
-        multicast_interface: None,
-        buffers: BufferSizes::default(),
-        high_water_mark: 64 * 1024,
-        max_buffered_amount: 1024 * 1024,
+        live: UdpChanges {
+            high_water_mark: Some(64 * 1024),
+            max_buffered_amount: Some(1024 * 1024),
+            ..UdpChanges::default()
+        },
     }
 }
 

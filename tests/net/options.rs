@@ -48,8 +48,8 @@ fn on(address: &str) -> Option<String> {
 fn pair_with_keep_alive(delay: Option<u32>, no_delay: bool) -> (World, Socket, Socket) {
     let mut world = World::new();
     let mut stream = stream_options();
-    stream.keep_alive_delay = delay;
-    stream.no_delay = Some(no_delay);
+    stream.network.keep_alive.delay = delay;
+    stream.network.no_delay = Some(no_delay);
     let (client, _) = world.pair_with(stream);
     let (local, remote) =
         world.net.stream(client, |stream, _| (stream.local.inet().unwrap(), stream.remote.inet().unwrap())).unwrap();
@@ -106,18 +106,18 @@ fn tcp_buffer_sizes_are_set() {
 #[test]
 fn udp_buffer_sizes_are_set_and_enormous_ones_are_the_systems_most() {
     let (_world, socket) =
-        udp_with(|options| options.buffers = BufferSizes { send: Some(40_000), receive: Some(50_000) });
+        udp_with(|options| options.live.buffers = BufferSizes { send: Some(40_000), receive: Some(50_000) });
     assert_eq!(socket.send_buffer_size().unwrap(), 40_000 * DOUBLED);
     assert_eq!(socket.recv_buffer_size().unwrap(), 50_000 * DOUBLED);
     let (_world, socket) =
-        udp_with(|options| options.buffers = BufferSizes { send: Some(u32::MAX), receive: Some(u32::MAX) });
+        udp_with(|options| options.live.buffers = BufferSizes { send: Some(u32::MAX), receive: Some(u32::MAX) });
     assert!(socket.send_buffer_size().unwrap() > 100_000 && socket.recv_buffer_size().unwrap() > 100_000);
 }
 
 #[test]
 fn broadcast_is_off_unless_asked_for() {
     for broadcast in [false, true] {
-        let (_world, socket) = udp_with(|options| options.broadcast = broadcast);
+        let (_world, socket) = udp_with(|options| options.live.broadcast = Some(broadcast));
         assert_eq!(socket.broadcast().unwrap(), broadcast);
     }
 }
@@ -125,13 +125,13 @@ fn broadcast_is_off_unless_asked_for() {
 #[test]
 fn hops_of_ipv4_datagrams_are_set() {
     let (_world, socket) = udp_with(|options| {
-        options.time_to_live = Some(7);
-        options.multicast_time_to_live = Some(9);
+        options.live.time_to_live = Some(7);
+        options.live.multicast_time_to_live = Some(9);
     });
     assert_eq!((socket.ttl_v4().unwrap(), socket.multicast_ttl_v4().unwrap()), (7, 9));
-    let (_world, socket) = udp_with(|options| options.multicast_time_to_live = Some(0));
+    let (_world, socket) = udp_with(|options| options.live.multicast_time_to_live = Some(0));
     assert_eq!((socket.ttl_v4().unwrap(), socket.multicast_ttl_v4().unwrap()), (64, 0));
-    let (_world, socket) = udp_with(|options| options.time_to_live = Some(255));
+    let (_world, socket) = udp_with(|options| options.live.time_to_live = Some(255));
     assert_eq!((socket.ttl_v4().unwrap(), socket.multicast_ttl_v4().unwrap()), (255, 1));
 }
 
@@ -139,8 +139,8 @@ fn hops_of_ipv4_datagrams_are_set() {
 fn a_dual_stack_socket_has_the_hops_of_both_families() {
     let (_world, socket) = udp_with(|options| {
         options.local_address = on("::");
-        options.time_to_live = Some(7);
-        options.multicast_time_to_live = Some(9);
+        options.live.time_to_live = Some(7);
+        options.live.multicast_time_to_live = Some(9);
     });
     assert_eq!((socket.unicast_hops_v6().unwrap(), socket.multicast_hops_v6().unwrap()), (7, 9));
     assert_eq!((socket.ttl_v4().unwrap(), socket.multicast_ttl_v4().unwrap()), (7, 9));
@@ -153,7 +153,7 @@ fn multicast_loop_follows_loopback_in_both_families() {
     for loopback in [true, false] {
         let (_world, socket) = udp_with(|options| {
             options.local_address = on("::");
-            options.loopback = Some(loopback);
+            options.live.loopback = Some(loopback);
         });
         assert_eq!((socket.multicast_loop_v6().unwrap(), socket.multicast_loop_v4().unwrap()), (loopback, loopback));
     }
@@ -172,19 +172,19 @@ fn a_socket_receives_only_from_groups_that_it_joined_itself() {
 fn multicast_interface_is_an_address_or_a_zone() {
     let (_world, socket) = udp_with(|options| {
         options.local_address = on("0.0.0.0");
-        options.multicast_interface = on("127.0.0.1");
+        options.live.multicast_interface = on("127.0.0.1");
     });
     assert_eq!(socket.multicast_if_v4().unwrap().to_string(), "127.0.0.1");
     for zone in ["lo", "1"] {
         let (_world, socket) = udp_with(|options| {
             options.local_address = on("::");
-            options.multicast_interface = on(zone);
+            options.live.multicast_interface = on(zone);
         });
         assert_eq!(socket.multicast_if_v6().unwrap(), 1);
     }
     let (_world, socket) = udp_with(|options| {
         options.local_address = on("::");
-        options.multicast_interface = on("127.0.0.1");
+        options.live.multicast_interface = on("127.0.0.1");
     });
     assert_eq!(socket.multicast_if_v4().unwrap().to_string(), "127.0.0.1");
 }
@@ -194,7 +194,7 @@ fn multicast_interface_is_an_address_or_a_zone() {
 #[test]
 fn a_multicast_interface_is_named_for_ipv4_too() {
     for interface in ["lo", "127.0.0.1"] {
-        let (_world, socket) = udp_with(|options| options.multicast_interface = on(interface));
+        let (_world, socket) = udp_with(|options| options.live.multicast_interface = on(interface));
         assert_eq!(socket.multicast_if_v4().unwrap().to_string(), "127.0.0.1");
     }
 }
@@ -212,7 +212,7 @@ fn a_multicast_interface_that_cannot_be_is_refused() {
     ] {
         let mut options = udp_options();
         options.local_address = on(local);
-        options.multicast_interface = on(interface);
+        options.live.multicast_interface = on(interface);
         let error = World::new().net.open_udp(0, &options).unwrap_err();
         assert_eq!((error.name(), error.code().as_deref()), ("InvalidAccessError", code), "{local}, {interface:?}");
         assert!(error.to_string().contains(interface), "{error}");

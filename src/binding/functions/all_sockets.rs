@@ -2,8 +2,10 @@
 
 use crate::binding::call::Call;
 use crate::binding::env::Value;
+use crate::binding::failure::attempt;
 use crate::binding::numbers::{DATA_BIT, END_BIT, HALF_CLOSE_BIT};
-use crate::net::Net;
+use crate::binding::options;
+use crate::net::{Net, SocketError};
 use crate::proto::ReadyState;
 
 /// `readyState(id)`.
@@ -50,6 +52,18 @@ pub fn resume<'scope>(call: &Call<'scope>) -> Value<'scope> {
 pub fn reference<'scope>(call: &Call<'scope>) -> Value<'scope> {
     call.environment.net(|net| net.set_referenced(call.id(), call.flag(1)));
     call.env.undefined()
+}
+
+/// `setOptions(id, options)`.
+pub fn set_options<'scope>(call: &Call<'scope>) -> Value<'scope> {
+    let (env, id, options) = (call.env, call.id(), call.arguments[1]);
+    let stream = options::stream_changes(env, options);
+    let udp = attempt!(call, options::udp_changes(env, options));
+    match call.environment.net(|net| net.change(id, &stream, &udp)) {
+        Some(Ok(())) => env.undefined(),
+        Some(Err(error)) => env.failure(&error),
+        None => env.failure(&SocketError::Closed { member: "setOptions" }),
+    }
 }
 
 /// `close(id)`.

@@ -48,6 +48,8 @@ pub struct Direction {
     in_pipe: usize,
     /// True if the last read was at least `BULK_COPY` bytes long.
     bulk: bool,
+    /// How many bytes were read so far. Only the difference of two values is meaningful.
+    taken: u64,
     /// True once the side that is read has ended.
     ended: bool,
     /// What the direction waits for.
@@ -97,6 +99,7 @@ impl Direction {
             pipe: None,
             in_pipe: 0,
             bulk: false,
+            taken: 0,
             ended: false,
             phase: Phase::AwaitsBytes,
         }
@@ -105,6 +108,11 @@ impl Direction {
     /// How many bytes that were sent before relay() the system has not taken yet.
     pub fn first_left(&self) -> u64 {
         self.first_left
+    }
+
+    /// How many bytes were read so far.
+    pub fn taken(&self) -> u64 {
+        self.taken
     }
 
     pub fn is_done(&self) -> bool {
@@ -168,6 +176,7 @@ impl Direction {
             match self.read(from, to, passed) {
                 Ok(0) => self.ended = true,
                 Ok(read) => {
+                    self.taken = self.taken.wrapping_add(read as u64);
                     self.bulk = read >= BULK_COPY;
                     moved += 1;
                 }

@@ -59,6 +59,19 @@ impl StreamSocket {
         }
     }
 
+    /// setOptions(): the limit changes. The time since the peer's last progress counts.
+    pub(super) fn change_close_timeout(&mut self, milliseconds: u32, id: Id, context: &mut Context) {
+        self.close_timeout = milliseconds;
+        if milliseconds == 0 {
+            self.flush_limit = None;
+            context.timers.clear(id, DeadlineKind::Close);
+        } else if self.flush_limit.is_some() {
+            self.on_close_timeout(id, context);
+        } else {
+            self.limit_flush(id, context);
+        }
+    }
+
     fn flush_timed_out(&mut self, context: &mut Context) {
         self.machine.lost(SocketError::CloseTimedOut {
             address: self.remote.clone(),

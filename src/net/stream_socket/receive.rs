@@ -153,6 +153,7 @@ impl StreamSocket {
                 Reading::Changed
             }
             Ok(len) => {
+                self.note_activity();
                 self.receiving.is_bulk = len >= BULK_READ;
                 if in_blocks {
                     context.blocks.take_filled(filled, len, &mut self.receiving.held);
@@ -178,10 +179,11 @@ impl StreamSocket {
     /// After close(): reads the bytes that still come, and drops them. Returns whether the machine's state has changed.
     pub(super) fn drop_bytes(&mut self, context: &mut Context) -> bool {
         let discarded = self.transport.discard(&mut context.buffer[..READ_SIZE], &mut context.pending_wakes);
-        if discarded.any
-            && let Some(linger) = &mut self.linger
-        {
-            linger.last_bytes = Instant::now();
+        if discarded.any {
+            self.note_activity();
+            if let Some(linger) = &mut self.linger {
+                linger.last_bytes = Instant::now();
+            }
         }
         match discarded.end {
             None => return false,

@@ -105,6 +105,11 @@ impl StreamSocket {
     /// The connection is lost because bytes that were accepted cannot be kept. It ends with RST if possible, so that the peer does not take
     /// the bytes that it has for all of them.
     pub(super) fn lose_unkept(&mut self, error: SocketError, id: Id, context: &mut Context) {
+        self.cut(error, id, context);
+    }
+
+    /// This end gives up a connection that still works. It ends with RST.
+    pub(super) fn cut(&mut self, error: SocketError, id: Id, context: &mut Context) {
         self.machine.lost(error);
         self.queue.clear(&mut context.pool);
         self.is_cut = true;
@@ -176,6 +181,9 @@ impl StreamSocket {
         }
         let report = self.transport.write(&mut self.queue, extra, bound, id, context);
         self.machine.ledger.wrote(report.written.bytes, report.written.of_blobs);
+        if report.written.bytes > 0 || report.of_extra > 0 {
+            self.note_activity();
+        }
         let Some(failure) = report.failure else { return report.of_extra };
         self.lost(failure);
         self.queue.clear(&mut context.pool);

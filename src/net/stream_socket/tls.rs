@@ -23,6 +23,7 @@ impl StreamSocket {
         session.assign(id);
         let mut socket = Self::of_server(Transport::accepted_tls(session), remote, local, permit, options);
         socket.tls_info = Some(info);
+        socket.start_idle_limit(id, context);
         if let Some(fault) = fault {
             socket.on_fault(fault, context);
         }

@@ -2,6 +2,7 @@
 
 use std::io::{self, IoSliceMut, Read};
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use mio::net::UdpSocket;
 use socket2::{SockRef, Socket};
@@ -9,6 +10,11 @@ use socket2::{SockRef, Socket};
 use super::datagrams::Received;
 use super::vocabulary::FilterMode;
 use crate::net::sizes::{DATAGRAM_STRIDE, READ_SIZE};
+
+/// Returns an error: only Linux has this option.
+pub fn set_user_timeout(_socket: &Socket, _limit: Duration) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
 
 /// Receives and sends datagrams, one in each system call.
 #[derive(Default)]

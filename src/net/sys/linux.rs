@@ -15,6 +15,11 @@ pub use self::groups::{has_joined, keep_groups_apart, membership_limit, set_sour
 pub use self::mmsg::Batches;
 pub use self::pipe::{Pipe, put_back_pipe, take_pipe};
 
+/// Sets how long sent bytes may stay unacknowledged before the connection is lost (TCP_USER_TIMEOUT). 0: the system's own limits.
+pub fn set_user_timeout(socket: &Socket, limit: Duration) -> io::Result<()> {
+    socket.set_tcp_user_timeout((!limit.is_zero()).then_some(limit))
+}
+
 /// A thread's number in the system (gettid(2)).
 pub struct ThreadId(libc::c_long);
 

@@ -38,12 +38,12 @@ use socket2::TcpKeepalive;
 pub use self::datagrams::Received;
 pub use self::family::{
     UnixListener, exclude_others, ignore_unreachable, interface_exists, interface_index, interface_name, interfaces,
-    is_in_progress, look_up, peer_credentials, reuse_waiting_port, share_address, share_port,
+    is_in_progress, look_up, peer_credentials, reuse_waiting_port, set_traffic_class, share_address, share_port,
 };
 pub use self::group_sources::change_source;
 pub use self::kernel::{
     Batches, Pipe, ThreadId, choose_port_at_connect, has_joined, keep_groups_apart, membership_limit, put_back_pipe,
-    read_checked, report_destinations, set_source_filter, take_pipe,
+    read_checked, report_destinations, set_source_filter, set_user_timeout, take_pipe,
 };
 pub use self::unacknowledged::unacknowledged;
 pub use self::vocabulary::{FilterMode, InterfaceAddress, ListenFailure, ListenStep, LookUpError, PeerCredentials};
@@ -102,6 +102,9 @@ pub const FINDS_MEMBERSHIPS: bool = cfg!(target_os = "linux");
 
 /// True: joining a group from a source that is listed already fails with EADDRNOTAVAIL.
 pub const LISTED_SOURCE_IS_ADDRNOTAVAIL: bool = cfg!(target_os = "linux");
+
+/// True: the type of service of a socket's packets can be set. (On Windows the call succeeds and has no effect.)
+pub const HAS_TYPE_OF_SERVICE: bool = cfg!(unix);
 
 /// True: the package has Unix sockets on this system.
 pub const HAS_UNIX_SOCKETS: bool = cfg!(unix);

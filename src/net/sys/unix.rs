@@ -28,6 +28,11 @@ pub fn share_address(socket: &Socket) -> io::Result<()> {
     shared
 }
 
+/// Sets the traffic class of IPv6 packets: the byte that has DSCP and ECN.
+pub fn set_traffic_class(socket: &Socket, value: u8) -> io::Result<()> {
+    socket.set_tclass_v6(value.into())
+}
+
 /// Does nothing: on Unix two sockets can have the same port only if both allow it by [`share_address`] or [`share_port`].
 pub fn exclude_others(_socket: &Socket) -> io::Result<()> {
     Ok(())

@@ -61,6 +61,11 @@ pub fn ignore_unreachable(socket: &Socket) {
     }
 }
 
+/// Returns an error: Windows has no such option.
+pub fn set_traffic_class(_socket: &Socket, _value: u8) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 /// The socket's handle, in the type of WinSock.
 fn number(socket: &Socket) -> SOCKET {
     socket.as_raw_socket() as SOCKET

@@ -7,6 +7,7 @@ use std::io::{self, ErrorKind, IoSliceMut};
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use socket2::SockRef;
 use tokio::sync::Notify;
@@ -15,6 +16,7 @@ use super::connection::Info;
 use super::fault::Fault;
 use super::plain_chunks::{PlainChunks, put_back};
 use super::wake_batcher::WakeBatcher;
+use crate::net::activity::Activity;
 use crate::net::send_queue::{Piece, Pool, SendQueue};
 use crate::net::stream_handle::{TaskStream, reset_at_end};
 use crate::net::sys::unacknowledged;
@@ -94,6 +96,8 @@ pub struct SharedSession {
     pub full: AtomicBool,
     /// How many bytes of TLS records the system has taken.
     pub sent: AtomicU64,
+    /// When bytes last came or went.
+    pub activity: Activity,
     /// Wakes the driver.
     pub wake: Arc<Notify>,
 }
@@ -240,6 +244,7 @@ impl Session {
             queued: AtomicUsize::new(0),
             full: AtomicBool::new(false),
             sent: AtomicU64::new(0),
+            activity: Activity::new(),
             wake: Arc::default(),
         });
         let stream = Arc::new(stream);
@@ -381,6 +386,16 @@ impl Session {
     /// Makes the connection end with RST when its socket is closed later.
     pub fn reset_at_end(&self) {
         reset_at_end(&*self.stream);
+    }
+
+    /// When bytes last came or went.
+    pub fn last_activity(&self) -> Instant {
+        self.shared.activity.last()
+    }
+
+    /// The system's socket.
+    pub fn socket(&self) -> SockRef<'_> {
+        SockRef::from(&*self.stream)
     }
 
     /// How many bytes of TLS records the system has taken.

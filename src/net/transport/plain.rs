@@ -202,6 +202,11 @@ impl Plain {
         Finish::Sent
     }
 
+    /// The system's socket.
+    pub fn socket(&self) -> SockRef<'_> {
+        SockRef::from(&self.stream)
+    }
+
     /// How many bytes the system holds until the peer has acknowledged them. `None`: the system does not report it.
     pub fn unacknowledged(&self) -> Option<u64> {
         unacknowledged(&SockRef::from(&self.stream))

@@ -2,7 +2,9 @@
 
 use std::io::{self, IoSliceMut};
 use std::sync::Arc;
+use std::time::Instant;
 
+use socket2::SockRef;
 use tokio::sync::Notify;
 
 use super::stream::with_slices;
@@ -136,6 +138,16 @@ impl Secure {
         let progress = PeerProgress::new(self.session.sent(), self.session.unacknowledged(), waits);
         // During the handshake, bytes that were sent wait until the peer has done its part of the handshake.
         PeerProgress { peer_owes: progress.peer_owes || self.stage != Stage::Established, ..progress }
+    }
+
+    /// When bytes last came or went.
+    pub fn last_activity(&self) -> Instant {
+        self.session.last_activity()
+    }
+
+    /// The system's socket.
+    pub fn socket(&self) -> SockRef<'_> {
+        self.session.socket()
     }
 
     pub fn reset_at_end(&self) {

@@ -6,6 +6,7 @@ use super::Net;
 use crate::net::any_socket::AnySocket;
 use crate::net::context::Context;
 use crate::net::deadline::DeadlineKind;
+use crate::net::options::{StreamChanges, UdpChanges};
 use crate::net::pending_operation::PendingOperation;
 use crate::net::resolver::{self, Family};
 use crate::net::server_socket::ServerSocket;
@@ -106,6 +107,18 @@ impl Net {
             }
             socket.schedule(id, context);
         });
+    }
+
+    /// setOptions(): a UDP socket takes `udp`, the others take `stream` (R-live).
+    pub fn change(&mut self, id: Id, stream: &StreamChanges, udp: &UdpChanges) -> Result<(), SocketError> {
+        let changed = self.with(id, |socket, id, context| match socket {
+            AnySocket::Stream(socket) => socket.change(stream, id, context),
+            AnySocket::Udp(socket) => socket.change(udp),
+            AnySocket::Server(server) => server.change(stream),
+            AnySocket::Operation(_) | AnySocket::Broken(_) => Err(SocketError::Closed { member: "setOptions" }),
+        });
+        self.deliver_relay_signals();
+        changed.unwrap_or(Err(SocketError::Closed { member: "setOptions" }))
     }
 
     /// `readyState`.

@@ -29,6 +29,7 @@ fn serve(socket: &mut AnySocket, kind: DeadlineKind, id: Id, context: &mut Conte
         DeadlineKind::Retry => stream(socket, |stream| stream.on_retry(id, context)),
         DeadlineKind::Close => stream(socket, |stream| stream.on_close_timeout(id, context)),
         DeadlineKind::Linger => stream(socket, |stream| stream.on_linger_timeout(id, context)),
+        DeadlineKind::Idle => stream(socket, |stream| stream.on_idle_timeout(id, context)),
         DeadlineKind::Accept => {
             if let AnySocket::Server(server) = socket {
                 server.on_accept_pause_over();

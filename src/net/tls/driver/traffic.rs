@@ -107,7 +107,10 @@ impl Driver {
                 }
             }
         }
-        self.shared.sent.fetch_add(written as u64, Relaxed);
+        if written > 0 {
+            self.shared.sent.fetch_add(written as u64, Relaxed);
+            self.shared.activity.note();
+        }
         written
     }
 
@@ -141,6 +144,7 @@ impl Driver {
             Ok(0) => self.stream_ended(),
             Ok(length) if self.given_up => return Some(length),
             Ok(length) => {
+                self.shared.activity.note();
                 scratch.input[..start].copy_from_slice(&self.partial);
                 self.partial.clear();
                 self.process(scratch, start + length);

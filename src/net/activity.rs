@@ -1,0 +1,36 @@
+//! When bytes last came or went on a connection that a task moves. The task writes it, the JavaScript thread reads it.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// The moment of the last activity.
+pub struct Activity(AtomicU64);
+
+impl Activity {
+    /// Now.
+    pub fn new() -> Self {
+        Self(AtomicU64::new(since_first(Instant::now())))
+    }
+
+    /// Bytes have come or gone.
+    pub fn note(&self) {
+        self.0.store(since_first(Instant::now()), Ordering::Relaxed);
+    }
+
+    /// When bytes last came or went.
+    pub fn last(&self) -> Instant {
+        first() + Duration::from_nanos(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// The moment from which others are counted.
+fn first() -> Instant {
+    static FIRST: OnceLock<Instant> = OnceLock::new();
+    *FIRST.get_or_init(Instant::now)
+}
+
+/// Nanoseconds. They suffice for 584 years.
+fn since_first(moment: Instant) -> u64 {
+    u64::try_from((moment - first()).as_nanos()).unwrap_or(u64::MAX)
+}
