@@ -13,7 +13,7 @@ import { copyFileSync, mkdirSync, readdirSync, realpathSync, renameSync, statSyn
 import path from "node:path";
 import process from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { cargo } from "./cargo.mjs";
+import { ADDON, cargo } from "./cargo.mjs";
 import { requireTools } from "./tools.mjs";
 
 /** The repository's root. */
@@ -49,11 +49,11 @@ export async function build(args) {
   const zig = own.includes("--zig");
   const triple = option(own, "--target");
   requireTools(root, { linker: !zig });
-  const cargoArgs = [zig ? "zigbuild" : "build", "--lib"];
+  const cargoArgs = [...ADDON];
   if (!debug) cargoArgs.push("--release");
   if (triple) cargoArgs.push("--target", triple);
   if (hooks) cargoArgs.push("--features", "test-hooks");
-  const made = await cargo(root, [...cargoArgs, ...forCargo], { optimised: !debug });
+  const made = await cargo(root, [...cargoArgs, ...forCargo], { optimised: !debug, program: zig ? "cargo-zigbuild" : "cargo" });
   const file = option(own, "--to") ?? (hooks ? TEST_HOOKS : binary(triple ? platformOf(triple) : undefined));
   // A process may have mapped the old file, so its content must not change. The new file takes over its name instead.
   const fresh = `${file}.${process.pid}.new`;

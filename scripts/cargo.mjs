@@ -19,6 +19,12 @@ const COST = {
 /** The seconds of each other crate, on average. */
 const COST_OF_OTHERS = 0.3;
 
+/**
+ * The arguments for the addon alone. The package is a library for its tests, too (`crate-type` in Cargo.toml), and cargo optimises nothing
+ * across crates where that is built as well.
+ */
+export const ADDON = ["rustc", "--lib", "--crate-type", "cdylib"];
+
 /** The crate that is compiled last, alone. */
 const LAST = "tcp-udp-sockets";
 
@@ -31,13 +37,14 @@ const STATUS = /^ *([A-Z][a-z]+)(?<=^.{12}) (.*)$/;
 /**
  * @param {string} root the folder with Cargo.toml
  * @param {string[]} args the arguments for cargo
- * @param {{ optimised: boolean, env?: NodeJS.ProcessEnv }} how `optimised: false`: the build's duration cannot be estimated
+ * @param {{ optimised: boolean, program?: string, env?: NodeJS.ProcessEnv }} how `optimised: false`: the build's duration cannot be
+ *   estimated; `program`: what takes cargo's arguments
  * @returns {Promise<string>} the path of the dynamic library
  */
-export async function cargo(root, args, { optimised, env = process.env }) {
+export async function cargo(root, args, { optimised, program = "cargo", env = process.env }) {
   const build = new Build(optimised);
   const colour = process.stderr.isTTY && !process.env.NO_COLOR ? "always" : "never";
-  const child = spawn("cargo", [...args, "--message-format=json-render-diagnostics"], {
+  const child = spawn(program, [...args, "--message-format=json-render-diagnostics"], {
     cwd: root,
     env: { CARGO_TERM_COLOR: colour, ...env, CARGO_TERM_PROGRESS_WHEN: "never", CARGO_TERM_QUIET: "false" },
     stdio: ["ignore", "pipe", "pipe"],

@@ -3,7 +3,7 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { root } from "../build.mjs";
-import { cargo } from "../cargo.mjs";
+import { ADDON, cargo } from "../cargo.mjs";
 import { run } from "./cache.mjs";
 import { FOLDER, environmentFor } from "./toolchain.mjs";
 
@@ -17,7 +17,7 @@ import { FOLDER, environmentFor } from "./toolchain.mjs";
 export function crossBuild(name, tools, { hooks = false } = {}) {
   console.log(`building for ${name}${hooks ? ", with hooks for tests" : ""}`);
   const which = hooks ? ["--features", "test-hooks"] : ["--release"];
-  const args = ["build", "--locked", "--lib", ...which, "-Zbuild-std=std,panic_unwind", "--target", name];
+  const args = [...ADDON, "--locked", ...which, "-Zbuild-std=std,panic_unwind", "--target", name];
   return cargo(root, args, { optimised: false, env: environmentFor(name, tools) });
 }
 
