@@ -18,6 +18,7 @@ export const EXPECTED = [
   { test: /without a listener: buffered data is flushed, our FIN follows/, cause: PEER_END },
   { test: /refuses the streams of its sockets, and a write under way rejects: no drain would come/, cause: PEER_END },
   { test: /closing by the peer's close_notify has the limit/, cause: PEER_END },
+  { test: /a peer that reads slowly, for much longer than closeTimeout, gets everything/, cause: PEER_END },
   { test: /once\(\) and an error that closes the socket .* what came before a loss is given first/, cause: RESET },
   { test: /TCPSocket: bytes received before the loss are delivered first/, cause: RESET },
   { test: /suspend\.test\.js: a loss (waits for|while it waits)/, cause: RESET },

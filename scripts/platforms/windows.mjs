@@ -34,7 +34,7 @@ export async function windows(words) {
   mkdirSync(path.dirname(hooks), { recursive: true });
   cpSync(withHooks, hooks);
   const env = { ...process.env, TCP_UDP_SOCKETS_WAKE: "thread", TCP_UDP_SOCKETS_TEST_HOOKS: hooks, TCP_UDP_SOCKETS_SLOWNESS: "2" };
-  return suite(PLATFORM, { clone, library, node, env, words: words.length > 0 ? words : PACKAGE_TESTS, expected: EXPECTED });
+  return suite(PLATFORM, { clone, library, node, env, words: words.length > 0 ? words : PACKAGE_TESTS, expected: EXPECTED, again: true });
 }
 
 /**
