@@ -7,7 +7,7 @@ import process from "node:process";
 import { cached, run } from "./cache.mjs";
 import { cloneFor, crossBuild } from "./cross.mjs";
 import { unpackFrom } from "./debian.mjs";
-import { suite } from "./suite.mjs";
+import { smoke, suite } from "./suite.mjs";
 import { toolchain } from "./toolchain.mjs";
 
 const PLATFORM = "linux-arm64-gnu";
@@ -33,7 +33,11 @@ export async function arm64(words) {
   const library = await crossBuild(TARGET, tools);
   const clone = cloneFor(PLATFORM, ["--os=linux", "--cpu=arm64", "--libc=glibc"]);
   const { node, env } = emulatedNode(clone);
-  return suite(PLATFORM, { clone, library, node, env, words: words.length > 0 ? words : WORDS, expected: EXPECTED });
+  const passed = await suite(PLATFORM, { clone, library, node, env, words: words.length > 0 ? words : WORDS, expected: EXPECTED });
+  const smokes = ["uv", "tokio", "thread"].map((wake) => {
+    return smoke(`${PLATFORM}, ${wake}`, { clone, node, env: { ...env, TCP_UDP_SOCKETS_WAKE: wake } });
+  });
+  return passed && smokes.every(Boolean);
 }
 
 /**

@@ -8,7 +8,7 @@ import { cached, run } from "./cache.mjs";
 import { cloneFor, crossBuild } from "./cross.mjs";
 import { unpackFrom } from "./debian.mjs";
 import { pip } from "./pip.mjs";
-import { suite } from "./suite.mjs";
+import { smoke, suite } from "./suite.mjs";
 import { FOLDER, toolchain } from "./toolchain.mjs";
 
 const PLATFORM = "linux-x64-musl";
@@ -31,7 +31,13 @@ export async function musl(words) {
   const hooks = path.join(clone, "target", "test-hooks.node");
   cpSync(withHooks, hooks);
   const env = { ...process.env, TCP_UDP_SOCKETS_TEST_HOOKS: hooks };
-  return suite(PLATFORM, { clone, library, node: nodeForMusl(), env, words });
+  const node = nodeForMusl();
+  const passed = await suite(PLATFORM, { clone, library, node, env, words });
+  // The suite has run with libuv.
+  const smokes = ["tokio", "thread"].map((wake) => {
+    return smoke(`${PLATFORM}, ${wake}`, { clone, node, env: { ...env, TCP_UDP_SOCKETS_WAKE: wake } });
+  });
+  return passed && smokes.every(Boolean);
 }
 
 /** Returns the path of a Node whose C library is musl, wherever the cache lies. */

@@ -83,6 +83,24 @@ async function jest(clone, node, env, words) {
   return { passed, failures };
 }
 
+/**
+ * Runs the smoke test, in a clone that suite() has prepared. Prints the result.
+ *
+ * @param {string} name of the system and what is special, for messages
+ * @param {{ clone: string, node: string, env: NodeJS.ProcessEnv }} how as for suite()
+ * @returns {boolean} whether it passed
+ */
+export function smoke(name, { clone, node, env }) {
+  try {
+    run(node, [path.join(clone, "__test__", "smoke", "smoke.mjs")], env, clone);
+  } catch (error) {
+    console.log(`${name}: the smoke test failed: ${error.message}`);
+    return false;
+  }
+  console.log(`${name}: the smoke test passed`);
+  return true;
+}
+
 /** Wine's drive Z: is the root of this system. @param {string} name of a file */
 function unixPath(name) {
   return name.replace(/^Z:/, "").replaceAll("\\", "/");

