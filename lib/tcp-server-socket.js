@@ -18,6 +18,7 @@ const {
   checkPort,
   defineInterface,
   dictionary,
+  nameInterface,
   refuseZero,
   toBoolean,
   toDOMString,
@@ -90,6 +91,7 @@ class TCPServerSocket extends EventTarget {
   }
 
   static {
+    nameInterface(this, "TCPServerSocket");
     recordOf = (socket) => (typeof socket === "object" && socket !== null && #record in socket ? socket.#record : undefined);
     defineServerSocket(this, recordOf, (record) => {
       const server = /** @type {TCPServerSocket} */ (record.socket);

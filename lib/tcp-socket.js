@@ -18,6 +18,7 @@ const {
   checkPort,
   defineInterface,
   missingArguments,
+  nameInterface,
   toDOMString,
   toNumber,
 } = require("./webidl.js");
@@ -130,6 +131,7 @@ class TCPSocket extends EventTarget {
   }
 
   static {
+    nameInterface(this, "TCPSocket");
     recordOf = (socket) => (typeof socket === "object" && socket !== null && #record in socket ? socket.#record : undefined);
     defineStreamSocket(
       this,

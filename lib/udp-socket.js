@@ -32,6 +32,7 @@ const {
   defineInterface,
   dictionary,
   missingArguments,
+  nameInterface,
   toBoolean,
   toDOMString,
   toNumber,
@@ -232,6 +233,7 @@ class UDPSocket extends EventTarget {
   }
 
   static {
+    nameInterface(this, "UDPSocket");
     recordOf = (socket) => (typeof socket === "object" && socket !== null && #record in socket ? socket.#record : undefined);
     defineSocketMembers(this, recordOf);
     defineBufferedAmount(this, recordOf);

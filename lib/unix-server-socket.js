@@ -18,6 +18,7 @@ const {
   defineInterface,
   dictionary,
   missingArguments,
+  nameInterface,
   refuseZero,
   requiring,
   toBoolean,
@@ -82,6 +83,7 @@ class UnixServerSocket extends EventTarget {
   }
 
   static {
+    nameInterface(this, "UnixServerSocket");
     recordOf = (socket) => (typeof socket === "object" && socket !== null && #record in socket ? socket.#record : undefined);
     defineServerSocket(this, recordOf, (record) => ({ localPath: /** @type {UnixServerSocket} */ (record.socket).#localPath }));
 

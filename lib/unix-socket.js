@@ -18,6 +18,7 @@ const {
   defineInterface,
   dictionary,
   missingArguments,
+  nameInterface,
   toBoolean,
   toDOMString,
   toEnforcedUnsignedLong,
@@ -135,6 +136,7 @@ class UnixSocket extends EventTarget {
   }
 
   static {
+    nameInterface(this, "UnixSocket");
     recordOf = (socket) => (typeof socket === "object" && socket !== null && #record in socket ? socket.#record : undefined);
     defineStreamSocket(
       this,

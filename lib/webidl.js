@@ -384,7 +384,17 @@ function defineMembers({ prototype }, members) {
 }
 
 /**
- * Gives a class the shape of a Web IDL interface: enumerable members, and `Symbol.toStringTag`.
+ * Gives a class the interface's name, which bundlers change. A class whose static block uses the name calls this first.
+ *
+ * @param {object} interfaceClass
+ * @param {string} name
+ */
+function nameInterface(interfaceClass, name) {
+  Object.defineProperty(interfaceClass, "name", { value: name, configurable: true });
+}
+
+/**
+ * Gives a class the shape of a Web IDL interface: its name, enumerable members, and `Symbol.toStringTag`.
  *
  * @param {{ prototype: object }} interfaceClass
  * @param {string} name
@@ -392,6 +402,7 @@ function defineMembers({ prototype }, members) {
  */
 function defineInterface(interfaceClass, name, members) {
   const { prototype } = interfaceClass;
+  nameInterface(interfaceClass, name);
   for (const member of members) {
     Object.defineProperty(prototype, member, { enumerable: true });
   }
@@ -409,6 +420,7 @@ module.exports = {
   enumeration,
   illegalInvocation,
   missingArguments,
+  nameInterface,
   record,
   refuseZero,
   requiring,

@@ -16,6 +16,10 @@ const LARGE = 4 << 20; // bytes
 const specifier = process.argv[2] ?? "../../index.mjs";
 const { TCPServerSocket, TCPSocket, UDPSocket, UnixServerSocket, UnixSocket, connect, once, relay } = await import(specifier);
 
+// A bundle must not change the names of the interfaces.
+const names = [TCPServerSocket, TCPSocket, UDPSocket, UnixServerSocket, UnixSocket].map(({ name }) => name);
+assert.deepEqual(names, ["TCPServerSocket", "TCPSocket", "UDPSocket", "UnixServerSocket", "UnixSocket"]);
+
 const runtime = ["bun", "deno", "node"].find((name) => process.versions[name]);
 const wake = process.env.TCP_UDP_SOCKETS_WAKE ?? "default";
 console.log(`${runtime} ${process.versions[runtime]}, wake source ${wake}, ${specifier}`);
