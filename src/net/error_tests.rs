@@ -186,7 +186,7 @@ fn all() -> Vec<(SocketError, &'static str, Option<&'static str>, &'static str)>
         (
             SocketError::Option { name: "timeToLive", source: kind(Kind::InvalidInput) }.of_live_option(),
             "NetworkError", Some("EINVAL"),
-            "the system refuses timeToLive: invalid argument (EINVAL)",
+            "the system refuses timeToLive: invalid input parameter (EINVAL)",
         ),
         (
             SocketError::no_thread(&kind(Kind::WouldBlock)),
@@ -247,6 +247,7 @@ fn the_source_is_what_the_system_or_a_library_reports() {
             | SocketError::System { source, .. }
             | SocketError::Interface { source, .. }
             | SocketError::Option { source, .. }
+            | SocketError::LiveOption { source, .. }
             | SocketError::TooManyGroups { source, .. } => Some(source.to_string()),
             _ => None,
         };
