@@ -351,6 +351,15 @@ export declare class UDPSocket extends EventTarget {
    * amounts read as 4294967295. It keeps its last value once closed.
    */
   readonly bufferedAmount: number;
+  /** The bytes of the datagrams that the program has got so far. It keeps its last value (R-stats). */
+  readonly bytesRead: number;
+  /** The bytes of the datagrams that the system has taken so far. It keeps its last value (R-stats). */
+  readonly bytesWritten: number;
+  /**
+   * How many datagrams the system has dropped so far because the receive buffer was full. Only Linux tells it; elsewhere it is 0. It keeps
+   * its last value (R-stats).
+   */
+  readonly datagramsDropped: number;
   /** `"open"` until close(), or until an `error` that closes the socket (R-udp-toolong). */
   readonly readyState: "open" | "closed";
 
@@ -680,6 +689,22 @@ export interface TCPOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** What TCPSocket.getStats() returns. A member is null where the system does not tell it, or has not measured it yet. */
+export interface TCPStats {
+  /** The smoothed round-trip time, in milliseconds. */
+  smoothedRtt: number | null;
+  /** The mean deviation of the round-trip time, in milliseconds. */
+  rttVariation: number | null;
+  /** The shortest round-trip time, in milliseconds. */
+  minRtt: number | null;
+  /** How fast bytes can leave: a congestion window in each round-trip time. In bits per second. */
+  estimatedSendRate: number | null;
+  /** The congestion window, in bytes. */
+  congestionWindow: number | null;
+  /** How many segments were sent again. */
+  retransmits: number | null;
+}
+
 /** The options of a TCPSocket that setOptions() can change (R-live). */
 export type TCPLiveOptions = Pick<
   TCPOptions,
@@ -750,6 +775,20 @@ export declare class TCPSocket extends EventTarget {
    * (R-tcp-send, R-tcp-lost).
    */
   readonly bufferedAmount: number;
+  /**
+   * The bytes that the program has got so far, by events, streams and loops, or that relay() has passed on. It keeps its last value
+   * (R-stats).
+   */
+  readonly bytesRead: number;
+  /**
+   * The bytes that the system has taken so far, those of relay() included. With TLS it counts them before they are encrypted. It keeps its
+   * last value (R-stats).
+   */
+  readonly bytesWritten: number;
+  /**
+   * What the system tells of the connection (TCP_INFO). Only Linux tells it; elsewhere, and on a closed socket, each member is null.
+   */
+  getStats(): TCPStats;
   /** The state. A state that a call sets is set when the call returns. Other changes come just before their event (R-task). */
   readonly readyState: ReadyState;
   /** `"on"` once TLS is established. Before that `"starttls"` if the options say so, else `"off"`. */
@@ -1485,6 +1524,16 @@ export declare class UnixSocket extends EventTarget {
    * (R-tcp-send, R-tcp-lost).
    */
   readonly bufferedAmount: number;
+  /**
+   * The bytes that the program has got so far, by events, streams and loops, or that relay() has passed on. It keeps its last value
+   * (R-stats).
+   */
+  readonly bytesRead: number;
+  /**
+   * The bytes that the system has taken so far, those of relay() included. With TLS it counts them before they are encrypted. It keeps its
+   * last value (R-stats).
+   */
+  readonly bytesWritten: number;
   /** The state. A state that a call sets is set when the call returns. Other changes come just before their event (R-task). */
   readonly readyState: ReadyState;
   /** `"on"` once TLS is established. Before that `"starttls"` if the options say so, else `"off"`. */

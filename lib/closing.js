@@ -4,6 +4,7 @@
 // with an event.)
 
 const { binding } = require("./native.js");
+const { keepFigures } = require("./last-figures.js");
 const progress = require("./progress.js");
 const { retire } = require("./sockets.js");
 
@@ -22,6 +23,7 @@ function closeAtOnce(record, why) {
   const isGone = binding.close(record.id);
   progress.closing(record, true);
   if (isGone) {
+    keepFigures(record);
     retire(record);
     progress.finished(record);
   }

@@ -113,6 +113,8 @@ class SocketRecord extends AsyncResource {
     this.closed = false;
     /** The last value of the attribute `bufferedAmount`, in bytes. It is valid once `closed` is true. */
     this.bufferedAmount = 0;
+    /** The last values of bytesRead, bytesWritten and datagramsDropped; null while the native half has the socket, and where all are 0. @type {import("./figures.js").Figures | null} */
+    this.lastFigures = null;
     /** True once the socket has been open. */
     this.opened = false;
     /** Streams: true once the package was informed that the peer sends no more data. */

@@ -2,6 +2,7 @@
 
 // The registry of the sockets that the native half has. It passes each event on to the interface that the event belongs to.
 
+const { keepFigures } = require("./last-figures.js");
 const { LAST, READY_STATES, binding } = require("./native.js");
 const { deliverToOperation } = require("./pending-operations.js");
 const { pinned } = require("./pinned.js");
@@ -35,6 +36,7 @@ function deliver(id, kind, a, b, c, d) {
     return;
   }
   if ((kind & LAST) !== 0) {
+    keepFigures(record);
     retire(record);
     kind &= ~LAST;
   }

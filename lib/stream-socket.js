@@ -8,6 +8,7 @@ const { fromFailure, invalidState, networkError } = require("./errors.js");
 const { defineEventHandlers } = require("./event-handler.js");
 const { StreamMessageEvent } = require("./events.js");
 const { fireError } = require("./failing.js");
+const { defineFigures } = require("./figures.js");
 const { fire, observeListeners } = require("./listeners.js");
 const { Kind, binding } = require("./native.js");
 const progress = require("./progress.js");
@@ -184,6 +185,7 @@ function defineStreamSocket(interfaceClass, recordOf, ends, remote) {
   defineMembers(interfaceClass, members);
   defineSocketMembers(interfaceClass, recordOf);
   defineBufferedAmount(interfaceClass, recordOf);
+  defineFigures(interfaceClass, recordOf);
   observeListeners(interfaceClass, recordOf);
   defineEventHandlers(interfaceClass, recordOf, ["drain", "open", "close", "halfclose", "error", "message"]);
   const streams = {
@@ -270,8 +272,9 @@ handle(Kind.STREAM_DRAIN, (record) => {
   progress.changed(record);
 });
 handle(Kind.STREAM_ERROR, fireError);
-handle(Kind.STREAM_CLOSE, (record, bufferedAmount) => {
+handle(Kind.STREAM_CLOSE, (record, read, bufferedAmount, writtenLow, writtenHigh) => {
   record.bufferedAmount = bufferedAmount;
+  record.lastFigures = { read, written: writtenHigh * 2 ** 32 + writtenLow, dropped: 0 };
   const upgrade = takeUpgrade(record);
   if (upgrade !== undefined) {
     const why = record.ending || "the peer has ended it";

@@ -3,6 +3,7 @@
 // interface TCPSocket : EventTarget
 
 const { addressText } = require("./address.js");
+const { defineStats } = require("./figures.js");
 const { defineSetOptions } = require("./live-options.js");
 const { Kind, binding } = require("./native.js");
 const { open } = require("./package-instance.js");
@@ -153,6 +154,7 @@ class TCPSocket extends EventTarget {
     );
 
     defineSetOptions(this, recordOf);
+    defineStats(this, recordOf);
 
     // The draft: "When a new TCP connection has been successfully established". From now on the local address and port are known.
     handle(Kind.STREAM_OPEN, (record, localAddress, localPort) => {

@@ -11,6 +11,7 @@ const { defineEventHandlers } = require("./event-handler.js");
 const { UDPMessageEvent } = require("./events.js");
 const { fireError } = require("./failing.js");
 const { defineIteration, takerOf } = require("./iteration.js");
+const { defineDropped, defineFigures } = require("./figures.js");
 const { fire, observeListeners } = require("./listeners.js");
 const { LIVE, checkLive, defineSetOptions } = require("./live-options.js");
 const { Kind, binding } = require("./native.js");
@@ -237,6 +238,8 @@ class UDPSocket extends EventTarget {
     recordOf = (socket) => (typeof socket === "object" && socket !== null && #record in socket ? socket.#record : undefined);
     defineSocketMembers(this, recordOf);
     defineBufferedAmount(this, recordOf);
+    defineFigures(this, recordOf);
+    defineDropped(this, recordOf);
     observeListeners(this, recordOf);
     defineEventHandlers(this, recordOf, ["drain", "error", "message"]);
     defineIteration(this, recordOf);

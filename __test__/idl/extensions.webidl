@@ -6,6 +6,9 @@ partial interface UDPSocket {
   readonly attribute ReadableStream readable;
   readonly attribute WritableStream writable;
   undefined setOptions(any options);
+  readonly attribute unsigned long long bytesRead;
+  readonly attribute unsigned long long bytesWritten;
+  readonly attribute unsigned long long datagramsDropped;
 };
 
 dictionary UDPSocketOpenInfo {
@@ -22,6 +25,9 @@ partial interface TCPSocket {
   readonly attribute WritableStream writable;
   undefined reset();
   undefined setOptions(any options);
+  readonly attribute unsigned long long bytesRead;
+  readonly attribute unsigned long long bytesWritten;
+  object getStats();
 };
 
 dictionary TCPSocketOpenInfo {

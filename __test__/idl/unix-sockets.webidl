@@ -32,6 +32,8 @@ interface UnixSocket : EventTarget {
   object unref();
   boolean hasRef();
   undefined setOptions(any options);
+  readonly attribute unsigned long long bytesRead;
+  readonly attribute unsigned long long bytesWritten;
 };
 
 [Exposed=*]

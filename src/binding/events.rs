@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::env::{Env, Value};
 use super::environment::Environment;
 use super::package_instance::SLOTS;
-use crate::net::{Event, EventKind, PeerCredentials, ip_text};
+use crate::net::{Event, EventKind, Figures, PeerCredentials, ip_text};
 
 /// This bit is added to the kind of a socket's last event.
 const LAST: u32 = 64;
@@ -41,7 +41,10 @@ pub fn describe<'scope>(
         EventKind::Message(payload) => environment.data(env, *payload),
         EventKind::Error(error) | EventKind::UdpError(error) | EventKind::ServerError(error) => env.failure(error),
         EventKind::Relayed(bytes) => env.float(*bytes),
-        EventKind::Close(buffered) => env.uint(*buffered),
+        EventKind::Close(buffered, Figures { read, written }) => {
+            [slots[2], slots[3], slots[4]] = [*buffered, *written as u32, (*written >> 32) as u32];
+            env.float(*read)
+        }
         EventKind::Datagram(payload, from) => {
             let data = environment.data(env, *payload);
             let port = from.port().into();
@@ -83,7 +86,7 @@ fn number(kind: &EventKind) -> u32 {
         EventKind::HalfClose => 3,
         EventKind::Drain => 4,
         EventKind::Error(_) => 5,
-        EventKind::Close(_) => 6,
+        EventKind::Close(..) => 6,
         EventKind::Blob => 7,
         EventKind::Secured => 8,
         EventKind::Relayed(_) => 9,

@@ -1,6 +1,7 @@
 //! The functions of docs/binding.md. Each reads its arguments, calls `net`, and returns a plain value.
 
 mod all_sockets;
+mod figures;
 mod open;
 mod stream;
 mod udp;
@@ -62,6 +63,10 @@ pub fn define<'scope>(env: Env<'scope>, exports: Value<'scope>) -> Result<()> {
         "readyState" => all_sockets::ready_state, Panicked::Number(ReadyState::Closed as i32);
         "bufferedAmount" => all_sockets::buffered_amount, Panicked::Number(0);
         "connections" => all_sockets::connections, Panicked::Number(0);
+        "bytesRead" => figures::bytes_read, Panicked::Number(0);
+        "bytesWritten" => figures::bytes_written, Panicked::Number(0);
+        "datagramsDropped" => figures::datagrams_dropped, Panicked::Number(0);
+        "stats" => figures::stats, Panicked::Null;
         "listen" => all_sockets::listen, Panicked::Undefined;
         "suspend" => all_sockets::suspend, Panicked::Undefined;
         "resume" => all_sockets::resume, Panicked::Undefined;

@@ -38,11 +38,16 @@ impl<'scope> Env<'scope> {
         self.made(|out| unsafe { sys::napi_create_uint32(self.raw(), number, out) })
     }
 
-    /// A count that may need more than 32 bits. It is exact up to 2^53.
-    pub fn float(self, number: u64) -> Value<'scope> {
+    /// A number that may have a fraction.
+    pub fn double(self, number: f64) -> Value<'scope> {
         // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; the number is passed by value; `out`
         // points to a local variable of `made`.
-        self.made(|out| unsafe { sys::napi_create_double(self.raw(), number as f64, out) })
+        self.made(|out| unsafe { sys::napi_create_double(self.raw(), number, out) })
+    }
+
+    /// A count that may need more than 32 bits. It is exact up to 2^53.
+    pub fn float(self, number: u64) -> Value<'scope> {
+        self.double(number as f64)
     }
 
     /// true or false.

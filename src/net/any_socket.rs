@@ -47,7 +47,10 @@ impl AnySocket {
         let error = SocketError::Panic { message };
         let left = match self {
             Self::Stream(stream) if stream.machine.has_opened() => {
-                vec![EventKind::Error(error), EventKind::Close(stream.machine.ledger.buffered_amount())]
+                vec![
+                    EventKind::Error(error),
+                    EventKind::Close(stream.machine.ledger.buffered_amount(), stream.figures()),
+                ]
             }
             Self::Stream(_) => vec![EventKind::Error(error)],
             Self::Udp(_) => vec![EventKind::UdpError(error)],

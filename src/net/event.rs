@@ -1,6 +1,7 @@
 use std::net::SocketAddr;
 
 use super::endpoint::Endpoint;
+use super::figures::Figures;
 use super::sys::PeerCredentials;
 use super::{Id, SocketError};
 
@@ -36,8 +37,8 @@ pub enum EventKind {
     Drain,
     /// Stream: the attempt failed, or the connection is lost.
     Error(SocketError),
-    /// Stream: the connection has ended. The value is the final bufferedAmount.
-    Close(u32),
+    /// Stream: the connection has ended. The values are the final bufferedAmount, and what the socket has moved.
+    Close(u32, Figures),
     /// Stream: the system has everything that was sent, and FIN follows it.
     Finish,
     /// Stream: a relay is over, and [`EventKind::Close`] follows. The value is how many bytes this socket has sent that came from the other one.

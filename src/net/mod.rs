@@ -15,6 +15,7 @@ mod endpoint;
 mod errno;
 mod error;
 mod event;
+mod figures;
 mod heap;
 pub mod hooks;
 mod id;
@@ -58,6 +59,7 @@ pub use deadline::{LimitKind, TimeLimit};
 pub use endpoint::{Endpoint, ip_text};
 pub use error::SocketError;
 pub use event::{Event, EventKind, Payload};
+pub use figures::Figures;
 pub use heap::keep_heap;
 pub use id::Id;
 pub use ip_address::parse as parse_address;
@@ -71,7 +73,7 @@ pub use resolver::Family;
 pub use runtime::runtime;
 pub use sizes::READ_SIZE;
 pub use stream_socket::Unkept;
-pub use sys::PeerCredentials;
+pub use sys::{PeerCredentials, TcpStats};
 pub use syscall::Syscall;
 pub use tls::{
     Info as SecureInfo, Material, NamedCertificate, Role, SecureOptions, ServerContext, TlsError, client_role,

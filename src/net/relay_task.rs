@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 use self::direction::{Direction, Loss, Pumped};
 use super::activity::Activity;
 use super::endpoint::Endpoint;
+use super::figures::Figures;
 use super::inbox::Inbox;
 use super::panics::{caught, panic_message};
 use super::send_queue::SendQueue;
@@ -123,9 +124,10 @@ impl TaskHandle {
         self.shared.state().ends[self.side].take()
     }
 
-    /// How many bytes from the other socket were written to this socket's peer.
-    pub fn passed(&self) -> u64 {
-        self.shared.passed[self.side].load(Ordering::Relaxed)
+    /// What the task has moved so far for this socket: from its peer to the other socket's, and to its peer.
+    pub fn passed(&self) -> Figures {
+        let written = |side: usize| self.shared.passed[side].load(Ordering::Relaxed);
+        Figures { read: written(1 - self.side), written: written(self.side) }
     }
 
     /// When bytes last came from this socket's peer or went to it.

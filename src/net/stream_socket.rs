@@ -3,6 +3,7 @@
 //! - this file: the connection attempt, calls, steps, deadlines, the end.
 //! - `receive.rs`: reading, the peer's end, a loss.
 //! - `send.rs`: send(), when its bytes are written, and the FIN behind them.
+//! - `figures.rs`: bytesRead and bytesWritten.
 //! - `flush_limit.rs`: closeTimeout.
 //! - `idle_limit.rs`: idleTimeout.
 //! - `live.rs`: setOptions().
@@ -10,6 +11,7 @@
 //! - `relay.rs`: one socket's part of a relay.
 //! - `unix.rs`: a client's connection to a path.
 
+mod figures;
 mod flush_limit;
 mod idle_limit;
 mod live;
@@ -361,8 +363,13 @@ impl StreamSocket {
             }
             if self.may_read() && self.transport.is_readable() {
                 match (self.read(context), self.relayed_to()) {
-                    (Reading::Message(payload), Some(other)) => return Step::Relayed(payload, other),
-                    (Reading::Message(payload), None) => return Step::Read(EventKind::Message(payload)),
+                    (Reading::Message(payload, length), other) => {
+                        self.receiving.delivered += length as u64;
+                        return match other {
+                            Some(other) => Step::Relayed(payload, other),
+                            None => Step::Read(EventKind::Message(payload)),
+                        };
+                    }
                     (Reading::Changed, _) => continue,
                     (Reading::NeedsBlocks(count), _) => return Step::NeedsBlocks(count),
                     (Reading::Nothing, _) => {}
@@ -408,7 +415,7 @@ impl StreamSocket {
             Event::Drain => EventKind::Drain,
             Event::Error(error) => EventKind::Error(error),
             Event::Finish => EventKind::Finish,
-            Event::Close => EventKind::Close(self.machine.ledger.buffered_amount()),
+            Event::Close => EventKind::Close(self.machine.ledger.buffered_amount(), self.figures()),
         };
         if !last {
             return Step::Event(kind);

@@ -33,6 +33,7 @@ use super::blocks::Block;
 use super::context::Context;
 use super::deadline::TimeLimit;
 use super::endpoint::Endpoint;
+use super::figures::Figures;
 use super::relay_task::{TaskEnd, TaskHandle};
 use super::send_queue::SendQueue;
 use super::stream_handle::{PolledStream, StdStream};
@@ -392,8 +393,8 @@ impl Transport {
         }
     }
 
-    /// Drops the connection, with RST if `reset` is true. If a relay's task had the connection, returns how many bytes the task passed on.
-    pub fn disconnect(&mut self, reset: bool) -> Option<u64> {
+    /// Drops the connection, with RST if `reset` is true. If a relay's task had the connection, returns what the task has moved.
+    pub fn disconnect(&mut self, reset: bool) -> Option<Figures> {
         self.readiness = Readiness::default();
         match std::mem::replace(&mut self.link, Link::Gone) {
             Link::Gone => None,
@@ -479,8 +480,8 @@ impl Transport {
         }
     }
 
-    /// How many bytes a relay's task has passed on. `None`: no such task has the connection.
-    pub fn passed(&self) -> Option<u64> {
+    /// What a relay's task has moved for this socket. `None`: no such task has the connection.
+    pub fn passed(&self) -> Option<Figures> {
         match &self.link {
             Link::Lent(task) => Some(task.passed()),
             Link::Gone | Link::Plain(_) | Link::Secure(_) => None,

@@ -24,6 +24,7 @@ use super::any_socket::AnySocket;
 use super::blocks::Block;
 use super::context::Context;
 use super::event::{Event, Payload};
+use super::figures::Figures;
 use super::id::WAKER;
 use super::panics::panic_message;
 use super::runtime::runtime;
@@ -58,6 +59,9 @@ pub struct Net {
     owners: Vec<u32>,
     /// How many sockets keep the process alive.
     references: usize,
+    /// The last UDP socket that was removed: its id, what it has moved, and how many datagrams the system has dropped. JavaScript asks for
+    /// them at once, because attributes keep their last values.
+    removed: Option<(Id, Figures, u64)>,
     /// The state that all sockets share.
     context: Context,
 }
@@ -103,6 +107,7 @@ impl Net {
             generations: Vec::new(),
             ready_queue: VecDeque::new(),
             owners: Vec::new(),
+            removed: None,
             references: 0,
             context,
         })
@@ -144,6 +149,9 @@ impl Net {
 
     fn remove(&mut self, id: Id) {
         let entry = self.sockets.remove(id.index());
+        if let AnySocket::Udp(udp) = &entry.socket {
+            self.removed = Some((id, udp.figures(), udp.dropped()));
+        }
         self.context.timers.clear_all(id);
         self.references -= usize::from(entry.referenced);
         self.owners[entry.owner as usize] -= 1;

@@ -17,6 +17,7 @@ use super::context::Context;
 use super::deadline::DeadlineKind;
 use super::errno::{self, Errno};
 use super::event::EventKind;
+use super::figures::Figures;
 use super::multicast::{GroupRequest, Member, Memberships};
 use super::options::{UdpChanges, UdpOptions};
 use super::step::Step;
@@ -56,6 +57,8 @@ pub struct UdpSocket {
     max_buffered_amount: u64,
     /// The bufferedAmount account.
     pub ledger: Ledger,
+    /// The bytes of datagrams that were emitted, and of those that the system took.
+    figures: Figures,
     /// Datagrams that send() has accepted and the system has not taken.
     queue: UdpQueue,
     /// The destination of the last accepted send(), for [`Destination::Same`]. None: there was no such send().
@@ -112,6 +115,16 @@ pub enum UdpSent {
 }
 
 impl UdpSocket {
+    /// What the socket has moved so far, in bytes of payload.
+    pub fn figures(&self) -> Figures {
+        self.figures
+    }
+
+    /// How many datagrams the system has dropped because the receive buffer was full.
+    pub fn dropped(&self) -> u64 {
+        sys::dropped_datagrams(&SockRef::from(&self.socket))
+    }
+
     /// setOptions(): changes the options that are given (R-live). If the system refuses one, those before it stay changed.
     pub fn change(&mut self, changes: &UdpChanges) -> Result<(), SocketError> {
         let (local, ipv6_only) = (&self.local, self.ipv6_only);
@@ -141,6 +154,7 @@ impl UdpSocket {
             may_segment: sys::SEGMENTS_DATAGRAMS,
             max_buffered_amount: most.into(),
             ledger: Ledger::new(options.live.high_water_mark.unwrap_or_default(), most),
+            figures: Figures::default(),
             queue: UdpQueue::default(),
             last: None,
             held: VecDeque::new(),
@@ -407,6 +421,7 @@ impl UdpSocket {
                 Ok(sent) => {
                     for _ in 0..sent {
                         let popped = self.queue.pop();
+                        self.figures.written += popped.bytes;
                         self.ledger.wrote(popped.bytes, popped.from_blobs);
                     }
                 }

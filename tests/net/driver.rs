@@ -221,7 +221,7 @@ impl World {
             EventKind::Ended => Told::Ended,
             EventKind::Drain => Told::Drain,
             EventKind::Error(error) => Told::Error(code(error)),
-            EventKind::Close(buffered) => Told::Close(buffered),
+            EventKind::Close(buffered, _) => Told::Close(buffered),
             EventKind::Finish => Told::Finish,
             EventKind::Blob => Told::Blob,
             EventKind::Relayed(bytes) => Told::Relayed(bytes),

@@ -30,6 +30,8 @@ pub(super) struct Receiving {
     held: VecDeque<Filled>,
     /// How many blocks this socket has emitted in this turn.
     pub blocks_filled: usize,
+    /// How many bytes were emitted, or passed on to the other socket of a relay.
+    pub delivered: u64,
 }
 
 impl Receiving {
@@ -41,8 +43,8 @@ impl Receiving {
 
 /// The result of one read.
 pub(super) enum Reading {
-    /// Bytes for an event.
-    Message(Payload),
+    /// So many bytes, for an event.
+    Message(Payload, usize),
     /// The machine's state has changed, or blocks were filled. The caller looks again for an event.
     Changed,
     /// This many blocks must be lent before the read.
@@ -105,6 +107,7 @@ impl StreamSocket {
     pub(super) fn next_held(&mut self, context: &Context) -> Option<Step> {
         let Filled { block, len } = self.receiving.held.pop_front()?;
         self.receiving.blocks_filled += 1;
+        self.receiving.delivered += len as u64;
         let message = EventKind::Message(Payload::Block { number: block.number(), len });
         let reads_on = self.transport.is_readable() && self.receiving.is_bulk;
         let goes_on =
@@ -159,7 +162,7 @@ impl StreamSocket {
                     context.blocks.take_filled(filled, len, &mut self.receiving.held);
                     Reading::Changed
                 } else {
-                    Reading::Message(Payload::ReadBuffer { start: 0, len })
+                    Reading::Message(Payload::ReadBuffer { start: 0, len }, len)
                 }
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {

@@ -2,6 +2,7 @@
 
 use super::StreamSocket;
 use crate::net::context::Context;
+use crate::net::figures::Figures;
 use crate::net::relay_signal::RelaySignal;
 use crate::net::relay_task::{RelayedStream, TaskHandle};
 use crate::net::transport::{Failure, RelayOutcome};
@@ -24,8 +25,8 @@ pub(super) struct Relay {
     over: Option<RelaySignal>,
     /// How many bytes this socket has got from the other one in turns, not through a task.
     accepted: u64,
-    /// How many bytes of the other socket the task has written to this one. Set when the task has ended.
-    pub(super) passed: u64,
+    /// What the task has moved. Set when the task has ended.
+    pub(super) passed: Figures,
 }
 
 impl StreamSocket {
@@ -41,7 +42,7 @@ impl StreamSocket {
             end_passed: false,
             over: None,
             accepted: 0,
-            passed: 0,
+            passed: Figures::default(),
         }));
         self.schedule(id, context);
         held
@@ -151,7 +152,7 @@ impl StreamSocket {
     pub(super) fn take_relayed_bytes(&mut self) -> Option<u64> {
         let relay = self.relay.take()?;
         let passed = self.transport.passed().unwrap_or(relay.passed);
-        Some(passed + relay.accepted.saturating_sub(self.machine.ledger.unwritten()))
+        Some(passed.written + relay.accepted.saturating_sub(self.machine.ledger.unwritten()))
     }
 
     // --- the task ---

@@ -8,8 +8,18 @@ use mio::net::UdpSocket;
 use socket2::{SockRef, Socket};
 
 use super::datagrams::Received;
-use super::vocabulary::FilterMode;
+use super::vocabulary::{FilterMode, TcpStats};
 use crate::net::sizes::{DATAGRAM_STRIDE, READ_SIZE};
+
+/// Returns nothing: the package asks only Linux.
+pub fn tcp_stats(_socket: &Socket) -> TcpStats {
+    TcpStats::default()
+}
+
+/// Returns 0: only Linux counts them for each socket.
+pub fn dropped_datagrams(_socket: &Socket) -> u64 {
+    0
+}
 
 /// Returns an error: only Linux has this option.
 pub fn set_user_timeout(_socket: &Socket, _limit: Duration) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! What only Linux can do.
 
+mod figures;
 mod groups;
 mod mmsg;
 mod pipe;
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{SockRef, Socket};
 
+pub use self::figures::{dropped_datagrams, tcp_stats};
 pub use self::groups::{has_joined, keep_groups_apart, membership_limit, set_source_filter};
 pub use self::mmsg::Batches;
 pub use self::pipe::{Pipe, put_back_pipe, take_pipe};

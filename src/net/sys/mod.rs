@@ -42,11 +42,14 @@ pub use self::family::{
 };
 pub use self::group_sources::change_source;
 pub use self::kernel::{
-    Batches, Pipe, ThreadId, choose_port_at_connect, has_joined, keep_groups_apart, membership_limit, put_back_pipe,
-    read_checked, report_destinations, set_source_filter, set_user_timeout, take_pipe,
+    Batches, Pipe, ThreadId, choose_port_at_connect, dropped_datagrams, has_joined, keep_groups_apart,
+    membership_limit, put_back_pipe, read_checked, report_destinations, set_source_filter, set_user_timeout, take_pipe,
+    tcp_stats,
 };
 pub use self::unacknowledged::unacknowledged;
-pub use self::vocabulary::{FilterMode, InterfaceAddress, ListenFailure, ListenStep, LookUpError, PeerCredentials};
+pub use self::vocabulary::{
+    FilterMode, InterfaceAddress, ListenFailure, ListenStep, LookUpError, PeerCredentials, TcpStats,
+};
 
 /// True: one system call receives several datagrams, and a batch that is not full means that the socket has no more. False: one call
 /// receives one datagram.

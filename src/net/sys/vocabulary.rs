@@ -73,3 +73,20 @@ pub enum ListenStep {
     /// Listening.
     Listen,
 }
+
+/// What the system tells of a TCP connection. `None`: it does not tell that.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct TcpStats {
+    /// The smoothed round-trip time in milliseconds.
+    pub smoothed_rtt: Option<f64>,
+    /// The mean deviation of the round-trip time in milliseconds.
+    pub rtt_variation: Option<f64>,
+    /// The shortest round-trip time in milliseconds.
+    pub min_rtt: Option<f64>,
+    /// How fast the congestion window lets bytes leave, in bits per second.
+    pub estimated_send_rate: Option<f64>,
+    /// The congestion window in bytes.
+    pub congestion_window: Option<u64>,
+    /// How many segments were sent again.
+    pub retransmits: Option<u64>,
+}

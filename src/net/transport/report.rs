@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use crate::net::SocketError;
 use crate::net::endpoint::Endpoint;
+use crate::net::figures::Figures;
 use crate::net::syscall::Syscall;
 use crate::net::tls::{Fault, Info, WrittenBytes};
 
@@ -66,8 +67,8 @@ pub struct RelayNews {
 
 /// The end of a relay's task, for one of the two sockets.
 pub struct RelayEnd {
-    /// How many bytes from the other socket the task has written to this one.
-    pub passed: u64,
+    /// What the task has moved for this socket.
+    pub passed: Figures,
     /// How the task ended.
     pub outcome: RelayOutcome,
 }

@@ -6,6 +6,7 @@ use super::Net;
 use crate::net::any_socket::AnySocket;
 use crate::net::context::Context;
 use crate::net::deadline::DeadlineKind;
+use crate::net::figures::Figures;
 use crate::net::options::{StreamChanges, UdpChanges};
 use crate::net::pending_operation::PendingOperation;
 use crate::net::resolver::{self, Family};
@@ -138,6 +139,28 @@ impl Net {
             Some(AnySocket::Udp(udp)) => udp.ledger.buffered_amount(),
             _ => 0,
         }
+    }
+
+    /// What a socket has moved so far.
+    pub fn figures(&self, id: Id) -> Figures {
+        match self.sockets.get(id.index()).filter(|entry| entry.id == id).map(|entry| &entry.socket) {
+            Some(AnySocket::Stream(stream)) => stream.figures(),
+            Some(AnySocket::Udp(udp)) => udp.figures(),
+            _ => self.of_removed(id).map(|(figures, _)| figures).unwrap_or_default(),
+        }
+    }
+
+    /// How many datagrams the system has dropped for a UDP socket because its receive buffer was full.
+    pub fn dropped(&self, id: Id) -> u64 {
+        match self.sockets.get(id.index()).filter(|entry| entry.id == id).map(|entry| &entry.socket) {
+            Some(AnySocket::Udp(udp)) => udp.dropped(),
+            _ => self.of_removed(id).map_or(0, |(_, dropped)| dropped),
+        }
+    }
+
+    /// The figures of a UDP socket, if it is the last one that was removed.
+    fn of_removed(&self, id: Id) -> Option<(Figures, u64)> {
+        self.removed.filter(|&(removed, ..)| removed == id).map(|(_, figures, dropped)| (figures, dropped))
     }
 
     /// A server's `connections`.

@@ -63,6 +63,7 @@ impl UdpSocket {
             return Step::Idle;
         }
         if let Some((from, bytes)) = self.held.pop_front() {
+            self.figures.read += bytes.len() as u64;
             context.held = bytes;
             return Step::Event(EventKind::Datagram(Payload::Held, from));
         }
@@ -72,6 +73,7 @@ impl UdpSocket {
         let index = self.batch.start;
         self.batch.start += 1;
         let received = context.batches.received[index];
+        self.figures.read += received.len as u64;
         let payload = Payload::ReadBuffer { start: received.start, len: received.len };
         let kind = EventKind::Datagram(payload, ip_address::canonical(received.from));
         if self.batch.is_empty() { Step::Read(kind) } else { Step::Event(kind) }

@@ -1,0 +1,36 @@
+//! The functions that tell what a socket has moved, and what the system tells of it.
+
+use crate::binding::call::Call;
+use crate::binding::env::Value;
+
+/// `bytesRead(id)`.
+pub fn bytes_read<'scope>(call: &Call<'scope>) -> Value<'scope> {
+    call.env.float(call.environment.net(|net| net.figures(call.id()).read).unwrap_or(0))
+}
+
+/// `bytesWritten(id)`.
+pub fn bytes_written<'scope>(call: &Call<'scope>) -> Value<'scope> {
+    call.env.float(call.environment.net(|net| net.figures(call.id()).written).unwrap_or(0))
+}
+
+/// `datagramsDropped(id)`.
+pub fn datagrams_dropped<'scope>(call: &Call<'scope>) -> Value<'scope> {
+    call.env.float(call.environment.net(|net| net.dropped(call.id())).unwrap_or(0))
+}
+
+/// `stats(id)`: a number or null for each member of TcpStats, in its order.
+pub fn stats<'scope>(call: &Call<'scope>) -> Value<'scope> {
+    let env = call.env;
+    let stats =
+        call.environment.net(|net| net.stream(call.id(), |stream, _| stream.stats())).flatten().unwrap_or_default();
+    let number = |value: Option<f64>| value.map_or_else(|| env.null(), |value| env.double(value));
+    let count = |value: Option<u64>| value.map_or_else(|| env.null(), |value| env.float(value));
+    env.array(&[
+        number(stats.smoothed_rtt),
+        number(stats.rtt_variation),
+        number(stats.min_rtt),
+        number(stats.estimated_send_rate),
+        count(stats.congestion_window),
+        count(stats.retransmits),
+    ])
+}
