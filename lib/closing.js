@@ -4,7 +4,6 @@
 // with an event.)
 
 const { binding } = require("./native.js");
-const { keepFigures } = require("./last-figures.js");
 const progress = require("./progress.js");
 const { retire } = require("./sockets.js");
 
@@ -23,7 +22,6 @@ function closeAtOnce(record, why) {
   const isGone = binding.close(record.id);
   progress.closing(record, true);
   if (isGone) {
-    keepFigures(record);
     retire(record);
     progress.finished(record);
   }

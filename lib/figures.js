@@ -11,10 +11,24 @@ const { defineMembers } = require("./webidl.js");
 /** @typedef {(socket: unknown) => SocketRecord | undefined} RecordOf */
 /** @typedef {{ name: string, prototype: object }} InterfaceClass */
 
-/** The last values of the figures: attributes keep them when the socket is gone. @typedef {{ read: number, written: number, dropped: number }} Figures */
+/**
+ * The last values of the figures, by attribute: attributes keep them when the socket is gone.
+ *
+ * @typedef {{ bytesRead: number, bytesWritten: number, datagramsDropped: number }} Figures
+ */
 
 /** The members of TCPStats, in the order in which the native half gives their values. */
 const STATS = ["smoothedRtt", "rttVariation", "minRtt", "estimatedSendRate", "congestionWindow", "retransmits"];
+
+/**
+ * The value of a figure: the native half's, and the last one once the socket is gone.
+ *
+ * @param {SocketRecord} record
+ * @param {keyof Figures} attribute
+ */
+function figure({ id, lastFigures }, attribute) {
+  return id === GONE ? (lastFigures?.[attribute] ?? 0) : binding[attribute](id);
+}
 
 /**
  * Defines `bytesRead` and `bytesWritten`.
@@ -26,13 +40,11 @@ function defineFigures(interfaceClass, recordOf) {
   const checked = brandCheckOf(interfaceClass, recordOf);
   defineMembers(interfaceClass, {
     get bytesRead() {
-      const { id, lastFigures } = checked(this, "bytesRead");
-      return id === GONE ? (lastFigures?.read ?? 0) : binding.bytesRead(id);
+      return figure(checked(this, "bytesRead"), "bytesRead");
     },
 
     get bytesWritten() {
-      const { id, lastFigures } = checked(this, "bytesWritten");
-      return id === GONE ? (lastFigures?.written ?? 0) : binding.bytesWritten(id);
+      return figure(checked(this, "bytesWritten"), "bytesWritten");
     },
   });
 }
@@ -48,8 +60,7 @@ function defineDropped(interfaceClass, recordOf) {
   defineMembers(interfaceClass, {
     /** What the system has dropped because the receive buffer was full. */
     get datagramsDropped() {
-      const { id, lastFigures } = checked(this, "datagramsDropped");
-      return id === GONE ? (lastFigures?.dropped ?? 0) : binding.datagramsDropped(id);
+      return figure(checked(this, "datagramsDropped"), "datagramsDropped");
     },
   });
 }

@@ -7,6 +7,7 @@ const { binding } = require("./native.js");
 const { shown } = require("./shown.js");
 const { brandCheckOf } = require("./socket-members.js");
 const { readyState } = require("./sockets.js");
+const { unknownMembers } = require("./unknown-options.js");
 const {
   bare,
   defineMembers,
@@ -155,9 +156,8 @@ function defineSetOptions(interfaceClass, recordOf, changed) {
  * @param {string} where
  */
 function refuseOthers(options, names, where) {
-  // The loop accepts undefined and null, and finds nothing.
-  for (const name in /** @type {any} */ (options)) {
-    if (!names.has(name) && /** @type {any} */ (options)[name] !== undefined) {
+  for (const name of unknownMembers(options, names)) {
+    if (/** @type {any} */ (options)[name] !== undefined) {
       throw invalidAccess(`${where}: options.${shown(name).slice(1, -1)} cannot be changed; it takes ${[...names].sort().join(", ")}`);
     }
   }

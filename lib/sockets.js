@@ -2,7 +2,6 @@
 
 // The registry of the sockets that the native half has. It passes each event on to the interface that the event belongs to.
 
-const { keepFigures } = require("./last-figures.js");
 const { LAST, READY_STATES, binding } = require("./native.js");
 const { deliverToOperation } = require("./pending-operations.js");
 const { pinned } = require("./pinned.js");
@@ -36,7 +35,6 @@ function deliver(id, kind, a, b, c, d) {
     return;
   }
   if ((kind & LAST) !== 0) {
-    keepFigures(record);
     retire(record);
     kind &= ~LAST;
   }
@@ -73,6 +71,13 @@ function discard(record) {
  * @param {SocketRecord} record
  */
 function retire(record) {
+  if (record.name === "UDPSocket") {
+    // Attributes keep their last values (R-stats). The native half still knows those of the UDP socket that it has freed last.
+    const { id } = record;
+    record.lastFigures = {
+      bytesRead: binding.bytesRead(id), bytesWritten: binding.bytesWritten(id), datagramsDropped: binding.datagramsDropped(id),
+    };
+  }
   sockets.delete(record.id);
   record.emitDestroy();
   record.id = GONE;

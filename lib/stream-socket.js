@@ -272,9 +272,9 @@ handle(Kind.STREAM_DRAIN, (record) => {
   progress.changed(record);
 });
 handle(Kind.STREAM_ERROR, fireError);
-handle(Kind.STREAM_CLOSE, (record, read, bufferedAmount, writtenLow, writtenHigh) => {
+handle(Kind.STREAM_CLOSE, (record, bytesRead, bufferedAmount, writtenLow, writtenHigh) => {
   record.bufferedAmount = bufferedAmount;
-  record.lastFigures = { read, written: writtenHigh * 2 ** 32 + writtenLow, dropped: 0 };
+  record.lastFigures = { bytesRead, bytesWritten: writtenHigh * 2 ** 32 + writtenLow, datagramsDropped: 0 };
   const upgrade = takeUpgrade(record);
   if (upgrade !== undefined) {
     const why = record.ending || "the peer has ended it";

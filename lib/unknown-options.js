@@ -186,4 +186,4 @@ function list(names) {
   return `${all.slice(0, -1).join(", ")} and ${all[all.length - 1]}`;
 }
 
-module.exports = { checkUnknown, strict };
+module.exports = { checkUnknown, strict, unknownMembers };

@@ -98,17 +98,12 @@ impl StreamSocket {
             None => self.sending().push(rest, pool),
         };
         if let Err(no_memory) = kept {
-            self.lose_unkept(no_memory.into(), id, context);
+            self.cut(no_memory.into(), id, context);
         }
     }
 
-    /// The connection is lost because bytes that were accepted cannot be kept. It ends with RST if possible, so that the peer does not take
-    /// the bytes that it has for all of them.
-    pub(super) fn lose_unkept(&mut self, error: SocketError, id: Id, context: &mut Context) {
-        self.cut(error, id, context);
-    }
-
-    /// This end gives up a connection that still works. It ends with RST.
+    /// This end gives up a connection that still works. It ends with RST if possible, so that the peer does not take the bytes that it has
+    /// for all of them.
     pub(super) fn cut(&mut self, error: SocketError, id: Id, context: &mut Context) {
         self.machine.lost(error);
         self.queue.clear(&mut context.pool);
@@ -134,13 +129,13 @@ impl StreamSocket {
         match self.queue.fill_blob(bytes) {
             Ok(accepted) if accepted == bytes.len() => self.mark_dirty(id, context),
             Ok(_) => self.blob_failed("it has other bytes than its size said".to_owned(), id, context),
-            Err(no_memory) => self.lose_unkept(no_memory.into(), id, context),
+            Err(no_memory) => self.cut(no_memory.into(), id, context),
         }
     }
 
     /// The first Blob in the queue cannot be read, so the connection is lost (R-tcp-order).
     pub fn blob_failed(&mut self, reason: String, id: Id, context: &mut Context) {
-        self.lose_unkept(SocketError::Blob { to: self.remote.clone(), reason }, id, context);
+        self.cut(SocketError::Blob { to: self.remote.clone(), reason }, id, context);
     }
 
     /// The end of a turn: writes the queue. Bytes that were written do not count as buffered any more.

@@ -122,9 +122,14 @@ impl Net {
         changed.unwrap_or(Err(SocketError::Closed { member: "setOptions" }))
     }
 
+    /// An open socket. `None`: there is no such socket.
+    fn socket(&self, id: Id) -> Option<&AnySocket> {
+        self.sockets.get(id.index()).filter(|entry| entry.id == id).map(|entry| &entry.socket)
+    }
+
     /// `readyState`.
     pub fn ready_state(&self, id: Id) -> ReadyState {
-        match self.sockets.get(id.index()).filter(|entry| entry.id == id).map(|entry| &entry.socket) {
+        match self.socket(id) {
             Some(AnySocket::Stream(stream)) => stream.machine.state(),
             Some(AnySocket::Udp(udp)) if !udp.is_closed() => ReadyState::Open,
             Some(AnySocket::Server(server)) if !server.is_closed() => ReadyState::Open,
@@ -134,7 +139,7 @@ impl Net {
 
     /// `bufferedAmount`.
     pub fn buffered_amount(&self, id: Id) -> u32 {
-        match self.sockets.get(id.index()).filter(|entry| entry.id == id).map(|entry| &entry.socket) {
+        match self.socket(id) {
             Some(AnySocket::Stream(stream)) => stream.machine.ledger.buffered_amount(),
             Some(AnySocket::Udp(udp)) => udp.ledger.buffered_amount(),
             _ => 0,
@@ -143,7 +148,7 @@ impl Net {
 
     /// What a socket has moved so far.
     pub fn figures(&self, id: Id) -> Figures {
-        match self.sockets.get(id.index()).filter(|entry| entry.id == id).map(|entry| &entry.socket) {
+        match self.socket(id) {
             Some(AnySocket::Stream(stream)) => stream.figures(),
             Some(AnySocket::Udp(udp)) => udp.figures(),
             _ => self.of_removed(id).map(|(figures, _)| figures).unwrap_or_default(),
@@ -152,7 +157,7 @@ impl Net {
 
     /// How many datagrams the system has dropped for a UDP socket because its receive buffer was full.
     pub fn dropped(&self, id: Id) -> u64 {
-        match self.sockets.get(id.index()).filter(|entry| entry.id == id).map(|entry| &entry.socket) {
+        match self.socket(id) {
             Some(AnySocket::Udp(udp)) => udp.dropped(),
             _ => self.of_removed(id).map_or(0, |(_, dropped)| dropped),
         }
@@ -165,7 +170,7 @@ impl Net {
 
     /// A server's `connections`.
     pub fn connections(&self, id: Id) -> u32 {
-        match self.sockets.get(id.index()).filter(|entry| entry.id == id).map(|entry| &entry.socket) {
+        match self.socket(id) {
             Some(AnySocket::Server(server)) => server.permits.open(),
             _ => 0,
         }
