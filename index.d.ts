@@ -1231,6 +1231,20 @@ export type TCPServerLiveOptions = Pick<
   | "maxConnections" | "noDelay" | "typeOfService" | "userTimeout"
 >;
 
+/** The options of shutdown(). R-shutdown. */
+export interface ShutdownOptions {
+  /**
+   * Milliseconds in which the accepted sockets may end by themselves. After that the server calls close() on those that are still open. If
+   * `timeout` is not longer than `grace`, that does not happen. 0 to 4294967295, else TypeError. Default: 0, closed at once.
+   */
+  grace?: number | undefined;
+  /**
+   * Milliseconds, `grace` included, after which every socket and TLS handshake that is left is reset. 0: at once. 0 to 4294967295, else
+   * TypeError. Default: 30000.
+   */
+  timeout?: number | undefined;
+}
+
 /**
  * The value of `opened` of a TCPServerSocket. Its stream is that of the server, made at the first read.
  * It is not enumerable: copying the object (`{ ...info }`, JSON) or printing it takes no stream (R-promises).
@@ -1292,6 +1306,18 @@ export declare class TCPServerSocket extends EventTarget {
    * for it (R-srv-close). Once closed it does nothing.
    */
   close(): void;
+  /**
+   * Ends the server and its connections within a time (R-shutdown). It closes the server as close() does, but TLS handshakes that are under
+   * way go on, and those that succeed are delivered. After `grace` it calls close() on each accepted socket that is still open, so what
+   * the program has sent still arrives. After `timeout` it resets what is left. Until then it keeps the process alive, also where the
+   * sockets have unref(). Called again, it returns the same promise, and of all deadlines the earlier ones apply. After close(), or an abort
+   * of the server's signal, it ends the connections all the same.
+   *
+   * @returns fulfilled when no connection is left. The loss of a connection does not reject it.
+   * @throws TypeError (as a rejection): a member is out of range.
+   * @throws NetworkError (as a rejection): the system lacks the resources for a timer; nothing has changed.
+   */
+  shutdown(options?: ShutdownOptions): Promise<undefined>;
   /**
    * Replaces all TLS options for later handshakes, for example to renew a certificate. Open connections do not change.
    *
@@ -1808,6 +1834,18 @@ export declare class UnixServerSocket extends EventTarget {
    * it has bound. Accepted connections stay open. No event fires for it (R-srv-close). Once closed it does nothing.
    */
   close(): void;
+  /**
+   * Ends the server and its connections within a time (R-shutdown). It closes the server as close() does, but TLS handshakes that are under
+   * way go on, and those that succeed are delivered. After `grace` it calls close() on each accepted socket that is still open, so what
+   * the program has sent still arrives. After `timeout` it resets what is left. Until then it keeps the process alive, also where the
+   * sockets have unref(). Called again, it returns the same promise, and of all deadlines the earlier ones apply. After close(), or an abort
+   * of the server's signal, it ends the connections all the same.
+   *
+   * @returns fulfilled when no connection is left. The loss of a connection does not reject it.
+   * @throws TypeError (as a rejection): a member is out of range.
+   * @throws NetworkError (as a rejection): the system lacks the resources for a timer; nothing has changed.
+   */
+  shutdown(options?: ShutdownOptions): Promise<undefined>;
   /**
    * Replaces all TLS options for later handshakes, for example to renew a certificate. Open connections do not change.
    *

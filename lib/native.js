@@ -33,6 +33,7 @@ const { loadBinding } = require("./load-binding.js");
  * @property {(id: number, referenced: boolean) => void} ref
  * @property {(id: number, options: object) => Failure | undefined} setOptions
  * @property {(id: number) => boolean} close
+ * @property {(id: number) => boolean} shutdown
  * @property {(id: number) => void} halfclose
  * @property {(id: number) => void} reset
  * @property {(id: number) => void} finish

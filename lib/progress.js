@@ -44,6 +44,7 @@ function failed(record, error) {
     extras.outlet?.fail(error);
     extras.iteration?.fail(error);
     extras.waits?.failed(error);
+    extras.shutdown?.check();
   }
 }
 
@@ -61,6 +62,7 @@ function finished(record) {
     extras.outlet?.end();
     extras.iteration?.end();
     extras.waits?.check("close");
+    extras.shutdown?.check();
     if (record.failure === null) {
       extras.trace = null;
     }

@@ -15,7 +15,8 @@ const { definePromises } = require("./promises.js");
 const { toSecureTransportOptions } = require("./secure-transport.js");
 const { brandCheckOf, defineSocketMembers } = require("./socket-members.js");
 const { SocketRecord } = require("./socket-record.js");
-const { handle } = require("./sockets.js");
+const { shutDown, toShutdownOptions } = require("./shutdown.js");
+const { handle, sockets } = require("./sockets.js");
 const { defineStreams, openInfo, serverReadable } = require("./streams.js");
 const { defineMembers } = require("./webidl.js");
 
@@ -56,15 +57,16 @@ function followSignal(signal, record) {
 }
 
 /**
- * Closes the server, for close() and for the signal.
+ * Closes the server, for close(), shutdown() and the signal.
  *
  * @param {ServerRecord} record
  * @param {string} why
+ * @param {(id: number) => boolean} [closeNative] the function of the native half, if it is not close()
  */
-function closeServer(record, why) {
+function closeServer(record, why, closeNative) {
   if (!record.closed) {
     record.lastConnections = connections(record.id);
-    closeAtOnce(record, why);
+    closeAtOnce(record, why, closeNative);
   }
 }
 
@@ -86,6 +88,21 @@ function defineServerSocket(interfaceClass, recordOf, local) {
 
     close() {
       closeServer(checked(this, "close"), "close() was called");
+    },
+
+    /**
+     * R-shutdown. Each call returns the same promise, so the method is not async. Exceptions become rejections (R-shape).
+     *
+     * @param {unknown} [options]
+     */
+    shutdown(options = undefined) {
+      try {
+        const record = checked(this, "shutdown()");
+        const settings = toShutdownOptions(options, "options");
+        return shutDown(record, settings, () => closeServer(record, "shutdown() was called", binding.shutdown));
+      } catch (error) {
+        return Promise.reject(error);
+      }
     },
 
     /**
@@ -123,15 +140,17 @@ function defineServerSocket(interfaceClass, recordOf, local) {
  * connection to the TCP server socket".
  *
  * @param {AnyRecord} record
+ * @param {number} id the id of the accepted socket
  * @param {EventTarget} connectedSocket
  */
-function deliverConnection(record, connectedSocket) {
+function deliverConnection(record, id, connectedSocket) {
   const taker = takerOf(record);
   if (taker === undefined) {
     fire(record, new ConnectEvent(connectedSocket));
   } else {
     taker.take(connectedSocket);
   }
+  record.extras?.shutdown?.accepted(/** @type {AnyRecord} */ (sockets.get(id)));
 }
 
 handle(Kind.SERVER_ERROR, fireError);

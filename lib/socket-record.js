@@ -22,6 +22,12 @@ const GONE = -1;
  */
 
 /**
+ * The members of a shutdown() that other files use (shutdown.js).
+ *
+ * @typedef {{ accepted(record: SocketRecord): void, closed(record: SocketRecord): void, check(): void }} Shutdown
+ */
+
+/**
  * The fields that a record has only if its socket has a stream, a promise, a loop, a once(), a relay, a Blob, or a listener with a signal.
  */
 class SocketExtras {
@@ -45,6 +51,8 @@ class SocketExtras {
   upgrade = undefined;
   /** The relay that the socket is part of. @type {Relay | undefined} */
   relay = undefined;
+  /** The shutdown() of a server. @type {Shutdown | undefined} */
+  shutdown = undefined;
   /** The Blobs that were sent and are not yet read to their end (blob.js). @type {import("./blob.js").BlobQueue | undefined} */
   blobs = undefined;
   /** The reason of the signal that has aborted the socket (abort.js). @type {unknown} */
@@ -105,8 +113,8 @@ class SocketRecord extends AsyncResource {
 
     /** True if the socket keeps the process alive while it is open (ref(), unref()). */
     this.referenced = true;
-    /** True if a server has accepted the socket. */
-    this.accepted = false;
+    /** The record of the server that has accepted the socket; null for a socket that no server has accepted. @type {SocketRecord | null} */
+    this.server = null;
     /** True while connect() has not finished. There is no socket yet, and the record keeps the process alive. */
     this.pending = false;
     /** True once readyState is "closed". It stays so, and attributes keep their last values. */
@@ -137,6 +145,11 @@ class SocketRecord extends AsyncResource {
   ensureExtras() {
     this.extras ??= new SocketExtras();
     return this.extras;
+  }
+
+  /** Whether a server has accepted the socket. */
+  get accepted() {
+    return this.server !== null;
   }
 
   /** Whether this is the record of a TCPSocket or a UnixSocket. */

@@ -12,7 +12,7 @@ const { GONE } = require("./socket-record.js");
 /** @typedef {(record: SocketRecord, a: any, b: any, c: any, d: any) => void} Handler */
 
 /** The records of these sockets, by id. The map protects them from garbage collection (R-keep). @type {Map<number, SocketRecord>} */
-const sockets = pinned(new Map(), ["get", "set", "delete"]);
+const sockets = pinned(new Map(), ["get", "set", "delete", "forEach"]);
 
 /** The handler of each kind of event. @type {Handler[]} */
 const handlers = [];

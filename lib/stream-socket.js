@@ -4,6 +4,7 @@
 
 const { follow } = require("./abort.js");
 const { PIECE_BYTES, answer } = require("./blob.js");
+const { closeSocket, resetSocket } = require("./closing.js");
 const { fromFailure, invalidState, networkError } = require("./errors.js");
 const { defineEventHandlers } = require("./event-handler.js");
 const { StreamMessageEvent } = require("./events.js");
@@ -23,7 +24,7 @@ const { defineStreams, openInfo, streamSocketReadable, streamSocketWritable } = 
 const { leadTo, traceAbove } = require("./trace.js");
 const { defineMembers } = require("./webidl.js");
 
-const { abort, close, halfclose, reset, startTls } = binding;
+const { abort, halfclose, startTls } = binding;
 
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} AnyRecord */
 /** @typedef {import("./secure-transport.js").SecureTransportKind} SecureTransportKind */
@@ -151,15 +152,7 @@ function defineStreamSocket(interfaceClass, recordOf, ends, remote) {
     },
 
     close() {
-      const record = checked(this, "close");
-      const state = readyState(record);
-      // Step 1.
-      if (state !== "closing" && state !== "closed") {
-        // Steps 2 and 3, R-tcp-close, R-tcp-close-connecting.
-        record.ending = "close() was called";
-        close(record.id);
-        progress.closing(record, true);
-      }
+      closeSocket(checked(this, "close"), "close() was called");
     },
 
     halfclose() {
@@ -208,20 +201,6 @@ function fireOpen(record) {
   progress.opened(record);
   fire(record, new Event("open"));
   progress.changed(record);
-}
-
-/**
- * Resets the connection (R-reset).
- *
- * @param {AnyRecord} record
- * @param {string} why
- */
-function resetSocket(record, why) {
-  if (readyState(record) !== "closed") {
-    record.ending = why;
-    reset(record.id);
-    progress.closing(record, false);
-  }
 }
 
 /**
@@ -289,6 +268,7 @@ handle(Kind.STREAM_CLOSE, (record, bytesRead, bufferedAmount, writtenLow, writte
   fire(record, new Event("close"));
   progress.changed(record);
   record.extras?.relay?.closed();
+  record.server?.extras?.shutdown?.closed(record);
 });
 handle(Kind.STREAM_FINISH, (record) => {
   record.extras?.outlet?.finished();

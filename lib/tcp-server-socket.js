@@ -104,7 +104,7 @@ class TCPServerSocket extends EventTarget {
       const server = /** @type {TCPServerSocket} */ (record.socket);
       const localPort = server.#localPort;
       const { secureTransport } = server.#record;
-      deliverConnection(record, establish({ id, remoteAddress, remotePort, localAddress, localPort, secureTransport }));
+      deliverConnection(record, id, establish({ id, remoteAddress, remotePort, localAddress, localPort, secureTransport, server: record }));
     });
   }
 }

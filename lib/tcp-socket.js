@@ -32,10 +32,10 @@ const {
 const ESTABLISHED = Object.freeze({});
 
 /**
- * A connection that is established already. connect() also gives these: `record`, the record that it made for the socket; `signal` and
+ * A connection that is established already. A server gives its record as `server`. connect() also gives these: `record`, the record that it made for the socket; `signal` and
  * `connectTimeout`, its options; `hostName`, the name that it looked up, or undefined if it was called with an address.
  *
- * @typedef {{ id: number, remoteAddress: number | string, remotePort: number, localAddress: number | string, localPort: number, record?: SocketRecord, signal?: AbortSignal | undefined, secureTransport?: import("./secure-transport.js").SecureTransportKind, connectTimeout?: number | undefined, hostName?: string | undefined }} Established
+ * @typedef {{ id: number, remoteAddress: number | string, remotePort: number, localAddress: number | string, localPort: number, server?: SocketRecord, record?: SocketRecord, signal?: AbortSignal | undefined, secureTransport?: import("./secure-transport.js").SecureTransportKind, connectTimeout?: number | undefined, hostName?: string | undefined }} Established
  */
 
 /** The record of a TCPSocket; undefined for anything else. @type {(socket: any) => SocketRecord | undefined} */
@@ -63,7 +63,7 @@ class TCPSocket extends EventTarget {
     if (remoteAddress === ESTABLISHED) {
       const established = /** @type {Established} */ (remotePort);
       const record = established.record ?? newRecord(this);
-      record.accepted = established.record === undefined;
+      record.server = established.server ?? null;
       record.socket = this;
       this.#record = record;
       this.#remoteAddress = established.remoteAddress;

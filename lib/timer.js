@@ -1,6 +1,6 @@
 "use strict";
 
-// The timers of connect(). The native half runs them, so a test's fake timers have no effect on them. Each keeps the process alive.
+// The timers of connect() and shutdown(). The native half runs them, so a test's fake timers have no effect on them. Each keeps the process alive.
 
 const { fromFailure } = require("./errors.js");
 const { Kind, binding } = require("./native.js");
@@ -20,18 +20,19 @@ const LONGEST = 0xffffffff;
  * @param {number} milliseconds
  * @param {() => void} expired
  * @param {(error: DOMException) => void} failed
+ * @param {string} where the function that needs the timer, for the message of the error
  */
-function startTimer(record, milliseconds, expired, failed) {
+function startTimer(record, milliseconds, expired, failed, where = "connect()") {
   const opened = binding.openTimer(packageInstance(), milliseconds);
   if (!("id" in opened)) {
-    failed(fromFailure(opened, "connect()"));
+    failed(fromFailure(opened, where));
     return GONE;
   }
   register(record, opened.id, (kind, failure) => {
     if (kind === Kind.TIMER) {
       expired();
     } else {
-      failed(fromFailure(failure, "connect()"));
+      failed(fromFailure(failure, where));
     }
   });
   return opened.id;

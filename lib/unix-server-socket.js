@@ -93,7 +93,7 @@ class UnixServerSocket extends EventTarget {
       const server = /** @type {UnixServerSocket} */ (record.socket);
       const localPath = server.#localPath;
       const { secureTransport } = server.#record;
-      deliverConnection(record, establish({ id, remotePath, localPath, credentials, secureTransport }));
+      deliverConnection(record, id, establish({ id, remotePath, localPath, credentials, secureTransport, server: record }));
     });
   }
 }

@@ -41,7 +41,7 @@ const ESTABLISHED = Object.freeze({});
 /**
  * A connection that a server has accepted.
  *
- * @typedef {{ id: number, remotePath: string, localPath: string, credentials: PeerCredentials | null, secureTransport: import("./secure-transport.js").SecureTransportKind }} Established
+ * @typedef {{ id: number, remotePath: string, localPath: string, credentials: PeerCredentials | null, secureTransport: import("./secure-transport.js").SecureTransportKind, server: SocketRecord }} Established
  */
 
 /** dictionary UnixOptions. */
@@ -76,7 +76,7 @@ class UnixSocket extends EventTarget {
     if (path === ESTABLISHED) {
       const established = /** @type {Established} */ (options);
       const record = newStreamRecord(this, "UnixSocket");
-      record.accepted = true;
+      record.server = established.server;
       this.#record = record;
       this.#remotePath = established.remotePath;
       this.#localPath = established.localPath;

@@ -44,6 +44,12 @@ partial interface TCPServerSocket {
   readonly attribute Promise<undefined> closed;
   readonly attribute ReadableStream readable;
   undefined setOptions(any options);
+  Promise<undefined> shutdown(optional ShutdownOptions options = {});
+};
+
+dictionary ShutdownOptions {
+  [EnforceRange] unsigned long grace = 0;
+  [EnforceRange] unsigned long timeout = 30000;
 };
 
 dictionary TCPServerSocketOpenInfo {

@@ -55,6 +55,7 @@ interface UnixServerSocket : EventTarget {
   object unref();
   boolean hasRef();
   undefined setOptions(any options);
+  Promise<undefined> shutdown(optional ShutdownOptions options = {});
 };
 
 enum SecureTransportKind { "off", "on", "starttls" };

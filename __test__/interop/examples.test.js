@@ -40,6 +40,7 @@ const CLIENTS = {
 /** The servers: how each is told its port. */
 const SERVERS = {
   "cluster-echo.js": (port) => example("cluster-echo.js", port, 2),
+  "graceful.js": (port) => example("graceful.js", port),
   "load-balancer.js": (port) => example("load-balancer.js", port, "127.0.0.1:1"),
   "tcp-echo-server.js": (port) => example("tcp-echo-server.js", port),
   "tcp-proxy.mjs": (port) => example("tcp-proxy.mjs", port, "127.0.0.1", 1),

@@ -55,6 +55,10 @@ new TCPSocket("127.0.0.1", 1).setOptions({ localPort: 1 });
 new TCPServerSocket().setOptions({ sendBufferSize: 1 });
 // @ts-expect-error it takes an argument
 new UDPSocket().setOptions();
+// @ts-expect-error milliseconds, not a text
+new TCPServerSocket().shutdown({ grace: "1s" });
+// @ts-expect-error a server's member
+new TCPSocket("127.0.0.1", 1).shutdown();
 // @ts-expect-error TCP's option
 new UnixServerSocket({ path: "app.sock", keepAliveDelay: 1000 });
 // @ts-expect-error an address is IP's

@@ -100,6 +100,8 @@ new TCPServerSocket(serverOptions);
 // A remotePort read from one socket is a port for another (R-port).
 new TCPSocket(client.remoteAddress, client.remotePort, tcpOptions);
 const port: Port = client.remotePort;
+const ended: Promise<undefined> = new TCPServerSocket().shutdown({ grace: 1000, timeout: undefined });
+void ended.then(() => new TCPServerSocket().shutdown());
 client.setOptions({ noDelay: false, idleTimeout: 60_000, keepAliveDelay: 0, sendBufferSize: 65536, highWaterMark: undefined });
 
 // --- send: every kind of data -------------------------------------------------------------------------------

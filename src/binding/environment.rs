@@ -123,10 +123,10 @@ impl Environment {
         Ok(id)
     }
 
-    /// `close(id)`. Returns true if the socket is gone, false if an event will report its end.
-    pub fn close(&self, env: Env<'_>, id: Id) -> bool {
+    /// `close(id)` and `shutdown(id)`, by the function of `Net`. Returns true if the socket is gone, false if an event will report its end.
+    pub fn close(&self, env: Env<'_>, id: Id, close: fn(&mut Net, Id) -> bool) -> bool {
         let owner = self.net(|net| net.owner(id)).flatten();
-        let gone = self.net(|net| net.close(id)).unwrap_or(true);
+        let gone = self.net(|net| close(net, id)).unwrap_or(true);
         if gone && let Some(owner) = owner {
             self.update_hold(env, owner);
         }

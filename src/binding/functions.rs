@@ -73,6 +73,7 @@ pub fn define<'scope>(env: Env<'scope>, exports: Value<'scope>) -> Result<()> {
         "ref" => all_sockets::reference, Panicked::Undefined;
         "setOptions" => all_sockets::set_options, Panicked::Failure;
         "close" => all_sockets::close, Panicked::False;
+        "shutdown" => all_sockets::shut_down, Panicked::False;
         "halfclose" => stream::half_close, Panicked::Undefined;
         "reset" => stream::reset, Panicked::Undefined;
         "finish" => stream::finish, Panicked::Undefined;

@@ -118,9 +118,12 @@ impl ServerSocket {
         self.listening && !self.suspended
     }
 
-    /// Whether the handshakes have something that the server would report or deliver now.
+    /// Whether the handshakes have something that the server would report, deliver or reset now.
     fn has_news(&self, handshakes: &HandshakeQueue) -> bool {
-        handshakes.has_failures() || self.is_closed() || (handshakes.has_accepted() && self.is_served())
+        if self.is_closed() {
+            return handshakes.has_accepted() || handshakes.is_empty();
+        }
+        handshakes.has_failures() || (handshakes.has_accepted() && self.is_served())
     }
 
     /// Whether close() was called.
@@ -135,14 +138,37 @@ impl ServerSocket {
         }
     }
 
-    /// close(): frees the port. Returns whether nothing is left to be delivered (R-srv-close).
+    /// close(): frees the port, and resets the handshakes under way. Clients whose handshake is done are still delivered if somebody listens.
+    /// A second call resets these, too. Returns whether nothing is left to be delivered (R-srv-close).
     pub fn close(&mut self, id: Id, context: &mut Context) -> bool {
+        let deliver = self.is_served() && !self.is_closed();
+        self.end(id, context, |handshakes| {
+            handshakes.reset_unfinished();
+            if !deliver {
+                handshakes.reset_accepted();
+            }
+        })
+    }
+
+    /// shutdown(): as close(), but the handshakes under way go on until close() is called (R-shutdown).
+    pub fn shut_down(&mut self, id: Id, context: &mut Context) -> bool {
+        let deliver = self.is_served();
+        self.end(id, context, |handshakes| {
+            if !deliver {
+                handshakes.reset_accepted();
+            }
+        })
+    }
+
+    /// Frees the port, and lets `end` treat the handshakes. Returns whether the server has nothing left to do.
+    fn end(&mut self, id: Id, context: &mut Context, end: impl FnOnce(&mut HandshakeQueue)) -> bool {
         self.listener = None;
         context.timers.clear_all(id);
-        let deliver = self.is_served();
         let Some(handshakes) = &mut self.handshakes else { return true };
-        handshakes.close(deliver, &mut context.pool);
-        let gone = !handshakes.has_accepted();
+        handshakes.collect(&mut context.pool);
+        handshakes.drop_failures();
+        end(handshakes);
+        let gone = handshakes.is_empty();
         if !gone {
             self.schedule(id, context);
         }
@@ -174,8 +200,9 @@ impl ServerSocket {
 
     /// Collects handshakes that have succeeded or failed.
     pub fn on_news(&mut self, id: Id, context: &mut Context) {
+        let is_closed = self.is_closed();
         if let Some(handshakes) = &mut self.handshakes
-            && handshakes.collect(&mut context.pool)
+            && (handshakes.collect(&mut context.pool) || is_closed)
         {
             self.schedule(id, context);
         }
@@ -238,6 +265,9 @@ impl ServerSocket {
     fn step_handshakes(&mut self) -> Option<Step> {
         let (is_served, is_closed) = (self.is_served(), self.is_closed());
         let handshakes = self.handshakes.as_mut()?;
+        if is_closed {
+            handshakes.drop_failures();
+        }
         if let Some(error) = handshakes.take_failure() {
             return Some(Step::Event(EventKind::ServerError(error)));
         }
@@ -246,7 +276,9 @@ impl ServerSocket {
         }
         if is_closed {
             handshakes.reset_accepted();
-            return Some(Step::LastEvent(EventKind::Gone));
+            if handshakes.is_empty() {
+                return Some(Step::LastEvent(EventKind::Gone));
+            }
         }
         None
     }

@@ -68,7 +68,12 @@ pub fn set_options<'scope>(call: &Call<'scope>) -> Value<'scope> {
 
 /// `close(id)`.
 pub fn close<'scope>(call: &Call<'scope>) -> Value<'scope> {
-    call.env.boolean(call.environment.close(call.env, call.id()))
+    call.env.boolean(call.environment.close(call.env, call.id(), Net::close))
+}
+
+/// `shutdown(id)`.
+pub fn shut_down<'scope>(call: &Call<'scope>) -> Value<'scope> {
+    call.env.boolean(call.environment.close(call.env, call.id(), Net::shut_down))
 }
 
 /// `flush()`.

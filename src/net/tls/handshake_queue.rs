@@ -120,17 +120,21 @@ impl HandshakeQueue {
         !self.failures.is_empty()
     }
 
-    /// Resets unfinished handshakes, because the server is closed (R-srv-close). Also resets the clients that wait for their `connect`
-    /// event, unless `deliver` is true.
-    pub fn close(&mut self, deliver: bool, pool: &mut Pool) {
-        self.collect(pool);
-        self.failures.clear();
+    /// Resets unfinished handshakes, because the server is closed (R-srv-close).
+    pub fn reset_unfinished(&mut self) {
         for handshake in self.under_way.drain() {
             handshake.stream.reset();
         }
-        if !deliver {
-            self.reset_accepted();
-        }
+    }
+
+    /// Drops the errors of failed handshakes, because a closed server reports none.
+    pub fn drop_failures(&mut self) {
+        self.failures.clear();
+    }
+
+    /// Whether no handshake is under way and no client waits for its `connect` event.
+    pub fn is_empty(&self) -> bool {
+        self.under_way.is_empty() && self.accepted.is_empty()
     }
 
     /// Resets the clients that wait for their `connect` event, because no listener is left for them.

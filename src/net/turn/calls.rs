@@ -192,6 +192,20 @@ impl Net {
             }
         });
         self.deliver_relay_signals();
+        self.remove_if_gone(id, gone)
+    }
+
+    /// `shutdown(id)`: closes a server, but lets its handshakes go on. Returns true if nothing is left to do. The id is then gone.
+    pub fn shut_down(&mut self, id: Id) -> bool {
+        let gone = self.with(id, |socket, id, context| match socket {
+            AnySocket::Server(server) => server.shut_down(id, context),
+            _ => false,
+        });
+        self.remove_if_gone(id, gone)
+    }
+
+    /// Removes a closed socket that has nothing left to do. `gone` is `None` if its code has panicked.
+    fn remove_if_gone(&mut self, id: Id, gone: Option<bool>) -> bool {
         match gone {
             Some(true) => {
                 self.remove(id);
