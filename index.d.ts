@@ -705,6 +705,97 @@ export interface TCPStats {
   retransmits: number | null;
 }
 
+/** Options of the reads of a TCPReader. R-reader. */
+export interface ReadOptions {
+  /** Ends the read when it is aborted: the read rejects with the signal's reason, and consumes nothing. */
+  signal?: AbortSignal | undefined;
+  /**
+   * Milliseconds that the read may wait. Past them it rejects with a NetworkError (`code` `"ETIMEDOUT"`), and consumes nothing. 0: no limit.
+   * 0 to 4294967295, else TypeError. Default: no limit.
+   */
+  timeout?: number | undefined;
+}
+
+/** Options of readUntil(), readLine() and lines(). R-reader. */
+export interface ReadUntilOptions extends ReadOptions {
+  /**
+   * How many bytes the result may have, delimiter or line end included. If so many bytes are there without an end, the read rejects with a
+   * NetworkError (`code` `"ERR_LIMIT_EXCEEDED"`), and consumes nothing. 0 to 4294967295, else TypeError. Default: 65536.
+   */
+  limit?: number | undefined;
+}
+
+// run: client line-echo 6789
+/**
+ * Reads the bytes of a TCPSocket or a UnixSocket by demand: the value of its attribute `reader`. The package exports no value of this name.
+ * R-reader.
+ *
+ * Reads are served in the order of the calls. A read that fails by its signal, its timeout or its limit consumes nothing. At the peer's
+ * end, a read that cannot be served rejects with a NetworkError (`code` `"ERR_UNEXPECTED_END"`), or gives null where its text says so. A loss
+ * rejects with the exception of the `error` event, once what came before it is read. close() and reset() reject pending reads with
+ * InvalidStateError. So does each method after release().
+ *
+ * @example
+ * import { TCPServerSocket } from "tcp-udp-sockets";
+ * const server = new TCPServerSocket({ localPort: 6789 });
+ * for await (const socket of server) {
+ *   for await (const line of socket.reader.lines()) socket.send(`${line}\n`);
+ *   socket.close();
+ * }
+ */
+export interface TCPReader {
+  /**
+   * Reads what there is: at least one byte. Waits if there is none.
+   *
+   * @returns the bytes, in memory of their own; null at the peer's end.
+   */
+  read(options?: ReadOptions): Promise<Uint8Array<ArrayBuffer> | null>;
+  /**
+   * Reads exactly so many bytes. Memory grows as the bytes come, not before.
+   *
+   * @param length 0 to 4294967295, else TypeError (as a rejection). 0 is fulfilled at once.
+   * @returns the bytes. If the peer ends with fewer, it rejects (`"ERR_UNEXPECTED_END"`), and they stay.
+   */
+  readExactly(length: number, options?: ReadOptions): Promise<Uint8Array<ArrayBuffer>>;
+  /**
+   * Reads up to a delimiter.
+   *
+   * @param delimiter a text (as UTF-8) or bytes; an empty one is an InvalidAccessError (as a rejection).
+   * @returns the bytes, the delimiter at their end; null at the peer's end if nothing is left. If something is left, it rejects
+   *   (`"ERR_UNEXPECTED_END"`), and the bytes stay.
+   */
+  readUntil(delimiter: string | ArrayBuffer | ArrayBufferView, options?: ReadUntilOptions): Promise<Uint8Array<ArrayBuffer> | null>;
+  /**
+   * Reads a line. It ends with `\n` or `\r\n`.
+   *
+   * @returns the line without its end, decoded as UTF-8 (bytes that are not UTF-8 give U+FFFD, a byte order mark stays); null at
+   *   the peer's end. The last line needs no line end.
+   */
+  readLine(options?: ReadUntilOptions): Promise<string | null>;
+  /**
+   * Loops over the lines: each next() is a readLine() with these options. Leaving the loop leaves the reader as it is.
+   */
+  lines(options?: ReadUntilOptions): AsyncIterableIterator<string, undefined, undefined>;
+  /**
+   * Puts bytes in front of the others: the next read begins with them. They are copied.
+   *
+   * @throws TypeError: the argument is no ArrayBuffer or view on one.
+   * @throws InvalidStateError: the reader was released.
+   */
+  unread(data: ArrayBuffer | ArrayBufferView): void;
+  /** How many bytes were received and not yet read. 0 after release(). */
+  readonly buffered: number;
+  /**
+   * Gives the reader up. What was received, or given by unread(), and not read goes to whatever comes next: `message`, `readable`, startTls()
+   * or relay(). If the peer's end was reported to no listener, it is reported again behind these bytes. Reading the attribute `reader` takes
+   * the same object again.
+   *
+   * @throws InvalidStateError: a read is pending, or the reader was released already.
+   * @throws NetworkError: there is no memory for the bytes (`code` `"ENOBUFS"`); nothing has changed.
+   */
+  release(): void;
+}
+
 /** The options of a TCPSocket that setOptions() can change (R-live). */
 export type TCPLiveOptions = Pick<
   TCPOptions,
@@ -907,6 +998,22 @@ export declare class TCPSocket extends EventTarget {
    * exception, and the stream fails.
    */
   readonly writable: WritableStream<SendData>;
+  // run: peer echo 127.0.0.1:6789
+  /**
+   * Reads by demand: lines, an exact number of bytes, up to a delimiter. From the first read of this attribute on, received bytes go there, and
+   * no `message` fires, until release() is called. It is the same object at each read. It holds 64 KiB for reads that are still to come; then
+   * the system makes the peer wait, and suspend() holds it too. Reading this attribute counts as a `halfclose` listener: after the
+   * peer's end the socket can send until close() (R-reader).
+   *
+   * @throws InvalidStateError: `readable` was taken, or the socket is relayed.
+   * @example
+   * import { TCPSocket } from "tcp-udp-sockets";
+   * const socket = new TCPSocket("127.0.0.1", 6789);
+   * socket.onopen = () => socket.send("Hello\n");
+   * console.log(await socket.reader.readLine({ timeout: 5000 })); // Hello
+   * socket.close();
+   */
+  readonly reader: TCPReader;
   /** `await using`: calls close(), and is fulfilled when `closed` settles, either way (R-dispose). */
   [Symbol.asyncDispose](): Promise<void>;
 
@@ -1661,6 +1768,15 @@ export declare class UnixSocket extends EventTarget {
    * exception, and the stream fails.
    */
   readonly writable: WritableStream<SendData>;
+  /**
+   * Reads by demand: lines, an exact number of bytes, up to a delimiter. From the first read of this attribute on, received bytes go there, and
+   * no `message` fires, until release() is called. It is the same object at each read. It holds 64 KiB for reads that are still to come; then
+   * the system makes the peer wait, and suspend() holds it too. Reading this attribute counts as a `halfclose` listener: after the
+   * peer's end the socket can send until close() (R-reader).
+   *
+   * @throws InvalidStateError: `readable` was taken, or the socket is relayed.
+   */
+  readonly reader: TCPReader;
   /** `await using`: calls close(), and is fulfilled when `closed` settles, either way (R-dispose). */
   [Symbol.asyncDispose](): Promise<void>;
 

@@ -31,6 +31,16 @@ function figure({ id, lastFigures }, attribute) {
 }
 
 /**
+ * How many bytes the program got. The native half counts what `reader` holds and the program has not read.
+ *
+ * @param {SocketRecord} record
+ */
+function bytesRead(record) {
+  const intake = record.extras?.intake;
+  return Math.max(0, figure(record, "bytesRead") - (intake?.name === "reader" ? intake.buffered : 0));
+}
+
+/**
  * Defines `bytesRead` and `bytesWritten`.
  *
  * @param {InterfaceClass} interfaceClass
@@ -40,7 +50,7 @@ function defineFigures(interfaceClass, recordOf) {
   const checked = brandCheckOf(interfaceClass, recordOf);
   defineMembers(interfaceClass, {
     get bytesRead() {
-      return figure(checked(this, "bytesRead"), "bytesRead");
+      return bytesRead(checked(this, "bytesRead"));
     },
 
     get bytesWritten() {

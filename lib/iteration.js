@@ -143,7 +143,9 @@ function takerOf({ extras }) {
     return undefined;
   }
   const { intake, iteration } = extras;
-  return iteration !== undefined && iteration.isAwaited ? iteration : intake;
+  // Only a stream socket can have a `reader`.
+  const readable = /** @type {InstanceType<typeof import("./readable.js").Readable> | undefined} */ (intake);
+  return iteration !== undefined && iteration.isAwaited ? iteration : readable;
 }
 
 /**

@@ -39,6 +39,7 @@ const { loadBinding } = require("./load-binding.js");
  * @property {(id: number) => void} finish
  * @property {(id: number) => void} abort
  * @property {(id: number, intake: number) => void} takeIn
+ * @property {(id: number, bytes: Uint8Array, why: number) => boolean | Failure} giveBack
  * @property {(a: number, b: number) => Failure | undefined} relay
  * @property {(id: number, data: Bytes) => number | Failure} send
  * @property {(id: number, data: string) => number | Failure} sendString

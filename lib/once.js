@@ -8,6 +8,7 @@ const { distance } = require("./edit-distance.js");
 const { invalidState } = require("./errors.js");
 const { requestAlso } = require("./listener-bits.js");
 const { readyState } = require("./sockets.js");
+const { withAwaiters } = require("./trace.js");
 const { TCPServerSocket, recordOf: serverRecordOf } = require("./tcp-server-socket.js");
 const { TCPSocket, recordOf: tcpRecordOf } = require("./tcp-socket.js");
 const { UDPSocket, recordOf: udpRecordOf } = require("./udp-socket.js");
@@ -56,9 +57,6 @@ const OTHER_NAMES = {
   UnixServerSocket: NAMES_OF_SERVERS,
   UnixSocket: NAMES_OF_STREAMS,
 };
-
-/** The beginning of each line of a stack that names a function which awaits a promise. */
-const AWAITER = "    at async ";
 
 /** The third argument of addEventListener(), for an event that is waited for once. */
 const LISTENER_OPTIONS = Object.freeze({ once: true });
@@ -366,7 +364,8 @@ function whyNeverOfStreams(record, type) {
   if (type === "halfclose") {
     return state === "halfclosed" ? 'the socket is "halfclosed": the peer\'s end closes it' : undefined;
   }
-  return record.extras?.intake === undefined ? undefined : "its readable was taken, and gets the bytes";
+  const intake = record.extras?.intake;
+  return intake === undefined ? undefined : `its ${intake.name} was taken, and gets the bytes`;
 }
 
 /**
@@ -406,30 +405,6 @@ function never(record, type, why) {
   const error = invalidState(`${WHERE}: no ${type} event comes any more: ${why}`);
   if (record.failure !== null) {
     Object.defineProperty(error, "cause", { value: record.failure, writable: true, configurable: true });
-  }
-  return error;
-}
-
-/**
- * Adds the functions that await the promise to the stack of an `error` event's exception. The stack itself does not show them, because no
- * function of the program was running when the exception was made.
- *
- * @param {DOMException} error
- */
-function withAwaiters(error) {
-  /** @type {{ stack?: unknown }} */
-  const here = {};
-  Error.captureStackTrace?.(here, withAwaiters);
-  const [{ stack }, { stack: added }] = [error, here];
-  // With a program's own Error.prepareStackTrace, a stack may be something else than a string.
-  if (typeof stack !== "string" || typeof added !== "string" || stack.includes(AWAITER)) {
-    return error;
-  }
-  const awaiters = added.split("\n").filter((line) => line.startsWith(AWAITER));
-  if (awaiters.length > 0) {
-    const value = [stack, ...awaiters].join("\n");
-    // A frozen exception stays as it is.
-    Reflect.defineProperty(error, "stack", { value, writable: true, enumerable: false, configurable: true });
   }
   return error;
 }

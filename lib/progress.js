@@ -4,6 +4,7 @@
 // once() calls. This happens just before the event that reports the same to listeners.
 
 const { notOpen } = require("./send.js");
+const { readyState } = require("./sockets.js");
 
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 
@@ -79,7 +80,7 @@ function closing(record, isFlushed) {
   record.isReset = !isFlushed && record.opened;
   const { extras } = record;
   if (extras !== undefined) {
-    extras.intake?.end();
+    extras.intake?.closing();
     extras.iteration?.end();
     extras.outlet?.interrupt(notOpen(record), isFlushed);
     extras.waits?.check();
@@ -123,4 +124,13 @@ function isClosing(record) {
   return record.closed || record.isStream;
 }
 
-module.exports = { changed, closing, ended, failed, finished, isClosing, isFollowed, opened };
+/**
+ * Whether the socket can neither receive nor send, and no event is still to come that says why.
+ *
+ * @param {SocketRecord} record
+ */
+function isEnding(record) {
+  return record.finished || readyState(record) === "closing" || (record.closed && record.ending !== "");
+}
+
+module.exports = { changed, closing, ended, failed, finished, isClosing, isEnding, isFollowed, opened };

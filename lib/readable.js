@@ -39,6 +39,8 @@ function webStreams() {
 
 /** The part that the readables of all interfaces share. */
 class Readable {
+  /** The name of the attribute, for messages. */
+  name = /** @type {const} */ ("readable");
   /** The stream's controller. @type {any} */
   controller;
   /** The program has called cancel(). */
@@ -112,6 +114,11 @@ class Readable {
   /** Closes the stream. */
   finish() {
     this.controller.close();
+  }
+
+  /** The program has called close() or reset(): no more data comes. */
+  closing() {
+    this.end();
   }
 
   /** The socket has failed. The data in the stream can still be read before the error. @param {unknown} error */
@@ -288,4 +295,4 @@ function connectionReadable(record) {
   return new ItemReadable(record, { highWaterMark: 0 });
 }
 
-module.exports = { HALFCLOSE, Readable, byteReadable, connectionReadable, datagramReadable, requestIncoming, webStreams };
+module.exports = { HALFCLOSE, INCOMING, Intake, Readable, byteReadable, connectionReadable, datagramReadable, requestIncoming, webStreams };

@@ -128,8 +128,10 @@ function requireOpen(record, what) {
   if (record.extras?.relay !== undefined) {
     throw invalidState(`relay(): ${what} is relayed already`);
   }
-  if (record.extras?.intake !== undefined) {
-    throw invalidState(`relay(): the readable of ${what} was taken: what comes in is its`);
+  const intake = record.extras?.intake;
+  if (intake !== undefined) {
+    const cure = intake.name === "reader" ? "; call its release() first" : ": what comes in is its";
+    throw invalidState(`relay(): the ${intake.name} of ${what} was taken${cure}`);
   }
 }
 

@@ -33,8 +33,14 @@ const GONE = -1;
 class SocketExtras {
   /** The promises `opened` and `closed`. @type {InstanceType<typeof import("./promises.js").Promises> | undefined} */
   promises = undefined;
-  /** The `readable`, if the program has taken it. Received data goes to it, not to the listeners. @type {InstanceType<typeof import("./readable.js").Readable> | undefined} */
+  /**
+   * The source of the `readable`, or the `reader`, if the program has taken one of them. Received data goes to it, not to the listeners.
+   *
+   * @type {InstanceType<typeof import("./readable.js").Readable> | InstanceType<typeof import("./reader-intake.js").ReaderIntake> | undefined}
+   */
   intake = undefined;
+  /** The `reader`, once the program has read the attribute. If it was released, `intake` is undefined. @type {object | undefined} */
+  reader = undefined;
   /** The `writable`, if the program has taken it. @type {InstanceType<typeof import("./writable.js").Writable> | undefined} */
   outlet = undefined;
   /** The `for await` loops. @type {InstanceType<typeof import("./iteration.js").Iteration> | undefined} */

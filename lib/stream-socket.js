@@ -15,6 +15,7 @@ const { Kind, binding } = require("./native.js");
 const progress = require("./progress.js");
 const { definePromises } = require("./promises.js");
 const { SecureState, takeSecureInfo, toSecureTransportOptions } = require("./secure-transport.js");
+const { takeReader } = require("./reader.js");
 const { relayed } = require("./send.js");
 const { brandCheckOf, defineBufferedAmount, defineSocketMembers } = require("./socket-members.js");
 const { SocketRecord } = require("./socket-record.js");
@@ -138,8 +139,11 @@ function defineStreamSocket(interfaceClass, recordOf, ends, remote) {
       if (record.secure?.kind === "on" || record.extras?.upgrade !== undefined) {
         throw invalidState(`${where}: TLS is ${(record.secure?.info ?? null) === null ? "under way" : "established"} already`);
       }
+      if (record.extras?.intake?.name === "reader") {
+        throw invalidState(`${where}: the reader of the socket is taken; call its release() first`);
+      }
       // The `readable` may hold bytes that nobody has read. They came before the handshake, and an attacker may have sent them.
-      const isEarly = record.extras?.intake?.isHolding ?? false;
+      const isEarly = /** @type {{ isHolding?: boolean } | undefined} */ (record.extras?.intake)?.isHolding ?? false;
       const { address, port, verified } = remote(record);
       const failure = startTls(record.id, secure, verified, record.secure?.connectTimeout, isEarly);
       if (failure !== undefined) {
@@ -185,7 +189,7 @@ function defineStreamSocket(interfaceClass, recordOf, ends, remote) {
     readable: streamSocketReadable,
     writable: streamSocketWritable(transmit, (record) => resetSocket(record, "its writable was aborted")),
   };
-  defineStreams(interfaceClass, recordOf, streams);
+  defineStreams(interfaceClass, recordOf, { ...streams, reader: takeReader });
   definePromises(interfaceClass, recordOf, (record) => openInfo(record, streams, ends(record)));
 }
 
@@ -263,6 +267,7 @@ handle(Kind.STREAM_CLOSE, (record, bytesRead, bufferedAmount, writtenLow, writte
   }
   if (record.ending === "" || record.ending === HALFCLOSED) {
     record.ending = "the peer has ended the connection";
+    record.ended = true;
   }
   progress.finished(record);
   fire(record, new Event("close"));

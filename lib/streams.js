@@ -9,7 +9,6 @@ const { binding } = require("./native.js");
 const progress = require("./progress.js");
 const { HALFCLOSE, byteReadable, connectionReadable, datagramReadable } = require("./readable.js");
 const { notOpen } = require("./send.js");
-const { readyState } = require("./sockets.js");
 const { noteCaller } = require("./trace.js");
 const { illegalInvocation } = require("./webidl.js");
 const { DatagramWritable, StreamWritable } = require("./writable.js");
@@ -18,15 +17,6 @@ const { DatagramWritable, StreamWritable } = require("./writable.js");
 /** @typedef {InstanceType<typeof import("./readable.js").Readable>} Readable */
 /** @typedef {InstanceType<typeof import("./writable.js").Writable>} Writable */
 /** @typedef {(record: SocketRecord, chunk: unknown) => boolean} Transmit */
-
-/**
- * Whether the socket can neither receive nor send, and no event is still to come that says why.
- *
- * @param {SocketRecord} record
- */
-function isEnding(record) {
-  return record.finished || readyState(record) === "closing" || (record.closed && record.ending !== "");
-}
 
 /**
  * Stores a new `readable` in the record, and gives it the state of the socket.
@@ -40,7 +30,7 @@ function adoptIntake(record, intake) {
     intake.fail(record.failure);
   } else if (record.extras?.relay !== undefined && !record.closed) {
     intake.fail(invalidState(`${record.name}.readable: the socket is relayed: what comes in goes to the other socket of relay()`));
-  } else if (record.ended || isEnding(record)) {
+  } else if (record.ended || progress.isEnding(record)) {
     intake.end();
   }
   progress.changed(record);
@@ -55,7 +45,7 @@ function adoptIntake(record, intake) {
  */
 function adoptOutlet(record, outlet) {
   record.ensureExtras().outlet = outlet;
-  if (record.failure !== null || record.extras?.relay !== undefined || isEnding(record)) {
+  if (record.failure !== null || record.extras?.relay !== undefined || progress.isEnding(record)) {
     outlet.fail(record.failure ?? notOpen(record));
   }
   return outlet;
@@ -75,7 +65,10 @@ function closeIfBothEnded(record) {
 
 /** @param {SocketRecord} record */
 function streamSocketReadable(record) {
-  return (record.extras?.intake ?? adoptIntake(record, byteReadable(record, () => closeIfBothEnded(record)))).stream;
+  if (record.extras?.intake?.name === "reader") {
+    throw invalidState(`${record.name}.readable: the reader of the socket is taken; call its release() first`);
+  }
+  return (presentReadable(record) ?? adoptIntake(record, byteReadable(record, () => closeIfBothEnded(record)))).stream;
 }
 
 /**
@@ -94,9 +87,18 @@ function streamSocketWritable(transmit, reset) {
   };
 }
 
+/**
+ * The source of the `readable`, if there is one. Only a stream socket can have a `reader` in its place.
+ *
+ * @param {SocketRecord} record
+ */
+function presentReadable(record) {
+  return /** @type {Readable | undefined} */ (record.extras?.intake);
+}
+
 /** @param {SocketRecord} record */
 function udpReadable(record) {
-  return (record.extras?.intake ?? adoptIntake(record, datagramReadable(record))).stream;
+  return (presentReadable(record) ?? adoptIntake(record, datagramReadable(record))).stream;
 }
 
 /**
@@ -110,7 +112,7 @@ function udpWritable(transmit, close) {
 
 /** @param {SocketRecord} record */
 function serverReadable(record) {
-  return (record.extras?.intake ?? adoptIntake(record, connectionReadable(record))).stream;
+  return (presentReadable(record) ?? adoptIntake(record, connectionReadable(record))).stream;
 }
 
 /**

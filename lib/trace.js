@@ -6,6 +6,9 @@
 
 const { captureStackTrace } = Error;
 
+/** The beginning of each line of a stack that names a function which awaits a promise. */
+const AWAITER = "    at async ";
+
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 
 /**
@@ -139,4 +142,28 @@ function setStack(error, stack) {
   }
 }
 
-module.exports = { leadOn, leadTo, noteCaller, traceAbove };
+/**
+ * Adds the functions that await the promise to the stack of an `error` event's exception. The stack itself does not show them, because no
+ * function of the program was running when the exception was made.
+ *
+ * @param {DOMException} error
+ */
+function withAwaiters(error) {
+  /** @type {{ stack?: unknown }} */
+  const here = {};
+  Error.captureStackTrace?.(here, withAwaiters);
+  const [{ stack }, { stack: added }] = [error, here];
+  // With a program's own Error.prepareStackTrace, a stack may be something else than a string.
+  if (typeof stack !== "string" || typeof added !== "string" || stack.includes(AWAITER)) {
+    return error;
+  }
+  const awaiters = added.split("\n").filter((line) => line.startsWith(AWAITER));
+  if (awaiters.length > 0) {
+    const value = [stack, ...awaiters].join("\n");
+    // A frozen exception stays as it is.
+    Reflect.defineProperty(error, "stack", { value, writable: true, enumerable: false, configurable: true });
+  }
+  return error;
+}
+
+module.exports = { leadOn, leadTo, noteCaller, traceAbove, withAwaiters };

@@ -224,12 +224,16 @@ function classPage({ name, comment, members }) {
     "### Attributes",
     ...table("attribute", attributes, typed),
     ...attributes.flatMap((member) => examplesOf(member.comment).flatMap((example) => [`\`${member.name}\`:`, example])),
-    "### Events",
-    "Each has an `on…` attribute, too.",
+    ...(events.length === 0 ? [] : ["### Events", "Each has an `on…` attribute, too."]),
     ...table("event", events.map(eventOf), ({ name: type }) => `\`${type}\``),
     "### Methods",
     ...methods.flatMap((member) => [`#### \`${member.signature}\``, ...described(member.comment)]),
   ];
+}
+
+/** Whether the page shows a declaration as a class: it is one, or an interface of which methods are described. @param {Declaration} declaration */
+function isLikeClass({ kind, members }) {
+  return kind === "class" || (kind === "interface" && members.some(({ isMethod, comment }) => isMethod && joined(comment.text) !== ""));
 }
 
 /** @param {Declaration} declaration @param {number} index @param {Declaration[]} all */
@@ -246,7 +250,7 @@ function otherPage({ name, kind, extendsWhat, signature, comment, members }, ind
 /** @param {string} source */
 function page(source) {
   const { overview, declarations } = read(source);
-  const main = declarations.filter(({ kind }) => kind === "class" || kind === "function");
+  const main = declarations.filter((declaration) => declaration.kind === "function" || isLikeClass(declaration));
   const rest = declarations.filter((declaration) => !main.includes(declaration));
   const anchor = ({ name }) => name.toLowerCase();
   const link = (one) => `[${one.name}${one.kind === "function" ? "()" : ""}](#${anchor(one)})`;
@@ -257,7 +261,7 @@ function page(source) {
     "<!-- Written by scripts/api.mjs from index.d.ts: change it there. -->",
     prose(overview.text).replace("docs/conformance.md", "[conformance.md](conformance.md)"),
     `${list(main)}. Options and other types: ${list(listed)}.`,
-    ...main.flatMap((declaration, index) => (declaration.kind === "class" ? classPage(declaration) : otherPage(declaration, index, main))),
+    ...main.flatMap((declaration, index) => (isLikeClass(declaration) ? classPage(declaration) : otherPage(declaration, index, main))),
     "## Options and other types",
     ...rest.flatMap(otherPage),
   ];

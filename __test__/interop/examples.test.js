@@ -49,7 +49,7 @@ const SERVERS = {
 };
 
 /** Those with tests of their own below. */
-const OTHERS = ["demo.js", "echo-server.mjs", "ssdp-notify.js", "ssdp-search.js", "streams.js", "tls-mutual.js"];
+const OTHERS = ["demo.js", "echo-server.mjs", "http-connect-proxy.js", "ssdp-notify.js", "ssdp-search.js", "streams.js", "tls-mutual.js"];
 
 /** Those of interop/unix-examples. */
 const UNIX = ["unix-echo-client.js", "unix-echo-server.js", "unix-http-get.js"];

@@ -55,6 +55,12 @@ new TCPSocket("127.0.0.1", 1).setOptions({ localPort: 1 });
 new TCPServerSocket().setOptions({ sendBufferSize: 1 });
 // @ts-expect-error it takes an argument
 new UDPSocket().setOptions();
+// @ts-expect-error bytes, not a text
+new TCPSocket("127.0.0.1", 1).reader.unread("text");
+// @ts-expect-error a limit is for delimiters
+new TCPSocket("127.0.0.1", 1).reader.read({ limit: 1 });
+// @ts-expect-error UDP has no bytes in order
+new UDPSocket().reader;
 // @ts-expect-error milliseconds, not a text
 new TCPServerSocket().shutdown({ grace: "1s" });
 // @ts-expect-error a server's member

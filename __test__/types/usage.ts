@@ -100,6 +100,16 @@ new TCPServerSocket(serverOptions);
 // A remotePort read from one socket is a port for another (R-port).
 new TCPSocket(client.remoteAddress, client.remotePort, tcpOptions);
 const port: Port = client.remotePort;
+const { reader } = client;
+const chunk: Promise<Uint8Array<ArrayBuffer> | null> = reader.read({ signal: new AbortController().signal, timeout: 1000 });
+const exact: Promise<Uint8Array<ArrayBuffer>> = reader.readExactly(4);
+const head: Promise<Uint8Array<ArrayBuffer> | null> = reader.readUntil("\r\n\r\n", { limit: 8192 });
+const line: Promise<string | null> = client.reader.readLine();
+void [chunk, exact, head, line, (async () => {
+  for await (const text of reader.lines({ limit: 100 })) text.trim();
+})()];
+reader.unread(new Uint8Array(reader.buffered));
+reader.release();
 const ended: Promise<undefined> = new TCPServerSocket().shutdown({ grace: 1000, timeout: undefined });
 void ended.then(() => new TCPServerSocket().shutdown());
 client.setOptions({ noDelay: false, idleTimeout: 60_000, keepAliveDelay: 0, sendBufferSize: 65536, highWaterMark: undefined });

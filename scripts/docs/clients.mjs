@@ -22,6 +22,11 @@ export const clients = {
     await echoed(await reach(port));
   },
 
+  /** Sends two lines, and receives the same. */
+  async "line-echo"({ port }) {
+    await echoed(await reach(port), "one\ntwo\n");
+  },
+
   async "udp-echo"({ port }) {
     const socket = dgram.createSocket("udp4");
     const answered = once(socket, "message");
@@ -103,10 +108,10 @@ async function leave(socket) {
   await once(socket, "close");
 }
 
-/** @param {net.Socket} socket */
-async function echoed(socket) {
-  socket.end(TEXT);
+/** @param {net.Socket} socket @param {string} [text] */
+async function echoed(socket, text = TEXT) {
+  socket.end(text);
   let answer = "";
   for await (const chunk of socket) answer += chunk;
-  if (answer !== TEXT) throw new Error(`an echo of ${JSON.stringify(TEXT)} was ${JSON.stringify(answer)}`);
+  if (answer !== text) throw new Error(`an echo of ${JSON.stringify(text)} was ${JSON.stringify(answer)}`);
 }

@@ -78,6 +78,7 @@ pub fn define<'scope>(env: Env<'scope>, exports: Value<'scope>) -> Result<()> {
         "reset" => stream::reset, Panicked::Undefined;
         "finish" => stream::finish, Panicked::Undefined;
         "abort" => stream::abort, Panicked::Undefined;
+        "giveBack" => stream::give_back, Panicked::Failure;
         "takeIn" => stream::take_in, Panicked::Undefined;
         "relay" => stream::relay, Panicked::Failure;
         "send" => stream::send, Panicked::Number(NOT_OPEN);

@@ -72,7 +72,7 @@ pub use panics::{panic_message, restarted};
 pub use resolver::Family;
 pub use runtime::runtime;
 pub use sizes::READ_SIZE;
-pub use stream_socket::Unkept;
+pub use stream_socket::{GiveBack, Unkept};
 pub use sys::{PeerCredentials, TcpStats};
 pub use syscall::Syscall;
 pub use tls::{

@@ -2,6 +2,7 @@
 //!
 //! - this file: the connection attempt, calls, steps, deadlines, the end.
 //! - `receive.rs`: reading, the peer's end, a loss.
+//! - `returned.rs`: bytes that `reader` gives back.
 //! - `send.rs`: send(), when its bytes are written, and the FIN behind them.
 //! - `figures.rs`: bytesRead and bytesWritten.
 //! - `flush_limit.rs`: closeTimeout.
@@ -17,6 +18,7 @@ mod idle_limit;
 mod live;
 mod receive;
 mod relay;
+mod returned;
 mod send;
 mod tls;
 mod unix;
@@ -27,6 +29,7 @@ use self::flush_limit::FlushLimit;
 use self::idle_limit::IdleLimit;
 use self::receive::{Reading, Receiving};
 use self::relay::Relay;
+pub use self::returned::GiveBack;
 pub use self::send::Unkept;
 use self::unix::UnixClient;
 use super::accepted::Accepted;

@@ -84,6 +84,8 @@ pub struct Machine<E> {
     reports_end: bool,
     /// What the stream does with received bytes.
     intake: Intake,
+    /// True while bytes that the program has given back wait to be delivered again (R-reader). They come before the peer's end.
+    has_returned: bool,
     /// Whether [`Event::Finish`] was requested, and whether it is due.
     finish: FinishRequest,
     /// Whether the socket is part of a relay.
@@ -109,6 +111,7 @@ impl<E> Machine<E> {
             has_half_close_listener: false,
             reports_end: false,
             intake: Intake::Flowing,
+            has_returned: false,
             finish: FinishRequest::None,
             relay: RelayState::Off,
         }
@@ -218,7 +221,7 @@ impl<E> Machine<E> {
         self.link == Link::Up
             && self.has_opened
             && !self.is_suspended()
-            && self.incoming == DirectionState::Flowing
+            && (self.incoming == DirectionState::Flowing || self.has_returned)
             && matches!(self.state, ReadyState::Open | ReadyState::HalfClosed)
     }
 
@@ -387,6 +390,20 @@ impl<E> Machine<E> {
         self.intake = intake;
     }
 
+    /// Sets whether bytes that the program has given back wait to be delivered again (R-reader).
+    pub fn set_returned(&mut self, has_returned: bool) {
+        self.has_returned = has_returned;
+    }
+
+    /// The peer's end was reported while `reader` was taken, and no listener has heard of it. It is to be reported again, behind the bytes
+    /// that the program has given back (R-reader).
+    pub fn report_end_again(&mut self) {
+        if self.incoming == DirectionState::Ended && self.state == ReadyState::Open {
+            self.incoming = DirectionState::Ending;
+            self.closes_after_half_close = false;
+        }
+    }
+
     // --- outputs ---
 
     /// Returns the next event that is due, and changes readyState as this event says. None: no event is due.
@@ -427,7 +444,8 @@ impl<E> Machine<E> {
         if std::mem::take(&mut self.closes_after_half_close) && self.state == ReadyState::Open {
             self.begin_closing();
         }
-        if self.incoming == DirectionState::Ending && (!self.is_suspended() || self.state == ReadyState::Closing) {
+        let end_is_due = !self.has_returned && !self.is_suspended() || self.state == ReadyState::Closing;
+        if self.incoming == DirectionState::Ending && end_is_due {
             self.incoming = DirectionState::Ended;
             if self.state == ReadyState::Open && !self.is_relayed() {
                 if self.decide_half_close() {

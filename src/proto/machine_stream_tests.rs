@@ -161,3 +161,46 @@ fn abort_is_an_error() {
     machine.abort(|| "aborted");
     assert_eq!(emitted(&mut machine), [Event::Close]);
 }
+
+/// R-reader: bytes that were given back are delivered, also after the peer's end was reported. An end that no listener has heard comes again
+/// behind them, and then nobody is left who keeps the socket open.
+#[test]
+fn an_end_is_reported_again_behind_returned_bytes() {
+    let mut machine = streaming();
+    machine.peer_ended();
+    assert_eq!(emitted(&mut machine), [Event::HalfClose]);
+    assert!(!machine.wants_data());
+    machine.set_returned(true);
+    machine.report_end_again();
+    machine.set_listeners(true, false);
+    assert!(machine.wants_data());
+    assert_eq!(emitted(&mut machine), []);
+    machine.set_returned(false);
+    assert_eq!(emitted(&mut machine), []);
+    assert_eq!(machine.state(), ReadyState::Closing);
+}
+
+/// R-reader: without bytes the end is reported again at once.
+#[test]
+fn an_end_is_reported_again_without_bytes() {
+    let mut machine = streaming();
+    machine.peer_ended();
+    assert_eq!(emitted(&mut machine), [Event::HalfClose]);
+    machine.report_end_again();
+    assert_eq!(emitted(&mut machine), [Event::HalfClose]);
+    assert_eq!(emitted(&mut machine), []);
+}
+
+/// R-reader: an end that was heard stays heard. The bytes come all the same, unless the socket is closed.
+#[test]
+fn returned_bytes_come_after_an_end_that_was_heard() {
+    let mut machine = streaming();
+    machine.peer_ended();
+    assert_eq!(emitted(&mut machine), [Event::HalfClose]);
+    machine.set_returned(true);
+    assert!(machine.wants_data());
+    machine.close(|| "abandoned");
+    assert!(!machine.wants_data());
+    machine.report_end_again();
+    assert!(machine.has_ended());
+}

@@ -5,7 +5,7 @@ use crate::binding::env::Value;
 use crate::binding::failure::attempt;
 use crate::binding::numbers::NOT_OPEN;
 use crate::net::memory::NoMemory;
-use crate::net::{Id, SocketError, Unkept};
+use crate::net::{GiveBack, Id, SocketError, Unkept};
 use crate::proto::{Intake, Sent};
 
 /// `halfclose(id)`.
@@ -45,6 +45,23 @@ pub fn take_in<'scope>(call: &Call<'scope>) -> Value<'scope> {
     };
     call.environment.net(|net| net.take_in(call.id(), intake));
     call.env.undefined()
+}
+
+/// `giveBack(id, bytes, why)`.
+pub fn give_back<'scope>(call: &Call<'scope>) -> Value<'scope> {
+    let (env, id) = (call.env, call.id());
+    let why = match call.number(2) {
+        0 => GiveBack::Excess,
+        number => GiveBack::Released { reports_end: number == 2 },
+    };
+    // SAFETY: `net` copies the bytes, below. No JavaScript runs before that.
+    let bytes = unsafe { call.bytes(1) };
+    let taken = call.environment.net(|net| net.stream(id, |stream, context| stream.give_back(bytes, why, id, context)));
+    match taken.flatten() {
+        Some(Ok(is_taken)) => env.boolean(is_taken),
+        Some(Err(error)) => env.failure(&error.into()),
+        None => env.boolean(false),
+    }
 }
 
 /// `relay(a, b)`.

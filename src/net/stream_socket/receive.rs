@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::time::Instant;
 
 use super::StreamSocket;
+use super::returned::Returned;
 use crate::net::Id;
 use crate::net::blocks::Filled;
 use crate::net::context::Context;
@@ -28,6 +29,8 @@ pub(super) struct Receiving {
     is_bulk: bool,
     /// Blocks that one large read has filled and that are not emitted yet: 256 KiB at most (R-listen).
     held: VecDeque<Filled>,
+    /// Bytes that the program has given back. They come before `held`. `None`: there are none.
+    pub(super) returned: Option<Box<Returned>>,
     /// How many blocks this socket has emitted in this turn.
     pub blocks_filled: usize,
     /// How many bytes were emitted, or passed on to the other socket of a relay.
@@ -35,9 +38,9 @@ pub(super) struct Receiving {
 }
 
 impl Receiving {
-    /// Whether filled blocks wait to be emitted.
+    /// Whether returned bytes or filled blocks wait to be emitted.
     pub fn has_held(&self) -> bool {
-        !self.held.is_empty()
+        !self.held.is_empty() || self.returned.is_some()
     }
 }
 
@@ -103,8 +106,12 @@ impl StreamSocket {
         self.machine.is_faulty() && (self.receiving.has_held() || !self.is_cut && self.transport.has_unread())
     }
 
-    /// Takes the next filled block as a message. The last message may end the socket's part in this turn.
-    pub(super) fn next_held(&mut self, context: &Context) -> Option<Step> {
+    /// Takes the next returned bytes or filled block as a message. The last message may end the socket's part in this turn.
+    pub(super) fn next_held(&mut self, context: &mut Context) -> Option<Step> {
+        if let Some(message) = self.next_returned(context) {
+            // The step after the last ones looks for the peer's end, which may be due now.
+            return Some(if self.receiving.returned.is_some() { Step::Read(message) } else { Step::Event(message) });
+        }
         let Filled { block, len } = self.receiving.held.pop_front()?;
         self.receiving.blocks_filled += 1;
         self.receiving.delivered += len as u64;
@@ -115,20 +122,23 @@ impl StreamSocket {
         Some(if goes_on { Step::Event(message) } else { Step::Read(message) })
     }
 
-    /// Drops the filled blocks, since no listener will get their bytes.
+    /// Drops the returned bytes and the filled blocks, since no listener will get their bytes.
     pub fn drop_held(&mut self, context: &mut Context) {
+        self.drop_returned();
         for filled in self.receiving.held.drain(..) {
             context.blocks.hand_back(filled);
         }
     }
 
-    /// Allocates memory for the bytes of all filled blocks.
+    /// Allocates memory for the returned bytes and those of all filled blocks.
     pub fn room_for_held(&self) -> Result<Vec<u8>, NoMemory> {
-        memory::vec(self.receiving.held.iter().map(|filled| filled.len).sum())
+        let returned = self.receiving.returned.as_ref().map_or(0, |returned| returned.len());
+        memory::vec(returned + self.receiving.held.iter().map(|filled| filled.len).sum::<usize>())
     }
 
-    /// Moves the bytes of all filled blocks to the end of `bytes`, which has room for them.
+    /// Moves the returned bytes and those of all filled blocks to the end of `bytes`, which has room for them.
     pub(super) fn take_held(&mut self, bytes: &mut Vec<u8>, context: &mut Context) {
+        self.take_returned(bytes);
         for mut filled in self.receiving.held.drain(..) {
             bytes.extend_from_slice(&filled.block.as_mut_slice()[..filled.len]);
             context.blocks.hand_back(filled);
