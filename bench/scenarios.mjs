@@ -239,6 +239,17 @@ export const scenarios = [
     counted: "message",
     metrics: [cpuPer("message")],
   },
+  // Lines: by a loop (`reader`, node:readline), and by events (`message` and a split, the 'line' events of node:readline).
+  ...["tcp-lines", "tcp-lines-events"].map((name) => ({
+    name,
+    title: `TCP lines of 80 B, 1 connection${name === "tcp-lines" ? ", for await" : ", events"}`,
+    server: name,
+    apis: ["package", "node"],
+    load: ["tcp-lines", "--connections", "1", "--size", "80"],
+    counted: "byte",
+    bulk: true,
+    metrics: [/** @type {Metric} */ ({ of: "cpu", label: "CPU per line", unit: "ns", scale: 80e9 })],
+  })),
   ...["tcp-small", "tcp-small-corked"].map((name) => ({
     name,
     title: `TCP send, 1,000 × 64 B per tick${name === "tcp-small" ? "" : ", node:net corked"}`,

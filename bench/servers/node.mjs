@@ -3,6 +3,7 @@
 import dgram from "node:dgram";
 import { once } from "node:events";
 import net from "node:net";
+import { createInterface } from "node:readline";
 import { Duplex } from "node:stream";
 import tls from "node:tls";
 import { BEGIN, DATAGRAMS_PER_TICK, SENDS_PER_TICK, backend, endless, numbered, path, payload, secure, start } from "./shared.mjs";
@@ -67,6 +68,20 @@ await start({
   "tcp-discard": () =>
     listen((socket) => {
       socket.on("data", (data) => void data.byteLength);
+    }),
+
+  "tcp-lines": () =>
+    listen(async (socket) => {
+      try {
+        for await (const line of createInterface({ input: socket, crlfDelay: Infinity })) void line.length;
+      } catch {
+        // The load generator ends without closing its connections.
+      }
+    }),
+
+  "tcp-lines-events": () =>
+    listen((socket) => {
+      createInterface({ input: socket, crlfDelay: Infinity }).on("line", (line) => void line.length);
     }),
 
   "tcp-discard-streams": () =>

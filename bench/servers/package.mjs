@@ -37,6 +37,26 @@ await start({
       socket.onmessage = (event) => void event.data.byteLength;
     }),
 
+  "tcp-lines": () =>
+    listen(async (socket) => {
+      try {
+        for await (const line of socket.reader.lines()) void line.length;
+      } catch {
+        // The load generator ends without closing its connections.
+      }
+    }),
+
+  "tcp-lines-events": () =>
+    listen((socket) => {
+      const decoder = new TextDecoder();
+      let rest = "";
+      socket.onmessage = ({ data }) => {
+        const lines = (rest + decoder.decode(data, { stream: true })).split("\n");
+        rest = lines.pop() ?? "";
+        for (const line of lines) void line.length;
+      };
+    }),
+
   "tcp-discard-streams": () =>
     listen(async (socket) => {
       for await (const chunk of socket.readable) void chunk.byteLength;

@@ -33,6 +33,7 @@ loadgen LOAD (--port P | --path S) --pid PID [--warm S] [--seconds S] [--connect
   tcp-round-trip  one connection, one message at a time, a busy-waiting client
   tcp-sparse      1,000 messages a second on one connection
   tcp-upload      bytes to the server, as fast as it takes them
+  tcp-lines       lines of `size` bytes to the server on one connection, as fast as it takes them
   tcp-download    bytes from the server, as fast as it gives them
   tcp-connect     connect, one byte each way, end
   tcp-idle        connections that are held: the server's memory for each
@@ -69,6 +70,7 @@ fn drive(load: &str, arguments: &Arguments) -> std::io::Result<()> {
         "tcp-round-trip" => stream_single::round_trip(arguments)?,
         "tcp-sparse" => stream_single::sparse(arguments)?,
         "tcp-upload" => stream_bulk::upload(arguments)?,
+        "tcp-lines" => stream_bulk::lines(arguments)?,
         "tcp-download" => stream_bulk::download(arguments)?,
         "tcp-connect" => connect::connect(arguments)?,
         "tcp-idle" => connect::idle(arguments)?,

@@ -25,6 +25,24 @@ pub fn upload(arguments: &Arguments) -> io::Result<Report> {
     pump(arguments, EPOLLOUT, |mut stream| stream.write(&pattern))
 }
 
+/// Writes lines of `size` bytes, line feed included, on one connection, as fast as the server reads.
+pub fn lines(arguments: &Arguments) -> io::Result<Report> {
+    if arguments.connections != 1 || arguments.size == 0 {
+        return Err(io::Error::other("it takes one connection, and a size"));
+    }
+    let size = arguments.size;
+    let mut line = vec![b'x'; size];
+    line[size - 1] = b'\n';
+    let pattern = line.repeat(PIECE.div_ceil(size) + 1);
+    let mut sent = 0;
+    pump(arguments, EPOLLOUT, |mut stream| {
+        let start = sent % size;
+        let written = stream.write(&pattern[start..start + PIECE])?;
+        sent += written;
+        Ok(written)
+    })
+}
+
 /// Reads on every connection, as fast as the server writes.
 pub fn download(arguments: &Arguments) -> io::Result<Report> {
     let mut buffer = vec![0; PIECE];
