@@ -568,6 +568,11 @@ export interface SecureTransportInfo {
   readonly protocol: SecureTransportVersion;
   /** The standard's name of the cipher suite: `"TLS_AES_256_GCM_SHA384"`. */
   readonly cipher: string;
+  /**
+   * IANA's name of the key exchange: `"X25519"`, `"secp256r1"`, `"secp384r1"`. null if there was none: TLS 1.2 exchanges no new keys
+   * when it resumes a session, and TLS 1.3 does.
+   */
+  readonly group: string | null;
   /** The application protocol that both ends chose; null if there is none. */
   readonly alpn: string | null;
   /** The host name that the client asked for; null if it asked for none. A client never asks for an address. */

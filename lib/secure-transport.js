@@ -26,6 +26,7 @@ const {
  * @typedef {object} SecureTransportInfo
  * @property {string} protocol
  * @property {string} cipher
+ * @property {string | null} group
  * @property {string | null} alpn
  * @property {string | null} sni
  * @property {ArrayBuffer[]} peerCertificates

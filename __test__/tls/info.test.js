@@ -10,7 +10,7 @@ const { secureAccepted, secureBoth, secureClient, securePair, secureServer } = r
 const { ca, server: identity, deep, intermediate, client: clientIdentity } = authority();
 const own = { cert: identity.cert, key: identity.key };
 const trust = { ca: ca.cert };
-const members = ["alpn", "authorizationError", "authorized", "cipher", "peerCertificates", "protocol", "resumed", "sni"];
+const members = ["alpn", "authorizationError", "authorized", "cipher", "group", "peerCertificates", "protocol", "resumed", "sni"];
 
 describe("secureTransportInfo (R-tls-verify, R-tls-asked)", () => {
   test("has exactly the members of its dictionary, frozen, and is the same object at each read", async () => {
@@ -28,6 +28,24 @@ describe("secureTransportInfo (R-tls-verify, R-tls-asked)", () => {
     const { protocol, cipher, resumed } = socket.secureTransportInfo;
     expect([protocol, peer.getProtocol(), resumed]).toEqual([version, version, false]);
     expect(cipher).toBe(peer.getCipher().standardName);
+  });
+
+  // In TLS 1.2 a client's curves are also those of the certificates that it takes. An RSA certificate has none.
+  const rsa = authority().issue({ ip: ["127.0.0.1"], kind: "rsa" });
+
+  /** The key exchanges: as node:tls asks for them, as it tells them, and as IANA names them. */
+  const groups = [["X25519", "X25519", "X25519"], ["P-256", "prime256v1", "secp256r1"], ["P-384", "secp384r1", "secp384r1"]];
+
+  describe.each(["TLSv1.2", "TLSv1.3"])("over %s", (version) => {
+    test.each(groups)("a client tells the key exchange %s by IANA's name", async (ecdhCurve, _, name) => {
+      const { socket, peer } = await securePair({ identity, secureTransport: trust, peer: { minVersion: version, maxVersion: version, ecdhCurve } });
+      expect([socket.secureTransportInfo.group, peer.getProtocol()]).toEqual([name, version]);
+    });
+
+    test.each(groups)("a server tells the key exchange %s by IANA's name", async (ecdhCurve, named, name) => {
+      const { socket, peer } = await secureAccepted({ secureTransport: { cert: rsa.cert, key: rsa.key }, peer: { minVersion: version, maxVersion: version, ecdhCurve } });
+      expect([socket.secureTransportInfo.group, peer.getEphemeralKeyInfo().name]).toEqual([name, named]);
+    });
   });
 
   // AES-128-GCM, or ChaCha20 where the processor does not know AES.
@@ -77,7 +95,7 @@ describe("secureTransportInfo (R-tls-verify, R-tls-asked)", () => {
       client: { ...trust, alpn: ["x/1"], sni: "localhost", cert: clientIdentity.cert, key: clientIdentity.key },
     });
     const [ours, theirs] = [client.secureTransportInfo, accepted.secureTransportInfo];
-    for (const name of ["protocol", "cipher", "alpn", "sni", "resumed", "authorized"]) {
+    for (const name of ["protocol", "cipher", "group", "alpn", "sni", "resumed", "authorized"]) {
       expect([name, ours[name]]).toEqual([name, theirs[name]]);
     }
     expect(sha256(theirs.peerCertificates[0])).toBe(clientIdentity.fingerprint);

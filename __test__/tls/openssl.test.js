@@ -109,6 +109,15 @@ describe("R-tls-verify: our client at openssl s_server", () => {
     expect(socket.secureTransportInfo.cipher).toBe("TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256");
   });
 
+  for (const [version, flag] of versions) {
+    withOpenssl(`${version}: the key exchange by its standard name`, async () => {
+      const { port } = await sServer(flag, "-groups", "P-384");
+      const socket = secureClient(port, trust);
+      await opened(socket);
+      expect(socket.secureTransportInfo).toMatchObject({ protocol: version, group: "secp384r1" });
+    });
+  }
+
   withOpenssl("TLS 1.1 is refused", async () => {
     const { port } = await sServer("-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0");
     const { error } = await once(secureClient(port, trust), "error");
@@ -154,6 +163,14 @@ describe("R-srv-secure: openssl s_client at our server", () => {
       program.write("Q\n");
       await log.until("close");
       expect(log.types).toEqual(["close"]);
+    });
+
+    withOpenssl(`${version}: the key exchange is told, and is the one that openssl tells`, async () => {
+      const { server, sockets } = echoServer();
+      const program = sClient(server.localPort, flag, "-groups", "P-256");
+      await program.says(/prime256v1/);
+      await eventually(() => sockets.length === 1);
+      expect(sockets[0].secureTransportInfo).toMatchObject({ protocol: version, group: "secp256r1" });
     });
 
     withOpenssl(`${version}: a client certificate is asked for, verified and told`, async () => {

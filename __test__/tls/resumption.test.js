@@ -22,11 +22,11 @@ async function visit(port, secureTransport, server) {
     (await server.next()).write("hi");
   }
   await inbox.until(2);
-  const { resumed, authorized, protocol, peerCertificates } = socket.secureTransportInfo;
+  const { resumed, authorized, protocol, group, peerCertificates } = socket.secureTransportInfo;
   const closed = once(socket, "close");
   socket.reset();
   await closed;
-  return { resumed, authorized, protocol, certificates: peerCertificates.length };
+  return { resumed, authorized, protocol, group, certificates: peerCertificates.length };
 }
 
 /** Our server, which greets everybody. */
@@ -58,6 +58,27 @@ describe("R-tls-verify: a session is resumed", () => {
     await log.atLeast(2);
     expect(log.entries.map(({ event }) => event.connectedSocket.secureTransportInfo.resumed)).toEqual([false, true]);
   });
+
+  test.each([["TLSv1.2", [false, "X25519"], [true, null]], ["TLSv1.3", [false, "X25519"], [true, "X25519"]]])(
+    "over %s it has a key exchange only where TLS makes one, at both ends",
+    async (version, ...expected) => {
+      const { own, trust } = make();
+      const server = await listenTLS({ ...own, minVersion: version, maxVersion: version, ecdhCurve: "X25519" });
+      const ours = [await visit(server.port, trust, server), await visit(server.port, trust, server)];
+      expect(ours.map(({ resumed, group }) => [resumed, group])).toEqual(expected);
+
+      const accepting = greeter(own);
+      const log = record(accepting, ["connect"]);
+      const options = { maxVersion: version, ecdhCurve: "X25519:P-256" };
+      const first = await dialTLS(accepting.localPort, options);
+      const session = version === "TLSv1.3" ? once(first, "session") : Promise.resolve(first.getSession());
+      collect(first);
+      await dialTLS(accepting.localPort, { ...options, session: await session });
+      await log.atLeast(2);
+      const theirs = log.entries.map(({ event }) => event.connectedSocket.secureTransportInfo);
+      expect(theirs.map(({ resumed, group }) => [resumed, group])).toEqual(expected);
+    },
+  );
 
   test("the package at both ends; what the certificates were is still told", async () => {
     const { own, trust } = make();

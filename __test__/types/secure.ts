@@ -63,6 +63,7 @@ export async function upgrade(socket: TCPSocket, server: TCPServerSocket): Promi
   await socket.startTls();
   equal<typeof info, SecureTransportInfo>(true);
   equal<typeof info.alpn, string | null>(true);
+  equal<typeof info.group, string | null>(true);
   equal<typeof info.authorizationError, string | null>(true);
   equal<(typeof info.peerCertificates)[number], ArrayBuffer>(true);
   equal<ReturnType<typeof server.setSecureContext>, void>(true);
@@ -74,6 +75,8 @@ export async function upgrade(socket: TCPSocket, server: TCPServerSocket): Promi
   socket.secureTransport = "on";
   // @ts-expect-error frozen
   info.alpn = "h2";
+  // @ts-expect-error frozen
+  info.group = "X25519";
   // @ts-expect-error no such version
   await socket.startTls({ minVersion: "TLSv1.1" });
   // @ts-expect-error a key is required beside a certificate

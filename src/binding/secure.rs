@@ -72,6 +72,7 @@ fn describe<'scope>(call: &Call<'scope>, info: &SecureInfo) -> Value<'scope> {
     let members = env.object();
     env.set(members, c"protocol", env.string(info.protocol));
     env.set(members, c"cipher", env.string(&info.cipher));
+    env.set(members, c"group", text(info.group));
     env.set(members, c"alpn", text(info.alpn.as_deref()));
     env.set(members, c"sni", text(info.sni.as_deref()));
     env.set(members, c"peerCertificates", env.array(&certificates));

@@ -38,6 +38,8 @@ pub struct Info {
     pub protocol: &'static str,
     /// The cipher suite's name in the standard.
     pub cipher: String,
+    /// The name of the key exchange: "X25519", "secp256r1". None: there was none, because TLS 1.2 has resumed a session.
+    pub group: Option<&'static str>,
     /// The application protocol (ALPN). None: none was agreed on.
     pub alpn: Option<String>,
     /// The name that the client has asked for. None: it asked for none.
@@ -282,6 +284,7 @@ impl Connection {
         };
         let cipher = common.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str());
         let cipher = cipher.unwrap_or_default().replacen("TLS13_", "TLS_", 1);
+        let group = common.negotiated_key_exchange_group().and_then(|group| group.name().as_str());
         let alpn = common.alpn_protocol().map(|protocol| String::from_utf8_lossy(protocol).into_owned());
         if resumed
             && self.verdict.is_none()
@@ -300,6 +303,7 @@ impl Connection {
         Ok(Info {
             protocol,
             cipher,
+            group,
             alpn,
             sni: self.requested_name.clone(),
             peer_certificates: chain.into_iter().map(|certificate| certificate.to_vec()).collect(),
