@@ -503,13 +503,31 @@ export type SecureTransportKind = "off" | "on" | "starttls";
 /** A certificate or key: PEM in a string, PEM or DER in bytes. Bytes are copied at the call. */
 export type PEMOrDER = string | ArrayBuffer | ArrayBufferView;
 
-/** A certificate chain and its key, for one name of a server. An unknown member throws TypeError (R-unknown). */
+/**
+ * A certificate chain and its key, for one name of a server. An unknown member throws TypeError (R-unknown); in an answer of
+ * `certificateFor` it makes the handshake fail.
+ */
 export interface ServerCertificate {
   /** The chain, leaf first: in one PEM, or in a list. */
   cert: PEMOrDER | Iterable<PEMOrDER>;
   /** The leaf's key: PKCS#8, PKCS#1 or SEC1, not encrypted. */
   key: PEMOrDER;
+  /**
+   * Milliseconds for which a server keeps this answer of its `certificateFor`: later handshakes for that name do not ask. It keeps
+   * 1,000 answers; after that the least recently used one goes. setSecureContext() drops them all (R-srv-secure). It has no effect in
+   * `serverCertificates`, nor in startTls(). 0 to 4294967295, else TypeError. Default, and 0: the answer is not kept.
+   */
+  ttl?: number | undefined;
 }
+
+/**
+ * Gives the certificate for a host name that a client asks for; null for the options' own one.
+ *
+ * @param serverName The host name, in lower case and without a final dot. It has the syntax of one, so it contains no `/` and no `..`.
+ */
+export type CertificateCallback = (
+  serverName: string,
+) => ServerCertificate | null | undefined | PromiseLike<ServerCertificate | null | undefined>;
 
 /** The supported versions of TLS. */
 export type SecureTransportVersion = "TLSv1.2" | "TLSv1.3";
@@ -533,17 +551,26 @@ export interface SecureTransportOptions {
    */
   ca?: PEMOrDER | Iterable<PEMOrDER> | undefined;
   /**
-   * This end's certificate chain, leaf first. A server needs one (or `serverCertificates`). A client needs one if the server
-   * asks for it. Default: none.
+   * This end's certificate chain, leaf first. A server needs one (or `serverCertificates`, or `certificateFor`). A client needs one if
+   * the server asks for it. Default: none.
    */
   cert?: PEMOrDER | Iterable<PEMOrDER> | undefined;
   /** The key of `cert`: PKCS#8, PKCS#1 or SEC1, not encrypted. Default: none. */
   key?: PEMOrDER | undefined;
   /**
    * Server: certificates by the name that clients ask for; case does not matter. `"*.example.org"` stands for any one label before
-   * it. An exact name wins over a wildcard, and `cert` serves all other names (R-srv-secure). Default: none.
+   * it. An exact name wins over a wildcard, that over `certificateFor`, and `cert` serves all other names (R-srv-secure). Default: none.
    */
   serverCertificates?: Record<string, ServerCertificate> | undefined;
+  /**
+   * Server: gives the certificate for a name that is not in `serverCertificates`, when a client asks for it; also if the client resumes
+   * a session. It is called in the async context of the server, and once for a name at a time: concurrent handshakes share the answer,
+   * and an answer with a `ttl` is kept. Meanwhile the handshake waits, `handshakeTimeout` at most. null (or undefined) means `cert`;
+   * without one the handshake fails. So it does, never with another certificate, if the function throws, rejects, or gives anything
+   * else: the server's `error` has `code` `"ERR_TLS_NO_CERTIFICATE_FOR_NAME"`, and the exception as `cause`. A client that asks for no
+   * name, or for an address, gets `cert` (R-srv-secure). Default: none.
+   */
+  certificateFor?: CertificateCallback | undefined;
   /**
    * Client: verifies the server. Server with `requestCert`: requires a valid certificate. Only false turns that off. Then
    * `secureTransportInfo` reports the fault. Default: true.

@@ -20,6 +20,7 @@ const LONGEST_PATH = 1024;
  * @property {string} [syscall]
  * @property {string} [address]
  * @property {number} [port]
+ * @property {number} [question] the question that certificateFor has failed to answer
  * @property {string} reason why it failed, in words
  */
 

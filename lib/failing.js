@@ -4,6 +4,7 @@
 
 const process = require("node:process");
 const { takeBlobError } = require("./blob.js");
+const { takeCertificateError } = require("./certificates.js");
 const { fromFailure, sentence } = require("./errors.js");
 const { ErrorEvent } = require("./events.js");
 const { fire, hasListener } = require("./listeners.js");
@@ -54,12 +55,15 @@ function fireError(record, failure) {
 }
 
 /**
- * The `cause` of a failure's exception: the reason of the signal, or the error of the Blob, that the failure comes from.
+ * The `cause` of a failure's exception: the reason of the signal, the error of the Blob, or what certificateFor has thrown.
  *
  * @param {SocketRecord} record
  * @param {Failure} failure
  */
 function causeOf(record, failure) {
+  if (failure.question !== undefined) {
+    return takeCertificateError(record, failure.question);
+  }
   return failure.code === "ABORT_ERR" ? record.extras?.abortReason : takeBlobError(record, failure);
 }
 

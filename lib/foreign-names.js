@@ -10,6 +10,7 @@ const TLS_MEMBERS = {
   alpn: "alpnProtocols ALPNProtocol NPNProtocols",
   ca: "caCert caCerts caCertificate caCertificates caFile caPath certificateAuthority rootCerts rootCertificates",
   cert: "certs certFile certPath certChain certChainFile certificate certificates certificateChain clientCert clientCertificate",
+  certificateFor: "SNICallback getCertificate certificateCallback certCallback certificateProvider certificateResolver onServerName",
   key: "keyFile keyPath privateKey privateKeyFile clientKey",
   keyLog: "keylogFile",
   minVersion: "secureProtocol secureOptions minTLSVersion tlsMinVersion minProtocolVersion",
@@ -18,7 +19,7 @@ const TLS_MEMBERS = {
     "insecure skipVerify insecureSkipVerify strictSSL verifyPeer unsafelyIgnoreCertificateErrors unsafelyDisableHostnameVerification " +
     "allowPartialTrustChain",
   requestCert: "requestCertificate clientAuth",
-  serverCertificates: "SNICallback certificateFor sniCertificates",
+  serverCertificates: "sniCertificates",
   sni: "serverName tlsServerName hostnameVerification verifyHostname",
 };
 

@@ -49,6 +49,8 @@ const { loadBinding } = require("./load-binding.js");
  * @property {(id: number, options: object, name: string | undefined, milliseconds: number | undefined, isEarly: boolean) => Failure | undefined} startTls
  * @property {(id: number) => import("./secure-transport.js").SecureTransportInfo | null} secureInfo
  * @property {(id: number, options: object) => Failure | undefined} setSecureContext
+ * @property {(id: number, question: number, certificate: object | null) => Failure | undefined} certificateAnswer
+ * @property {(id: number, question: number, reason: string) => number} certificateFail
  * @property {(id: number, data: Bytes, address: string | undefined, port: number) => number | Failure} sendTo
  * @property {(id: number, data: string, address: string | undefined, port: number) => number | Failure} sendStringTo
  * @property {(id: number, bytes: number, address: string | undefined, port: number) => number | Failure} sendScratchTo
@@ -75,6 +77,7 @@ const Kind = /** @type {const} */ ({
   STREAM_ENDED: 10,
   UNIX_OPEN: 11,
   STREAM_FINISH: 14,
+  STREAM_CERTIFICATE: 15,
   UDP_MESSAGE: 17,
   UDP_DRAIN: 18,
   UDP_ERROR: 19,
@@ -82,6 +85,7 @@ const Kind = /** @type {const} */ ({
   SERVER_CONNECT: 33,
   SERVER_ERROR: 34,
   UNIX_CONNECT: 35,
+  SERVER_CERTIFICATE: 36,
   LOOKUP: 48,
   TIMER: 49,
 });

@@ -16,6 +16,8 @@ const {
   sequence,
   toBoolean,
   toDOMString,
+  toEnforcedUnsignedLong,
+  toFunction,
 } = require("./webidl.js");
 
 /** @typedef {"off" | "on" | "starttls"} SecureTransportKind */
@@ -80,7 +82,10 @@ function toMaterials(value, what) {
 }
 
 /** dictionary ServerCertificate. */
-const toServerCertificate = requiring(["cert", "key"], strict(dictionary({ cert: toMaterials, key: toPEMOrDER })));
+const toServerCertificate = requiring(
+  ["cert", "key"],
+  strict(dictionary({ cert: toMaterials, key: toPEMOrDER, ttl: toEnforcedUnsignedLong })),
+);
 
 /** dictionary SecureTransportOptions. */
 const toMembers = strict(
@@ -88,6 +93,7 @@ const toMembers = strict(
     alpn: sequence(toDOMString),
     ca: toMaterials,
     cert: toMaterials,
+    certificateFor: toFunction,
     key: toPEMOrDER,
     keyLog: toBoolean,
     minVersion: enumeration(/** @type {const} */ (["TLSv1.2", "TLSv1.3"])),
@@ -167,4 +173,11 @@ function takeSecureInfo(id) {
   return Object.freeze(info);
 }
 
-module.exports = { SecureState, chooseSecureTransport, takeSecureInfo, toSecureTransport, toSecureTransportOptions };
+module.exports = {
+  SecureState,
+  chooseSecureTransport,
+  takeSecureInfo,
+  toSecureTransport,
+  toSecureTransportOptions,
+  toServerCertificate,
+};

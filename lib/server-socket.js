@@ -3,6 +3,7 @@
 // What TCPServerSocket and UnixServerSocket have in common: the members that do not concern addresses, and the events of the native half.
 
 const { follow } = require("./abort.js");
+const { askForCertificate, setCertificateFor } = require("./certificates.js");
 const { closeAtOnce } = require("./closing.js");
 const { fromFailure, invalidState } = require("./errors.js");
 const { defineEventHandlers } = require("./event-handler.js");
@@ -41,6 +42,17 @@ class ServerRecord extends SocketRecord {
    */
   constructor(socket, name) {
     super(socket, name, LISTEN_BITS);
+  }
+
+  /**
+   * Stores what the options say about TLS.
+   *
+   * @param {SecureTransportKind} kind
+   * @param {import("./secure-transport.js").SecureOptions | undefined} secure
+   */
+  setSecure(kind, secure) {
+    this.secureTransport = kind;
+    setCertificateFor(this, secure?.certificateFor);
   }
 }
 
@@ -124,6 +136,7 @@ function defineServerSocket(interfaceClass, recordOf, local) {
       if (failure !== undefined) {
         throw fromFailure(failure, where);
       }
+      setCertificateFor(record, secure.certificateFor);
     },
   });
   defineSocketMembers(interfaceClass, recordOf);
@@ -154,5 +167,6 @@ function deliverConnection(record, id, connectedSocket) {
 }
 
 handle(Kind.SERVER_ERROR, fireError);
+handle(Kind.SERVER_CERTIFICATE, askForCertificate);
 
 module.exports = { ServerRecord, defineServerSocket, deliverConnection, followSignal };

@@ -28,7 +28,8 @@ const GONE = -1;
  */
 
 /**
- * The fields that a record has only if its socket has a stream, a promise, a loop, a once(), a relay, a Blob, or a listener with a signal.
+ * The fields that a record has only if its socket has a stream, a promise, a loop, a once(), a relay, a Blob, a certificateFor, or a listener
+ * with a signal.
  */
 class SocketExtras {
   /** The promises `opened` and `closed`. @type {InstanceType<typeof import("./promises.js").Promises> | undefined} */
@@ -61,6 +62,8 @@ class SocketExtras {
   shutdown = undefined;
   /** The Blobs that were sent and are not yet read to their end (blob.js). @type {import("./blob.js").BlobQueue | undefined} */
   blobs = undefined;
+  /** certificateFor of the options of TLS. @type {InstanceType<typeof import("./certificates.js").Certificates> | undefined} */
+  certificates = undefined;
   /** The reason of the signal that has aborted the socket (abort.js). @type {unknown} */
   abortReason = undefined;
   /**

@@ -84,6 +84,7 @@ function retire(record) {
   record.closed = true;
   if (record.extras !== undefined) {
     record.extras.blobs = undefined;
+    record.extras.certificates = undefined;
   }
   if (record.release !== null) {
     record.release();

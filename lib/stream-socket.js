@@ -4,6 +4,7 @@
 
 const { follow } = require("./abort.js");
 const { PIECE_BYTES, answer } = require("./blob.js");
+const { askForCertificate, setCertificateFor } = require("./certificates.js");
 const { closeSocket, resetSocket } = require("./closing.js");
 const { fromFailure, invalidState, networkError } = require("./errors.js");
 const { defineEventHandlers } = require("./event-handler.js");
@@ -149,6 +150,7 @@ function defineStreamSocket(interfaceClass, recordOf, ends, remote) {
       if (failure !== undefined) {
         throw fromFailure(failure, where);
       }
+      setCertificateFor(record, secure.certificateFor);
       const trace = traceAbove(members.startTls);
       return new Promise((resolve, reject) => {
         record.ensureExtras().upgrade = { resolve, reject, address, port, trace };
@@ -281,10 +283,12 @@ handle(Kind.STREAM_FINISH, (record) => {
 handle(Kind.STREAM_BLOB, (record) => {
   answer(record, PIECE_BYTES);
 });
+handle(Kind.STREAM_CERTIFICATE, askForCertificate);
 handle(Kind.STREAM_SECURED, (record) => {
   const secure = ensureSecure(record);
   secure.kind = "on";
   secure.info = takeSecureInfo(record.id);
+  setCertificateFor(record, undefined);
   takeUpgrade(record)?.resolve(secure.info);
 });
 

@@ -72,7 +72,7 @@ class TCPServerSocket extends EventTarget {
     throwIfAborted(signal);
     // Steps 1 to 5, R-srv-bind.
     const record = new ServerRecord(this, "TCPServerSocket");
-    record.secureTransport = kind;
+    record.setSecure(kind, secure);
     const opened = open(record, binding.openServer, bare({ ...settings, secure }), () => followSignal(signal, record));
     this.#localAddress = opened.localAddress;
     this.#localPort = opened.localPort;

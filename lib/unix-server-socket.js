@@ -69,7 +69,7 @@ class UnixServerSocket extends EventTarget {
     const { kind, secure } = chooseSecureTransport(secureTransport, useSecureTransport, where);
     throwIfAborted(signal);
     const record = new ServerRecord(this, "UnixServerSocket");
-    record.secureTransport = kind;
+    record.setSecure(kind, secure);
     const opened = open(record, binding.openUnixServer, bare({ ...settings, secure }), () => followSignal(signal, record));
     this.#localPath = opened.localPath;
     this.#record = record;

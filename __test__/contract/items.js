@@ -38,6 +38,8 @@ const KINDS = {
   UdpBlob: "UDP_BLOB",
   Connect: "SERVER_CONNECT",
   ServerError: "SERVER_ERROR",
+  Certificate: "STREAM_CERTIFICATE",
+  ServerCertificate: "SERVER_CERTIFICATE",
   Lookup: "LOOKUP",
   Timer: "TIMER",
 };

@@ -17,7 +17,7 @@
  * jest-environment.js is the environment of every test file: a warning of the process fails the current test.
  *
  * Test files require these directly: udp.js, exchange.js, netns.js, tls.js (both ends of a secure connection), certificates.js
- * (an authority made at run time), programs.js (other programs as peers, such as openssl and nginx), unix.js (paths, and sockets at them),
+ * (an authority made at run time), client-hello.js (a client's first bytes), programs.js (other programs as peers, such as openssl and nginx), unix.js (paths, and sockets at them),
  * http.js (HTTP over a socket).
  */
 module.exports = {

@@ -111,6 +111,23 @@ function acceptingServer(secureTransport, options) {
 }
 
 /**
+ * The SHA-256 of the certificate that a client which asks for this name is shown; its error's code if it is refused.
+ *
+ * @param {{ localPort: number }} server
+ * @param {string} servername
+ * @param {import("node:tls").ConnectionOptions} [options]
+ */
+async function shownFor(server, servername, options = {}) {
+  const socket = dialTLSLater(server.localPort, { servername, ...options });
+  const result = await Promise.race([
+    once(socket, "secureConnect").then(() => socket.getPeerCertificate().fingerprint256.replaceAll(":", "").toLowerCase()),
+    once(socket, "error").then((error) => error.code),
+  ]);
+  socket.destroy();
+  return result;
+}
+
+/**
  * Resolves when the socket is open. Rejects with its error if that comes first.
  *
  * @param {EventTarget} socket
@@ -215,4 +232,5 @@ module.exports = {
   secureClient,
   securePair,
   secureServer,
+  shownFor,
 };

@@ -44,6 +44,7 @@ const SERVERS = {
   "load-balancer.js": (port) => example("load-balancer.js", port, "127.0.0.1:1"),
   "tcp-echo-server.js": (port) => example("tcp-echo-server.js", port),
   "tcp-proxy.mjs": (port) => example("tcp-proxy.mjs", port, "127.0.0.1", 1),
+  "tls-certificate-for.js": (port) => example("tls-certificate-for.js", path.join(ROOT, "examples"), port),
   "tls-certificate-rotation.js": (port) => example("tls-certificate-rotation.js", ...pair(), port),
   "tls-echo-server.js": (port) => example("tls-echo-server.js", ...pair(), port),
 };
@@ -215,6 +216,10 @@ describe("examples that are servers", () => {
     await expectComplaint(example(name, file("empty.pem"), file("empty.pem"), 0), /ERR_TLS_/);
   });
 
+  test("tls-certificate-for.js: a folder that is none", async () => {
+    await expectComplaint(example("tls-certificate-for.js", folder()("none"), 0), /ENOENT/);
+  });
+
   test("a client that resets is told of, and does not end them", async () => {
     const running = SERVERS["tcp-echo-server.js"](0);
     const [, port] = await running.says(/port (\d+)/, PATIENCE);
@@ -226,7 +231,10 @@ describe("examples that are servers", () => {
     await inbox.until(1);
   });
 
-  test.each(["load-balancer.js", "tls-certificate-rotation.js", "tls-echo-server.js", "tls-echo-client.js", "tls-mutual.js", "tls-starttls.js"])(
+  test.each([
+    "load-balancer.js", "tls-certificate-for.js", "tls-certificate-rotation.js", "tls-echo-server.js", "tls-echo-client.js", "tls-mutual.js",
+    "tls-starttls.js",
+  ])(
     "%s: without its arguments",
     async (name) => {
       await expectComplaint(example(name), new RegExp(`^usage: node ${name.replace(".", "\\.")} `));

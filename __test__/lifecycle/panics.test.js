@@ -272,6 +272,27 @@ describeWithHooks("in tasks and threads", () => {
     expect(result.later.filter((line) => line.includes("error"))).toEqual([]);
   });
 
+  test("tls hello, while a server reads whom a client asks for: a failed attempt, and the server goes on", async () => {
+    const { result } = await runWithHooks(`
+      ${keys}
+      const asked = [];
+      const certificateFor = (name) => { asked.push(name); return { cert: identity.cert, key: identity.key }; };
+      const listening = server({ secureTransport: { certificateFor } });
+      panicAt("tls hello", 0);
+      const first = client(listening.localPort, trust);
+      await until(() => log.some((line) => line.startsWith("client error")) && log.some((line) => line.startsWith("server error")));
+      const lost = [...log];
+      log.length = 0;
+      const second = client(listening.localPort, trust);
+      await until(() => log.includes("client open") && log.includes("server connect"));
+      second.close();
+      listening.close();
+      return { lost, later: log, asked };`);
+    expect(result.lost).toContainEqual(internal("server", "tls hello"));
+    expect(result.later.filter((line) => line.includes("error"))).toEqual([]);
+    expect(result.asked).toEqual(["localhost"]);
+  });
+
   test("what a dead TLS connection was about to send goes out on no other of its thread", async () => {
     const { result } = await runWithHooks(`
       // One processor, one thread of the runtime, whatever this host has.

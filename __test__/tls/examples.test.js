@@ -7,7 +7,7 @@ const path = require("node:path");
 const { ROOT, collect, eventually, listen, once, tcpServer, track } = require("../helpers");
 const { authority, selfSigned } = require("../helpers/certificates");
 const { launch } = require("../helpers/programs");
-const { dialTLS, folder } = require("../helpers/tls");
+const { dialTLS, folder, shownFor } = require("../helpers/tls");
 
 const { ca, server, client } = authority();
 
@@ -102,5 +102,31 @@ describe("examples/tls-…", () => {
     await inbox.until(15);
     stays.end();
     await once(stays, "close");
+  });
+
+  test("certificates on demand: each is loaded when it is asked for, and again when its time is over (R-srv-secure)", async () => {
+    const { issue } = authority();
+    const [one, renewed, other] = ["one.test", "one.test", "other.test"].map((name) => issue({ dns: [name] }));
+    const file = folder({ "one.test.pem": one.cert, "one.test.key": one.key, "bad.test.pem": one.cert, "bad.test.key": other.key });
+    const serving = example("tls-certificate-for.js", path.dirname(file("one.test.pem")), "0", "0.3");
+    const [, port] = await serving.says(/port (\d+)/, 8000);
+    const server = { localPort: Number(port) };
+    const peer = await dialTLS(server.localPort, { servername: "one.test" });
+    const inbox = collect(peer);
+    peer.write("and an echo");
+    await inbox.until(31);
+    expect(inbox.text()).toBe("Welcome to one.test\nand an echo");
+    expect(await shownFor(server, "one.test")).toBe(one.fingerprint);
+    // Nobody has told the server of these.
+    writeFileSync(file("one.test.pem"), renewed.cert);
+    writeFileSync(file("one.test.key"), renewed.key);
+    writeFileSync(file("other.test.key"), other.key);
+    writeFileSync(file("other.test.pem"), other.cert);
+    expect(await shownFor(server, "other.test")).toBe(other.fingerprint);
+    await eventually(async () => (await shownFor(server, "one.test")) === renewed.fingerprint);
+    expect(await shownFor(server, "none.test")).toMatch(/ERR_SSL/);
+    await serving.says(/127\.0\.0\.1: .*certificateFor gave null/, 8000);
+    expect(await shownFor(server, "bad.test")).toMatch(/ERR_SSL/);
+    await serving.says(/127\.0\.0\.1: .*the key does not belong to the certificate/, 8000);
   });
 });

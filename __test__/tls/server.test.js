@@ -5,23 +5,12 @@
 const { collect, dial, eventually, once, record, settle, sha256, track, expendable, hasIPv6, TCPServerSocket } = require("../helpers");
 const { X509Certificate } = require("node:crypto");
 const { authority } = require("../helpers/certificates");
-const { acceptingServer, dialTLS, dialTLSLater, opened, secureAccepted, secureClient, secureServer } = require("../helpers/tls");
+const { acceptingServer, dialTLS, dialTLSLater, opened, secureAccepted, secureClient, secureServer, shownFor } = require("../helpers/tls");
 
 const all = authority();
 const { ca, server: identity, deep, client: clientIdentity, otherClient } = all;
 const own = { cert: identity.cert, key: identity.key };
 const versions = ["TLSv1.2", "TLSv1.3"];
-
-/** The SHA-256 of the certificate that a client which asks for this name is shown; its error code where it is refused. */
-async function shownFor(server, servername) {
-  const socket = dialTLSLater(server.localPort, { servername });
-  const result = await Promise.race([
-    once(socket, "secureConnect").then(() => socket.getPeerCertificate().fingerprint256.replaceAll(":", "").toLowerCase()),
-    once(socket, "error").then((error) => error.code),
-  ]);
-  socket.destroy();
-  return result;
-}
 
 describe("R-srv-secure: accepting", () => {
   test.each(versions)("connect comes when the %s handshake is done; the socket is open, its own open does not fire (R-srv-connect)", async (version) => {

@@ -39,7 +39,7 @@ const misspelt = [
   ["CA", "ca"],
   ["certChain", "cert"],
   ["privateKey", "key"],
-  ["SNICallback", "serverCertificates"],
+  ["SNICallback", "certificateFor"],
   ["pinnedCertificate", "pinnedCertificates"],
   ["keylog", "keyLog"],
   // Known to nobody: the nearest all the same.
@@ -135,7 +135,7 @@ describe("R-unknown: an unknown member of TLS options", () => {
       },
     });
     expectTypeError(() => tcp("127.0.0.1", 9, { secureTransport }));
-    const known = ["alpn", "ca", "cert", "key", "keyLog", "minVersion", "pinnedCertificates", "rejectUnauthorized", "requestCert"];
+    const known = ["alpn", "ca", "cert", "certificateFor", "key", "keyLog", "minVersion", "pinnedCertificates", "rejectUnauthorized", "requestCert"];
     expect(read).toEqual([...known, "serverCertificates", "sni", "minversion"]);
   });
 

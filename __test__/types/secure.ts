@@ -2,6 +2,7 @@
 
 import { TCPServerSocket, TCPSocket } from "tcp-udp-sockets";
 import type {
+  CertificateCallback,
   PEMOrDER,
   SecureTransportInfo,
   SecureTransportKind,
@@ -18,6 +19,14 @@ declare const view: DataView;
 const pem: PEMOrDER[] = ["-----BEGIN CERTIFICATE-----", file, bytes, view, new Uint8Array(4)];
 const certificate: ServerCertificate = { cert: [file, "…"], key: bytes };
 
+const keeping: ServerCertificate = { ...certificate, ttl: 60_000 };
+const answers = new Map([["a.test", keeping]]);
+const callbacks: CertificateCallback[] = [
+  (serverName) => answers.get(serverName),
+  async (serverName) => (serverName === "a.test" ? { ...certificate, ttl: undefined } : null),
+  () => null,
+];
+
 // Everything may be left out or undefined.
 const all: SecureTransportOptions = {
   sni: "example.com",
@@ -26,6 +35,7 @@ const all: SecureTransportOptions = {
   cert: file,
   key: "-----BEGIN PRIVATE KEY-----",
   serverCertificates: { "example.com": certificate, "*.example.com": { cert: "…", key: "…" } },
+  certificateFor: async (serverName) => answers.get(serverName) ?? null,
   rejectUnauthorized: true,
   requestCert: false,
   pinnedCertificates: ["00:11"],
@@ -39,6 +49,7 @@ const none: SecureTransportOptions = {
   cert: undefined,
   key: undefined,
   serverCertificates: undefined,
+  certificateFor: undefined,
   rejectUnauthorized: undefined,
   requestCert: undefined,
   pinnedCertificates: undefined,
@@ -81,6 +92,13 @@ export async function upgrade(socket: TCPSocket, server: TCPServerSocket): Promi
   await socket.startTls({ minVersion: "TLSv1.1" });
   // @ts-expect-error a key is required beside a certificate
   server.setSecureContext({ serverCertificates: { "a.test": { cert: file } } });
+  new TCPServerSocket({ secureTransport: { certificateFor: callbacks[0] } });
+  // @ts-expect-error a key is required beside a certificate
+  server.setSecureContext({ certificateFor: async () => ({ cert: file }) });
+  // @ts-expect-error not a function
+  server.setSecureContext({ certificateFor: certificate });
+  // @ts-expect-error an option of TLS
+  new TCPServerSocket({ certificateFor: callbacks[0] });
   // @ts-expect-error a list
   new TCPSocket("127.0.0.1", 443, { secureTransport: { alpn: "h2" } });
   // @ts-expect-error no such kind

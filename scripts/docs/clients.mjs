@@ -62,6 +62,17 @@ export const clients = {
     }
   },
 
+  /** Asks for a name whose certificate is loaded on demand. */
+  async "tls-on-demand"({ port, file }) {
+    for (let visit = 0; visit < 2; visit++) {
+      const socket = await secure(port, { ca: file("ca.pem"), servername: "example.com" });
+      const isIts = shows(socket, file("example.com.pem"));
+      const [greeting] = await once(socket, "data");
+      await leave(socket);
+      if (!isIts || String(greeting) !== "Hello, in private\n") throw new Error("example.com has not got its certificate");
+    }
+  },
+
   /** Checks that the certificate changes after its files have changed and SIGHUP was sent. */
   async "tls-renewal"({ port, file, folder, pid }) {
     await leave(await secure(port, { ca: file("cert.pem") }));

@@ -40,6 +40,10 @@ pub fn describe<'scope>(
         EventKind::UnixOpen(credentials) => peer_credentials(env, *credentials),
         EventKind::Message(payload) => environment.data(env, *payload),
         EventKind::Error(error) | EventKind::UdpError(error) | EventKind::ServerError(error) => env.failure(error),
+        EventKind::Certificate(name, question) | EventKind::ServerCertificate(name, question) => {
+            slots[2] = *question;
+            env.string(name)
+        }
         EventKind::Relayed(bytes) => env.float(*bytes),
         EventKind::Close(buffered, Figures { read, written }) => {
             [slots[2], slots[3], slots[4]] = [*buffered, *written as u32, (*written >> 32) as u32];
@@ -93,6 +97,7 @@ fn number(kind: &EventKind) -> u32 {
         EventKind::Ended => 10,
         EventKind::UnixOpen(_) => 11,
         EventKind::Finish => 14,
+        EventKind::Certificate(..) => 15,
         EventKind::Datagram(..) => 17,
         EventKind::UdpDrain => 18,
         EventKind::UdpError(_) => 19,
@@ -100,6 +105,7 @@ fn number(kind: &EventKind) -> u32 {
         EventKind::Connect { .. } => 33,
         EventKind::ServerError(_) => 34,
         EventKind::UnixConnect { .. } => 35,
+        EventKind::ServerCertificate(..) => 36,
         EventKind::Lookup(_) => 48,
         EventKind::Timer => 49,
     }

@@ -21,6 +21,9 @@ impl<'scope> Env<'scope> {
         if let Some(port) = endpoint.as_ref().and_then(Endpoint::port) {
             self.set(failure, c"port", self.uint(port.into()));
         }
+        if let Some(question) = error.question() {
+            self.set(failure, c"question", self.uint(question));
+        }
         self.set(failure, c"reason", self.string(&error.to_string()));
         failure
     }

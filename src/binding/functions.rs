@@ -89,6 +89,8 @@ pub fn define<'scope>(env: Env<'scope>, exports: Value<'scope>) -> Result<()> {
         "startTls" => secure::start_tls, Panicked::Failure;
         "secureInfo" => secure::secure_info, Panicked::Null;
         "setSecureContext" => secure::set_secure_context, Panicked::Failure;
+        "certificateAnswer" => secure::certificate_answer, Panicked::Failure;
+        "certificateFail" => secure::certificate_fail, Panicked::Number(0);
         "sendTo" => udp::send_to, Panicked::Failure;
         "sendStringTo" => udp::send_string_to, Panicked::Failure;
         "sendScratchTo" => udp::send_scratch_to, Panicked::Failure;

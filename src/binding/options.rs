@@ -1,6 +1,7 @@
 //! Reads the option objects that functions receive. JavaScript has already converted every member and checked its type.
 
 use std::ffi::CStr;
+use std::time::Duration;
 
 use napi::sys;
 
@@ -10,8 +11,8 @@ use super::numbers::{
 };
 use crate::net::memory::{self, NoMemory};
 use crate::net::{
-    BufferSizes, KeepAlive, ListenOptions, Material, NamedCertificate, NetworkOptions, SecureOptions, ServerOptions,
-    StreamChanges, StreamOptions, TcpOptions, UdpChanges, UdpOptions, UnixOptions, UnixServerOptions,
+    BufferSizes, GivenCertificate, KeepAlive, ListenOptions, Material, NamedCertificate, NetworkOptions, SecureOptions,
+    ServerOptions, StreamChanges, StreamOptions, TcpOptions, UdpChanges, UdpOptions, UnixOptions, UnixServerOptions,
 };
 
 /// Reads members of one option object.
@@ -209,6 +210,7 @@ pub fn secure<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<SecureO
         cert: members.materials(c"cert")?,
         key: members.key()?,
         server_certificates: members.list(c"serverCertificates", named)?.unwrap_or_default(),
+        certificate_for: members.member(c"certificateFor").is_some(),
         reject_unauthorized: members.flag(c"rejectUnauthorized").unwrap_or(true),
         request_cert: members.flag(c"requestCert").unwrap_or(false),
         pins: members.texts(c"pinnedCertificates")?,
@@ -222,6 +224,17 @@ fn named<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<Option<Named
     let members = Members { env, object };
     let (name, cert, key) = (members.text(c"name")?, members.materials(c"cert")?, members.key()?);
     Ok(name.zip(cert).zip(key).map(|((name, cert), key)| NamedCertificate { name, cert, key }))
+}
+
+/// The certificate that certificateFor has given; `None` if a member is missing.
+pub fn given_certificate<'scope>(
+    env: Env<'scope>,
+    object: Value<'scope>,
+) -> Result<Option<GivenCertificate>, NoMemory> {
+    let members = Members { env, object };
+    let (what, cert, key) = (members.text(c"what")?.unwrap_or_default(), members.materials(c"cert")?, members.key()?);
+    let ttl = Duration::from_millis(members.number(c"ttl").unwrap_or(0).into());
+    Ok(cert.zip(key).map(|(cert, key)| GivenCertificate { what, cert, key, ttl }))
 }
 
 /// A key or certificates: a string or bytes; `None` if the value is neither.

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use napi::sys;
+
 use super::call::Call;
 use super::env::Value;
 use super::failure::attempt;
@@ -55,6 +57,30 @@ pub fn set_secure_context<'scope>(call: &Call<'scope>) -> Value<'scope> {
         Some(true) => call.env.undefined(),
         _ => call.env.failure(&SocketError::Closed { member: "setSecureContext" }),
     }
+}
+
+/// `certificateAnswer(id, question, certificate)`.
+pub fn certificate_answer<'scope>(call: &Call<'scope>) -> Value<'scope> {
+    let given = if call.env.type_of(call.arguments[2]) == sys::ValueType::napi_null {
+        None
+    } else {
+        let given = attempt!(call, options::given_certificate(call.env, call.arguments[2]));
+        let incomplete = || SocketError::BadOption { reason: "a certificate has no `cert` or no `key`".to_owned() };
+        // A certificate that is incomplete must not become null, which stands for the options' own one.
+        Some(attempt!(call, given.ok_or_else(incomplete)))
+    };
+    let answered = call.environment.net(|net| net.answer_question(call.id(), call.number(1), given.as_ref()));
+    match answered {
+        Some(Err(error)) => call.env.failure(&error),
+        _ => call.env.undefined(),
+    }
+}
+
+/// `certificateFail(id, question, reason)`.
+pub fn certificate_fail<'scope>(call: &Call<'scope>) -> Value<'scope> {
+    let reason = call.text(2).ok().flatten().unwrap_or_default();
+    let refused = call.environment.net(|net| net.refuse_question(call.id(), call.number(1), &reason));
+    call.env.uint(refused.unwrap_or(0))
 }
 
 /// `secureInfo(id)`: returns the information on the TLS session once for each handshake. After that, and without TLS, it returns null.

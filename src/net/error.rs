@@ -408,6 +408,14 @@ impl SocketError {
         }
     }
 
+    /// The number of the question that `certificateFor` has failed to answer. `None`: the error has another reason.
+    pub fn question(&self) -> Option<u32> {
+        match self {
+            Self::Tls { error, .. } => error.question,
+            _ => None,
+        }
+    }
+
     /// Why a text is not an address. The result does not quote the text.
     pub fn why_no_address(&self) -> String {
         match self {

@@ -47,6 +47,8 @@ pub enum EventKind {
     Blob,
     /// Stream: startTls() is done.
     Secured,
+    /// Stream: the handshake of startTls() needs a certificate for this name. The number is the question's.
+    Certificate(String, u32),
     /// UDP: a datagram arrived from this address.
     Datagram(Payload, SocketAddr),
     /// UDP: bufferedAmount is back at 0.
@@ -75,6 +77,8 @@ pub enum EventKind {
     },
     /// Server: a connection could not be delivered, for example because it is beyond maxConnections or its TLS handshake failed.
     ServerError(SocketError),
+    /// Server: handshakes need a certificate for this name. The number is the question's.
+    ServerCertificate(String, u32),
     /// A look-up has ended. The value is the addresses in the system's order, or the reason why there are none.
     Lookup(Result<Vec<SocketAddr>, SocketError>),
     /// A timer has expired.

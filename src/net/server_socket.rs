@@ -16,7 +16,7 @@ use super::options::{ListenOptions, ServerOptions, StreamChanges, StreamOptions,
 use super::step::Step;
 use super::stream_handle::{PolledStream, reset_at_end};
 use super::syscall::Syscall;
-use super::tls::{HandshakeQueue, ServerContext, server_context};
+use super::tls::{GivenCertificate, HandshakeQueue, ServerContext, server_context};
 use super::unix::UnixPath;
 use super::{Id, SocketError, ip_address, socket_options, sys, tcp_open, unix};
 
@@ -118,12 +118,14 @@ impl ServerSocket {
         self.listening && !self.suspended
     }
 
-    /// Whether the handshakes have something that the server would report, deliver or reset now.
+    /// Whether the handshakes have something that the server would report, ask, deliver or reset now.
     fn has_news(&self, handshakes: &HandshakeQueue) -> bool {
         if self.is_closed() {
-            return handshakes.has_accepted() || handshakes.is_empty();
+            return handshakes.has_questions() || handshakes.has_accepted() || handshakes.is_empty();
         }
-        handshakes.has_failures() || (handshakes.has_accepted() && self.is_served())
+        handshakes.has_failures()
+            || handshakes.has_questions()
+            || (handshakes.has_accepted() && self.is_served())
     }
 
     /// Whether close() was called.
@@ -198,7 +200,19 @@ impl ServerSocket {
         true
     }
 
-    /// Collects handshakes that have succeeded or failed.
+    /// `certificateFor` has answered a question. It is an error if the certificate cannot be used. Then the question stays open.
+    pub fn answer(&mut self, question: u32, given: Option<&GivenCertificate>) -> Result<(), SocketError> {
+        self.handshakes.as_mut().map_or(Ok(()), |handshakes| handshakes.answer(question, given))
+    }
+
+    /// `certificateFor` has failed to answer a question, for this `reason`. Returns how many handshakes fail.
+    pub fn refuse_question(&mut self, question: u32, reason: &str, id: Id, context: &mut Context) -> u32 {
+        let refused = self.handshakes.as_mut().map_or(0, |handshakes| handshakes.refuse(question, reason));
+        self.schedule(id, context);
+        refused
+    }
+
+    /// Collects handshakes that have succeeded, have failed or have a question.
     pub fn on_news(&mut self, id: Id, context: &mut Context) {
         let is_closed = self.is_closed();
         if let Some(handshakes) = &mut self.handshakes
@@ -261,7 +275,7 @@ impl ServerSocket {
         Step::Idle
     }
 
-    /// The step that reports or delivers a handshake that is over. `None`: there is none.
+    /// The step that reports or delivers a handshake that is over, or asks a question of one. `None`: there is none.
     fn step_handshakes(&mut self) -> Option<Step> {
         let (is_served, is_closed) = (self.is_served(), self.is_closed());
         let handshakes = self.handshakes.as_mut()?;
@@ -270,6 +284,9 @@ impl ServerSocket {
         }
         if let Some(error) = handshakes.take_failure() {
             return Some(Step::Event(EventKind::ServerError(error)));
+        }
+        if let Some((number, name)) = handshakes.take_question() {
+            return Some(Step::Event(EventKind::ServerCertificate(name, number)));
         }
         if is_served && let Some(accepted) = handshakes.take_accepted() {
             return Some(Step::AcceptedTls(Box::new(accepted)));

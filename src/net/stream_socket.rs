@@ -31,6 +31,7 @@ use self::receive::{Reading, Receiving};
 use self::relay::Relay;
 pub use self::returned::GiveBack;
 pub use self::send::Unkept;
+use self::tls::TlsQuestion;
 use self::unix::UnixClient;
 use super::accepted::Accepted;
 use super::blob_request::BlobRequest;
@@ -102,6 +103,8 @@ pub struct StreamSocket {
     tls_info: Option<Box<Info>>,
     /// True while startTls() is done and its event is not emitted.
     secured_due: bool,
+    /// The question of the handshake of startTls() for a certificate. `None`: it has none, or the question is answered.
+    question: Option<Box<TlsQuestion>>,
     /// What a client's connection to a path needs until `open` is emitted. `None`: it was emitted, or it is another connection.
     unix: Option<Box<UnixClient>>,
 }
@@ -212,6 +215,7 @@ impl StreamSocket {
             is_accepted: false,
             tls_info: None,
             secured_due: false,
+            question: None,
             unix: None,
         }
     }
@@ -344,6 +348,11 @@ impl StreamSocket {
             if std::mem::take(&mut self.secured_due) && !self.machine.is_link_gone() {
                 return Step::Event(EventKind::Secured);
             }
+            if !self.machine.is_link_gone()
+                && let Some(event) = self.pose_question()
+            {
+                return Step::Event(event);
+            }
             let unread = self.has_unread();
             if let Some(event) = self.machine.next(unread) {
                 return self.emit(event, id, context);
@@ -451,6 +460,7 @@ impl StreamSocket {
         self.flush_limit = None;
         self.idle_limit = None;
         self.unix = None;
+        self.question = None;
         context.timers.clear_all(id);
         self.permit = None;
     }

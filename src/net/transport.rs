@@ -38,7 +38,7 @@ use super::relay_task::{TaskEnd, TaskHandle};
 use super::send_queue::SendQueue;
 use super::stream_handle::{PolledStream, StdStream};
 use super::syscall::Syscall;
-use super::tls::{Role, Session};
+use super::tls::{Answer, Role, Session};
 use super::{Id, SocketError};
 
 /// What a stream socket reads from and writes to.
@@ -270,6 +270,13 @@ impl Transport {
             self.link = Link::Secure(Box::new(secure));
             queue
         }))
+    }
+
+    /// Answers the handshake's question for a certificate.
+    pub fn answer(&self, answer: Answer) {
+        if let Link::Secure(secure) = &self.link {
+            secure.answer(answer);
+        }
     }
 
     /// close(), with nothing left to send: the connection does not wait for the handshake.

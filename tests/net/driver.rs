@@ -61,6 +61,8 @@ pub enum Told {
         local: SocketAddr,
     },
     ServerError(String),
+    /// The name for which `certificateFor` is asked, and the number of the question.
+    Certificate(String, u32),
     /// The addresses found, or the error's code.
     Lookup(Result<Vec<SocketAddr>, String>),
     Timer,
@@ -239,6 +241,9 @@ impl World {
                 Told::UnixConnect { accepted, remote: remote.address_text(), has_credentials: credentials.is_some() }
             }
             EventKind::ServerError(error) => Told::ServerError(code(error)),
+            EventKind::Certificate(name, number) | EventKind::ServerCertificate(name, number) => {
+                Told::Certificate(name, number)
+            }
             EventKind::Lookup(answer) => Told::Lookup(answer.map_err(code)),
             EventKind::Timer => Told::Timer,
         }

@@ -3,6 +3,7 @@
 mod driver;
 
 mod blobs;
+mod certificates;
 mod close_timeout;
 mod deadlines;
 mod errands;

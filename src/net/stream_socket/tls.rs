@@ -6,12 +6,21 @@ use super::StreamSocket;
 use crate::net::accepted::Accepted;
 use crate::net::context::Context;
 use crate::net::deadline::{DeadlineKind, TimeLimit};
+use crate::net::event::EventKind;
 use crate::net::options::StreamOptions;
 use crate::net::send_queue::SendQueue;
-use crate::net::tls::{AcceptedTls, Fault, Info, Role};
+use crate::net::tls::{AcceptedTls, Answer, Chosen, Fault, GivenCertificate, Info, Role, TlsError, new_question};
 use crate::net::transport::Transport;
 use crate::net::{Id, SocketError};
 use crate::proto::ReadyState;
+
+/// The question of a handshake for the certificate of a name.
+pub(super) struct TlsQuestion {
+    /// Its number.
+    number: u32,
+    /// The name, until JavaScript gets the question.
+    name: Option<String>,
+}
 
 /// A byte that no TLS record begins with. It makes a handshake fail.
 const NO_RECORD: u8 = 0;
@@ -79,6 +88,35 @@ impl StreamSocket {
         self.tls_info.take()
     }
 
+    /// The event that asks JavaScript for a certificate, if that is due.
+    pub(super) fn pose_question(&mut self) -> Option<EventKind> {
+        let question = self.question.as_mut()?;
+        let name = question.name.take()?;
+        Some(EventKind::Certificate(name, question.number))
+    }
+
+    /// `certificateFor` has answered the question. `None`: the handshake uses the options' own certificate. It is an error if the certificate
+    /// cannot be used. Then the question stays open.
+    pub fn answer(&mut self, number: u32, given: Option<&GivenCertificate>) -> Result<(), SocketError> {
+        if self.question.as_ref().is_none_or(|question| question.number != number) {
+            return Ok(());
+        }
+        let chosen = given.map(|given| given.certified().map(Chosen::Certificate)).transpose()?;
+        self.question = None;
+        self.transport.answer(Answer::Chosen(chosen));
+        Ok(())
+    }
+
+    /// `certificateFor` has failed to answer the question, for this `reason`. Returns how many handshakes wait for the answer: 1, or 0 if the
+    /// question is not open any more.
+    pub fn refuse(&mut self, number: u32, reason: &str) -> u32 {
+        if self.question.take_if(|question| question.number == number).is_none() {
+            return 0;
+        }
+        self.transport.answer(Answer::Chosen(Some(Chosen::Refused(TlsError::no_answer(number, reason)))));
+        1
+    }
+
     /// The queue for the bytes of send().
     pub(super) fn sending(&mut self) -> &mut SendQueue {
         self.transport.queue_behind_tls().unwrap_or(&mut self.queue)
@@ -121,6 +159,9 @@ impl StreamSocket {
             self.secured_due = handshake.is_upgrade;
             context.timers.clear(id, DeadlineKind::Handshake);
             self.machine.connected();
+        }
+        if let Some(name) = news.question {
+            self.question = Some(Box::new(TlsQuestion { number: new_question(), name: Some(name) }));
         }
         if news.fin_sent {
             self.on_fin_sent(id, context);

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use rustls::client::{ClientSessionMemoryCache, Resumption};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{DnsName, ServerName};
-use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{
@@ -15,14 +14,15 @@ use rustls::{
     SupportedProtocolVersion,
 };
 
+use super::certificates::{self, Certificates, Chosen};
 use super::error::{TlsError, own_key};
-use super::options::SecureOptions;
+use super::options::{GivenCertificate, SecureOptions};
 use super::pem::{self, Material};
 use super::roots::{self, Roots, Trusted};
-use super::verify::{self, Verifier};
-use super::{requested_name, x509};
+use super::verify::Verifier;
+use super::x509;
 use crate::net::endpoint::Endpoint;
-use crate::net::{memory, quoted};
+use crate::net::{SocketError, memory, quoted};
 
 /// The most setups that are kept, for clients and for servers each. Beyond that the least recently used one is dropped.
 const MAX_SETUPS: usize = 64;
@@ -47,7 +47,9 @@ pub struct ClientSetup {
 #[derive(Debug)]
 pub struct ServerSetup {
     /// The configuration.
-    pub config: Arc<ServerConfig>,
+    config: Arc<ServerConfig>,
+    /// The certificates of the options.
+    pub certificates: Arc<Certificates>,
     /// Verifies clients' certificates. None: clients are not asked for a certificate.
     pub verifier: Option<Arc<Verifier>>,
 }
@@ -154,6 +156,26 @@ impl ClientSetup {
     }
 }
 
+impl ServerSetup {
+    /// The configuration for one handshake. `chosen` takes the place of the options' certificates. `None`: they are used. All
+    /// configurations of a setup share its sessions.
+    pub fn config(&self, chosen: Option<Chosen>) -> Arc<ServerConfig> {
+        let Some(chosen) = chosen else { return Arc::clone(&self.config) };
+        let mut config = ServerConfig::clone(&self.config);
+        config.cert_resolver = Arc::new(chosen);
+        Arc::new(config)
+    }
+}
+
+impl GivenCertificate {
+    /// The certificate and its key, as rustls takes them.
+    pub fn certified(&self) -> Result<Arc<CertifiedKey>, SocketError> {
+        let parsed = check_copies(self.cert.iter().chain([&self.key]).map(|material| material.as_bytes().len()).sum())
+            .and_then(|()| certified(&self.what, &self.cert, &self.key));
+        parsed.map(Arc::new).map_err(|error| SocketError::Tls { error, address: None })
+    }
+}
+
 /// SHA-256 of a set of options.
 type Digest = [u8; 32];
 
@@ -226,7 +248,8 @@ fn digest(options: &SecureOptions) -> Digest {
     for pin in &options.pins {
         field(9, pin.as_bytes());
     }
-    field(10, &[options.reject_unauthorized.into(), options.request_cert.into(), options.only_tls13.into()]);
+    let flags = [options.reject_unauthorized, options.request_cert, options.only_tls13, options.certificate_for];
+    field(10, &flags.map(u8::from));
     if options.key_log {
         field(11, std::env::var_os("SSLKEYLOGFILE").unwrap_or_default().as_encoded_bytes());
     }
@@ -275,7 +298,7 @@ fn make_server(options: &SecureOptions) -> Result<ServerSetup, TlsError> {
     let mut by_name = HashMap::new();
     for named in &options.server_certificates {
         let what = format!("serverCertificates[{:?}]", quoted::beginning(&named.name));
-        let name = named.name.to_ascii_lowercase();
+        let name = certificates::host_name(&named.name);
         let bare = name.strip_prefix("*.").unwrap_or(&name);
         if DnsName::try_from(bare).is_err() {
             return Err(TlsError::option(
@@ -287,12 +310,12 @@ fn make_server(options: &SecureOptions) -> Result<ServerSetup, TlsError> {
             ));
         }
         let key = certified(&what, &named.cert, &named.key)?;
-        by_name.insert(name, Arc::new(key));
+        by_name.insert(name, key);
     }
-    if default.is_none() && by_name.is_empty() {
+    if default.is_none() && by_name.is_empty() && !options.certificate_for {
         return Err(TlsError::option(
             "ERR_TLS_BAD_OPTION",
-            "a TLS server needs a certificate and its key: give secureTransport: { cert, key }, or serverCertificates",
+            "a TLS server needs a certificate and its key: give secureTransport: { cert, key }, serverCertificates or certificateFor",
         ));
     }
     if options.request_cert && options.ca.is_none() && options.reject_unauthorized {
@@ -317,14 +340,15 @@ fn make_server(options: &SecureOptions) -> Result<ServerSetup, TlsError> {
     } else {
         builder.with_no_client_auth()
     };
-    let mut config = builder.with_cert_resolver(Arc::new(Certificates { by_name, default: default.map(Arc::new) }));
+    let certificates = Arc::new(Certificates::new(by_name, default, options.certificate_for));
+    let mut config = builder.with_cert_resolver(Arc::clone(&certificates) as _);
     config.ignore_client_order = true;
     config.alpn_protocols = alpn(options)?;
     config.ticketer = rustls::crypto::ring::Ticketer::new().map_err(refused)?;
     if options.key_log {
         config.key_log = Arc::new(KeyLogFile::new());
     }
-    Ok(ServerSetup { config: Arc::new(config), verifier: options.request_cert.then_some(verifier) })
+    Ok(ServerSetup { config: Arc::new(config), certificates, verifier: options.request_cert.then_some(verifier) })
 }
 
 /// Makes the verifier for the peer's certificates.
@@ -421,38 +445,6 @@ fn pin(text: &str) -> Result<[u8; 32], TlsError> {
         *byte = (pair[0] << 4 | pair[1]) as u8;
     }
     Ok(bytes)
-}
-
-/// Chooses a server's certificate by the name that the client asks for (R-srv-secure).
-#[derive(Debug)]
-struct Certificates {
-    /// The certificate for each host name, in lower case. "*.example" is for any single label before "example".
-    by_name: HashMap<String, Arc<CertifiedKey>>,
-    /// The certificate for all other clients. None: those clients get no certificate, and their handshake fails.
-    default: Option<Arc<CertifiedKey>>,
-}
-
-impl Certificates {
-    /// The certificate for a name. An exact name has priority over a wildcard. None: there is no certificate for it.
-    fn find(&self, name: &str) -> Option<&Arc<CertifiedKey>> {
-        let name = name.to_ascii_lowercase();
-        self.by_name.get(&name).or_else(|| {
-            let (_, parent) = name.split_once('.')?;
-            self.by_name.get(&format!("*.{parent}"))
-        })
-    }
-}
-
-impl ResolvesServerCert for Certificates {
-    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        requested_name::set(hello.server_name());
-        let named = hello.server_name().and_then(|name| self.find(name));
-        let found = named.or(self.default.as_ref()).cloned();
-        if found.is_none() {
-            verify::note_fatal(TlsError::no_certificate_for_name());
-        }
-        found
-    }
 }
 
 #[cfg(test)]

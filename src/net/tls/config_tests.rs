@@ -1,13 +1,5 @@
 use super::*;
 
-fn certificates(names: &[&str]) -> Certificates {
-    let made = rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();
-    let key = Material::Bytes(made.signing_key.serialize_der());
-    let cert = [Material::Text(made.cert.pem())];
-    let one = || Arc::new(certified("test", &cert, &key).unwrap());
-    Certificates { by_name: names.iter().map(|name| ((*name).to_owned(), one())).collect(), default: None }
-}
-
 fn options_with_certificate() -> SecureOptions {
     let made = rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();
     SecureOptions {
@@ -18,22 +10,12 @@ fn options_with_certificate() -> SecureOptions {
 }
 
 #[test]
-fn r_srv_secure_an_exact_name_wins_and_a_wildcard_is_one_label() {
-    let certificates = certificates(&["*.example", "b.example", "*.c.example"]);
-    let is = |asked: &str, of: &str| {
-        certificates.find(asked).is_some_and(|found| Arc::ptr_eq(found, &certificates.by_name[of]))
-    };
-    assert!(is("a.example", "*.example") && is("B.Example", "b.example") && is("x.c.example", "*.c.example"));
-    assert!(certificates.find("x.b.example").is_none());
-    assert!(certificates.find("example").is_none());
-}
-
-#[test]
 fn r_srv_secure_a_server_needs_a_certificate_and_key() {
     let code = |options: &SecureOptions| server(options).err().map(|error| (error.code, error.argument));
     assert_eq!(code(&SecureOptions::default()), Some(("ERR_TLS_BAD_OPTION", true)));
     let good = options_with_certificate();
     assert_eq!(code(&good), None);
+    assert_eq!(code(&SecureOptions { certificate_for: true, ..SecureOptions::default() }), None);
     assert_eq!(code(&SecureOptions { key: None, ..good.clone() }), Some(("ERR_TLS_BAD_OPTION", true)));
     assert_eq!(code(&SecureOptions { request_cert: true, ..good.clone() }), Some(("ERR_TLS_BAD_OPTION", true)));
     assert_eq!(code(&SecureOptions { request_cert: true, reject_unauthorized: false, ..good.clone() }), None);

@@ -11,6 +11,7 @@ use rustls::unbuffered::{
 };
 use rustls::{CommonState, Error, HandshakeKind, ProtocolVersion};
 
+use super::certificates::Chosen;
 use super::config::{ClientSetup, ServerSetup};
 use super::error::TlsError;
 use super::requested_name;
@@ -138,9 +139,9 @@ impl Connection {
         })
     }
 
-    /// A server's connection, which waits for a hello.
-    pub fn server(setup: &ServerSetup) -> Result<Self, Error> {
-        let side = Side::Server(UnbufferedServerConnection::new(Arc::clone(&setup.config))?);
+    /// A server's connection, which waits for a hello. `chosen` takes the place of the options' certificates. `None`: they are used.
+    pub fn server(setup: &ServerSetup, chosen: Option<Chosen>) -> Result<Self, Error> {
+        let side = Side::Server(UnbufferedServerConnection::new(setup.config(chosen))?);
         let verifier = setup.verifier.clone();
         Ok(Self { side, verifier, name: None, requested_name: None, verdict: None, has_peer_closed: false })
     }

@@ -19,17 +19,19 @@ pub struct TlsError {
     pub reason: String,
     /// True: an option is wrong, and the exception is an InvalidAccessError. False: the connection failed with a NetworkError.
     pub argument: bool,
+    /// The number of the question that certificateFor has failed to answer. None: the error has another reason.
+    pub question: Option<u32>,
 }
 
 impl TlsError {
     /// The error of a connection that failed or was lost.
     pub fn new(code: &'static str, reason: impl Into<String>) -> Self {
-        Self { code, reason: reason.into(), argument: false }
+        Self { code, reason: reason.into(), argument: false, question: None }
     }
 
     /// The error of an option that is wrong.
     pub fn option(code: &'static str, reason: impl Into<String>) -> Self {
-        Self { code, reason: reason.into(), argument: true }
+        Self { code, reason: reason.into(), argument: true, question: None }
     }
 
     /// There is not enough memory to process `bytes` bytes of TLS options (R-error).
@@ -45,12 +47,30 @@ impl TlsError {
         )
     }
 
-    /// A client has asked a server for a name, and the server has no certificate for this name.
-    pub fn no_certificate_for_name() -> Self {
-        Self::new(
-            "ERR_TLS_NO_CERTIFICATE_FOR_NAME",
-            "no certificate in serverCertificates is for the name that the client asked for, and there is no `cert` for any other name",
-        )
+    /// The server has no certificate for the name that the client has asked for. `name` is `None` if it has asked for none. `has_callback`:
+    /// the server's options have certificateFor.
+    pub fn no_certificate(name: Option<&str>, has_callback: bool) -> Self {
+        let reason = match (name, has_callback) {
+            (None, _) => "the client asked for no name, and there is no `cert` for such clients",
+            (Some(_), false) => {
+                "no certificate in serverCertificates is for the name that the client asked for, and there is no `cert` for any other name"
+            }
+            (Some(_), true) => {
+                "certificateFor gave null for the name that the client asked for, and there is no `cert` for any other name"
+            }
+        };
+        Self::new("ERR_TLS_NO_CERTIFICATE_FOR_NAME", reason)
+    }
+
+    /// certificateFor has failed to answer a question. `reason` is a sentence that says why.
+    pub fn no_answer(question: u32, reason: &str) -> Self {
+        let error = Self::new("ERR_TLS_NO_CERTIFICATE_FOR_NAME", quoted::sentence(reason));
+        Self { question: Some(question), ..error }
+    }
+
+    /// The peer has sent more bytes than a hello has, before it got an answer.
+    pub fn no_hello() -> Self {
+        Self::new("ERR_TLS_PROTOCOL", "the peer sent more than a TLS handshake begins with")
     }
 
     /// The peer has sent FIN during the handshake.

@@ -1,4 +1,5 @@
-//! The handshakes of a server: unfinished ones, and finished ones whose `connect` event is not emitted yet.
+//! The handshakes of a server: unfinished ones, the questions for certificates that these wait for, and finished ones whose `connect` event
+//! is not emitted yet.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,10 +7,16 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 
+use super::answer::Answer;
+use super::certificates::Chosen;
 use super::connection::Info;
+use super::error::TlsError;
 use super::fault::Fault;
+use super::options::GivenCertificate;
+use super::questions::Questions;
+use super::server_context::ServerContext;
 use super::session::{Session, Target};
-use super::start::{Role, ServerContext, start};
+use super::start::{Role, start};
 use crate::net::accepted::Accepted;
 use crate::net::context::Context;
 use crate::net::deadline::{LimitKind, TimeLimit};
@@ -27,15 +34,29 @@ pub struct AcceptedTls {
     pub fault: Option<Fault>,
 }
 
+/// An unfinished handshake.
+struct UnderWay {
+    /// The connection, with its session.
+    connection: Accepted<Session>,
+    /// The value of `HandshakeQueue::contexts` when the handshake got its context.
+    context: u32,
+    /// The number of the question whose answer the handshake waits for. `None`: it waits for none.
+    question: Option<u32>,
+}
+
 /// What a TLS server needs in addition to its listening socket.
 pub struct HandshakeQueue {
     /// The certificates and options of the handshakes that begin from now on.
     context: ServerContext,
+    /// How many contexts there were before this one.
+    contexts: u32,
     /// The option handshakeTimeout. `None`: no limit.
     timeout: Option<Duration>,
     /// The unfinished handshakes. The index of each is its number.
-    under_way: Slab<Accepted<Session>>,
-    /// The numbers of the handshakes that are done or have failed. Their drivers add them.
+    under_way: Slab<UnderWay>,
+    /// The questions for certificates, if the options have `certificateFor`.
+    questions: Questions,
+    /// The numbers of the handshakes that are done, have failed or have a question. Their drivers add them.
     done: Arc<Mutex<Vec<usize>>>,
     /// The clients whose `connect` event is not emitted yet, in order.
     accepted: VecDeque<AcceptedTls>,
@@ -48,17 +69,28 @@ impl HandshakeQueue {
     pub fn new(context: ServerContext, timeout: Option<Duration>) -> Self {
         Self {
             context,
+            contexts: 0,
             timeout,
             under_way: Slab::new(),
+            questions: Questions::default(),
             done: Arc::default(),
             accepted: VecDeque::new(),
             failures: VecDeque::new(),
         }
     }
 
-    /// setSecureContext(): sets the context of the handshakes that begin from now on.
+    /// setSecureContext(): sets the context of the handshakes that begin from now on, and of those that wait for a certificate. (Nothing was
+    /// sent in them yet.) The certificates that are kept go with the old context.
     pub fn set_context(&mut self, context: ServerContext) {
         self.context = context;
+        self.contexts = self.contexts.wrapping_add(1);
+        self.questions.clear();
+        for (_, handshake) in &mut self.under_way {
+            if handshake.question.take().is_some() {
+                handshake.context = self.contexts;
+                handshake.connection.stream.answer(Answer::Replaced(self.context.clone()));
+            }
+        }
     }
 
     /// Begins a handshake with a client that the server `id` has accepted. If it cannot begin, the error is queued.
@@ -80,24 +112,94 @@ impl HandshakeQueue {
             Target::Server { id, batcher: Arc::clone(&batcher), done: Arc::clone(&self.done), number: entry.key() };
         let role = Role::Server(self.context.clone());
         let remote = client.remote.clone();
-        let client = client.try_map(|stream| start(stream, &role, remote, Vec::new(), limit, target, &batcher))?;
-        entry.insert(client);
+        let connection = client.try_map(|stream| start(stream, &role, remote, Vec::new(), limit, target, &batcher))?;
+        entry.insert(UnderWay { connection, context: self.contexts, question: None });
         Ok(())
     }
 
-    /// Collects the handshakes that are done or have failed. Returns whether there is anything to emit.
+    /// Collects the handshakes that are done, have failed or have a question. Returns whether there is anything to emit.
     pub fn collect(&mut self, pool: &mut Pool) -> bool {
         let done = std::mem::take(&mut *self.done.lock().unwrap_or_else(PoisonError::into_inner));
         for number in done {
-            let Some(connection) = self.under_way.try_remove(number) else { continue };
-            let news = connection.stream.news(pool);
+            let Some(handshake) = self.under_way.get_mut(number) else { continue };
+            let news = handshake.connection.stream.news(pool);
+            if news.info.is_none() && news.fault.is_none() {
+                if let Some(name) = news.question {
+                    self.ask(number, name);
+                }
+                continue;
+            }
+            let UnderWay { connection, question, .. } = self.under_way.remove(number);
+            if let Some(question) = question {
+                self.questions.leave(question, number);
+            }
             match (news.info, news.fault) {
                 (Some(info), fault) => self.accepted.push_back(AcceptedTls { connection, info, fault }),
                 (None, Some(fault)) => self.failures.push_back(fault.into_error()),
                 (None, None) => {}
             }
         }
-        !self.accepted.is_empty() || !self.failures.is_empty()
+        !self.accepted.is_empty() || !self.failures.is_empty() || self.questions.has_unasked()
+    }
+
+    /// The handshake `number` needs a certificate for `name`.
+    fn ask(&mut self, number: usize, name: String) {
+        let handshake = &mut self.under_way[number];
+        if handshake.context != self.contexts {
+            handshake.context = self.contexts;
+            handshake.connection.stream.answer(Answer::Replaced(self.context.clone()));
+        } else if let Some(key) = self.context.kept.as_ref().and_then(|kept| kept.find(&name)) {
+            // The answer has come since the handshake looked for it.
+            handshake.connection.stream.answer(Answer::Chosen(Some(Chosen::Certificate(key))));
+        } else {
+            handshake.question = Some(self.questions.join(name, number));
+        }
+    }
+
+    /// Takes the next question for JavaScript: its number and the name.
+    pub fn take_question(&mut self) -> Option<(u32, String)> {
+        self.questions.next()
+    }
+
+    /// Whether any question waits to be emitted.
+    pub fn has_questions(&self) -> bool {
+        self.questions.has_unasked()
+    }
+
+    /// `certificateFor` has answered. `None`: the handshakes use the server's own certificate. It is an error if the certificate cannot be
+    /// used. Then the question stays open.
+    pub fn answer(&mut self, number: u32, given: Option<&GivenCertificate>) -> Result<(), SocketError> {
+        if self.questions.get(number).is_none() {
+            return Ok(());
+        }
+        let key = given.map(|given| given.certified()).transpose()?;
+        let Some(question) = self.questions.take(number) else { return Ok(()) };
+        for handshake in question.handshakes {
+            if let Some(handshake) = self.under_way.get_mut(handshake) {
+                handshake.question = None;
+                let chosen = key.clone().map(Chosen::Certificate);
+                handshake.connection.stream.answer(Answer::Chosen(chosen));
+            }
+        }
+        if let (Some(kept), Some(key), Some(given)) = (&self.context.kept, key, given) {
+            kept.keep(question.name, key, given.ttl);
+        }
+        Ok(())
+    }
+
+    /// `certificateFor` has failed to answer, for this `reason`: so have the handshakes that wait for the answer. Returns how many these are.
+    /// Each causes an error that has the number of the question.
+    pub fn refuse(&mut self, number: u32, reason: &str) -> u32 {
+        let Some(question) = self.questions.take(number) else { return 0 };
+        let before = self.failures.len();
+        for handshake in question.handshakes {
+            let Some(UnderWay { connection, .. }) = self.under_way.try_remove(handshake) else { continue };
+            let error = TlsError::no_answer(number, reason);
+            // The driver sends the peer an alert, and then ends, since its session is dropped.
+            connection.stream.answer(Answer::Chosen(Some(Chosen::Refused(error.clone()))));
+            self.failures.push_back(SocketError::Tls { error, address: Some(connection.remote) });
+        }
+        (self.failures.len() - before) as u32
     }
 
     /// Takes the error of a handshake that failed.
@@ -120,10 +222,11 @@ impl HandshakeQueue {
         !self.failures.is_empty()
     }
 
-    /// Resets unfinished handshakes, because the server is closed (R-srv-close).
+    /// Resets unfinished handshakes and drops their questions, because the server is closed (R-srv-close).
     pub fn reset_unfinished(&mut self) {
+        self.questions.clear();
         for handshake in self.under_way.drain() {
-            handshake.stream.reset();
+            handshake.connection.stream.reset();
         }
     }
 

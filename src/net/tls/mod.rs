@@ -6,22 +6,30 @@
 //!   socket uses; [`plain_chunks`] has the decrypted bytes on their way to it.
 //! - [`wake_batcher`] collects the wake-ups between the tasks and the JavaScript thread, so that few are needed.
 //! - [`handshake_queue`] holds the unfinished handshakes of a server.
+//! - [`certificates`] chooses a server's certificate. With `certificateFor`, [`hello`] reads the client's hello first and asks for the
+//!   certificate; [`questions`] has the open questions of a server, and [`kept_certificates`] the answers that are kept.
 //! - [`error`] has the codes and messages of all TLS errors.
 //!
 //! What this module does NOT do: readyState, bufferedAmount, events. The socket does these, in the same way for plain TCP and for TLS.
 
+mod answer;
+mod certificates;
 mod config;
 mod connection;
 mod driver;
 mod error;
 mod fault;
 mod handshake_queue;
+mod hello;
+mod kept_certificates;
 mod options;
 mod pem;
 mod plain_chunks;
+mod questions;
 mod refusal;
 mod requested_name;
 mod roots;
+mod server_context;
 mod session;
 mod signature;
 mod start;
@@ -29,12 +37,16 @@ mod verify;
 mod wake_batcher;
 mod x509;
 
+pub use answer::Answer;
+pub use certificates::Chosen;
 pub use connection::Info;
 pub use error::TlsError;
 pub use fault::Fault;
 pub use handshake_queue::{AcceptedTls, HandshakeQueue};
-pub use options::{NamedCertificate, SecureOptions};
+pub use options::{GivenCertificate, NamedCertificate, SecureOptions};
 pub use pem::Material;
+pub use questions::new_number as new_question;
+pub use server_context::{ServerContext, server_context};
 pub use session::{Session, Target, Waiting, WrittenBytes};
-pub use start::{Role, ServerContext, client_role, server_context, start, unix_client_role};
+pub use start::{Role, client_role, start, unix_client_role};
 pub use wake_batcher::WakeBatcher;

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::pem::Material;
 
 /// `SecureTransportOptions`, converted to Rust types. The values are checked later, when a rustls configuration is made.
@@ -15,6 +17,8 @@ pub struct SecureOptions {
     pub key: Option<Material>,
     /// Server: certificates for certain host names. Clients that ask for another name get `cert`.
     pub server_certificates: Vec<NamedCertificate>,
+    /// Server: true if JavaScript has a function `certificateFor`. It is asked for the certificates of names that `server_certificates` lacks.
+    pub certificate_for: bool,
     /// True: the handshake fails if the peer's certificate is not valid. False: it goes on.
     pub reject_unauthorized: bool,
     /// Server: true if clients are asked for a certificate.
@@ -36,6 +40,7 @@ impl Default for SecureOptions {
             cert: None,
             key: None,
             server_certificates: Vec::new(),
+            certificate_for: false,
             reject_unauthorized: true,
             request_cert: false,
             pins: Vec::new(),
@@ -43,6 +48,19 @@ impl Default for SecureOptions {
             key_log: false,
         }
     }
+}
+
+/// A `ServerCertificate` that `certificateFor` has given.
+#[derive(Clone, Debug)]
+pub struct GivenCertificate {
+    /// What it is in messages: `certificateFor("a.example")`.
+    pub what: String,
+    /// The certificate chain, leaf first.
+    pub cert: Vec<Material>,
+    /// The private key of `cert`.
+    pub key: Material,
+    /// How long later handshakes use it without asking again.
+    pub ttl: Duration,
 }
 
 /// A `ServerCertificate` with the host name that it is for.

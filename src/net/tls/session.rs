@@ -12,6 +12,7 @@ use std::time::Instant;
 use socket2::SockRef;
 use tokio::sync::Notify;
 
+use super::answer::Answer;
 use super::connection::Info;
 use super::fault::Fault;
 use super::plain_chunks::{PlainChunks, put_back};
@@ -35,7 +36,7 @@ pub enum Target {
     None,
     /// The socket with this id, through the wake batcher.
     Socket(Id, Arc<WakeBatcher>),
-    /// The server with this id, once the handshake is done or has failed. The driver then adds the handshake's `number` to `done`.
+    /// The server with this id, once the handshake is done, has failed or has a question. The driver then adds the handshake's `number` to `done`.
     Server { id: Id, batcher: Arc<WakeBatcher>, done: Arc<Mutex<Vec<usize>>>, number: usize },
 }
 
@@ -49,6 +50,11 @@ pub struct SessionState {
     pub info: Option<Box<Info>>,
     /// Driver: how the connection has failed. `None`: it has not, or the session has taken the fault.
     pub fault: Option<Fault>,
+    /// Driver: the name for which a server's handshake needs a certificate from `certificateFor`. `None`: it needs none, or the session has
+    /// taken the question.
+    pub question: Option<String>,
+    /// Session: the answer to the question. `None`: there is none yet, or the driver has taken it.
+    pub answer: Option<Box<Answer>>,
     /// Driver: true if no bytes follow those in `inbound`, because the peer has ended or because of a fault.
     pub ended: bool,
     /// Driver: decrypted bytes, which the session takes out.
@@ -111,10 +117,15 @@ impl SharedSession {
     /// The driver has panicked, so the connection is lost. Decrypted bytes that were not passed to the session are dropped, since they may
     /// be wrong.
     pub fn break_down(&self, message: String) {
+        self.lose(SocketError::Panic { message });
+    }
+
+    /// The driver ends, and the connection is lost.
+    pub fn lose(&self, error: SocketError) {
         let mut state = self.state();
-        // An earlier fault is reported instead of the panic.
+        // An earlier fault is reported instead of this one.
         let first = state.fault.take().map(Fault::into_error);
-        state.fault = Some(Fault::Lost(first.unwrap_or(SocketError::Panic { message })));
+        state.fault = Some(Fault::Lost(first.unwrap_or(error)));
         state.ended = true;
         state.is_writing = false;
         notify(state);
@@ -135,7 +146,7 @@ pub fn notify(mut state: MutexGuard<'_, SessionState>) {
             batcher.post(id);
         }
         Target::Server { id, batcher, done, number } => {
-            if state.info.is_none() && state.fault.is_none() {
+            if state.info.is_none() && state.fault.is_none() && state.question.is_none() {
                 return;
             }
             let (id, batcher, done, number) = (*id, Arc::clone(batcher), Arc::clone(done), *number);
@@ -167,6 +178,8 @@ pub struct SessionNews {
     pub info: Option<Box<Info>>,
     /// How the connection has failed. `None`: it has not, or the fault was reported before.
     pub fault: Option<Fault>,
+    /// The name for which the handshake needs a certificate from `certificateFor`. `None`: it needs none, or this was reported before.
+    pub question: Option<String>,
     /// Bytes that were written since the last call.
     pub written: WrittenBytes,
     /// True if [`Session::write`] can take more bytes.
@@ -224,6 +237,8 @@ impl Session {
             is_notified: false,
             info: None,
             fault: None,
+            question: None,
+            answer: None,
             ended: false,
             inbound: VecDeque::new(),
             outbound: VecDeque::new(),
@@ -267,7 +282,7 @@ impl Session {
     pub fn news(&self, pool: &mut Pool) -> SessionNews {
         let mut state = self.shared.state();
         state.is_notified = false;
-        if matches!(state.target, Target::Server { .. }) {
+        if matches!(state.target, Target::Server { .. }) && (state.info.is_some() || state.fault.is_some()) {
             // The server may soon give this handshake's number to another handshake.
             state.target = Target::None;
         }
@@ -277,6 +292,7 @@ impl Session {
         SessionNews {
             info: state.info.take(),
             fault: state.fault.take(),
+            question: state.question.take(),
             written: std::mem::take(&mut state.written),
             has_room: state.outbound_len < OUTBOUND,
             readable: state.ended || self.shared.queued.load(SeqCst) > 0,
@@ -362,6 +378,12 @@ impl Session {
     /// Makes the driver send close_notify and FIN after the last byte.
     pub fn finish(&self) {
         self.shared.state().finish = true;
+        self.shared.wake.notify_one();
+    }
+
+    /// Answers the question for a certificate.
+    pub fn answer(&self, answer: Answer) {
+        self.shared.state().answer = Some(Box::new(answer));
         self.shared.wake.notify_one();
     }
 

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
 
-use super::config::{self, ClientSetup, ServerSetup};
+use super::config::{self, ClientSetup};
 use super::connection::Connection;
 use super::driver::Driver;
 use super::error::TlsError;
+use super::hello::Hello;
 use super::options::SecureOptions;
+use super::server_context::ServerContext;
 use super::session::{Session, Target};
 use super::wake_batcher::WakeBatcher;
 use crate::net::SocketError;
@@ -28,10 +30,6 @@ pub enum Role {
     /// A server, with its certificates and options.
     Server(ServerContext),
 }
-
-/// The certificates and options of a server.
-#[derive(Clone, Debug)]
-pub struct ServerContext(Arc<ServerSetup>);
 
 /// The role of a client with these options. `name` is the name to verify if the options have no `sni`.
 pub fn client_role(options: &SecureOptions, name: &str) -> Result<Role, SocketError> {
@@ -55,11 +53,6 @@ pub fn unix_client_role(options: &SecureOptions) -> Result<Role, SocketError> {
     client_role(options, "0.0.0.0")
 }
 
-/// The context of a server with these options.
-pub fn server_context(options: &SecureOptions) -> Result<ServerContext, SocketError> {
-    config::server(options).map(ServerContext).map_err(|error| SocketError::Tls { error, address: None })
-}
-
 /// Takes over the connection `stream`, and begins the handshake. `received` is the bytes that were read already. The driver notifies
 /// `target` when it has news.
 pub fn start(
@@ -75,9 +68,16 @@ pub fn start(
     let runtime = runtime()?;
     let _inside = runtime.enter();
     let stream = TaskStream::from_std(stream.into()).map_err(failed)?;
+    if let Role::Server(context) = role
+        && context.kept.is_some()
+    {
+        let (session, shared, stream) = Session::new(stream, target, Arc::clone(batcher));
+        runtime.spawn(Hello::new(context.clone(), stream, shared, remote, received, limit).run());
+        return Ok(session);
+    }
     let connection = match role {
         Role::Client(setup, name) => Connection::client(setup, name.clone(), &remote),
-        Role::Server(ServerContext(setup)) => Connection::server(setup),
+        Role::Server(context) => Connection::server(&context.setup, None),
     };
     let connection = connection
         .map_err(|error| SocketError::Tls { error: TlsError::from_rustls(&error), address: Some(remote.clone()) })?;

@@ -47,6 +47,8 @@ pub struct TlsNews {
     pub fin_sent: bool,
     /// Why the handshake failed or the connection is lost. `None`: neither.
     pub fault: Option<Fault>,
+    /// The name for which the handshake needs a certificate from `certificateFor`. `None`: it needs none.
+    pub question: Option<String>,
 }
 
 /// A completed TLS handshake.

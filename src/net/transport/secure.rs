@@ -11,7 +11,7 @@ use super::stream::with_slices;
 use super::{Discarded, Finish, Handshake, PeerProgress, Readiness, TlsNews, WriteReport};
 use crate::net::blocks::Block;
 use crate::net::send_queue::{Pool, SendQueue};
-use crate::net::tls::{Session, Waiting};
+use crate::net::tls::{Answer, Session, Waiting};
 
 /// A TLS connection.
 pub struct Secure {
@@ -59,7 +59,12 @@ impl Secure {
         readiness.writable |= news.has_room && self.stage == Stage::Established;
         readiness.readable = news.readable;
         let fin_sent = news.finished && !std::mem::replace(&mut self.finished, true);
-        TlsNews { written: news.written, handshake, fin_sent, fault: news.fault }
+        TlsNews { written: news.written, handshake, fin_sent, fault: news.fault, question: news.question }
+    }
+
+    /// Answers the handshake's question for a certificate.
+    pub fn answer(&self, answer: Answer) {
+        self.session.answer(answer);
     }
 
     /// Returns whether the next read would return the peer's end.

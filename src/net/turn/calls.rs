@@ -12,6 +12,7 @@ use crate::net::pending_operation::PendingOperation;
 use crate::net::resolver::{self, Family};
 use crate::net::server_socket::ServerSocket;
 use crate::net::stream_socket::StreamSocket;
+use crate::net::tls::GivenCertificate;
 use crate::net::udp_socket::UdpSocket;
 use crate::net::{Id, SocketError, hooks};
 use crate::proto::{Intake, ReadyState};
@@ -120,6 +121,32 @@ impl Net {
         });
         self.deliver_relay_signals();
         changed.unwrap_or(Err(SocketError::Closed { member: "setOptions" }))
+    }
+
+    /// `certificateFor` has answered a question of a server or of startTls(). `None`: the options' own certificate. It is an error if the
+    /// certificate cannot be used. Then the question stays open.
+    pub fn answer_question(
+        &mut self,
+        id: Id,
+        question: u32,
+        given: Option<&GivenCertificate>,
+    ) -> Result<(), SocketError> {
+        let answered = self.with(id, |socket, _, _| match socket {
+            AnySocket::Server(server) => server.answer(question, given),
+            AnySocket::Stream(stream) => stream.answer(question, given),
+            _ => Ok(()),
+        });
+        answered.unwrap_or(Ok(()))
+    }
+
+    /// `certificateFor` has failed to answer a question, for this `reason`. Returns how many handshakes fail.
+    pub fn refuse_question(&mut self, id: Id, question: u32, reason: &str) -> u32 {
+        let refused = self.with(id, |socket, id, context| match socket {
+            AnySocket::Server(server) => server.refuse_question(question, reason, id, context),
+            AnySocket::Stream(stream) => stream.refuse(question, reason),
+            _ => 0,
+        });
+        refused.unwrap_or(0)
     }
 
     /// An open socket. `None`: there is no such socket.
