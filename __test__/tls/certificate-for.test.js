@@ -152,6 +152,16 @@ describe("R-srv-secure: which certificate a client gets", () => {
     expect(asked).toEqual(["a.test"]);
   });
 
+  test("a client that has to say hello once more, for another key exchange, is one question", async () => {
+    const { server, asked } = asking(() => answer);
+    const connect = once(server, "connect");
+    // It offers a share of P-521, which this end does not have. The certificate is on P-256.
+    const peer = await dialTLS(server.localPort, { servername: "a.test", ecdhCurve: "P-521:X25519:P-256", minVersion: "TLSv1.3" });
+    expect(peer.getPeerCertificate().subject.CN).toBe("a.test");
+    expect((await connect).connectedSocket.secureTransportInfo.group).toBe("X25519");
+    expect(asked).toEqual(["a.test"]);
+  });
+
   test("a chain, DER, and any kind of key", async () => {
     const rsa = all.issue({ kind: "rsa", dns: ["r.test"], issuer: all.intermediate });
     const { server } = asking(() => ({ cert: [rsa.der, all.intermediate.cert], key: Buffer.from(rsa.key) }), {});
