@@ -1,8 +1,10 @@
 //! certificateFor without JavaScript: the questions of a server, and their answers.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tcp_udp_sockets::net::{GivenCertificate, Id, SecureOptions};
+use tcp_udp_sockets::net::{
+    GivenCertificate, Id, LimitKind, Role, SecureOptions, TimeLimit, client_role, server_context,
+};
 use tcp_udp_sockets::proto::ReadyState;
 
 use crate::driver::{Told, World, ignore};
@@ -82,4 +84,26 @@ fn r_srv_close_a_handshake_that_waits_for_an_answer_is_reset() {
     assert_eq!(world.story(clients[0]), [Told::Error("ECONNRESET".into())]);
     assert!(world.net.answer_question(server, number, Some(&given)).is_ok());
     assert_eq!(world.net.refuse_question(server, number, "late"), 0);
+}
+
+#[test]
+fn r_tls_start_the_limit_covers_the_wait_for_an_answer() {
+    let mut world = World::new();
+    let (_, client_side) = options();
+    let (client, accepted) = world.pair();
+    let asks = SecureOptions { certificate_for: true, ..SecureOptions::default() };
+    let named = SecureOptions { sni: Some("a.example".to_owned()), ..client_side };
+    let limit =
+        TimeLimit { at: Instant::now() + Duration::from_millis(500), milliseconds: 500, kind: LimitKind::Handshake };
+    for (id, role, limit) in [
+        (accepted, Role::Server(server_context(&asks).unwrap()), Some(limit)),
+        (client, client_role(&named, "127.0.0.1").unwrap(), None),
+    ] {
+        world.net.stream(id, |stream, context| stream.start_tls(role, limit, false, id, context)).unwrap().unwrap();
+    }
+    let number = first_question(&mut world, accepted);
+    world.until_told(accepted, &Told::Error("ERR_TLS_HANDSHAKE_TIMEOUT".into()));
+    world.until(&mut ignore, |world| world.has_closed(accepted));
+    assert_eq!(world.net.refuse_question(accepted, number, "late"), 0);
+    assert_eq!(questions(&world, accepted).len(), 1);
 }
