@@ -109,6 +109,27 @@ describe("shutdown() of a TLS server (R-shutdown)", () => {
     }
   });
 
+  test("certificateFor is still asked after it; a question without an answer ends with `timeout` (R-srv-secure)", async () => {
+    const asked = [];
+    let isSlow = false;
+    const certificateFor = (name) => {
+      asked.push(name);
+      return isSlow ? new Promise(() => {}) : own;
+    };
+    const server = secureServer({ certificateFor });
+    const log = record(server, ["connect", "error"]);
+    const [first, second] = [await waitingClient(server), await waitingClient(server)];
+    const promise = server.shutdown({ grace: 10_000, timeout: 400 });
+    const peer = dialTLSLater(server.localPort, { socket: first.plain, host: undefined, servername: "a.test" });
+    await once(peer, "secureConnect");
+    isSlow = true;
+    dialTLSLater(server.localPort, { socket: second.plain, host: undefined, servername: "b.test" });
+    await deadline(promise, "shutdown()");
+    expect(asked).toEqual(["a.test", "b.test"]);
+    expect(log.types).toEqual(["connect"]);
+    peer.destroy();
+  });
+
   test("after close() the handshakes are gone: it ends the connections", async () => {
     const { server, socket, peer } = await secureAccepted({ secureTransport: own });
     const { plain } = await waitingClient(server);
