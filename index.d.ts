@@ -719,6 +719,11 @@ export interface TCPOptions {
    * So `AbortSignal.timeout()` also ends a healthy connection. To limit only connecting, use `connectTimeout`.
    */
   signal?: AbortSignal | undefined;
+  /**
+   * Makes each frame one `message`, without its delimiter or length. `readable`, `reader` and relay() are then refused with InvalidStateError
+   * (R-framing). Default: bytes are delivered as they come.
+   */
+  framing?: FramingOptions | undefined;
 }
 
 /** What TCPSocket.getStats() returns. A member is null where the system does not tell it, or has not measured it yet. */
@@ -735,6 +740,29 @@ export interface TCPStats {
   congestionWindow: number | null;
   /** How many segments were sent again. */
   retransmits: number | null;
+}
+
+/**
+ * How frames are told apart in a stream of bytes: exactly one of `delimiter` and `lengthPrefix`, else TypeError. An unknown member throws
+ * InvalidAccessError. R-framing.
+ *
+ * A frame over the limit, a length below its own size, and an end of the peer within a frame are a lost connection, with `code`
+ * `"ERR_FRAME_TOO_LONG"`, `"ERR_FRAME_INVALID"` and `"ERR_UNEXPECTED_END"`. The frames before it are delivered first.
+ */
+export interface FramingOptions {
+  /** What follows each frame: a text (as UTF-8) or bytes. They are copied. An empty one throws InvalidAccessError. */
+  delimiter?: string | ArrayBuffer | ArrayBufferView | undefined;
+  /** How many bytes the length in front of each frame has: 1, 2, 3 or 4, else InvalidAccessError (over 255: TypeError). */
+  lengthPrefix?: number | undefined;
+  /** true: the length's least significant byte comes first. Default: false, network byte order. */
+  littleEndian?: boolean | undefined;
+  /** true: the length counts its own bytes, too. Default: false. */
+  includesPrefix?: boolean | undefined;
+  /**
+   * The most bytes of a frame, without delimiter and length. An unfinished frame takes so much memory as of it has come. 1 to 4294967295 (0
+   * throws InvalidAccessError, else TypeError). Default: 1048576.
+   */
+  limit?: number | undefined;
 }
 
 /** Options of the reads of a TCPReader. R-reader. */
@@ -981,6 +1009,16 @@ export declare class TCPSocket extends EventTarget {
    * @throws NetworkError: there is no memory for the bytes (`code` `"ENOBUFS"`); nothing has changed (R-error).
    */
   send(data: SendData): boolean;
+  /**
+   * Sends one frame: the data with its delimiter or length (R-framing). A frame of any type that send() takes.
+   *
+   * @returns as send(): false if more than `highWaterMark` bytes are buffered now. Then wait for `drain`.
+   * @throws InvalidStateError: the socket was made without `framing`, or is not `"open"`.
+   * @throws InvalidAccessError: the data is over the limit, too long for the length, of another type, or contains the delimiter; or it is a
+   *   Blob, and frames have a delimiter. Nothing is sent.
+   * @throws NetworkError: there is no memory for the bytes (`code` `"ENOBUFS"`).
+   */
+  sendFrame(data: SendData): boolean;
   /**
    * Ends the connection with RST. readyState is `"closed"` at once. Buffered and unread bytes are dropped. `close` fires, no
    * `error`. While connecting it is close(); once closed it does nothing (R-reset).
@@ -1361,6 +1399,8 @@ export interface TCPServerOptions {
    * reason (R-abort). TypeError if it is no AbortSignal. Default: none.
    */
   signal?: AbortSignal | undefined;
+  /** `framing` of every accepted socket. Default: bytes are delivered as they come. */
+  framing?: FramingOptions | undefined;
 }
 
 /** The options of a TCPServerSocket that setOptions() can change (R-live). */
@@ -1611,6 +1651,11 @@ export interface UnixOptions {
    * (R-abort). TypeError if it is no AbortSignal. Default: none.
    */
   signal?: AbortSignal | undefined;
+  /**
+   * Makes each frame one `message`, without its delimiter or length. `readable`, `reader` and relay() are then refused with InvalidStateError
+   * (R-framing). Default: bytes are delivered as they come.
+   */
+  framing?: FramingOptions | undefined;
 }
 
 /** The options of a UnixSocket that setOptions() can change (R-live). */
@@ -1769,6 +1814,16 @@ export declare class UnixSocket extends EventTarget {
    */
   send(data: SendData): boolean;
   /**
+   * Sends one frame: the data with its delimiter or length (R-framing). A frame of any type that send() takes.
+   *
+   * @returns as send(): false if more than `highWaterMark` bytes are buffered now. Then wait for `drain`.
+   * @throws InvalidStateError: the socket was made without `framing`, or is not `"open"`.
+   * @throws InvalidAccessError: the data is over the limit, too long for the length, of another type, or contains the delimiter; or it is a
+   *   Blob, and frames have a delimiter. Nothing is sent.
+   * @throws NetworkError: there is no memory for the bytes (`code` `"ENOBUFS"`).
+   */
+  sendFrame(data: SendData): boolean;
+  /**
    * Ends the connection at once. readyState is `"closed"`. Buffered and unread bytes are dropped. `close` fires, no `error`. While
    * connecting it is close(); once closed it does nothing (R-reset). A Unix socket has no RST. The peer is reset (`"ECONNRESET"`) if this
    * socket has not read all of its bytes. Otherwise a peer without TLS sees an ordinary end (R-unix).
@@ -1903,6 +1958,8 @@ export interface UnixServerOptions {
    * reason (R-abort). TypeError if it is no AbortSignal. Default: none.
    */
   signal?: AbortSignal | undefined;
+  /** `framing` of every accepted socket. Default: bytes are delivered as they come. */
+  framing?: FramingOptions | undefined;
 }
 
 /** The options of a UnixServerSocket that setOptions() can change (R-live). */

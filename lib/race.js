@@ -306,13 +306,14 @@ class Race {
     unregister(id);
     attempt.id = GONE;
     this.#endAttempts();
-    const { connectTimeout, kind, secure, signal } = this.#options;
+    const { connectTimeout, kind, secure, settings, signal } = this.#options;
     const record = this.#record;
     const succeed = () => {
       this.#end();
       const ends = { remoteAddress, remotePort: this.#port, localAddress, localPort };
       const hostName = this.#isName ? this.#name : undefined;
-      this.#settle.resolve(establish({ id, ...ends, record, signal, connectTimeout, hostName, secureTransport: kind }));
+      const framing = /** @type {import("./framing.js").Framing | undefined} */ (settings.framing);
+      this.#settle.resolve(establish({ id, ...ends, record, signal, connectTimeout, hostName, secureTransport: kind, framing }));
     };
     if (secure === undefined) {
       succeed();

@@ -5,6 +5,7 @@
 const { TextEncoder } = require("node:util");
 const { toSignal } = require("./abort.js");
 const { invalidAccess, invalidState } = require("./errors.js");
+const { requireNoFraming } = require("./framing.js");
 const { makeLines } = require("./lines.js");
 const { changed, isEnding } = require("./progress.js");
 const { ReaderIntake } = require("./reader-intake.js");
@@ -190,6 +191,7 @@ function takeReader(record) {
   if (present !== undefined) {
     throw invalidState(`${where}: the readable of the socket was taken: what comes in is its`);
   }
+  requireNoFraming(record, where);
   if (extras.relay !== undefined && !record.closed) {
     throw invalidState(`${where}: the socket is relayed: what comes in goes to the other socket of relay()`);
   }

@@ -3,6 +3,7 @@
 // relay(): joins two open sockets, each a TCPSocket or a UnixSocket (R-relay). The native half moves the bytes.
 
 const { fromFailure, invalidState } = require("./errors.js");
+const { requireNoFraming } = require("./framing.js");
 const { Kind, binding } = require("./native.js");
 const { changed } = require("./progress.js");
 const { notOpen } = require("./send.js");
@@ -128,6 +129,7 @@ function requireOpen(record, what) {
   if (record.extras?.relay !== undefined) {
     throw invalidState(`relay(): ${what} is relayed already`);
   }
+  requireNoFraming(record, `relay(): ${what}`);
   const intake = record.extras?.intake;
   if (intake !== undefined) {
     const cure = intake.name === "reader" ? "; call its release() first" : ": what comes in is its";

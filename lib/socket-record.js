@@ -56,6 +56,8 @@ class SocketExtras {
   trace = null;
   /** The startTls() that is not finished. @type {Upgrade | undefined} */
   upgrade = undefined;
+  /** The option `framing` of the socket, or of the sockets that the server accepts (framing.js). @type {object | undefined} */
+  framing = undefined;
   /** The relay that the socket is part of. @type {Relay | undefined} */
   relay = undefined;
   /** The shutdown() of a server. @type {Shutdown | undefined} */

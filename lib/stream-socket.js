@@ -11,6 +11,7 @@ const { defineEventHandlers } = require("./event-handler.js");
 const { StreamMessageEvent } = require("./events.js");
 const { fireError } = require("./failing.js");
 const { defineFigures } = require("./figures.js");
+const { sendFrame } = require("./framing.js");
 const { fire, observeListeners } = require("./listeners.js");
 const { Kind, binding } = require("./native.js");
 const progress = require("./progress.js");
@@ -24,7 +25,7 @@ const { enlist, handle, readyState } = require("./sockets.js");
 const { transmit } = require("./stream-send.js");
 const { defineStreams, openInfo, streamSocketReadable, streamSocketWritable } = require("./streams.js");
 const { leadTo, traceAbove } = require("./trace.js");
-const { defineMembers } = require("./webidl.js");
+const { defineMembers, missingArguments } = require("./webidl.js");
 
 const { abort, halfclose, startTls } = binding;
 
@@ -159,6 +160,15 @@ function defineStreamSocket(interfaceClass, recordOf, ends, remote) {
 
     close() {
       closeSocket(checked(this, "close"), "close() was called");
+    },
+
+    /** @param {unknown} data */
+    sendFrame(data) {
+      const record = checked(this, "sendFrame");
+      if (arguments.length === 0) {
+        throw missingArguments(`${name}.sendFrame()`, 1, 0);
+      }
+      return sendFrame(record, data);
     },
 
     halfclose() {

@@ -4,6 +4,7 @@
 // is already closed, or has failed, the stream starts in that state.
 
 const { invalidState } = require("./errors.js");
+const { requireNoFraming } = require("./framing.js");
 const { requestAlso } = require("./listener-bits.js");
 const { binding } = require("./native.js");
 const progress = require("./progress.js");
@@ -68,6 +69,7 @@ function streamSocketReadable(record) {
   if (record.extras?.intake?.name === "reader") {
     throw invalidState(`${record.name}.readable: the reader of the socket is taken; call its release() first`);
   }
+  requireNoFraming(record, `${record.name}.readable`);
   return (presentReadable(record) ?? adoptIntake(record, byteReadable(record, () => closeIfBothEnded(record)))).stream;
 }
 

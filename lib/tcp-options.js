@@ -3,6 +3,7 @@
 // dictionary TCPOptions: the options of a TCPSocket. connect() has them, too, and more.
 
 const { throwIfAborted, toSignal } = require("./abort.js");
+const { checkFraming, toFraming } = require("./framing.js");
 const { LIVE, checkLive, checkTypeOfService } = require("./live-options.js");
 const { chooseSecureTransport, toSecureTransport } = require("./secure-transport.js");
 const {
@@ -19,6 +20,7 @@ const toTCPOptions = dictionary({
   ...LIVE.TCPSocket,
   allowHalfOpen: toBoolean,
   connectTimeout: toEnforcedUnsignedLong,
+  framing: toFraming,
   ipv6Only: toBoolean,
   localAddress: toDOMString,
   localPort: toNumber,
@@ -39,6 +41,7 @@ function checkTCPOptions({ secureTransport, signal, useSecureTransport, ...setti
   }
   checkLive(settings, where);
   checkTypeOfService(settings, where);
+  checkFraming(settings.framing, where);
   const { kind, secure } = chooseSecureTransport(secureTransport, useSecureTransport, where);
   throwIfAborted(signal);
   return { kind, secure, settings };

@@ -3,6 +3,7 @@
 // interface TCPServerSocket : EventTarget
 
 const { throwIfAborted, toSignal } = require("./abort.js");
+const { checkFraming, storeFraming, toFraming } = require("./framing.js");
 const { LIVE, checkLive, checkTypeOfService, defineSetOptions } = require("./live-options.js");
 const { Kind, binding } = require("./native.js");
 const { open } = require("./package-instance.js");
@@ -32,6 +33,7 @@ const toTCPServerOptions = dictionary({
   ...LIVE.TCPServerSocket,
   allowHalfOpen: toBoolean,
   backlog: toPositiveUnsignedLong,
+  framing: toFraming,
   handshakeTimeout: toEnforcedUnsignedLong,
   ipv6Only: toBoolean,
   localAddress: toDOMString,
@@ -68,11 +70,13 @@ class TCPServerSocket extends EventTarget {
     refuseZero(settings, ["backlog"], where);
     checkLive(settings, where);
     checkTypeOfService(settings, where);
+    checkFraming(settings.framing, where);
     const { kind, secure } = chooseSecureTransport(secureTransport, useSecureTransport, where);
     throwIfAborted(signal);
     // Steps 1 to 5, R-srv-bind.
     const record = new ServerRecord(this, "TCPServerSocket");
     record.setSecure(kind, secure);
+    storeFraming(record, settings.framing);
     const opened = open(record, binding.openServer, bare({ ...settings, secure }), () => followSignal(signal, record));
     this.#localAddress = opened.localAddress;
     this.#localPort = opened.localPort;

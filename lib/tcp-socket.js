@@ -4,6 +4,7 @@
 
 const { addressText } = require("./address.js");
 const { defineStats } = require("./figures.js");
+const { storeFraming } = require("./framing.js");
 const { defineSetOptions } = require("./live-options.js");
 const { Kind, binding } = require("./native.js");
 const { open } = require("./package-instance.js");
@@ -33,9 +34,9 @@ const ESTABLISHED = Object.freeze({});
 
 /**
  * A connection that is established already. A server gives its record as `server`. connect() also gives these: `record`, the record that it made for the socket; `signal` and
- * `connectTimeout`, its options; `hostName`, the name that it looked up, or undefined if it was called with an address.
+ * `connectTimeout` and `framing`, its options; `hostName`, the name that it looked up, or undefined if it was called with an address.
  *
- * @typedef {{ id: number, remoteAddress: number | string, remotePort: number, localAddress: number | string, localPort: number, server?: SocketRecord, record?: SocketRecord, signal?: AbortSignal | undefined, secureTransport?: import("./secure-transport.js").SecureTransportKind, connectTimeout?: number | undefined, hostName?: string | undefined }} Established
+ * @typedef {{ id: number, remoteAddress: number | string, remotePort: number, localAddress: number | string, localPort: number, server?: SocketRecord, record?: SocketRecord, signal?: AbortSignal | undefined, secureTransport?: import("./secure-transport.js").SecureTransportKind, connectTimeout?: number | undefined, hostName?: string | undefined, framing?: import("./framing.js").Framing | undefined }} Established
  */
 
 /** The record of a TCPSocket; undefined for anything else. @type {(socket: any) => SocketRecord | undefined} */
@@ -71,6 +72,7 @@ class TCPSocket extends EventTarget {
       this.#localAddress = established.localAddress;
       this.#localPort = established.localPort;
       storeSecure(record, established.secureTransport ?? "off", established.connectTimeout, established.hostName);
+      storeFraming(record, established.framing);
       adoptConnection(record, established.id);
       followSignal(established.signal, record);
       return;
@@ -91,6 +93,7 @@ class TCPSocket extends EventTarget {
     // Steps 4 to 8, R-tcp-create. When open() returns, the connection attempt has started.
     const record = newRecord(this);
     storeSecure(record, kind, settings.connectTimeout);
+    storeFraming(record, settings.framing);
     const opened = open(record, binding.openTcp, bare({ ...settings, remoteAddress: address, remotePort: port, secure }), () => {
       followSignal(converted.signal, record);
     });

@@ -3,6 +3,7 @@
 // interface UnixServerSocket : EventTarget (R-unix)
 
 const { throwIfAborted, toSignal } = require("./abort.js");
+const { checkFraming, storeFraming, toFraming } = require("./framing.js");
 const { LIVE, defineSetOptions } = require("./live-options.js");
 const { Kind, binding } = require("./native.js");
 const { open } = require("./package-instance.js");
@@ -33,6 +34,7 @@ const toUnixServerMembers = dictionary({
   ...LIVE.UnixServerSocket,
   allowHalfOpen: toBoolean,
   backlog: toPositiveUnsignedLong,
+  framing: toFraming,
   handshakeTimeout: toEnforcedUnsignedLong,
   mode: toEnforcedUnsignedShort,
   path: toDOMString,
@@ -66,10 +68,12 @@ class UnixServerSocket extends EventTarget {
 
     // R-range, R-unix. The native half checks and resolves the path.
     refuseZero(settings, ["backlog"], where);
+    checkFraming(settings.framing, where);
     const { kind, secure } = chooseSecureTransport(secureTransport, useSecureTransport, where);
     throwIfAborted(signal);
     const record = new ServerRecord(this, "UnixServerSocket");
     record.setSecure(kind, secure);
+    storeFraming(record, settings.framing);
     const opened = open(record, binding.openUnixServer, bare({ ...settings, secure }), () => followSignal(signal, record));
     this.#localPath = opened.localPath;
     this.#record = record;

@@ -3,6 +3,7 @@
 // interface UnixSocket : EventTarget (R-unix)
 
 const { throwIfAborted, toSignal } = require("./abort.js");
+const { checkFraming, storeFraming, toFraming } = require("./framing.js");
 const { LIVE, checkLive, defineSetOptions } = require("./live-options.js");
 const { Kind, binding } = require("./native.js");
 const { open } = require("./package-instance.js");
@@ -49,6 +50,7 @@ const toUnixOptions = dictionary({
   ...LIVE.UnixSocket,
   allowHalfOpen: toBoolean,
   connectTimeout: toEnforcedUnsignedLong,
+  framing: toFraming,
   secureTransport: toSecureTransport,
   signal: toSignal,
   useSecureTransport: toBoolean,
@@ -96,11 +98,13 @@ class UnixSocket extends EventTarget {
 
     // R-unix. The native half checks and resolves the path.
     checkLive(settings, where);
+    checkFraming(settings.framing, where);
     const { kind, secure } = chooseSecureTransport(secureTransport, useSecureTransport, where);
     throwIfAborted(signal);
     // R-tcp-create: when open() returns, the connection attempt has started.
     const record = newStreamRecord(this, "UnixSocket");
     storeSecure(record, kind, settings.connectTimeout);
+    storeFraming(record, settings.framing);
     const opened = open(record, binding.openUnix, bare({ ...settings, path: remotePath, secure }), () => {
       followSignal(signal, record);
     });

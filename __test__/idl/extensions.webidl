@@ -24,6 +24,7 @@ partial interface TCPSocket {
   readonly attribute ReadableStream readable;
   readonly attribute WritableStream writable;
   undefined reset();
+  boolean sendFrame((DOMString or Blob or ArrayBuffer or ArrayBufferView) data);
   undefined setOptions(any options);
   readonly attribute unsigned long long bytesRead;
   readonly attribute unsigned long long bytesWritten;

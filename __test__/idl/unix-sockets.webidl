@@ -24,6 +24,7 @@ interface UnixSocket : EventTarget {
   undefined close();
   undefined halfclose();
   undefined reset();
+  boolean sendFrame((DOMString or Blob or ArrayBuffer or ArrayBufferView) data);
   undefined suspend();
   undefined resume();
   boolean send((DOMString or Blob or ArrayBuffer or ArrayBufferView) data);

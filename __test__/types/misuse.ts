@@ -55,6 +55,12 @@ new TCPSocket("127.0.0.1", 1).setOptions({ localPort: 1 });
 new TCPServerSocket().setOptions({ sendBufferSize: 1 });
 // @ts-expect-error it takes an argument
 new UDPSocket().setOptions();
+// @ts-expect-error a number of bytes
+new TCPServerSocket({ framing: { lengthPrefix: "4" } });
+// @ts-expect-error an unknown member
+new TCPSocket("127.0.0.1", 1, { framing: { delimiter: ";", endian: "little" } });
+// @ts-expect-error what send() does not take
+new TCPSocket("127.0.0.1", 1).sendFrame({});
 // @ts-expect-error bytes, not a text
 new TCPSocket("127.0.0.1", 1).reader.unread("text");
 // @ts-expect-error a limit is for delimiters

@@ -100,6 +100,8 @@ new TCPServerSocket(serverOptions);
 // A remotePort read from one socket is a port for another (R-port).
 new TCPSocket(client.remoteAddress, client.remotePort, tcpOptions);
 const port: Port = client.remotePort;
+new TCPSocket("127.0.0.1", 1, { framing: { delimiter: "\n", limit: 1000 } }).sendFrame("text");
+new TCPServerSocket({ framing: { lengthPrefix: 4, littleEndian: true, includesPrefix: false } });
 const { reader } = client;
 const chunk: Promise<Uint8Array<ArrayBuffer> | null> = reader.read({ signal: new AbortController().signal, timeout: 1000 });
 const exact: Promise<Uint8Array<ArrayBuffer>> = reader.readExactly(4);

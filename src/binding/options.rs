@@ -1,6 +1,7 @@
 //! Reads the option objects that functions receive. JavaScript has already converted every member and checked its type.
 
 use std::ffi::CStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use napi::sys;
@@ -14,6 +15,7 @@ use crate::net::{
     BufferSizes, GivenCertificate, KeepAlive, ListenOptions, Material, NamedCertificate, NetworkOptions, SecureOptions,
     ServerOptions, StreamChanges, StreamOptions, TcpOptions, UdpChanges, UdpOptions, UnixOptions, UnixServerOptions,
 };
+use crate::proto::{Boundary, Framing};
 
 /// Reads members of one option object.
 struct Members<'scope> {
@@ -83,6 +85,10 @@ impl<'scope> Members<'scope> {
         self.member(c"secure").map(|object| secure(self.env, object)).transpose()
     }
 
+    fn framing(&self) -> Result<Option<Arc<Framing>>, NoMemory> {
+        self.member(c"framing").map(|object| framing(self.env, object)).transpose()
+    }
+
     fn high_water_mark(&self) -> u32 {
         self.number(c"highWaterMark").unwrap_or(HIGH_WATER_MARK)
     }
@@ -98,13 +104,13 @@ impl<'scope> Members<'scope> {
             max_connections: self.number(c"maxConnections"),
             handshake_timeout: self.number(c"handshakeTimeout").unwrap_or(HANDSHAKE_TIMEOUT),
             secure: self.secure()?,
-            stream: self.connection(),
+            stream: self.connection()?,
         })
     }
 
     /// The options of a TCP connection.
-    fn stream(&self) -> StreamOptions {
-        StreamOptions { network: self.network(), ..self.connection() }
+    fn stream(&self) -> Result<StreamOptions, NoMemory> {
+        Ok(StreamOptions { network: self.network(), ..self.connection()? })
     }
 
     /// The options of TCP and IP.
@@ -122,15 +128,16 @@ impl<'scope> Members<'scope> {
     }
 
     /// The options that connections of both families have.
-    fn connection(&self) -> StreamOptions {
-        StreamOptions {
+    fn connection(&self) -> Result<StreamOptions, NoMemory> {
+        Ok(StreamOptions {
             network: NetworkOptions::default(),
             idle_timeout: self.number(c"idleTimeout").unwrap_or(0),
             allow_half_open: self.flag(c"allowHalfOpen"),
             close_timeout: self.number(c"closeTimeout").unwrap_or(CLOSE_TIMEOUT),
             high_water_mark: self.high_water_mark(),
             max_buffered_amount: self.number(c"maxBufferedAmount").unwrap_or(TCP_MAX_BUFFERED_AMOUNT),
-        }
+            framing: self.framing()?,
+        })
     }
 
     /// The options of a UDP socket that setOptions() can change.
@@ -162,7 +169,7 @@ pub fn tcp<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<TcpOptions
         buffers: members.buffers(),
         connect_timeout: members.number(c"connectTimeout"),
         secure: members.secure()?,
-        stream: members.stream(),
+        stream: members.stream()?,
     })
 }
 
@@ -174,7 +181,7 @@ pub fn server<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<ServerO
         local_port: members.port(c"localPort"),
         ipv6_only: members.flag(c"ipv6Only"),
         reuse_port: members.flag(c"reusePort").unwrap_or(false),
-        listening: ListenOptions { stream: members.stream(), ..members.listening()? },
+        listening: ListenOptions { stream: members.stream()?, ..members.listening()? },
     })
 }
 
@@ -186,7 +193,7 @@ pub fn unix<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<UnixOptio
         buffers: members.buffers(),
         connect_timeout: members.number(c"connectTimeout"),
         secure: members.secure()?,
-        stream: members.connection(),
+        stream: members.connection()?,
     })
 }
 
@@ -217,6 +224,21 @@ pub fn secure<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<SecureO
         only_tls13: members.text(c"minVersion")?.is_some_and(|version| version == "TLSv1.3"),
         key_log: members.flag(c"keyLog").unwrap_or(false),
     })
+}
+
+/// The option `framing`. JavaScript gives all members, and either `delimiter` or `lengthPrefix`.
+fn framing<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<Arc<Framing>, NoMemory> {
+    let members = Members { env, object };
+    let boundary = match members.member(c"delimiter") {
+        // SAFETY: the bytes are copied, here. No JavaScript runs before that.
+        Some(delimiter) => Boundary::Delimiter(memory::copy(unsafe { env.bytes(delimiter) }.unwrap_or(&[]))?.into()),
+        None => Boundary::Prefix {
+            size: members.number(c"lengthPrefix").unwrap_or_default() as usize,
+            little_endian: members.flag(c"littleEndian").unwrap_or_default(),
+            includes_itself: members.flag(c"includesPrefix").unwrap_or_default(),
+        },
+    };
+    Ok(Arc::new(Framing { boundary, limit: members.number(c"limit").unwrap_or_default() as usize }))
 }
 
 /// One element of `serverCertificates`; `None` if a member is missing.

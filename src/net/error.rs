@@ -12,7 +12,7 @@ use super::memory::NoMemory;
 use super::quoted;
 use super::syscall::Syscall;
 use super::tls::TlsError;
-use crate::proto::AddressError;
+use crate::proto::{AddressError, FrameFault};
 
 /// An error of a socket. [`SocketError::name`] is the name of its DOMException, and [`SocketError::code`] is its code. The text says what
 /// is wrong, and what would be right.
@@ -239,6 +239,22 @@ pub enum SocketError {
         /// idleTimeout in milliseconds.
         milliseconds: u32,
     },
+    /// The peer has sent what is no frame (R-framing).
+    #[error("{}", frame_fault(fault, *limit))]
+    Frame {
+        /// The remote address.
+        address: Endpoint,
+        /// What is wrong with it.
+        fault: FrameFault,
+        /// `framing.limit` in bytes.
+        limit: usize,
+    },
+    /// The peer has ended within a frame (R-framing).
+    #[error("the peer has ended within a frame")]
+    EndInFrame {
+        /// The remote address.
+        address: Endpoint,
+    },
     /// The system cannot start a thread.
     #[error(
         "no thread can be started (EAGAIN: {detail}). The limit on threads is reached (ulimit -u, a container's pids limit, systemd's TasksMax), or memory is wanting; it works again once there is one"
@@ -263,6 +279,18 @@ fn too_many(group: &SocketAddr, limit: &Option<&'static str>, of_sources: bool) 
         format!("{group} has as many sources as the system allows{limit}; leave one")
     } else {
         format!("{group} is one more than the system allows a socket{limit}; leave one, or use another socket")
+    }
+}
+
+/// What is wrong with a frame.
+fn frame_fault(fault: &FrameFault, limit: usize) -> String {
+    match fault {
+        FrameFault::TooLong(length) => {
+            format!("the peer has sent a frame over the limit: {length} bytes or more, and framing.limit is {limit}")
+        }
+        FrameFault::Invalid(value) => {
+            format!("the peer has sent a frame whose length ({value}) is less than the size of the length itself")
+        }
     }
 }
 
@@ -349,6 +377,8 @@ impl SocketError {
             | Self::TimedOut { .. }
             | Self::CloseTimedOut { .. }
             | Self::Idle { .. }
+            | Self::Frame { .. }
+            | Self::EndInFrame { .. }
             | Self::LiveOption { .. }
             | Self::NoThread { .. }
             | Self::Panic { .. } => "NetworkError",
@@ -369,6 +399,9 @@ impl SocketError {
             Self::Lookup { code, .. } => Some(code.clone().into()),
             Self::Tls { error, .. } => Some(error.code.into()),
             Self::TimedOut { .. } | Self::CloseTimedOut { .. } | Self::Idle { .. } => Some(Errno::ETIMEDOUT.name()),
+            Self::Frame { fault: FrameFault::TooLong(_), .. } => Some("ERR_FRAME_TOO_LONG".into()),
+            Self::Frame { fault: FrameFault::Invalid(_), .. } => Some("ERR_FRAME_INVALID".into()),
+            Self::EndInFrame { .. } => Some("ERR_UNEXPECTED_END".into()),
             Self::Abandoned { .. } => Some(Errno::ECONNABORTED.name()),
             Self::Aborted { .. } => Some("ABORT_ERR".into()),
             Self::BufferFull { .. } | Self::NoMemory(_) => Some(Errno::ENOBUFS.name()),
@@ -399,7 +432,9 @@ impl SocketError {
             | Self::Aborted { address }
             | Self::TimedOut { address, .. }
             | Self::CloseTimedOut { address, .. }
-            | Self::Idle { address, .. } => Some(address.clone()),
+            | Self::Idle { address, .. }
+            | Self::Frame { address, .. }
+            | Self::EndInFrame { address } => Some(address.clone()),
             Self::TooLong { to, .. } | Self::BufferFull { to, .. } | Self::Blob { to, .. } => Some(to.clone()),
             Self::TooManyConnections { client, .. } => Some(client.clone()),
             Self::TooManyGroups { group, .. } | Self::NoGroupInterface { group, .. } => Some((*group).into()),

@@ -1,6 +1,9 @@
 //! The options of the constructors, converted to Rust types. Their values are checked where they are used.
 
+use std::sync::Arc;
+
 use super::tls::SecureOptions;
+use crate::proto::Framing;
 
 /// The options of a connection that TCP and IP have. Unix sockets have none of them.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,7 +39,7 @@ impl KeepAlive {
 }
 
 /// The options of a connection. An accepted socket has the options of its server.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct StreamOptions {
     /// What the system sets for TCP and IP.
     pub network: NetworkOptions,
@@ -50,6 +53,8 @@ pub struct StreamOptions {
     pub high_water_mark: u32,
     /// maxBufferedAmount: the buffer is full above this many bytes (R-tcp-full).
     pub max_buffered_amount: u32,
+    /// The option `framing`. None: bytes are delivered as they come.
+    pub framing: Option<Arc<Framing>>,
 }
 
 impl StreamOptions {

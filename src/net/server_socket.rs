@@ -89,7 +89,7 @@ impl ServerSocket {
         Ok(Self {
             listener: Some(listener),
             local,
-            stream_options: options.stream,
+            stream_options: options.stream.clone(),
             permits: ConnectionPermits::new(options.max_connections),
             handshakes,
             listening: false,
@@ -123,9 +123,7 @@ impl ServerSocket {
         if self.is_closed() {
             return handshakes.has_questions() || handshakes.has_accepted() || handshakes.is_empty();
         }
-        handshakes.has_failures()
-            || handshakes.has_questions()
-            || (handshakes.has_accepted() && self.is_served())
+        handshakes.has_failures() || handshakes.has_questions() || (handshakes.has_accepted() && self.is_served())
     }
 
     /// Whether close() was called.
@@ -394,6 +392,7 @@ mod tests {
                     allow_half_open: None,
                     high_water_mark: 0,
                     max_buffered_amount: 0,
+                    framing: None,
                 },
             },
         };

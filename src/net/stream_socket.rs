@@ -6,6 +6,7 @@
 //! - `send.rs`: send(), when its bytes are written, and the FIN behind them.
 //! - `figures.rs`: bytesRead and bytesWritten.
 //! - `flush_limit.rs`: closeTimeout.
+//! - `framing.rs`: the option `framing`.
 //! - `idle_limit.rs`: idleTimeout.
 //! - `live.rs`: setOptions().
 //! - `tls.rs`: startTls(), and the reports of the TLS driver.
@@ -14,6 +15,7 @@
 
 mod figures;
 mod flush_limit;
+mod framing;
 mod idle_limit;
 mod live;
 mod receive;
@@ -200,7 +202,7 @@ impl StreamSocket {
             local,
             scheduled: false,
             dirty: false,
-            receiving: Receiving::default(),
+            receiving: Receiving::new(options.framing.as_ref()),
             blob_request: BlobRequest::default(),
             linger: None,
             is_cut: false,
@@ -323,7 +325,7 @@ impl StreamSocket {
     /// This socket's part in the turn is over. From now on it can be scheduled for the next turn.
     pub fn unschedule(&mut self) {
         self.scheduled = false;
-        self.receiving.blocks_filled = 0;
+        self.receiving.begin_turn();
     }
 
     fn mark_dirty(&mut self, id: Id, context: &mut Context) {
@@ -368,10 +370,13 @@ impl StreamSocket {
             if self.blob_request.emit() {
                 return Step::Event(EventKind::Blob);
             }
-            if self.may_read()
-                && let Some(step) = self.next_held(context)
-            {
-                return step;
+            if self.may_read() {
+                if self.take_frame_fault(id, context) {
+                    continue;
+                }
+                if let Some(step) = self.next_held(context) {
+                    return step;
+                }
             }
             if self.may_read() && self.transport.is_readable() {
                 match (self.read(context), self.relayed_to()) {

@@ -1,9 +1,11 @@
-//! The rules: which readyState a stream socket has and which event comes next, how bufferedAmount is counted, and what is an address.
+//! The rules: which readyState a stream socket has and which event comes next, how bufferedAmount is counted, where a
+//! frame ends, and what is an address.
 //!
 //! Nothing here does I/O, reads a clock or knows Node-API. Tests drive these types with plain calls.
 
 mod address;
 mod event;
+mod framing;
 mod ledger;
 mod machine;
 mod ready_state;
@@ -23,6 +25,7 @@ mod random;
 
 pub use address::{AddressError, Literal, needs_zone};
 pub use event::{Event, Intake, Sent};
+pub use framing::{Boundary, Frame, FrameFault, Framing};
 pub use ledger::Ledger;
 pub use machine::Machine;
 pub use ready_state::ReadyState;

@@ -356,7 +356,7 @@ impl World {
     }
 
     pub fn pair_with(&mut self, stream: StreamOptions) -> (Id, Id) {
-        let (server, address) = self.server_with(stream);
+        let (server, address) = self.server_with(stream.clone());
         let client = self.connected_with(address, stream);
         self.until(&mut ignore, |world| !world.accepted_by(server).is_empty());
         let accepted = self.accepted_by(server)[0];
@@ -382,6 +382,7 @@ pub fn stream_options() -> StreamOptions {
         close_timeout: 30_000,
         high_water_mark: 64 * 1024,
         max_buffered_amount: 256 * 1024 * 1024,
+        framing: None,
     }
 }
 

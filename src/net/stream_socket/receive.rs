@@ -2,9 +2,11 @@
 
 use std::collections::VecDeque;
 use std::io::ErrorKind;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::StreamSocket;
+use super::framing::Frames;
 use super::returned::Returned;
 use crate::net::Id;
 use crate::net::blocks::Filled;
@@ -15,6 +17,7 @@ use crate::net::sizes::READ_SIZE;
 use crate::net::step::Step;
 use crate::net::syscall::Syscall;
 use crate::net::transport::{Attempt, Failure};
+use crate::proto::Framing;
 
 /// After a read of at least this many bytes, more are likely to follow. Then the next read goes straight into the engine's memory.
 const BULK_READ: usize = READ_SIZE / 4;
@@ -31,6 +34,8 @@ pub(super) struct Receiving {
     held: VecDeque<Filled>,
     /// Bytes that the program has given back. They come before `held`. `None`: there are none.
     pub(super) returned: Option<Box<Returned>>,
+    /// Bytes that are to become frames. `None`: the option `framing` is not set.
+    pub(super) frames: Option<Box<Frames>>,
     /// How many blocks this socket has emitted in this turn.
     pub blocks_filled: usize,
     /// How many bytes were emitted, or passed on to the other socket of a relay.
@@ -38,9 +43,27 @@ pub(super) struct Receiving {
 }
 
 impl Receiving {
-    /// Whether returned bytes or filled blocks wait to be emitted.
+    /// The state of a socket that has read nothing.
+    pub fn new(framing: Option<&Arc<Framing>>) -> Self {
+        Self { frames: framing.map(|framing| Box::new(Frames::new(Arc::clone(framing)))), ..Self::default() }
+    }
+
+    /// Whether returned bytes, filled blocks or frames wait to be emitted.
     pub fn has_held(&self) -> bool {
-        !self.held.is_empty() || self.returned.is_some()
+        !self.held.is_empty() || self.returned.is_some() || self.frames.as_ref().is_some_and(|frames| frames.is_ready())
+    }
+
+    /// Whether bytes that were read wait, also those of an unfinished frame.
+    fn has_bytes(&self) -> bool {
+        self.has_held() || self.frames.as_ref().is_some_and(|frames| frames.has_bytes())
+    }
+
+    /// A new turn begins for this socket.
+    pub fn begin_turn(&mut self) {
+        self.blocks_filled = 0;
+        if let Some(frames) = &mut self.frames {
+            frames.renew();
+        }
     }
 }
 
@@ -87,7 +110,7 @@ impl StreamSocket {
         if let Some(failure) = self.transport.take_error() {
             return self.lost(failure);
         }
-        if self.transport.may_have_ended() && !self.receiving.has_held() && self.machine.peer_may_send() {
+        if self.transport.may_have_ended() && !self.receiving.has_bytes() && self.machine.peer_may_send() {
             let is_reading = self.machine.wants_data() || self.machine.drops_data();
             match self.transport.peek_end(is_reading) {
                 Ok(true) => self.machine.peer_ended(),
@@ -106,11 +129,14 @@ impl StreamSocket {
         self.machine.is_faulty() && (self.receiving.has_held() || !self.is_cut && self.transport.has_unread())
     }
 
-    /// Takes the next returned bytes or filled block as a message. The last message may end the socket's part in this turn.
+    /// Takes the next returned bytes, frame or filled block as a message. The last message may end the socket's part in this turn.
     pub(super) fn next_held(&mut self, context: &mut Context) -> Option<Step> {
         if let Some(message) = self.next_returned(context) {
             // The step after the last ones looks for the peer's end, which may be due now.
             return Some(if self.receiving.returned.is_some() { Step::Read(message) } else { Step::Event(message) });
+        }
+        if self.receiving.frames.is_some() {
+            return self.next_frame(context);
         }
         let Filled { block, len } = self.receiving.held.pop_front()?;
         self.receiving.blocks_filled += 1;
@@ -122,23 +148,31 @@ impl StreamSocket {
         Some(if goes_on { Step::Event(message) } else { Step::Read(message) })
     }
 
-    /// Drops the returned bytes and the filled blocks, since no listener will get their bytes.
+    /// Drops the returned bytes, the frames and the filled blocks, since no listener will get their bytes.
     pub fn drop_held(&mut self, context: &mut Context) {
         self.drop_returned();
+        if let Some(frames) = &mut self.receiving.frames {
+            frames.clear();
+        }
         for filled in self.receiving.held.drain(..) {
             context.blocks.hand_back(filled);
         }
     }
 
-    /// Allocates memory for the returned bytes and those of all filled blocks.
+    /// Allocates memory for the returned bytes, those of frames and those of all filled blocks.
     pub fn room_for_held(&self) -> Result<Vec<u8>, NoMemory> {
         let returned = self.receiving.returned.as_ref().map_or(0, |returned| returned.len());
-        memory::vec(returned + self.receiving.held.iter().map(|filled| filled.len).sum::<usize>())
+        let framed = self.receiving.frames.as_ref().map_or(0, |frames| frames.waiting().len());
+        memory::vec(returned + framed + self.receiving.held.iter().map(|filled| filled.len).sum::<usize>())
     }
 
-    /// Moves the returned bytes and those of all filled blocks to the end of `bytes`, which has room for them.
+    /// Moves the returned bytes, those of frames and those of all filled blocks to the end of `bytes`, which has room for them.
     pub(super) fn take_held(&mut self, bytes: &mut Vec<u8>, context: &mut Context) {
         self.take_returned(bytes);
+        if let Some(frames) = &mut self.receiving.frames {
+            bytes.extend_from_slice(frames.waiting());
+            frames.clear();
+        }
         for mut filled in self.receiving.held.drain(..) {
             bytes.extend_from_slice(&filled.block.as_mut_slice()[..filled.len]);
             context.blocks.hand_back(filled);
@@ -148,7 +182,10 @@ impl StreamSocket {
     /// Reads once: into blocks if much is likely to come, otherwise into the environment's read buffer.
     pub(super) fn read(&mut self, context: &mut Context) -> Reading {
         let filled = self.receiving.blocks_filled;
-        let in_blocks = self.receiving.is_bulk && self.relay.is_none() && !context.blocks.are_refused();
+        let in_blocks = self.receiving.is_bulk
+            && self.relay.is_none()
+            && self.receiving.frames.is_none()
+            && !context.blocks.are_refused();
         let read = if in_blocks {
             if let Some(missing) = context.blocks.missing(filled) {
                 return Reading::NeedsBlocks(missing);
@@ -160,7 +197,7 @@ impl StreamSocket {
         };
         match read {
             Ok(0) => {
-                if !self.machine.is_faulty() {
+                if !self.machine.is_faulty() && self.end_frames() {
                     self.machine.peer_ended();
                 }
                 Reading::Changed
@@ -171,6 +208,8 @@ impl StreamSocket {
                 if in_blocks {
                     context.blocks.take_filled(filled, len, &mut self.receiving.held);
                     Reading::Changed
+                } else if self.receiving.frames.is_some() {
+                    self.frame(len, context)
                 } else {
                     Reading::Message(Payload::ReadBuffer { start: 0, len }, len)
                 }

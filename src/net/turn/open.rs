@@ -78,7 +78,7 @@ impl Net {
         owner: u32,
         connection: Accepted<PolledStream>,
     ) -> Option<EventKind> {
-        let options = self.server(id, |server, _| server.stream_options)?;
+        let options = self.server(id, |server, _| server.stream_options.clone())?;
         let connected = connected(&connection);
         let opened = self.open(owner, |accepted, context| {
             Ok(AnySocket::Stream(Box::new(StreamSocket::accepted(connection, &options, accepted, context)?)))
@@ -91,7 +91,7 @@ impl Net {
 
     /// Makes a socket for a client that has completed the TLS handshake with the server `id`.
     pub(super) fn open_accepted_tls(&mut self, id: Id, owner: u32, client: AcceptedTls) -> Option<EventKind> {
-        let options = self.server(id, |server, _| server.stream_options)?;
+        let options = self.server(id, |server, _| server.stream_options.clone())?;
         let connected = connected(&client.connection);
         let opened = self.open(owner, |accepted, context| {
             Ok(AnySocket::Stream(Box::new(StreamSocket::accepted_tls(client, &options, accepted, context))))
