@@ -204,10 +204,20 @@ export interface UDPOptions {
   localAddress?: string | undefined;
   /** The local port to bind to. Default, and 0: the system chooses one. */
   localPort?: Port | undefined;
-  /** The default destination of send(). It filters nothing: datagrams from anyone are received (R-udp-default). Default: none. */
+  /**
+   * The default destination of send(). Without `connected` it filters nothing: datagrams from anyone are received (R-udp-default).
+   * Default: none.
+   */
   remoteAddress?: string | undefined;
   /** The default destination's port, 1 to 65535 (R-udp-default). Default: none. */
   remotePort?: Port | undefined;
+  /**
+   * Connects to `remoteAddress` and `remotePort` (connect(2)): only their datagrams are received, send() takes no other destination,
+   * `localAddress` is the address that datagrams leave from, and a datagram that is refused there is an `error` (`"ECONNREFUSED"`) that
+   * leaves the socket open. Without both, InvalidAccessError; if the system cannot connect, NetworkError (R-udp-connected).
+   * Default: false.
+   */
+  connected?: boolean | undefined;
   /**
    * Binds even if the local port is in use by a socket that allows it too. It has an effect only if `localPort` is given and
    * not 0. On Windows, with false or with a port that the system chooses, no other socket can bind to the port (R-udp-reuse).
@@ -325,16 +335,21 @@ export declare class UDPSocket extends EventTarget {
    * Makes a socket, and binds it before it returns.
    *
    * @throws InvalidAccessError: an address or port is invalid; the local ones are not available (`code`
-   *   `"EADDRINUSE"`, `"EADDRNOTAVAIL"`, `"EACCES"`); the socket cannot reach the family of `remoteAddress`.
+   *   `"EADDRINUSE"`, `"EADDRNOTAVAIL"`, `"EACCES"`); the socket cannot reach the family of `remoteAddress`; `connected` without a
+   *   remote address and port.
    * @throws NotSupportedError: the system lacks an option (R-platform).
-   * @throws NetworkError: the system lacks resources (`"EMFILE"`: file descriptors, `"EAGAIN"`: threads).
+   * @throws NetworkError: the system lacks resources (`"EMFILE"`: file descriptors, `"EAGAIN"`: threads); with `connected`, it cannot
+   *   connect (`"ENETUNREACH"`).
    * @throws SecurityError: Node's permission model denies network access (R-trust).
    * @throws TypeError: a number is out of range (R-range).
    * @throws the signal's reason, if it is aborted already (R-abort).
    */
   constructor(options?: UDPOptions);
 
-  /** The local address that the socket is bound to, known at once (R-udp-bind). */
+  /**
+   * The local address that the socket is bound to, known at once (R-udp-bind). With `connected` it is the one that datagrams leave from
+   * (R-udp-connected).
+   */
   readonly localAddress: string;
   /** The local port that the socket is bound to, known at once. */
   readonly localPort: number;
@@ -366,12 +381,12 @@ export declare class UDPSocket extends EventTarget {
   /** `drain`: nothing is buffered any more, after send() returned false. It fires once for that (R-tcp-drain). */
   ondrain: ((this: UDPSocket, event: Event) => unknown) | null;
   /**
-   * `error`: an operation failed. The socket stays open after an error that the system reports about one datagram, and after a
-   * Blob that cannot be read (R-udp-neterr). readyState is `"closed"` after a datagram too long or a full buffer
+   * `error`: an operation failed. The socket stays open after an error that the system reports about one datagram, with `connected` also
+   * a refusal, and after a Blob that cannot be read (R-udp-neterr). readyState is `"closed"` after a datagram too long or a full buffer
    * (R-udp-toolong).
    */
   onerror: ((this: UDPSocket, event: ErrorEvent) => unknown) | null;
-  /** `message`: a datagram has arrived, from anyone. Without a listener datagrams wait, within bounds (R-listen). */
+  /** `message`: a datagram has arrived, from anyone unless `connected`. Without a listener datagrams wait, within bounds (R-listen). */
   onmessage: ((this: UDPSocket, event: UDPMessageEvent) => unknown) | null;
 
   /**
@@ -414,7 +429,8 @@ export declare class UDPSocket extends EventTarget {
    * @returns true: go on sending; false: more than `highWaterMark` bytes are buffered, wait for `drain`.
    * @throws InvalidStateError: the socket is closed.
    * @throws InvalidAccessError: `data` cannot be sent, or is a detached buffer (R-types); there is no destination; it is no
-   *   address or port; the socket cannot reach its family (R-udp-family).
+   *   address or port; the socket cannot reach its family (R-udp-family); it is not the one that the socket is connected to
+   *   (R-udp-connected).
    * @throws NetworkError: there is no memory for the bytes (`code` `"ENOBUFS"`); nothing has changed (R-error).
    */
   send(data: SendData, remoteAddress?: string | null, remotePort?: Port | null): boolean;

@@ -156,6 +156,7 @@ const NAMES = {
     ...LISTENING,
     ...BUFFERS,
     addressReuse: "reuseAddr reuseAddress exclusive multicastAllowAddressSharing SO_REUSEADDR",
+    connected: "connect",
     "localAddress or remoteAddress, which have a family": "type family dnsQueryType",
     loopback: "multicastLoopback multicastLoop setMulticastLoopback",
     multicastTimeToLive: "multicastTTL",

@@ -50,6 +50,7 @@ const LISTEN_BITS = new Map([["message", 1]]);
 const toUDPOptions = dictionary({
   ...LIVE.UDPSocket,
   addressReuse: toBoolean,
+  connected: toBoolean,
   ipv6Only: toBoolean,
   localAddress: toDOMString,
   localPort: toNumber,
@@ -118,7 +119,7 @@ class UDPSocket extends EventTarget {
     }
     checkLive(settings, where);
     throwIfAborted(signal);
-    // Steps 1 to 9, R-udp-bind, R-udp-family.
+    // Steps 1 to 9, R-udp-bind, R-udp-family, R-udp-connected.
     const record = new SocketRecord(this, "UDPSocket", LISTEN_BITS);
     const opened = open(record, openUdp, bare(settings), () => {
       if (signal !== undefined) {

@@ -24,8 +24,8 @@ const ONLY_LIB = ["secureTransport", "signal", "useSecureTransport"];
 /** What the native half is given beside a constructor's options. */
 const ONLY_NATIVE = { UDPOptions: [], TCPOptions: ["remoteAddress", "remotePort", "secure", "sharesLocalPort"], TCPServerOptions: ["secure"], UnixOptions: ["path", "secure"], UnixServerOptions: ["secure"] };
 
-/** Given to the native half with the others, and not read there: `lib/` keeps the default destination's port, and gives it with each send(). */
-const UNREAD = { UDPOptions: ["remotePort"], TCPOptions: [], TCPServerOptions: [], UnixOptions: [], UnixServerOptions: [] };
+/** Given to the native half with the others, and not read there. */
+const UNREAD = { UDPOptions: [], TCPOptions: [], TCPServerOptions: [], UnixOptions: [], UnixServerOptions: [] };
 
 /** What the system has where nothing is set. */
 const SYSTEMS = {

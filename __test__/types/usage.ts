@@ -61,6 +61,7 @@ const udpOptions: UDPOptions = {
   localPort: 0,
   remoteAddress: "fe80::1%eth0",
   remotePort: "1900",
+  connected: true,
   addressReuse: false,
   loopback: true,
   reusePort: false,

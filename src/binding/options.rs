@@ -276,6 +276,8 @@ pub fn udp<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<UdpOptions
         local_address: members.text(c"localAddress")?,
         local_port: members.port(c"localPort"),
         remote_address: members.text(c"remoteAddress")?,
+        remote_port: members.port(c"remotePort"),
+        connected: members.flag(c"connected").unwrap_or(false),
         address_reuse: members.flag(c"addressReuse"),
         reuse_port: members.flag(c"reusePort").unwrap_or(false),
         ipv6_only: members.flag(c"ipv6Only"),

@@ -45,6 +45,14 @@ pub enum SocketError {
         /// The addresses that the socket can reach.
         reaches: &'static str,
     },
+    /// A destination that is not the peer of a connected UDP socket (R-udp-connected).
+    #[error("this socket is connected to {peer}, and sends to no other destination")]
+    NotPeer {
+        /// The destination.
+        to: SocketAddr,
+        /// The peer.
+        peer: SocketAddr,
+    },
     /// A local address or port that the system does not give to the socket.
     #[error("{}", errno::text(.source))]
     Local {
@@ -350,6 +358,7 @@ impl SocketError {
             Self::BadAddress { .. }
             | Self::NoSuchZone { .. }
             | Self::Family { .. }
+            | Self::NotPeer { .. }
             | Self::Local { .. }
             | Self::BadOption { .. }
             | Self::Interface { .. }
@@ -437,6 +446,7 @@ impl SocketError {
             | Self::EndInFrame { address } => Some(address.clone()),
             Self::TooLong { to, .. } | Self::BufferFull { to, .. } | Self::Blob { to, .. } => Some(to.clone()),
             Self::TooManyConnections { client, .. } => Some(client.clone()),
+            Self::NotPeer { to, .. } => Some((*to).into()),
             Self::TooManyGroups { group, .. } | Self::NoGroupInterface { group, .. } => Some((*group).into()),
             Self::System { address, .. } | Self::Tls { address, .. } => address.clone(),
             _ => None,

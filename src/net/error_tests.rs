@@ -154,6 +154,11 @@ fn all() -> Vec<(SocketError, &'static str, Option<&'static str>, &'static str)>
             "no interface can join the multicast group 239.7.7.7 on eth7; name one as interfaceAddress",
         ),
         (
+            SocketError::NotPeer { to: group(), peer: SocketAddr::from(([127, 0, 0, 1], 9)) },
+            "InvalidAccessError", None,
+            "this socket is connected to 127.0.0.1:9, and sends to no other destination",
+        ),
+        (
             SocketError::Closed { member: "joinMulticastGroup" },
             "InvalidStateError", None,
             "joinMulticastGroup() was called on a closed socket",

@@ -217,6 +217,10 @@ pub struct UdpOptions {
     pub local_port: Option<u16>,
     /// The default destination's IP literal. None: there is no default destination.
     pub remote_address: Option<String>,
+    /// The default destination's port: 1 to 65,535. None: there is none.
+    pub remote_port: Option<u16>,
+    /// True: connect(2) to the default destination (R-udp-connected).
+    pub connected: bool,
     /// SO_REUSEADDR, which is set only if a port is given (R-udp-reuse). None: on if the system has the option.
     pub address_reuse: Option<bool>,
     /// True: SO_REUSEPORT, so that several sockets share the datagrams of one port.

@@ -1,5 +1,6 @@
 //! Opens a UDP socket: chooses its family, sets its options and binds it.
 
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use mio::net::UdpSocket;
@@ -15,20 +16,48 @@ use super::{SocketError, ip_address, socket_options, sys};
 pub struct Opened {
     /// The socket, which is bound.
     pub socket: UdpSocket,
-    /// The default destination's address, with port 0. None: the options have none.
+    /// What the socket tells as its local address: with `connected` the one that datagrams leave from, else the one that it is bound to.
+    pub local: SocketAddr,
+    /// The address that the socket is bound to.
+    pub bound: SocketAddr,
+    /// The default destination. Its port is 0 if the options have none. None: they have no address.
     pub remote: Option<SocketAddr>,
+    /// The peer of a connected socket (R-udp-connected). None: the socket is not connected.
+    pub peer: Option<Peer>,
     /// True if the system also delivers datagrams of groups that only other sockets have joined. Then the socket reports packet
     /// information, so that the package can drop those datagrams.
     pub sorts_groups: bool,
 }
 
-/// Makes and binds a socket (R-udp-bind, R-udp-family).
+/// The only end that a connected socket exchanges datagrams with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// The address and port that the options give.
+    asked: SocketAddr,
+    /// The address and port that the system has connected to. It takes a wildcard for the loopback address.
+    connected: SocketAddr,
+}
+
+impl Peer {
+    /// Whether an address, in canonical form, is the peer's. A zone is not compared, since the system does.
+    pub fn is(&self, address: SocketAddr) -> bool {
+        [self.asked, self.connected].iter().any(|own| (own.ip(), own.port()) == (address.ip(), address.port()))
+    }
+
+    /// The address and port, for errors.
+    pub fn address(&self) -> SocketAddr {
+        self.asked
+    }
+}
+
+/// Makes and binds a socket (R-udp-bind, R-udp-family), and connects it if the options say so.
 pub fn open(options: &UdpOptions) -> Result<Opened, SocketError> {
     let port = options.local_port.unwrap_or(0);
     let local = options.local_address.as_deref();
     let local = local.map(|text| ip_address::parse("localAddress", text, port)).transpose()?;
     let remote = options.remote_address.as_deref();
-    let remote = remote.map(|text| ip_address::parse("remoteAddress", text, 0)).transpose()?;
+    let remote =
+        remote.map(|text| ip_address::parse("remoteAddress", text, options.remote_port.unwrap_or(0))).transpose()?;
     let local = match (local, &remote) {
         (Some(local), _) => local,
         (None, Some(remote)) => ip_address::wildcard(remote, port),
@@ -37,6 +66,7 @@ pub fn open(options: &UdpOptions) -> Result<Opened, SocketError> {
     if let Some(remote) = &remote {
         ip_address::check_reachable(&local, options.ipv6_only.unwrap_or(false), remote)?;
     }
+    let wanted_peer = wanted_peer(options, remote)?;
     let raw = make(options, &local)?;
     let is_ipv6 = local.is_ipv6();
     let sorts_groups = !sys::keep_groups_apart(&raw, is_ipv6) && sys::report_destinations(&raw, is_ipv6);
@@ -50,7 +80,37 @@ pub fn open(options: &UdpOptions) -> Result<Opened, SocketError> {
     if options.reuse_port && late {
         socket_options::share_port(&raw, local)?;
     }
-    Ok(Opened { socket: UdpSocket::from_std(raw.into()), remote, sorts_groups })
+    let bound = local_address(&raw)?;
+    let peer = wanted_peer.map(|remote| connect(&raw, &bound, remote)).transpose()?;
+    let local = if peer.is_some() { ip_address::canonical(local_address(&raw)?) } else { bound };
+    Ok(Opened { socket: UdpSocket::from_std(raw.into()), local, bound, remote, peer, sorts_groups })
+}
+
+/// The destination that the socket is to connect to. None: it is not to be connected.
+fn wanted_peer(options: &UdpOptions, remote: Option<SocketAddr>) -> Result<Option<SocketAddr>, SocketError> {
+    match remote {
+        _ if !options.connected => Ok(None),
+        Some(remote) if options.remote_port.is_some() => Ok(Some(remote)),
+        _ => {
+            let reason = "connected: true needs remoteAddress and remotePort, which say whom to connect to".to_owned();
+            Err(SocketError::BadOption { reason })
+        }
+    }
+}
+
+/// Connects a socket that is bound to `bound` (R-udp-connected).
+fn connect(raw: &Socket, bound: &SocketAddr, remote: SocketAddr) -> Result<Peer, SocketError> {
+    raw.connect(&ip_address::as_family_of(bound, remote).into())
+        .map_err(|error| SocketError::system_at(Syscall::Connect, remote, error))?;
+    let connected = raw.peer_addr().ok().and_then(|address| address.as_socket()).map_or(remote, ip_address::canonical);
+    Ok(Peer { asked: remote, connected })
+}
+
+/// The address that the system has given the socket.
+fn local_address(raw: &Socket) -> Result<SocketAddr, SocketError> {
+    raw.local_addr()
+        .and_then(|address| address.as_socket().ok_or_else(|| ErrorKind::InvalidData.into()))
+        .map_err(|error| SocketError::system(Syscall::LocalAddress, error))
 }
 
 fn make(options: &UdpOptions, local: &SocketAddr) -> Result<Socket, SocketError> {
@@ -66,7 +126,9 @@ fn make(options: &UdpOptions, local: &SocketAddr) -> Result<Socket, SocketError>
 
 fn configure(raw: &Socket, options: &UdpOptions, local: &SocketAddr) -> Result<(), SocketError> {
     raw.set_nonblocking(true).map_err(|error| SocketError::system(Syscall::SetNonBlocking, error))?;
-    sys::ignore_unreachable(raw);
+    if !options.connected {
+        sys::ignore_unreachable(raw);
+    }
     // R-udp-reuse
     if options.address_reuse == Some(false) || local.port() == 0 {
         set("addressReuse", options.address_reuse, false, |_| sys::exclude_others(raw))?;

@@ -1,11 +1,10 @@
-//! A UDP socket: binding, send(), errors, multicast groups. The module `receive` is the receiving half.
+//! A UDP socket: binding, send(), errors, multicast groups. The module `receive` is the receiving half, `flush` gives datagrams to the system.
 
+mod flush;
 mod receive;
 
 use std::collections::VecDeque;
-use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
 
 use mio::Interest;
 use mio::net::UdpSocket as MioSocket;
@@ -14,15 +13,13 @@ use socket2::SockRef;
 use self::receive::ReceiveState;
 use super::blob_request::BlobRequest;
 use super::context::Context;
-use super::deadline::DeadlineKind;
-use super::errno::{self, Errno};
 use super::event::EventKind;
 use super::figures::Figures;
 use super::multicast::{GroupRequest, Member, Memberships};
 use super::options::{UdpChanges, UdpOptions};
 use super::step::Step;
 use super::syscall::Syscall;
-use super::udp_open::Opened;
+use super::udp_open::{Opened, Peer};
 use super::udp_options::{self, MulticastInterface};
 use super::udp_queue::UdpQueue;
 use super::{Id, SocketError, ip_address, sys, udp_open};
@@ -32,8 +29,6 @@ use crate::proto::Ledger;
 const FLUSH_COUNT: usize = 64;
 /// If this many bytes are in the queue, send() gives them to the system at once (R-udp-full).
 const FLUSH_BYTES: u64 = 64 * 1024;
-/// The time before the next try, if the system had no buffer and does not report when it has one again.
-const NO_BUFFER_PAUSE: Duration = Duration::from_millis(5);
 /// The most errors that wait to be emitted. Further errors are dropped.
 const MAX_QUEUED_ERRORS: usize = 16 * 1024;
 /// The longest payload of an IPv4 UDP packet, in bytes (R-udp-toolong).
@@ -45,10 +40,14 @@ const MAX_PAYLOAD_V6: usize = 65_527;
 pub struct UdpSocket {
     /// The system's socket.
     socket: MioSocket,
-    /// The address that the socket is bound to.
+    /// What the socket tells as its local address: with `connected` the one that datagrams leave from, else `bound`.
     pub local: SocketAddr,
-    /// The default destination's address, in canonical form, with port 0. None: the options have none.
+    /// The address that the socket is bound to.
+    bound: SocketAddr,
+    /// The default destination, in canonical form. Its port is 0 if the options have none. None: they have no address.
     pub remote: Option<SocketAddr>,
+    /// The peer of a connected socket: no other one is sent to or received from. None: the socket is not connected.
+    peer: Option<Peer>,
     /// True if IPV6_V6ONLY was asked for.
     ipv6_only: bool,
     /// True while runs of datagrams may be sent as one message. It becomes false for good when a call shows that the route cannot do it.
@@ -127,7 +126,7 @@ impl UdpSocket {
 
     /// setOptions(): changes the options that are given (R-live). If the system refuses one, those before it stay changed.
     pub fn change(&mut self, changes: &UdpChanges) -> Result<(), SocketError> {
-        let (local, ipv6_only) = (&self.local, self.ipv6_only);
+        let (local, ipv6_only) = (&self.bound, self.ipv6_only);
         let interface = changes.multicast_interface.as_deref();
         let interface = interface.map(|text| MulticastInterface::find(text, local, ipv6_only)).transpose()?;
         udp_options::change(&SockRef::from(&self.socket), changes, interface.as_ref(), local, ipv6_only)
@@ -139,8 +138,7 @@ impl UdpSocket {
 
     /// Makes and binds a socket (R-udp-bind).
     pub fn bind(options: &UdpOptions, id: Id, context: &mut Context) -> Result<Self, SocketError> {
-        let Opened { mut socket, remote, sorts_groups } = udp_open::open(options)?;
-        let local = socket.local_addr().map_err(|error| SocketError::system(Syscall::LocalAddress, error))?;
+        let Opened { mut socket, local, bound, remote, peer, sorts_groups } = udp_open::open(options)?;
         context
             .registry
             .register(&mut socket, id.token(), Interest::READABLE)
@@ -149,7 +147,9 @@ impl UdpSocket {
         Ok(Self {
             socket,
             local,
+            bound,
             remote,
+            peer,
             ipv6_only: options.ipv6_only.unwrap_or(false),
             may_segment: sys::SEGMENTS_DATAGRAMS,
             max_buffered_amount: most.into(),
@@ -185,6 +185,9 @@ impl UdpSocket {
     /// The poll set reports that the socket is ready.
     pub fn on_ready(&mut self, event: &mio::event::Event, id: Id, context: &mut Context) {
         self.readable |= event.is_readable() || event.is_error();
+        if event.is_error() && self.peer.is_some() {
+            self.take_refusal();
+        }
         if event.is_writable() && self.blocked {
             self.set_blocked(false, id, context);
             self.mark_dirty(id, context);
@@ -214,7 +217,7 @@ impl UdpSocket {
         if let Some(error) = self.refusal(data.len() as u64, &to) {
             return Ok(self.end(error, id, context));
         }
-        self.queue.push(data, ip_address::as_family_of(&self.local, to))?;
+        self.queue.push(data, ip_address::as_family_of(&self.bound, to))?;
         self.last = Some(to);
         let go_on = self.ledger.accept(data.len() as u64);
         if !self.blocked && (self.queue.len() >= FLUSH_COUNT || self.queue.waiting() >= FLUSH_BYTES) {
@@ -242,7 +245,7 @@ impl UdpSocket {
         if let Some(error) = self.refusal(size, &to) {
             return Ok(self.end(error, id, context));
         }
-        self.queue.push_blob(size, ip_address::as_family_of(&self.local, to))?;
+        self.queue.push_blob(size, ip_address::as_family_of(&self.bound, to))?;
         self.last = Some(to);
         let go_on = self.ledger.accept_blob(size);
         self.mark_dirty(id, context);
@@ -283,13 +286,13 @@ impl UdpSocket {
             let member = if join { "joinMulticastGroup" } else { "leaveMulticastGroup" };
             return Err(SocketError::Closed { member });
         }
-        let member = Member { socket: &self.socket, local: &self.local, ipv6_only: self.ipv6_only };
+        let member = Member { socket: &self.socket, local: &self.bound, ipv6_only: self.ipv6_only };
         if !join {
             return self.groups.leave(member, request);
         }
         if sys::MIXES_IPV6_GROUPS && request.group.contains(':') && !self.sorts_groups {
             // If the system does not report destinations, the socket may get datagrams of other groups, as it does in any other program.
-            self.sorts_groups = sys::report_destinations(&self.socket, self.local.is_ipv6());
+            self.sorts_groups = sys::report_destinations(&self.socket, self.bound.is_ipv6());
         }
         self.groups.join(member, request)
     }
@@ -331,8 +334,11 @@ impl UdpSocket {
             }
             (Destination::To(text, port), _) => ip_address::parse("remoteAddress", text, port)?,
         };
-        ip_address::check_reachable(&self.local, self.ipv6_only, &to)?;
-        Ok(to)
+        ip_address::check_reachable(&self.bound, self.ipv6_only, &to)?;
+        match self.peer {
+            Some(peer) if !peer.is(to) => Err(SocketError::NotPeer { to, peer: peer.address() }),
+            _ => Ok(to),
+        }
     }
 
     /// Why a datagram of `bytes` bytes is not accepted (R-udp-toolong, R-udp-full). None: it is accepted.
@@ -409,57 +415,6 @@ impl UdpSocket {
         let ended = self.closed && self.queue.is_empty();
         if self.blob_request.is_due() || ended || self.ledger.drain_ready() || !self.errors.is_empty() {
             self.schedule(id, context);
-        }
-    }
-
-    /// Gives datagrams to the system until the queue is empty or the system takes no more.
-    fn flush(&mut self, id: Id, context: &mut Context) {
-        let mut segment = self.may_segment;
-        loop {
-            let Some(to) = self.queue.ready(1).next().map(|(to, _)| to) else { return };
-            match context.batches.send(&self.socket, self.queue.ready(FLUSH_COUNT), segment) {
-                Ok(sent) => {
-                    for _ in 0..sent {
-                        let popped = self.queue.pop();
-                        self.figures.written += popped.bytes;
-                        self.ledger.wrote(popped.bytes, popped.from_blobs);
-                    }
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.set_blocked(true, id, context);
-                    return;
-                }
-                Err(error) if errno::is_resource_shortage(&error) => {
-                    self.blocked = true;
-                    context.timers.set(id, DeadlineKind::Send, Instant::now(), NO_BUFFER_PAUSE);
-                    return;
-                }
-                Err(error) if segment => {
-                    // From here on the datagrams are sent one by one, to find the one that failed. EIO and EINVAL mean that this route can
-                    // never send runs of datagrams as one message.
-                    segment = false;
-                    self.may_segment &= !matches!(Errno::of(&error), Errno::EIO | Errno::EINVAL);
-                }
-                Err(error) => {
-                    // Only this datagram is lost: the next one may succeed (R-udp-neterr).
-                    self.fail(SocketError::system_at(Syscall::Send, ip_address::canonical(to), error));
-                    let popped = self.queue.pop();
-                    self.ledger.wrote(popped.bytes, popped.from_blobs);
-                }
-            }
-        }
-    }
-
-    /// Sets `blocked`. The socket is watched for room to write only while it is true. Otherwise each datagram that leaves would wake the
-    /// thread.
-    fn set_blocked(&mut self, blocked: bool, id: Id, context: &mut Context) {
-        self.blocked = blocked;
-        context.timers.clear(id, DeadlineKind::Send);
-        let interest = if blocked { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
-        if context.registry.reregister(&mut self.socket, id.token(), interest).is_err() {
-            // The system has no memory to watch the socket, so a deadline starts the next try.
-            context.timers.set(id, DeadlineKind::Send, Instant::now(), NO_BUFFER_PAUSE);
         }
     }
 

@@ -422,6 +422,8 @@ pub fn udp_options() -> UdpOptions {
         local_address: Some("127.0.0.1".to_owned()),
         local_port: None,
         remote_address: None,
+        remote_port: None,
+        connected: false,
         address_reuse: None,
         reuse_port: false,
         ipv6_only: None,

@@ -1,6 +1,15 @@
-//! The description of a received datagram, and a test of receiving.
+//! The descriptions of a datagram to be sent and of a received one, and a test of receiving.
 
 use std::net::{IpAddr, SocketAddr};
+
+/// A datagram that `Batches::send()` is to send.
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing<'a> {
+    /// The destination. None: the peer of a connected socket. Some systems refuse a destination there.
+    pub to: Option<SocketAddr>,
+    /// The bytes.
+    pub bytes: &'a [u8],
+}
 
 /// A datagram that `Batches::receive()` put into the buffer.
 #[derive(Clone, Copy, Debug)]

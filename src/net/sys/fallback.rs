@@ -1,13 +1,13 @@
 //! The functions of `linux.rs` for all other systems.
 
 use std::io::{self, IoSliceMut, Read};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use mio::net::UdpSocket;
 use socket2::{SockRef, Socket};
 
-use super::datagrams::Received;
+use super::datagrams::{Outgoing, Received};
 use super::vocabulary::{FilterMode, TcpStats};
 use crate::net::sizes::{DATAGRAM_STRIDE, READ_SIZE};
 
@@ -52,12 +52,12 @@ impl Batches {
     pub fn send<'a>(
         &mut self,
         socket: &UdpSocket,
-        datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])>,
+        datagrams: impl Iterator<Item = Outgoing<'a>>,
         _segment: bool,
     ) -> io::Result<usize> {
         let mut sent = 0;
-        for (to, bytes) in datagrams {
-            match socket.send_to(bytes, to) {
+        for Outgoing { to, bytes } in datagrams {
+            match to.map_or_else(|| socket.send(bytes), |to| socket.send_to(bytes, to)) {
                 Ok(_) => sent += 1,
                 Err(error) if sent == 0 => return Err(error),
                 Err(_) => break,

@@ -56,6 +56,11 @@ pub fn share_port(socket: &Socket) -> io::Result<()> {
 /// Does nothing: on Unix, if a datagram could not be delivered, later receives on an unconnected socket do not fail.
 pub fn ignore_unreachable(_socket: &Socket) {}
 
+/// Returns the error unchanged: on Unix a refused datagram is ECONNREFUSED.
+pub fn refusal(error: io::Error) -> io::Error {
+    error
+}
+
 /// Whether this error of connect(2) means that the connection attempt is under way.
 pub fn is_in_progress(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::EINPROGRESS)

@@ -61,6 +61,11 @@ pub fn ignore_unreachable(socket: &Socket) {
     }
 }
 
+/// The error of a connected socket whose datagram was refused. Windows reports ECONNRESET, other systems ECONNREFUSED.
+pub fn refusal(error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::ConnectionReset { io::ErrorKind::ConnectionRefused.into() } else { error }
+}
+
 /// Returns an error: Windows has no such option.
 pub fn set_traffic_class(_socket: &Socket, _value: u8) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())

@@ -105,7 +105,7 @@ impl UdpSocket {
                 self.receive_state = ReceiveState::Working;
                 self.readable = batches.received.len() == most || !sys::TAKES_BATCHES;
                 self.last_batch_was_large = batches.received.iter().any(|received| received.len >= LARGE_DATAGRAM);
-                if self.sorts_groups {
+                if self.sorts_groups || self.peer.is_some() {
                     batches.received.retain(|received| self.is_for_us(received));
                 }
                 self.batch = 0..batches.received.len();
@@ -122,7 +122,10 @@ impl UdpSocket {
                     // socket stays readable. An error that repeats must not keep the thread busy, so after the second error in a row the
                     // socket pauses.
                     _ => {
-                        self.fail(SocketError::system(Syscall::Receive, error));
+                        self.fail(match self.peer {
+                            Some(peer) => SocketError::system_at(Syscall::Receive, peer.address(), sys::refusal(error)),
+                            None => SocketError::system(Syscall::Receive, error),
+                        });
                         if self.receive_state == ReceiveState::Working {
                             self.receive_state = ReceiveState::Failed;
                         } else {
@@ -137,8 +140,11 @@ impl UdpSocket {
     }
 
     /// Whether a datagram is for this socket: it is unicast, or it was sent to a group that the socket has joined on the interface that has
-    /// received it (R-udp-group).
+    /// received it (R-udp-group). A connected socket also gets nothing that others have sent before it was connected (R-udp-connected).
     fn is_for_us(&self, received: &Received) -> bool {
+        if self.peer.is_some_and(|peer| !peer.is(ip_address::canonical(received.from))) {
+            return false;
+        }
         let Some(to) = received.to.filter(|to| to.address.is_multicast()) else { return true };
         self.groups.admits(to.address, to.interface, ip_address::canonical(received.from).ip())
     }

@@ -10,7 +10,7 @@ use std::os::fd::AsRawFd;
 use mio::net::UdpSocket;
 use socket2::SockAddr;
 
-use super::super::datagrams::{PacketInfo, Received};
+use super::super::datagrams::{Outgoing, PacketInfo, Received};
 use crate::net::sizes::{DATAGRAM_STRIDE, READ_SIZE};
 
 /// Memory for the arguments of the system calls. Each call uses it again.
@@ -20,8 +20,8 @@ pub struct Batches {
     pub received: Vec<Received>,
     /// Memory for the source addresses of received datagrams.
     names: Vec<libc::sockaddr_storage>,
-    /// The destinations of the runs to be sent, one for each run.
-    destinations: Vec<SockAddr>,
+    /// The destinations of the runs to be sent, one for each run. None: the socket is connected.
+    destinations: Vec<Option<SockAddr>>,
     /// The memory areas of the datagrams.
     pieces: Vec<libc::iovec>,
     /// The headers of the messages: one for each datagram to be received, or for each run to be sent.
@@ -99,16 +99,16 @@ impl Batches {
     pub fn send<'a>(
         &mut self,
         socket: &UdpSocket,
-        datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])>,
+        datagrams: impl Iterator<Item = Outgoing<'a>>,
         segment: bool,
     ) -> io::Result<usize> {
         let Self { destinations, pieces, headers, runs, controls, .. } = self;
         pieces.clear();
         runs.clear();
-        for (to, bytes) in datagrams {
+        for Outgoing { to, bytes } in datagrams {
             let piece = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
             match runs.last_mut() {
-                Some(run) if segment && run.takes(&to, bytes.len()) => {
+                Some(run) if segment && run.takes(to, bytes.len()) => {
                     run.add(bytes.len());
                     match pieces.last_mut() {
                         Some(last) if end_of(last) == piece.iov_base => last.iov_len += bytes.len(),
@@ -125,15 +125,17 @@ impl Batches {
             }
         }
         destinations.clear();
-        destinations.extend(runs.iter().map(|run| SockAddr::from(run.to)));
+        destinations.extend(runs.iter().map(|run| run.to.map(SockAddr::from)));
         controls.clear();
         controls.extend(runs.iter().map(|run| segment_size(run.size)));
         headers.clear();
         let mut first = 0;
         for ((run, to), control) in runs.iter().zip(destinations.iter()).zip(controls.iter_mut()) {
             let mut header = empty_header();
-            header.msg_hdr.msg_name = to.as_ptr().cast_mut().cast();
-            header.msg_hdr.msg_namelen = to.len();
+            if let Some(to) = to {
+                header.msg_hdr.msg_name = to.as_ptr().cast_mut().cast();
+                header.msg_hdr.msg_namelen = to.len();
+            }
             header.msg_hdr.msg_iov = &raw mut pieces[first];
             header.msg_hdr.msg_iovlen = run.pieces as _;
             if run.count > 1 {
@@ -194,8 +196,8 @@ fn end_of(piece: &libc::iovec) -> *mut libc::c_void {
 
 /// Datagrams that are sent as one message. All have the same size, except that the last one may be shorter.
 struct Run {
-    /// The destination of all datagrams.
-    to: SocketAddr,
+    /// The destination of all datagrams. None: the peer of a connected socket.
+    to: Option<SocketAddr>,
     /// The size in bytes of each datagram except the last.
     size: usize,
     /// How many datagrams the run has.
@@ -218,14 +220,14 @@ const SEGMENT: usize = 1_472;
 
 impl Run {
     /// Whether a datagram of `len` bytes to this destination can follow in the run.
-    fn takes(&self, to: &SocketAddr, len: usize) -> bool {
+    fn takes(&self, to: Option<SocketAddr>, len: usize) -> bool {
         !self.ended
             && len > 0
             && len <= self.size
             && self.size <= SEGMENT
             && self.count < SEGMENTS
             && self.bytes + len <= MESSAGE
-            && *to == self.to
+            && to == self.to
     }
 
     /// Adds a datagram of `len` bytes.

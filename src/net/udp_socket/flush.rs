@@ -1,0 +1,98 @@
+//! Gives queued datagrams to the system, and reports what the system says about them.
+
+use std::io::ErrorKind;
+use std::time::{Duration, Instant};
+
+use mio::Interest;
+
+use super::{FLUSH_COUNT, UdpSocket};
+use crate::net::context::Context;
+use crate::net::deadline::DeadlineKind;
+use crate::net::errno::{self, Errno};
+use crate::net::sys::{self, Outgoing};
+use crate::net::syscall::Syscall;
+use crate::net::{Id, SocketError, ip_address};
+
+/// The time before the next try, if the system had no buffer and does not report when it has one again.
+const NO_BUFFER_PAUSE: Duration = Duration::from_millis(5);
+
+impl UdpSocket {
+    /// Gives datagrams to the system until the queue is empty or the system takes no more.
+    pub(super) fn flush(&mut self, id: Id, context: &mut Context) {
+        let mut segment = self.may_segment;
+        // The error of the last try to send the first datagram of a connected socket. None: it was not tried yet.
+        let mut tried: Option<Errno> = None;
+        loop {
+            let Some(to) = self.queue.ready(1).next().map(|(to, _)| to) else { return };
+            let is_connected = self.peer.is_some();
+            let ready = self.queue.ready(FLUSH_COUNT);
+            let outgoing = ready.map(|(to, bytes)| Outgoing { to: (!is_connected).then_some(to), bytes });
+            match context.batches.send(&self.socket, outgoing, segment) {
+                Ok(sent) => {
+                    tried = None;
+                    for _ in 0..sent {
+                        let popped = self.queue.pop();
+                        self.figures.written += popped.bytes;
+                        self.ledger.wrote(popped.bytes, popped.from_blobs);
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.set_blocked(true, id, context);
+                    return;
+                }
+                Err(error) if errno::is_resource_shortage(&error) => {
+                    self.blocked = true;
+                    context.timers.set(id, DeadlineKind::Send, Instant::now(), NO_BUFFER_PAUSE);
+                    return;
+                }
+                Err(error) if segment && (!is_connected || is_of_segmentation(&error)) => {
+                    // From here on the datagrams are sent one by one, to find the one that failed. EIO and EINVAL mean that this route can
+                    // never send runs of datagrams as one message.
+                    segment = false;
+                    self.may_segment &= !matches!(Errno::of(&error), Errno::EIO | Errno::EINVAL);
+                }
+                Err(error) => {
+                    let errno = Errno::of(&error);
+                    if tried != Some(errno) {
+                        self.fail(SocketError::system_at(Syscall::Send, ip_address::canonical(to), error));
+                    }
+                    // On a connected socket the error may be the answer to an earlier datagram. The call has then sent nothing, so this
+                    // datagram is tried once more. Otherwise only this datagram is lost: the next one may succeed (R-udp-neterr).
+                    if is_connected && tried.is_none() {
+                        tried = Some(errno);
+                        continue;
+                    }
+                    tried = None;
+                    let popped = self.queue.pop();
+                    self.ledger.wrote(popped.bytes, popped.from_blobs);
+                }
+            }
+        }
+    }
+
+    /// The poll set reports an error on a connected socket: the peer, or a host on the way, has refused a datagram (R-udp-connected). It is
+    /// reported with or without a listener for datagrams.
+    pub(super) fn take_refusal(&mut self) {
+        if let (Some(peer), Ok(Some(error))) = (self.peer, self.socket.take_error()) {
+            self.fail(SocketError::system_at(Syscall::Send, peer.address(), sys::refusal(error)));
+        }
+    }
+
+    /// Sets `blocked`. The socket is watched for room to write only while it is true. Otherwise each datagram that leaves would wake the
+    /// thread.
+    pub(super) fn set_blocked(&mut self, blocked: bool, id: Id, context: &mut Context) {
+        self.blocked = blocked;
+        context.timers.clear(id, DeadlineKind::Send);
+        let interest = if blocked { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+        if context.registry.reregister(&mut self.socket, id.token(), interest).is_err() {
+            // The system has no memory to watch the socket, so a deadline starts the next try.
+            context.timers.set(id, DeadlineKind::Send, Instant::now(), NO_BUFFER_PAUSE);
+        }
+    }
+}
+
+/// Whether an error may mean that the route cannot send runs of datagrams as one message.
+fn is_of_segmentation(error: &std::io::Error) -> bool {
+    matches!(Errno::of(error), Errno::EIO | Errno::EINVAL | Errno::EMSGSIZE)
+}
