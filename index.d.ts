@@ -123,6 +123,18 @@ export interface UDPMessageEvent extends MessageEvent {
   readonly remoteAddress: string;
   /** The sender's port. */
   readonly remotePort: number;
+  /**
+   * The destination address in the datagram's header: one of this host's, a group's, or a broadcast address; a link-local IPv6 address has
+   * its zone. null without `packetInfo` (R-udp-reply).
+   */
+  readonly localAddress: string | null;
+  /**
+   * The name of the interface that has received the datagram, such as `"eth0"`. A changed name shows within a second. null without
+   * `packetInfo`, and if the interface does not exist any more (R-udp-reply).
+   */
+  readonly localInterface: string | null;
+  /** The byte of IP's header that has DSCP in its upper six bits and ECN in the lower two. null without `packetInfo` (R-udp-reply). */
+  readonly typeOfService: number | null;
 }
 
 /** The `connect` event of a TCPServerSocket. Draft, ConnectEvent. */
@@ -219,6 +231,11 @@ export interface UDPOptions {
    */
   connected?: boolean | undefined;
   /**
+   * Messages report `localAddress`, `localInterface` and `typeOfService` of their datagrams. Linux only; elsewhere true throws
+   * NotSupportedError (R-udp-reply, R-platform). Default: false.
+   */
+  packetInfo?: boolean | undefined;
+  /**
    * Binds even if the local port is in use by a socket that allows it too. It has an effect only if `localPort` is given and
    * not 0. On Windows, with false or with a port that the system chooses, no other socket can bind to the port (R-udp-reuse).
    * Default: true.
@@ -293,6 +310,12 @@ export interface UDPMessage {
   remoteAddress: string;
   /** The sender's port. */
   remotePort: number;
+  /** With `packetInfo`: the destination address in the datagram's header, as UDPMessageEvent has it (R-udp-reply). */
+  localAddress?: string | undefined;
+  /** With `packetInfo`: the name of the interface that has received the datagram (R-udp-reply). */
+  localInterface?: string | undefined;
+  /** With `packetInfo`: the byte of IP's header that has DSCP and ECN (R-udp-reply). */
+  typeOfService?: number | undefined;
 }
 
 /** A datagram for `writable` of a UDPSocket. */

@@ -78,16 +78,20 @@ class UDPMessageEvent extends StreamMessageEvent {
   #remoteAddress;
   /** The value of the attribute `remotePort`. */
   #remotePort;
+  /** With packetInfo the values of the last three attributes, the address as in `#remoteAddress`; else 0 or undefined. */
+  #details;
 
   /**
    * @param {ArrayBuffer} data
    * @param {number | string} remoteAddress formatted when the program reads the attribute
    * @param {number} remotePort
+   * @param {readonly [number | string, string | null, number | null] | 0} [details]
    */
-  constructor(data, remoteAddress, remotePort) {
+  constructor(data, remoteAddress, remotePort, details) {
     super(data);
     this.#remoteAddress = remoteAddress;
     this.#remotePort = remotePort;
+    this.#details = details;
   }
 
   get remoteAddress() {
@@ -96,6 +100,22 @@ class UDPMessageEvent extends StreamMessageEvent {
 
   get remotePort() {
     return this.#remotePort;
+  }
+
+  /** R-udp-reply. */
+  get localAddress() {
+    const details = this.#details;
+    return typeof details === "object" ? addressText(details[0]) : null;
+  }
+
+  get localInterface() {
+    const details = this.#details;
+    return typeof details === "object" ? details[1] : null;
+  }
+
+  get typeOfService() {
+    const details = this.#details;
+    return typeof details === "object" ? details[2] : null;
   }
 }
 
@@ -176,7 +196,7 @@ function defineEvent(eventClass, name, attributes, shown) {
 }
 
 defineEvent(StreamMessageEvent, "MessageEvent", ["data", "origin", "lastEventId", "source", "ports"], ["data"]);
-defineEvent(UDPMessageEvent, "UDPMessageEvent", ["remoteAddress", "remotePort"], ["data", "remoteAddress", "remotePort"]);
+defineEvent(UDPMessageEvent, "UDPMessageEvent", ["remoteAddress", "remotePort", "localAddress", "localInterface", "typeOfService"], ["data", "remoteAddress", "remotePort"]);
 defineEvent(ConnectEvent, "ConnectEvent", ["connectedSocket"], ["connectedSocket"]);
 defineEvent(ErrorEvent, "ErrorEvent", ["error", "message"], ["error"]);
 

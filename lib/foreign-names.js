@@ -160,6 +160,7 @@ const NAMES = {
     "localAddress or remoteAddress, which have a family": "type family dnsQueryType",
     loopback: "multicastLoopback multicastLoop setMulticastLoopback",
     multicastTimeToLive: "multicastTTL",
+    packetInfo: "pktinfo recvPktInfo receivePacketInfo IP_PKTINFO",
     remoteAddress: "remoteHost remoteHostname remoteAddr",
     timeToLive: "ttl hopLimit",
     typeOfService: STREAM.typeOfService,

@@ -54,6 +54,7 @@ const toUDPOptions = dictionary({
   ipv6Only: toBoolean,
   localAddress: toDOMString,
   localPort: toNumber,
+  packetInfo: toBoolean,
   remoteAddress: toDOMString,
   remotePort: toNumber,
   reusePort: toBoolean,
@@ -311,13 +312,26 @@ function changeMembership(record, member, change, argumentCount, multicastGroupA
   }
 }
 
-handle(Kind.UDP_MESSAGE, (record, data, address, port) => {
+handle(Kind.UDP_MESSAGE, (record, data, address, port, details) => {
   const taker = takerOf(record);
   if (taker === undefined) {
-    fire(record, new UDPMessageEvent(data, address, port));
-  } else {
-    taker.take({ data: new Uint8Array(data), remoteAddress: addressText(address), remotePort: port });
+    fire(record, new UDPMessageEvent(data, address, port, details));
+    return;
   }
+  /** @type {Record<string, unknown>} */
+  const message = { data: new Uint8Array(data), remoteAddress: addressText(address), remotePort: port };
+  if (typeof details === "object") {
+    // R-udp-reply. What is not known is left out, so that the message can be given to a `writable`.
+    const [localAddress, localInterface, typeOfService] = details;
+    message.localAddress = addressText(localAddress);
+    if (localInterface !== null) {
+      message.localInterface = localInterface;
+    }
+    if (typeOfService !== null) {
+      message.typeOfService = typeOfService;
+    }
+  }
+  taker.take(message);
 });
 handle(Kind.UDP_DRAIN, (record) => {
   record.extras?.outlet?.drained();

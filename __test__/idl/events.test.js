@@ -34,7 +34,7 @@ const EVENTS = {
 };
 
 const ATTRIBUTES = {
-  UDPMessageEvent: ["remoteAddress", "remotePort"],
+  UDPMessageEvent: ["remoteAddress", "remotePort", "localAddress", "localInterface", "typeOfService"],
   MessageEvent: ["data", "origin", "lastEventId", "source", "ports"],
   ConnectEvent: ["connectedSocket"],
   ErrorEvent: ["error"],

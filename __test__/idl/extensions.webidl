@@ -59,6 +59,12 @@ dictionary TCPServerSocketOpenInfo {
   unsigned short localPort;
 };
 
+partial interface UDPMessageEvent {
+  readonly attribute DOMString? localAddress;
+  readonly attribute DOMString? localInterface;
+  readonly attribute octet? typeOfService;
+};
+
 partial interface ErrorEvent {
   readonly attribute DOMString message;
 };

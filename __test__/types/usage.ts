@@ -33,6 +33,9 @@ discovery.onmessage = function (udpMessageEvent) {
   equal<typeof udpMessageEvent, UDPMessageEvent>(true);
   equal<typeof udpMessageEvent.data, ArrayBuffer>(true);
   equal<typeof udpMessageEvent.remotePort, number>(true);
+  equal<typeof udpMessageEvent.localAddress, string | null>(true);
+  equal<typeof udpMessageEvent.localInterface, string | null>(true);
+  equal<typeof udpMessageEvent.typeOfService, number | null>(true);
 };
 
 const client = new TCPSocket("127.0.0.1", 6789);
@@ -62,6 +65,7 @@ const udpOptions: UDPOptions = {
   remoteAddress: "fe80::1%eth0",
   remotePort: "1900",
   connected: true,
+  packetInfo: true,
   addressReuse: false,
   loopback: true,
   reusePort: false,

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::env::{Env, Value};
 use super::environment::Environment;
 use super::package_instance::SLOTS;
-use crate::net::{Event, EventKind, Figures, PeerCredentials, ip_text};
+use crate::net::{Event, EventKind, Figures, PacketDetails, PeerCredentials, ip_text};
 
 /// This bit is added to the kind of a socket's last event.
 const LAST: u32 = 64;
@@ -49,15 +49,23 @@ pub fn describe<'scope>(
             [slots[2], slots[3], slots[4]] = [*buffered, *written as u32, (*written >> 32) as u32];
             env.float(*read)
         }
-        EventKind::Datagram(payload, from) => {
+        EventKind::Datagram(payload, from, details) => {
             let data = environment.data(env, *payload);
             let port = from.port().into();
-            if let IpAddr::V4(ip) = from.ip() {
-                [slots[2], slots[3]] = [ip.to_bits(), port];
-                return data;
+            match (from.ip(), details) {
+                (IpAddr::V4(ip), None) => {
+                    [slots[2], slots[3]] = [ip.to_bits(), port];
+                    data
+                }
+                (_, None) => {
+                    slots[1] |= PACKED;
+                    env.array(&[data, address(env, from), env.uint(port)])
+                }
+                (_, Some(details)) => {
+                    slots[1] |= PACKED;
+                    env.array(&[data, address(env, from), env.uint(port), packet_details(env, details)])
+                }
             }
-            slots[1] |= PACKED;
-            env.array(&[data, address(env, from), env.uint(port)])
         }
         EventKind::Connect { accepted, remote, local } => {
             let port = remote.port().into();
@@ -117,6 +125,17 @@ fn address<'scope>(env: Env<'scope>, address: &SocketAddr) -> Value<'scope> {
         IpAddr::V4(ip) => env.uint(ip.to_bits()),
         IpAddr::V6(_) => env.string(&ip_text(address)),
     }
+}
+
+/// An array of the destination address, the interface's name and the type of service of a datagram. The last two may be null.
+fn packet_details<'scope>(env: Env<'scope>, details: &PacketDetails) -> Value<'scope> {
+    let to = match details.address {
+        IpAddr::V4(ip) => env.uint(ip.to_bits()),
+        IpAddr::V6(_) => env.string(&details.address_text()),
+    };
+    let interface = details.interface.as_deref().map_or_else(|| env.null(), |name| env.string(name));
+    let type_of_service = details.type_of_service.map_or_else(|| env.null(), |value| env.uint(value.into()));
+    env.array(&[to, interface, type_of_service])
 }
 
 /// An object with the pid, the uid and the gid; the pid is null if the system does not report it. null if it reports none of them.

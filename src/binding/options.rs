@@ -278,6 +278,7 @@ pub fn udp<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<UdpOptions
         remote_address: members.text(c"remoteAddress")?,
         remote_port: members.port(c"remotePort"),
         connected: members.flag(c"connected").unwrap_or(false),
+        packet_info: members.flag(c"packetInfo").unwrap_or(false),
         address_reuse: members.flag(c"addressReuse"),
         reuse_port: members.flag(c"reusePort").unwrap_or(false),
         ipv6_only: members.flag(c"ipv6Only"),

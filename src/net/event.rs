@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 
 use super::endpoint::Endpoint;
 use super::figures::Figures;
+use super::packet_details::PacketDetails;
 use super::sys::PeerCredentials;
 use super::{Id, SocketError};
 
@@ -49,8 +50,8 @@ pub enum EventKind {
     Secured,
     /// Stream: the handshake of startTls() needs a certificate for this name. The number is the question's.
     Certificate(String, u32),
-    /// UDP: a datagram arrived from this address.
-    Datagram(Payload, SocketAddr),
+    /// UDP: a datagram arrived from this address. With packetInfo it has details (in a box, so that other events stay small).
+    Datagram(Payload, SocketAddr, Option<Box<PacketDetails>>),
     /// UDP: bufferedAmount is back at 0.
     UdpDrain,
     /// UDP: one datagram could not be sent or received. If it is the last event, the socket itself has failed.

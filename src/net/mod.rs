@@ -26,6 +26,7 @@ mod listener;
 pub mod memory;
 mod multicast;
 mod options;
+mod packet_details;
 mod panics;
 mod pending_operation;
 mod quoted;
@@ -68,12 +69,13 @@ pub use options::{
     BufferSizes, KeepAlive, ListenOptions, NetworkOptions, ServerOptions, StreamChanges, StreamOptions, TcpOptions,
     UdpChanges, UdpOptions, UnixOptions, UnixServerOptions,
 };
+pub use packet_details::PacketDetails;
 pub use panics::{panic_message, restarted};
 pub use resolver::Family;
 pub use runtime::runtime;
 pub use sizes::READ_SIZE;
 pub use stream_socket::{GiveBack, Unkept};
-pub use sys::{PeerCredentials, TcpStats};
+pub use sys::{PeerCredentials, TcpStats, has_packet_info};
 pub use syscall::Syscall;
 pub use tls::{
     GivenCertificate, Info as SecureInfo, Material, NamedCertificate, Role, SecureOptions, ServerContext, TlsError,

@@ -221,6 +221,8 @@ pub struct UdpOptions {
     pub remote_port: Option<u16>,
     /// True: connect(2) to the default destination (R-udp-connected).
     pub connected: bool,
+    /// True: messages report the details of their datagrams (R-udp-reply).
+    pub packet_info: bool,
     /// SO_REUSEADDR, which is set only if a port is given (R-udp-reuse). None: on if the system has the option.
     pub address_reuse: Option<bool>,
     /// True: SO_REUSEPORT, so that several sockets share the datagrams of one port.

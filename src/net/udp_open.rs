@@ -7,7 +7,7 @@ use mio::net::UdpSocket;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::options::UdpOptions;
-use super::socket_options::set;
+use super::socket_options::{set, set_asked};
 use super::syscall::Syscall;
 use super::udp_options::{self, MulticastInterface};
 use super::{SocketError, ip_address, socket_options, sys};
@@ -69,6 +69,9 @@ pub fn open(options: &UdpOptions) -> Result<Opened, SocketError> {
     let wanted_peer = wanted_peer(options, remote)?;
     let raw = make(options, &local)?;
     let is_ipv6 = local.is_ipv6();
+    if options.packet_info {
+        set_asked("packetInfo", sys::report_packet_info(&raw, is_ipv6))?;
+    }
     let sorts_groups = !sys::keep_groups_apart(&raw, is_ipv6) && sys::report_destinations(&raw, is_ipv6);
     // The system may give one port to two sockets that share ports and did not ask for a port (as with R-udp-reuse). So the option is set
     // after bind(2), if the system accepts it then.

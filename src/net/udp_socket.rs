@@ -10,7 +10,7 @@ use mio::Interest;
 use mio::net::UdpSocket as MioSocket;
 use socket2::SockRef;
 
-use self::receive::ReceiveState;
+use self::receive::{Held, ReceiveState};
 use super::blob_request::BlobRequest;
 use super::context::Context;
 use super::event::EventKind;
@@ -63,7 +63,7 @@ pub struct UdpSocket {
     /// The destination of the last accepted send(), for [`Destination::Same`]. None: there was no such send().
     last: Option<SocketAddr>,
     /// Datagrams that were received and then held back, by suspend() or because there was no listener (R-udp-suspend).
-    held: VecDeque<(SocketAddr, Vec<u8>)>,
+    held: VecDeque<Held>,
     /// The indices of the datagrams in `Context::batches` that are still to be delivered in this turn.
     batch: std::ops::Range<usize>,
     /// True if the last batch had a large datagram, or if there was no batch yet.
@@ -75,6 +75,8 @@ pub struct UdpSocket {
     /// True if the system also delivers datagrams of groups that this socket has not joined on that interface. Then the socket reports
     /// packet information, and such datagrams are dropped here (R-udp-group).
     sorts_groups: bool,
+    /// True: messages report the details of their datagrams (packetInfo).
+    packet_info: bool,
     /// True while there is a listener for datagrams.
     pub listening: bool,
     /// True between suspend() and resume().
@@ -163,6 +165,7 @@ impl UdpSocket {
             errors: VecDeque::new(),
             groups: Memberships::default(),
             sorts_groups,
+            packet_info: options.packet_info,
             listening: false,
             suspended: false,
             scheduled: false,

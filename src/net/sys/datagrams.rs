@@ -20,8 +20,9 @@ pub struct Received {
     pub len: usize,
     /// The source address.
     pub from: SocketAddr,
-    /// The destination. `None` if `report_destinations()` was not called for the socket, or if the system does not report destinations.
-    pub to: Option<PacketInfo>,
+    /// What else the system reports. `None` if neither `report_destinations()` nor `report_packet_info()` was called for the socket, or if
+    /// the system does not report it.
+    pub info: Option<PacketInfo>,
 }
 
 /// What the system reports about a datagram in addition to its source.
@@ -31,6 +32,8 @@ pub struct PacketInfo {
     pub address: IpAddr,
     /// The index of the interface that received the datagram. 0: not known.
     pub interface: u32,
+    /// The byte of the header that has DSCP and ECN. `None`: only `report_packet_info()` asks for it.
+    pub type_of_service: Option<u8>,
 }
 
 #[cfg(test)]

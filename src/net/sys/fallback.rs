@@ -39,7 +39,9 @@ impl Batches {
         self.received.clear();
         for (index, stride) in buffer.chunks_exact_mut(DATAGRAM_STRIDE).take(most).enumerate() {
             match socket.recv_from(&mut stride[..READ_SIZE]) {
-                Ok((len, from)) => self.received.push(Received { start: index * DATAGRAM_STRIDE, len, from, to: None }),
+                Ok((len, from)) => {
+                    self.received.push(Received { start: index * DATAGRAM_STRIDE, len, from, info: None })
+                }
                 Err(error) if self.received.is_empty() => return Err(error),
                 // The next call returns this error again.
                 Err(_) => break,
@@ -91,6 +93,11 @@ pub fn keep_groups_apart(_socket: &Socket, _is_ipv6: bool) -> bool {
 /// Returns false: the package does not ask this system for destinations.
 pub fn report_destinations<'a>(_socket: impl Into<SockRef<'a>>, _is_ipv6: bool) -> bool {
     false
+}
+
+/// Returns an error: the package asks only Linux.
+pub fn report_packet_info(_socket: &Socket, _is_ipv6: bool) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Returns None: this system has no setting that limits how much a socket may join.

@@ -61,6 +61,18 @@ pub fn report_destinations<'a>(socket: impl Into<SockRef<'a>>, is_ipv6: bool) ->
     set_option(&*socket.into(), level, name, 1).is_ok()
 }
 
+/// Makes the system report the destination, the interface and the type of service of each received datagram.
+pub fn report_packet_info(socket: &Socket, is_ipv6: bool) -> io::Result<()> {
+    if is_ipv6 {
+        set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, 1)?;
+        set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVTCLASS, 1)?;
+    } else {
+        set_option(socket, libc::IPPROTO_IP, libc::IP_PKTINFO, 1)?;
+    }
+    // An IPv6 socket needs it for its IPv4 datagrams.
+    set_option(socket, libc::IPPROTO_IP, libc::IP_RECVTOS, 1)
+}
+
 /// Reads from a connected stream socket once. Also returns whether the peer has passed file descriptors with the bytes (SCM_RIGHTS), behind
 /// which the read has ended. The kernel closes them.
 pub fn read_checked(stream: &mut impl AsRawFd, slices: &mut [IoSliceMut<'_>]) -> io::Result<(usize, bool)> {

@@ -35,7 +35,7 @@ use self::linux as kernel;
 use mio::Interest;
 use socket2::TcpKeepalive;
 
-pub use self::datagrams::{Outgoing, Received};
+pub use self::datagrams::{Outgoing, PacketInfo, Received};
 pub use self::family::{
     UnixListener, exclude_others, ignore_unreachable, interface_exists, interface_index, interface_name, interfaces,
     is_in_progress, look_up, peer_credentials, refusal, reuse_waiting_port, set_traffic_class, share_address,
@@ -44,8 +44,8 @@ pub use self::family::{
 pub use self::group_sources::change_source;
 pub use self::kernel::{
     Batches, Pipe, ThreadId, choose_port_at_connect, dropped_datagrams, has_joined, keep_groups_apart,
-    membership_limit, put_back_pipe, read_checked, report_destinations, set_source_filter, set_user_timeout, take_pipe,
-    tcp_stats,
+    membership_limit, put_back_pipe, read_checked, report_destinations, report_packet_info, set_source_filter,
+    set_user_timeout, take_pipe, tcp_stats,
 };
 pub use self::unacknowledged::unacknowledged;
 pub use self::vocabulary::{
@@ -118,6 +118,12 @@ pub const HAS_ABSTRACT_NAMES: bool = cfg!(any(target_os = "linux", target_os = "
 
 /// The most bytes of the path of a Unix socket. The system's address has one more, for a NUL.
 pub const LONGEST_UNIX_PATH: usize = if cfg!(any(target_os = "linux", target_os = "android")) { 107 } else { 103 };
+
+/// Whether the package can report the destination, the interface and the type of service of received datagrams on this system, and choose
+/// them for datagrams that it sends.
+pub const fn has_packet_info() -> bool {
+    cfg!(target_os = "linux")
+}
 
 /// Sets how many unanswered keep-alive probes end a connection, on systems where that can be set.
 pub fn with_probes(keepalive: TcpKeepalive, count: u32) -> TcpKeepalive {

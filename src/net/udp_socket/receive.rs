@@ -1,12 +1,14 @@
 //! The receiving half of a UDP socket: batches of datagrams, datagrams that wait for resume(), and failed receives.
 
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::UdpSocket;
 use crate::net::context::Context;
 use crate::net::deadline::DeadlineKind;
 use crate::net::event::{EventKind, Payload};
+use crate::net::packet_details::PacketDetails;
 use crate::net::sizes::DATAGRAM_BATCH;
 use crate::net::step::Step;
 use crate::net::sys::{self, Received};
@@ -19,6 +21,16 @@ const LARGE_BATCH: usize = 4;
 const LARGE_DATAGRAM: usize = 8 * 1024;
 /// The time before the socket receives again after two failures in a row.
 const RECEIVE_PAUSE: Duration = Duration::from_millis(100);
+
+/// A datagram that was received and then held back.
+pub(super) struct Held {
+    /// The sender.
+    from: SocketAddr,
+    /// The bytes.
+    bytes: Vec<u8>,
+    /// What the message reports about it. None: the socket has no packetInfo.
+    details: Option<Box<PacketDetails>>,
+}
 
 /// The result of the last calls that receive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,10 +74,10 @@ impl UdpSocket {
             self.hold(context);
             return Step::Idle;
         }
-        if let Some((from, bytes)) = self.held.pop_front() {
+        if let Some(Held { from, bytes, details }) = self.held.pop_front() {
             self.figures.read += bytes.len() as u64;
             context.held = bytes;
-            return Step::Event(EventKind::Datagram(Payload::Held, from));
+            return Step::Event(EventKind::Datagram(Payload::Held, from, details));
         }
         if self.batch.is_empty() && !self.receive(id, context) {
             return Step::Idle;
@@ -75,22 +87,30 @@ impl UdpSocket {
         let received = context.batches.received[index];
         self.figures.read += received.len as u64;
         let payload = Payload::ReadBuffer { start: received.start, len: received.len };
-        let kind = EventKind::Datagram(payload, ip_address::canonical(received.from));
+        let details = self.details(received, context);
+        let kind = EventKind::Datagram(payload, ip_address::canonical(received.from), details);
         if self.batch.is_empty() { Step::Read(kind) } else { Step::Event(kind) }
     }
 
     /// Copies the rest of the batch. suspend() was called in the middle of the batch, or the last listener was removed.
-    fn hold(&mut self, context: &Context) {
+    fn hold(&mut self, context: &mut Context) {
         for index in std::mem::replace(&mut self.batch, 0..0) {
             let received = context.batches.received[index];
+            let details = self.details(received, context);
             let bytes = &context.buffer[received.start..received.start + received.len];
             // R-udp-suspend: a datagram for which there is no memory is dropped.
             if let Ok(bytes) = memory::copy(bytes)
                 && memory::room_for_one(&mut self.held).is_ok()
             {
-                self.held.push_back((ip_address::canonical(received.from), bytes));
+                self.held.push_back(Held { from: ip_address::canonical(received.from), bytes, details });
             }
         }
+    }
+
+    /// What the message of a datagram reports about it. None: the socket has no packetInfo.
+    fn details(&self, received: Received, context: &mut Context) -> Option<Box<PacketDetails>> {
+        let info = received.info.filter(|_| self.packet_info)?;
+        Some(Box::new(context.interface_names.details(info)))
     }
 
     /// Receives a batch from the system. Returns whether the batch has a datagram for this socket.
@@ -100,13 +120,16 @@ impl UdpSocket {
         }
         let most = if self.last_batch_was_large { LARGE_BATCH } else { DATAGRAM_BATCH };
         let Context { batches, buffer, .. } = context;
-        match batches.receive(&self.socket, buffer, most, self.sorts_groups) {
+        match batches.receive(&self.socket, buffer, most, self.sorts_groups || self.packet_info) {
             Ok(()) => {
                 self.receive_state = ReceiveState::Working;
                 self.readable = batches.received.len() == most || !sys::TAKES_BATCHES;
                 self.last_batch_was_large = batches.received.iter().any(|received| received.len >= LARGE_DATAGRAM);
                 if self.sorts_groups || self.peer.is_some() {
                     batches.received.retain(|received| self.is_for_us(received));
+                }
+                if self.packet_info {
+                    context.interface_names.expire(Instant::now());
                 }
                 self.batch = 0..batches.received.len();
                 !self.batch.is_empty()
@@ -145,7 +168,7 @@ impl UdpSocket {
         if self.peer.is_some_and(|peer| !peer.is(ip_address::canonical(received.from))) {
             return false;
         }
-        let Some(to) = received.to.filter(|to| to.address.is_multicast()) else { return true };
-        self.groups.admits(to.address, to.interface, ip_address::canonical(received.from).ip())
+        let Some(info) = received.info.filter(|info| info.address.is_multicast()) else { return true };
+        self.groups.admits(info.address, info.interface, ip_address::canonical(received.from).ip())
     }
 }

@@ -34,7 +34,8 @@ pub struct Batches {
     infos: Vec<InfoRoom>,
 }
 
-/// Memory for one control message with packet information of IPv4 or IPv6. It is aligned like the system's headers.
+/// Memory for the control messages of one datagram: packet information of IPv4 or IPv6 (40 bytes at most), and its type of service (24). It
+/// is aligned like the system's headers.
 #[repr(C, align(8))]
 #[derive(Clone, Copy)]
 struct InfoRoom([u8; 64]);
@@ -88,8 +89,8 @@ impl Batches {
             // sockaddr_storage, which has the same layout as the type that SockAddr::new() takes.
             let from = unsafe { SockAddr::new(std::mem::transmute_copy(name), header.msg_hdr.msg_namelen) };
             let from = from.as_socket().ok_or(io::ErrorKind::InvalidData)?;
-            let to = if with_info { packet_info(&header.msg_hdr) } else { None };
-            received.push(Received { start: index * DATAGRAM_STRIDE, len: header.msg_len as usize, from, to });
+            let info = if with_info { packet_info(&header.msg_hdr) } else { None };
+            received.push(Received { start: index * DATAGRAM_STRIDE, len: header.msg_len as usize, from, info });
         }
         Ok(())
     }
@@ -164,9 +165,10 @@ impl Batches {
 /// Reads the packet information from the control messages of a received datagram. `received` is the header that the system has filled
 /// in. Returns `None` if there is no such message.
 fn packet_info(received: &libc::msghdr) -> Option<PacketInfo> {
+    let (mut found, mut type_of_service) = (None, None);
     // SAFETY: the control messages of `received` are `msg_controllen` bytes in an element of `infos`, which has not changed since the call
-    // that wrote them. The CMSG macros stay within this length. A message of one of the two types contains a whole in_pktinfo or
-    // in6_pktinfo.
+    // that wrote them. The CMSG macros stay within this length. A message of one of the types below contains a whole in_pktinfo, a whole
+    // in6_pktinfo, one byte (IP_TOS), or a whole int (IPV6_TCLASS).
     unsafe {
         let mut next = libc::CMSG_FIRSTHDR(received);
         while !next.is_null() {
@@ -174,19 +176,23 @@ fn packet_info(received: &libc::msghdr) -> Option<PacketInfo> {
             match ((*next).cmsg_level, (*next).cmsg_type) {
                 (libc::IPPROTO_IP, libc::IP_PKTINFO) => {
                     let info: libc::in_pktinfo = data.cast::<libc::in_pktinfo>().read_unaligned();
-                    let address = Ipv4Addr::from(u32::from_be(info.ipi_addr.s_addr)).into();
-                    return Some(PacketInfo { address, interface: info.ipi_ifindex as u32 });
+                    found = Some((Ipv4Addr::from(u32::from_be(info.ipi_addr.s_addr)).into(), info.ipi_ifindex as u32));
                 }
                 (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => {
                     let info: libc::in6_pktinfo = data.cast::<libc::in6_pktinfo>().read_unaligned();
                     let address = Ipv6Addr::from(info.ipi6_addr.s6_addr).to_canonical();
-                    return Some(PacketInfo { address, interface: info.ipi6_ifindex as u32 });
+                    found = Some((address, info.ipi6_ifindex as u32));
                 }
-                _ => next = libc::CMSG_NXTHDR(received, next),
+                (libc::IPPROTO_IP, libc::IP_TOS) => type_of_service = Some(data.read()),
+                (libc::IPPROTO_IPV6, libc::IPV6_TCLASS) => {
+                    type_of_service = Some(data.cast::<libc::c_int>().read_unaligned() as u8);
+                }
+                _ => {}
             }
+            next = libc::CMSG_NXTHDR(received, next);
         }
     }
-    None
+    found.map(|(address, interface)| PacketInfo { address, interface, type_of_service })
 }
 
 /// The address directly after a memory area.
