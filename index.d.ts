@@ -318,8 +318,27 @@ export interface UDPMessage {
   typeOfService?: number | undefined;
 }
 
-/** A datagram for `writable` of a UDPSocket. */
-export interface UDPMessageInit {
+/**
+ * How one datagram leaves: the fourth argument of send() (R-udp-reply). Linux only; elsewhere each member throws NotSupportedError
+ * (R-platform). Dictionary UDPSendOptions.
+ *
+ * To answer from the address that was asked, a socket with `packetInfo` gives the `localAddress` of the message.
+ */
+export interface UDPSendOptions {
+  /**
+   * The address that it leaves from: one of this host's, of the destination's family. A group, a broadcast address or a wildcard throws
+   * InvalidAccessError; one that is not the host's is an `error` (`"EADDRNOTAVAIL"`). Default, and null: the socket's, else the system
+   * chooses.
+   */
+  localAddress?: string | null | undefined;
+  /** The name of the interface that it leaves by; InvalidAccessError (`"ENODEV"`) if there is none. Default, and null: the system chooses. */
+  localInterface?: string | null | undefined;
+  /** The byte of IP's header that has DSCP and ECN. 0 to 255, else TypeError. Default, and null: the socket's. */
+  typeOfService?: number | null | undefined;
+}
+
+/** A datagram for `writable` of a UDPSocket. It may have the members of UDPSendOptions. */
+export interface UDPMessageInit extends UDPSendOptions {
   /** The bytes, as for send(). */
   data: SendData;
   /** The destination. Default, and null: `options.remoteAddress`. */
@@ -449,14 +468,17 @@ export declare class UDPSocket extends EventTarget {
    * @param data The bytes; none makes an empty datagram (R-udp-empty).
    * @param remoteAddress The destination. Default, and null: `options.remoteAddress`.
    * @param remotePort The destination's port, 1 to 65535. Default, and null: `options.remotePort`.
+   * @param options How it leaves (R-udp-reply). Datagrams with other options go to the system in the order of the calls, too.
    * @returns true: go on sending; false: more than `highWaterMark` bytes are buffered, wait for `drain`.
    * @throws InvalidStateError: the socket is closed.
    * @throws InvalidAccessError: `data` cannot be sent, or is a detached buffer (R-types); there is no destination; it is no
    *   address or port; the socket cannot reach its family (R-udp-family); it is not the one that the socket is connected to
-   *   (R-udp-connected).
+   *   (R-udp-connected); an option is bad (R-udp-reply).
+   * @throws NotSupportedError: the system has no such options (R-platform).
    * @throws NetworkError: there is no memory for the bytes (`code` `"ENOBUFS"`); nothing has changed (R-error).
+   * @throws TypeError: `typeOfService` is out of range (R-range).
    */
-  send(data: SendData, remoteAddress?: string | null, remotePort?: Port | null): boolean;
+  send(data: SendData, remoteAddress?: string | null, remotePort?: Port | null, options?: UDPSendOptions): boolean;
 
   /** Fulfilled at once. The same promise at each read (R-promises). */
   readonly opened: Promise<UDPSocketOpenInfo>;

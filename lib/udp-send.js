@@ -18,18 +18,19 @@ const { sendBlobTo, sendScratchTo, sendStringTo, sendTo } = binding;
  * @param {unknown} data
  * @param {string | undefined} destination undefined: the same address and port as for the last datagram
  * @param {number} port
+ * @param {object | undefined} options UDPSendOptions
  */
-function transmitTo(record, data, destination, port) {
+function transmitTo(record, data, destination, port, options) {
   if (isUsualBytes(data)) {
-    return sendTo(record.id, data, destination, port);
+    return sendTo(record.id, data, destination, port, options);
   }
   if (typeof data === "string") {
     const bytes = data.length <= SHORT_STRING ? encode(data) : -1;
     return bytes >= 0
-      ? sendScratchTo(record.id, bytes, destination, port)
-      : sendStringTo(record.id, data, destination, port);
+      ? sendScratchTo(record.id, bytes, destination, port, options)
+      : sendStringTo(record.id, data, destination, port, options);
   }
-  return sendUnusual(record, data, destination, port);
+  return sendUnusual(record, data, destination, port, options);
 }
 
 /**
@@ -39,12 +40,13 @@ function transmitTo(record, data, destination, port) {
  * @param {unknown} data
  * @param {string | undefined} destination
  * @param {number} port
+ * @param {object | undefined} options
  */
-function sendUnusual(record, data, destination, port) {
+function sendUnusual(record, data, destination, port, options) {
   // Step 2, R-types.
   const bytes = unusualBytes(data);
   if (bytes !== undefined) {
-    return sendTo(record.id, bytes, destination, port);
+    return sendTo(record.id, bytes, destination, port, options);
   }
   const blob = toBlob(data);
   if (blob === undefined) {
@@ -52,9 +54,9 @@ function sendUnusual(record, data, destination, port) {
   }
   if (blob.size === 0) {
     // R-udp-empty
-    return sendScratchTo(record.id, 0, destination, port);
+    return sendScratchTo(record.id, 0, destination, port, options);
   }
-  const result = sendBlobTo(record.id, blob.size, destination, port);
+  const result = sendBlobTo(record.id, blob.size, destination, port, options);
   if (result === 0 || result === 1) {
     enqueue(record, blob);
   }

@@ -36,6 +36,7 @@ const {
   nameInterface,
   toBoolean,
   toDOMString,
+  toEnforcedOctet,
   toNumber,
 } = require("./webidl.js");
 
@@ -61,11 +62,33 @@ const toUDPOptions = dictionary({
   signal: toSignal,
 });
 
+/**
+ * Makes a conversion for which null is undefined: the default.
+ *
+ * @template Value
+ * @param {(value: unknown, what: string) => Value} convert
+ * @returns {(value: unknown, what: string) => Value | undefined}
+ */
+function nullable(convert) {
+  return (value, what) => (value === null ? undefined : convert(value, what));
+}
+
+/** The members of UDPSendOptions. The attributes of a UDPMessageEvent are null where nothing is known, so null means the default. */
+const SEND_OPTIONS = {
+  localAddress: nullable(toDOMString),
+  localInterface: nullable(toDOMString),
+  typeOfService: nullable(toEnforcedOctet),
+};
+
+/** dictionary UDPSendOptions: the fourth argument of send(). */
+const toUDPSendOptions = dictionary(SEND_OPTIONS);
+
 /** dictionary UDPMessage: the chunks of `writable`. As with send(), null means the default. */
 const toUDPMessage = dictionary({
+  ...SEND_OPTIONS,
   data: (value) => value,
-  remoteAddress: (value, what) => (value === null ? null : toDOMString(value, what)),
-  remotePort: (value, what) => (value === null ? null : toNumber(value, what)),
+  remoteAddress: nullable(toDOMString),
+  remotePort: nullable(toNumber),
 });
 
 /** dictionary MulticastOptions. */
@@ -195,8 +218,9 @@ class UDPSocket extends EventTarget {
    * @param {unknown} data
    * @param {unknown} [remoteAddress]
    * @param {unknown} [remotePort]
+   * @param {unknown} [options]
    */
-  send(data, remoteAddress = undefined, remotePort = undefined) {
+  send(data, remoteAddress = undefined, remotePort = undefined, options = undefined) {
     brandCheck(#record in this, "UDPSocket.send");
     if (arguments.length === 0) {
       throw missingArguments("UDPSocket.send()", 1, 0);
@@ -208,13 +232,14 @@ class UDPSocket extends EventTarget {
         : toDOMString(remoteAddress, "remoteAddress");
     const port =
       remotePort === undefined || remotePort === null ? this.#remotePort : toNumber(remotePort, "remotePort");
+    const sendOptions = options === undefined ? undefined : toUDPSendOptions(options, "options");
     const record = this.#record;
     if (record.closed || address === null || port === null || !(port >= 1 && port <= 65535 && port % 1 === 0)) {
       throw refusal(record, data, address, port);
     }
 
     const destination = address === this.#lastAddress && port === this.#lastPort ? undefined : address;
-    const result = transmitTo(record, data, destination, port);
+    const result = transmitTo(record, data, destination, port, sendOptions);
     if (typeof result !== "number") {
       throw fromFailure(result, "UDPSocket.send()");
     }
@@ -255,11 +280,12 @@ class UDPSocket extends EventTarget {
       readable: udpReadable,
       writable: udpWritable(
         (record, chunk) => {
-          const { data, remoteAddress, remotePort } = toUDPMessage(chunk, "a chunk of UDPSocket.writable");
+          const { data, remoteAddress, remotePort, ...others } = toUDPMessage(chunk, "a chunk of UDPSocket.writable");
           if (data === undefined) {
             throw new TypeError("a chunk of UDPSocket.writable must be { data, remoteAddress, remotePort }: it has no data");
           }
-          return send.call(/** @type {UDPSocket} */ (record.socket), data, remoteAddress, remotePort);
+          const options = Object.keys(others).length === 0 ? undefined : bare(others);
+          return send.call(/** @type {UDPSocket} */ (record.socket), data, remoteAddress, remotePort, options);
         },
         (record) => closeSocket(record, "its writable was aborted"),
       ),

@@ -59,6 +59,13 @@ dictionary TCPServerSocketOpenInfo {
   unsigned short localPort;
 };
 
+// send()'s optional fourth argument; the draft's IDL keeps its `length` of 1.
+dictionary UDPSendOptions {
+  DOMString? localAddress;
+  DOMString? localInterface;
+  [EnforceRange] octet? typeOfService;
+};
+
 partial interface UDPMessageEvent {
   readonly attribute DOMString? localAddress;
   readonly attribute DOMString? localInterface;

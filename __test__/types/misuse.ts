@@ -98,6 +98,10 @@ tcp.send({ length: 1 });
 tcp.send();
 // @ts-expect-error a TCP socket has one peer
 tcp.send("x", "127.0.0.1", 1);
+// @ts-expect-error an object
+udp.send("x", "127.0.0.1", 1, "127.0.0.2");
+// @ts-expect-error no such option of a datagram
+udp.send("x", "127.0.0.1", 1, { timeToLive: 1 });
 // @ts-expect-error a group is required
 udp.joinMulticastGroup();
 // @ts-expect-error an object

@@ -20,6 +20,7 @@ import type {
   UDPMessage,
   UDPMessageEvent,
   UDPOptions,
+  UDPSendOptions,
 } from "tcp-udp-sockets";
 import { equal } from "./equal.js";
 
@@ -136,6 +137,11 @@ for (const one of data) equal<ReturnType<typeof client.send>, boolean>(client.se
 discovery.send("x", null, null);
 discovery.send("x", "::1", port);
 discovery.send("x", undefined, undefined);
+const sendOptions: UDPSendOptions = { localAddress: "192.0.2.1", localInterface: undefined, typeOfService: null };
+discovery.send("x", null, null, sendOptions);
+// The answer leaves from the address that was asked.
+discovery.addEventListener("message", (event) => discovery.send("x", event.remoteAddress, event.remotePort, event));
+void discovery.writable.getWriter().write({ data: "x", localInterface: "eth0" });
 
 // --- attributes ---------------------------------------------------------------------------------------------
 

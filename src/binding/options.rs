@@ -13,7 +13,8 @@ use super::numbers::{
 use crate::net::memory::{self, NoMemory};
 use crate::net::{
     BufferSizes, GivenCertificate, KeepAlive, ListenOptions, Material, NamedCertificate, NetworkOptions, SecureOptions,
-    ServerOptions, StreamChanges, StreamOptions, TcpOptions, UdpChanges, UdpOptions, UnixOptions, UnixServerOptions,
+    SendOptions, ServerOptions, StreamChanges, StreamOptions, TcpOptions, UdpChanges, UdpOptions, UnixOptions,
+    UnixServerOptions,
 };
 use crate::proto::{Boundary, Framing};
 
@@ -288,6 +289,19 @@ pub fn udp<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<UdpOptions
             ..members.udp_changes()?
         },
     })
+}
+
+/// The options of a send on a UDP socket. None: it has none.
+pub fn send<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<Option<SendOptions>, NoMemory> {
+    if env.type_of(object) == sys::ValueType::napi_undefined {
+        return Ok(None);
+    }
+    let members = Members { env, object };
+    Ok(Some(SendOptions {
+        local_address: members.text(c"localAddress")?,
+        local_interface: members.text(c"localInterface")?,
+        type_of_service: members.octet(c"typeOfService"),
+    }))
 }
 
 /// The options of setOptions() on a UDP socket.

@@ -5,7 +5,7 @@ use tokio::sync::Notify;
 
 use super::blocks::Blocks;
 use super::inbox::Inbox;
-use super::packet_details::InterfaceNames;
+use super::known_interfaces::KnownInterfaces;
 use super::relay_signal::RelaySignal;
 use super::runtime::runtime;
 use super::send_queue::Pool;
@@ -39,8 +39,8 @@ pub struct Context {
     pub buffer: Vec<u8>,
     /// The datagrams of one receiving call, and the arguments of the system calls for them.
     pub batches: Batches,
-    /// The names of interfaces, for the details of datagrams.
-    pub interface_names: InterfaceNames,
+    /// What is known of interfaces, for the details of datagrams and the options of send().
+    pub interfaces: KnownInterfaces,
     /// The bytes of the current event, if its payload is `Payload::Held`.
     pub held: Vec<u8>,
     /// Memory that JavaScript has lent for large reads.
@@ -62,7 +62,7 @@ impl Context {
             relay_signals: Vec::new(),
             buffer: vec![0; DATAGRAM_BATCH * DATAGRAM_STRIDE],
             batches: Batches::default(),
-            interface_names: InterfaceNames::default(),
+            interfaces: KnownInterfaces::default(),
             held: Vec::new(),
             blocks: Blocks::default(),
         }

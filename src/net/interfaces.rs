@@ -27,6 +27,11 @@ pub fn indices() -> Result<Vec<u32>, SocketError> {
     Ok(distinct(all()?.into_iter()))
 }
 
+/// The IPv4 broadcast addresses of the host's networks. Empty if the system does not list interfaces.
+pub fn broadcasts() -> Vec<Ipv4Addr> {
+    all().unwrap_or_default().into_iter().filter_map(|entry| entry.broadcast).collect()
+}
+
 /// The index of the interface that has this address. `None`: no interface has the address, or the system does not list interfaces.
 pub fn index_of(ip: IpAddr) -> Option<u32> {
     all().ok()?.into_iter().find(|entry| entry.ip == Some(ip)).map(|entry| entry.index)

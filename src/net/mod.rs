@@ -22,6 +22,7 @@ mod id;
 mod inbox;
 mod interfaces;
 mod ip_address;
+mod known_interfaces;
 mod listener;
 pub mod memory;
 mod multicast;
@@ -66,8 +67,8 @@ pub use id::Id;
 pub use ip_address::parse as parse_address;
 pub use multicast::GroupRequest;
 pub use options::{
-    BufferSizes, KeepAlive, ListenOptions, NetworkOptions, ServerOptions, StreamChanges, StreamOptions, TcpOptions,
-    UdpChanges, UdpOptions, UnixOptions, UnixServerOptions,
+    BufferSizes, KeepAlive, ListenOptions, NetworkOptions, SendOptions, ServerOptions, StreamChanges, StreamOptions,
+    TcpOptions, UdpChanges, UdpOptions, UnixOptions, UnixServerOptions,
 };
 pub use packet_details::PacketDetails;
 pub use panics::{panic_message, restarted};

@@ -208,6 +208,17 @@ pub struct UdpChanges {
     pub max_buffered_amount: Option<u32>,
 }
 
+/// How one datagram is to leave: the options of send() (R-udp-reply).
+#[derive(Clone, Debug, Default)]
+pub struct SendOptions {
+    /// The IP literal of the host's address that it leaves from. None: the system chooses.
+    pub local_address: Option<String>,
+    /// The name of the interface that it leaves by. None: the system chooses.
+    pub local_interface: Option<String>,
+    /// The byte of IP's header that has DSCP and ECN. None: the socket's.
+    pub type_of_service: Option<u8>,
+}
+
 /// The options of a UDPSocket.
 #[derive(Clone, Debug)]
 pub struct UdpOptions {

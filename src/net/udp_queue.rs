@@ -2,6 +2,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use super::memory::{self, NoMemory};
+use super::sys::{Origin, Outgoing};
 
 /// Datagrams that wait for the system, in the order of the send() calls. The bytes of all that are not Blobs are in one vector.
 #[derive(Default)]
@@ -20,6 +21,8 @@ pub struct UdpQueue {
 struct Datagram {
     /// The destination.
     to: SocketAddr,
+    /// Where it leaves from. None: the system and the socket's options decide. (In a box, since few datagrams have one.)
+    origin: Option<Box<Origin>>,
     /// Its bytes.
     contents: Contents,
 }
@@ -61,20 +64,20 @@ impl UdpQueue {
     }
 
     /// Appends a copy of `bytes` for `to`.
-    pub fn push(&mut self, bytes: &[u8], to: SocketAddr) -> Result<(), NoMemory> {
+    pub fn push(&mut self, bytes: &[u8], to: SocketAddr, origin: Option<Box<Origin>>) -> Result<(), NoMemory> {
         let start = self.base + self.bytes.len() as u64;
         memory::room_for_one(&mut self.datagrams)?;
         memory::append(&mut self.bytes, bytes)?;
         self.waiting += bytes.len() as u64;
-        self.datagrams.push_back(Datagram { to, contents: Contents::Shared { start, len: bytes.len() } });
+        self.datagrams.push_back(Datagram { to, origin, contents: Contents::Shared { start, len: bytes.len() } });
         Ok(())
     }
 
     /// Appends a Blob of `size` bytes for `to`. Its bytes follow later.
-    pub fn push_blob(&mut self, size: u64, to: SocketAddr) -> Result<(), NoMemory> {
+    pub fn push_blob(&mut self, size: u64, to: SocketAddr, origin: Option<Box<Origin>>) -> Result<(), NoMemory> {
         memory::room_for_one(&mut self.datagrams)?;
         self.waiting += size;
-        self.datagrams.push_back(Datagram { to, contents: Contents::Blob { size, data: None } });
+        self.datagrams.push_back(Datagram { to, origin, contents: Contents::Blob { size, data: None } });
         Ok(())
     }
 
@@ -103,14 +106,14 @@ impl UdpQueue {
             .datagrams
             .iter()
             .position(|datagram| matches!(datagram.contents, Contents::Blob { data: None, .. }))?;
-        let Datagram { to, contents } = self.datagrams.remove(at)?;
+        let Datagram { to, contents, .. } = self.datagrams.remove(at)?;
         let size = contents.len() as u64;
         self.waiting -= size;
         Some((to, size))
     }
 
     /// The first datagrams that can be sent now, at most `most`.
-    pub fn ready(&self, most: usize) -> impl Iterator<Item = (SocketAddr, &[u8])> {
+    pub fn ready(&self, most: usize) -> impl Iterator<Item = Outgoing<'_>> {
         self.datagrams.iter().take(most).map_while(|datagram| {
             let bytes = match &datagram.contents {
                 Contents::Shared { start, len } => {
@@ -119,7 +122,7 @@ impl UdpQueue {
                 }
                 Contents::Blob { data, .. } => data.as_deref()?,
             };
-            Some((datagram.to, bytes))
+            Some(Outgoing { to: Some(datagram.to), bytes, origin: datagram.origin.as_deref().copied() })
         })
     }
 
@@ -163,7 +166,7 @@ mod tests {
     use super::*;
 
     fn lengths(queue: &UdpQueue) -> Vec<usize> {
-        queue.ready(64).map(|(_, bytes)| bytes.len()).collect()
+        queue.ready(64).map(|outgoing| outgoing.bytes.len()).collect()
     }
 
     fn pop(queue: &mut UdpQueue) -> (u64, u64) {
@@ -175,10 +178,10 @@ mod tests {
     fn datagrams_keep_their_bounds_and_wait_behind_a_blob() {
         let to: SocketAddr = "127.0.0.1:9".parse().unwrap();
         let mut queue = UdpQueue::default();
-        queue.push(b"one", to).unwrap();
-        queue.push(b"", to).unwrap();
-        queue.push_blob(2, to).unwrap();
-        queue.push(b"last", to).unwrap();
+        queue.push(b"one", to, None).unwrap();
+        queue.push(b"", to, None).unwrap();
+        queue.push_blob(2, to, None).unwrap();
+        queue.push(b"last", to, None).unwrap();
         assert_eq!(lengths(&queue), [3, 0]);
         assert_eq!((pop(&mut queue), pop(&mut queue)), ((3, 0), (0, 0)));
         assert!(queue.waits_for_blob());
@@ -194,10 +197,10 @@ mod tests {
         let to: SocketAddr = "127.0.0.1:9".parse().unwrap();
         let mut queue = UdpQueue::default();
         for n in 0..100u8 {
-            queue.push(&vec![n; 10_000], to).unwrap();
+            queue.push(&vec![n; 10_000], to, None).unwrap();
         }
         for n in 0..100u8 {
-            assert_eq!(queue.ready(1).next().unwrap().1, vec![n; 10_000]);
+            assert_eq!(queue.ready(1).next().unwrap().bytes, vec![n; 10_000]);
             queue.pop();
         }
         assert!(queue.bytes.capacity() <= COMPACT_THRESHOLD);

@@ -1,6 +1,7 @@
 //! A UDP socket: binding, send(), errors, multicast groups. The module `receive` is the receiving half, `flush` gives datagrams to the system.
 
 mod flush;
+mod origin;
 mod receive;
 
 use std::collections::VecDeque;
@@ -16,7 +17,7 @@ use super::context::Context;
 use super::event::EventKind;
 use super::figures::Figures;
 use super::multicast::{GroupRequest, Member, Memberships};
-use super::options::{UdpChanges, UdpOptions};
+use super::options::{SendOptions, UdpChanges, UdpOptions};
 use super::step::Step;
 use super::syscall::Syscall;
 use super::udp_open::{Opened, Peer};
@@ -205,11 +206,12 @@ impl UdpSocket {
 
     // --- calls from above ---
 
-    /// send() of `data`.
+    /// send() of `data`, with the options that its fourth argument gives.
     pub fn send(
         &mut self,
         data: &[u8],
         destination: Destination<'_>,
+        options: Option<&SendOptions>,
         id: Id,
         context: &mut Context,
     ) -> Result<UdpSent, SocketError> {
@@ -217,10 +219,11 @@ impl UdpSocket {
             return Ok(UdpSent::NotOpen);
         }
         let to = self.resolve(destination)?;
+        let origin = options.map_or(Ok(None), |options| origin::origin_of(options, &to, &mut context.interfaces))?;
         if let Some(error) = self.refusal(data.len() as u64, &to) {
             return Ok(self.end(error, id, context));
         }
-        self.queue.push(data, ip_address::as_family_of(&self.bound, to))?;
+        self.queue.push(data, ip_address::as_family_of(&self.bound, to), origin)?;
         self.last = Some(to);
         let go_on = self.ledger.accept(data.len() as u64);
         if !self.blocked && (self.queue.len() >= FLUSH_COUNT || self.queue.waiting() >= FLUSH_BYTES) {
@@ -235,20 +238,22 @@ impl UdpSocket {
         &mut self,
         size: u64,
         destination: Destination<'_>,
+        options: Option<&SendOptions>,
         id: Id,
         context: &mut Context,
     ) -> Result<UdpSent, SocketError> {
         if size == 0 {
-            return self.send(&[], destination, id, context);
+            return self.send(&[], destination, options, id, context);
         }
         if self.closed {
             return Ok(UdpSent::NotOpen);
         }
         let to = self.resolve(destination)?;
+        let origin = options.map_or(Ok(None), |options| origin::origin_of(options, &to, &mut context.interfaces))?;
         if let Some(error) = self.refusal(size, &to) {
             return Ok(self.end(error, id, context));
         }
-        self.queue.push_blob(size, ip_address::as_family_of(&self.bound, to))?;
+        self.queue.push_blob(size, ip_address::as_family_of(&self.bound, to), origin)?;
         self.last = Some(to);
         let go_on = self.ledger.accept_blob(size);
         self.mark_dirty(id, context);

@@ -244,7 +244,8 @@ fn a_piece_that_comes_too_late_is_dropped() {
 
 fn send_blob_to(net: &mut Net, id: Id, size: usize, to: std::net::SocketAddr) {
     let text = to.ip().to_string();
-    let sent = net.udp(id, |udp, context| udp.send_blob(size as u64, Destination::To(&text, to.port()), id, context));
+    let sent =
+        net.udp(id, |udp, context| udp.send_blob(size as u64, Destination::To(&text, to.port()), None, id, context));
     assert!(sent.unwrap().is_ok());
 }
 

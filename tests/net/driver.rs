@@ -455,7 +455,7 @@ pub fn reset(net: &mut Net, id: Id) {
 /// send() on an open UDP socket. Returns what it returns.
 pub fn send_to(net: &mut Net, id: Id, bytes: &[u8], to: SocketAddr) -> bool {
     let text = to.ip().to_string();
-    match net.udp(id, |udp, context| udp.send(bytes, Destination::To(&text, to.port()), id, context)) {
+    match net.udp(id, |udp, context| udp.send(bytes, Destination::To(&text, to.port()), None, id, context)) {
         Some(Ok(UdpSent::Accepted(go_on))) => go_on,
         Some(Ok(UdpSent::Ended)) => false,
         Some(Ok(UdpSent::NotOpen)) | None => panic!("send() on {id:?}, which is closed"),

@@ -60,10 +60,10 @@ fn a_datagram_that_cannot_be_kept_moves_no_destination() {
     // Enough that it needs memory of its own.
     let bytes = vec![0; 60_000];
     let failed = world.net.udp(id, |udp, context| {
-        without_memory(|| udp.send(&bytes, Destination::To(&far_address, to_far.port()), id, context).is_err())
+        without_memory(|| udp.send(&bytes, Destination::To(&far_address, to_far.port()), None, id, context).is_err())
     });
     assert_eq!(failed, Some(true));
-    let sent = world.net.udp(id, |udp, context| udp.send(b"second", Destination::Same, id, context));
+    let sent = world.net.udp(id, |udp, context| udp.send(b"second", Destination::Same, None, id, context));
     assert!(matches!(sent, Some(Ok(UdpSent::Accepted(_)))));
     world.rest();
     let mut buffer = [0; 100];

@@ -268,7 +268,7 @@ fn a_datagram_that_is_too_long_ends_the_socket() {
     assert!(!send_to(&mut world.net, id, &[0; 65_508], to));
     assert_eq!(world.net.ready_state(id), ReadyState::Closed);
     let text = to.ip().to_string();
-    let again = world.net.udp(id, |udp, context| udp.send(b"x", Destination::To(&text, to.port()), id, context));
+    let again = world.net.udp(id, |udp, context| udp.send(b"x", Destination::To(&text, to.port()), None, id, context));
     assert!(matches!(again, Some(Ok(UdpSent::NotOpen))));
     world.until(&mut ignore, |world| world.net.open_sockets(0) == 0);
     assert_eq!(world.story(id)[0], Told::UdpError("EMSGSIZE".to_owned()));
@@ -311,7 +311,7 @@ fn one_datagrams_fault_is_its_own() {
 fn a_destination_of_another_family_is_refused() {
     let mut world = World::new();
     let (id, _) = world.udp();
-    let sent = world.net.udp(id, |udp, context| udp.send(b"x", Destination::To("::1", 9), id, context));
+    let sent = world.net.udp(id, |udp, context| udp.send(b"x", Destination::To("::1", 9), None, id, context));
     let Some(Err(error)) = sent else { panic!("it was taken") };
     assert_eq!(error.name(), "InvalidAccessError");
     assert_eq!((world.net.ready_state(id), world.net.buffered_amount(id)), (ReadyState::Open, 0));

@@ -4,18 +4,21 @@ use crate::binding::call::Call;
 use crate::binding::env::Value;
 use crate::binding::failure::attempt;
 use crate::binding::numbers::{ENDED, NOT_OPEN};
-use crate::net::{Destination, GroupRequest, Id, Net, SocketError, UdpSent};
+use crate::binding::options;
+use crate::net::{Destination, GroupRequest, Id, Net, SendOptions, SocketError, UdpSent};
 
-/// Calls `send` with the destination in arguments 2 and 3. If there is no address, the destination is the one of the previous send.
+/// Calls `send` with the destination in arguments 2 and 3, and the options in argument 4. If there is no address, the destination is the
+/// one of the previous send.
 fn to_destination<'scope>(
     call: &Call<'scope>,
-    send: impl FnOnce(&mut Net, Id, Destination<'_>) -> Option<Result<UdpSent, SocketError>>,
+    send: impl FnOnce(&mut Net, Id, Destination<'_>, Option<&SendOptions>) -> Option<Result<UdpSent, SocketError>>,
 ) -> Value<'scope> {
     let is_given = call.env.is_string(call.arguments[2]);
     let text = if is_given { attempt!(call, call.text(2)) } else { None };
     let port = u16::try_from(call.number(3)).unwrap_or(0);
     let destination = text.as_deref().map_or(Destination::Same, |text| Destination::To(text, port));
-    match call.environment.net(|net| send(net, call.id(), destination)).flatten() {
+    let options = attempt!(call, options::send(call.env, call.arguments[4]));
+    match call.environment.net(|net| send(net, call.id(), destination, options.as_ref())).flatten() {
         Some(Ok(UdpSent::Accepted(go_on))) => call.env.int(go_on.into()),
         Some(Ok(UdpSent::Ended)) => call.env.int(ENDED),
         Some(Ok(UdpSent::NotOpen)) | None => call.env.int(NOT_OPEN),
@@ -23,32 +26,34 @@ fn to_destination<'scope>(
     }
 }
 
-/// Sends the bytes to the destination in arguments 2 and 3.
+/// Sends the bytes with the arguments 2 to 4.
 fn send_bytes_to<'scope>(call: &Call<'scope>, data: &[u8]) -> Value<'scope> {
-    to_destination(call, |net, id, to| net.udp(id, |udp, context| udp.send(data, to, id, context)))
+    to_destination(call, |net, id, to, options| net.udp(id, |udp, context| udp.send(data, to, options, id, context)))
 }
 
-/// `sendTo(id, bytes, address, port)`.
+/// `sendTo(id, bytes, address, port, options)`.
 pub fn send_to<'scope>(call: &Call<'scope>) -> Value<'scope> {
     // SAFETY: `send_bytes_to` passes the bytes to `net`, which copies them. No JavaScript runs before that.
     send_bytes_to(call, unsafe { call.bytes(1) })
 }
 
-/// `sendStringTo(id, text, address, port)`.
+/// `sendStringTo(id, text, address, port, options)`.
 pub fn send_string_to<'scope>(call: &Call<'scope>) -> Value<'scope> {
     send_bytes_to(call, attempt!(call, call.text(1)).unwrap_or_default().as_bytes())
 }
 
-/// `sendScratchTo(id, bytes, address, port)`.
+/// `sendScratchTo(id, bytes, address, port, options)`.
 pub fn send_scratch_to<'scope>(call: &Call<'scope>) -> Value<'scope> {
     // SAFETY: `send_bytes_to` passes the bytes to `net`, which copies them. No JavaScript runs before that.
     send_bytes_to(call, unsafe { call.scratch(call.id(), call.number(1)) })
 }
 
-/// `sendBlobTo(id, size, address, port)`.
+/// `sendBlobTo(id, size, address, port, options)`.
 pub fn send_blob_to<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let size = call.size(1);
-    to_destination(call, |net, id, to| net.udp(id, |udp, context| udp.send_blob(size, to, id, context)))
+    to_destination(call, |net, id, to, options| {
+        net.udp(id, |udp, context| udp.send_blob(size, to, options, id, context))
+    })
 }
 
 /// Joins a multicast group, or leaves it.

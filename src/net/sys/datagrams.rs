@@ -9,6 +9,19 @@ pub struct Outgoing<'a> {
     pub to: Option<SocketAddr>,
     /// The bytes.
     pub bytes: &'a [u8],
+    /// Where it leaves from. None: the system and the socket's options decide.
+    pub origin: Option<Origin>,
+}
+
+/// Where a datagram leaves from, and its type of service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The source address, of the destination's family. The wildcard: the system chooses.
+    pub address: IpAddr,
+    /// The index of the interface that it leaves by. 0: the system chooses.
+    pub interface: u32,
+    /// The byte of the header that has DSCP and ECN. `None`: the socket's.
+    pub type_of_service: Option<u8>,
 }
 
 /// A datagram that `Batches::receive()` put into the buffer.

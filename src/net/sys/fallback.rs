@@ -58,7 +58,7 @@ impl Batches {
         _segment: bool,
     ) -> io::Result<usize> {
         let mut sent = 0;
-        for Outgoing { to, bytes } in datagrams {
+        for Outgoing { to, bytes, .. } in datagrams {
             match to.map_or_else(|| socket.send(bytes), |to| socket.send_to(bytes, to)) {
                 Ok(_) => sent += 1,
                 Err(error) if sent == 0 => return Err(error),

@@ -3,6 +3,7 @@
 mod figures;
 mod groups;
 mod mmsg;
+mod origin;
 mod pipe;
 
 use std::io::{self, IoSliceMut};

@@ -35,7 +35,7 @@ use self::linux as kernel;
 use mio::Interest;
 use socket2::TcpKeepalive;
 
-pub use self::datagrams::{Outgoing, PacketInfo, Received};
+pub use self::datagrams::{Origin, Outgoing, PacketInfo, Received};
 pub use self::family::{
     UnixListener, exclude_others, ignore_unreachable, interface_exists, interface_index, interface_name, interfaces,
     is_in_progress, look_up, peer_credentials, refusal, reuse_waiting_port, set_traffic_class, share_address,

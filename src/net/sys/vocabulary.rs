@@ -1,7 +1,7 @@
 //! Types of the arguments and results of this module that neither std nor socket2 has.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use mio::net::TcpStream;
 
@@ -12,6 +12,8 @@ pub struct InterfaceAddress {
     pub index: u32,
     /// The IP address. `None`: the entry is about the interface itself (its link).
     pub ip: Option<IpAddr>,
+    /// The broadcast address of the network of an IPv4 address. `None`: the network has none, or it is an IPv6 address.
+    pub broadcast: Option<Ipv4Addr>,
     /// True if the interface is up and supports multicast.
     pub does_multicast: bool,
 }

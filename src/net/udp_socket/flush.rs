@@ -1,6 +1,7 @@
 //! Gives queued datagrams to the system, and reports what the system says about them.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, SocketAddrV6};
 use std::time::{Duration, Instant};
 
 use mio::Interest;
@@ -9,7 +10,7 @@ use super::{FLUSH_COUNT, UdpSocket};
 use crate::net::context::Context;
 use crate::net::deadline::DeadlineKind;
 use crate::net::errno::{self, Errno};
-use crate::net::sys::{self, Outgoing};
+use crate::net::sys::{self, Origin, Outgoing};
 use crate::net::syscall::Syscall;
 use crate::net::{Id, SocketError, ip_address};
 
@@ -23,10 +24,10 @@ impl UdpSocket {
         // The error of the last try to send the first datagram of a connected socket. None: it was not tried yet.
         let mut tried: Option<Errno> = None;
         loop {
-            let Some(to) = self.queue.ready(1).next().map(|(to, _)| to) else { return };
+            let Some(Outgoing { to: Some(to), origin, .. }) = self.queue.ready(1).next() else { return };
             let is_connected = self.peer.is_some();
             let ready = self.queue.ready(FLUSH_COUNT);
-            let outgoing = ready.map(|(to, bytes)| Outgoing { to: (!is_connected).then_some(to), bytes });
+            let outgoing = ready.map(|one| Outgoing { to: one.to.filter(|_| !is_connected), ..one });
             match context.batches.send(&self.socket, outgoing, segment) {
                 Ok(sent) => {
                     tried = None;
@@ -48,13 +49,14 @@ impl UdpSocket {
                 }
                 Err(error) if segment && (!is_connected || is_of_segmentation(&error)) => {
                     // From here on the datagrams are sent one by one, to find the one that failed. EIO and EINVAL mean that this route can
-                    // never send runs of datagrams as one message.
+                    // never send runs of datagrams as one message. (With an origin, EINVAL may also mean that the origin is wrong.)
                     segment = false;
-                    self.may_segment &= !matches!(Errno::of(&error), Errno::EIO | Errno::EINVAL);
+                    self.may_segment &= origin.is_some() || !matches!(Errno::of(&error), Errno::EIO | Errno::EINVAL);
                 }
                 Err(error) => {
                     let errno = Errno::of(&error);
                     if tried != Some(errno) {
+                        let error = if let Some(origin) = origin { of_origin(origin, error) } else { error };
                         self.fail(SocketError::system_at(Syscall::Send, ip_address::canonical(to), error));
                     }
                     // On a connected socket the error may be the answer to an earlier datagram. The call has then sent nothing, so this
@@ -93,6 +95,23 @@ impl UdpSocket {
 }
 
 /// Whether an error may mean that the route cannot send runs of datagrams as one message.
-fn is_of_segmentation(error: &std::io::Error) -> bool {
+fn is_of_segmentation(error: &io::Error) -> bool {
     matches!(Errno::of(error), Errno::EIO | Errno::EINVAL | Errno::EMSGSIZE)
+}
+
+/// The error of a datagram with an origin. If the host does not have the address, Linux reports EINVAL or ENETUNREACH, which does not say
+/// so. Only bind(2) does.
+fn of_origin(origin: Origin, error: io::Error) -> io::Error {
+    let Origin { address, interface, .. } = origin;
+    if address.is_unspecified() || !matches!(Errno::of(&error), Errno::EINVAL | Errno::ENETUNREACH) {
+        return error;
+    }
+    let bound = match address {
+        IpAddr::V4(ip) => std::net::UdpSocket::bind((ip, 0)),
+        IpAddr::V6(ip) => std::net::UdpSocket::bind(SocketAddrV6::new(ip, 0, 0, interface)),
+    };
+    match bound {
+        Err(not_available) if not_available.kind() == ErrorKind::AddrNotAvailable => not_available,
+        _ => error,
+    }
 }

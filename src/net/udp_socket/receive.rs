@@ -110,7 +110,7 @@ impl UdpSocket {
     /// What the message of a datagram reports about it. None: the socket has no packetInfo.
     fn details(&self, received: Received, context: &mut Context) -> Option<Box<PacketDetails>> {
         let info = received.info.filter(|_| self.packet_info)?;
-        Some(Box::new(context.interface_names.details(info)))
+        Some(Box::new(context.interfaces.details(info)))
     }
 
     /// Receives a batch from the system. Returns whether the batch has a datagram for this socket.
@@ -129,7 +129,7 @@ impl UdpSocket {
                     batches.received.retain(|received| self.is_for_us(received));
                 }
                 if self.packet_info {
-                    context.interface_names.expire(Instant::now());
+                    context.interfaces.expire(Instant::now());
                 }
                 self.batch = 0..batches.received.len();
                 !self.batch.is_empty()

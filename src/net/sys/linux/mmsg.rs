@@ -10,7 +10,8 @@ use std::os::fd::AsRawFd;
 use mio::net::UdpSocket;
 use socket2::SockAddr;
 
-use super::super::datagrams::{Outgoing, PacketInfo, Received};
+use super::super::datagrams::{Origin, Outgoing, PacketInfo, Received};
+use super::origin::OriginMessages;
 use crate::net::sizes::{DATAGRAM_STRIDE, READ_SIZE};
 
 /// Memory for the arguments of the system calls. Each call uses it again.
@@ -28,8 +29,10 @@ pub struct Batches {
     headers: Vec<libc::mmsghdr>,
     /// The runs to be sent.
     runs: Vec<Run>,
-    /// The control messages of the runs to be sent, one for each run.
+    /// The control messages of the runs to be sent that have no origin.
     controls: Vec<Control>,
+    /// The control messages of the runs to be sent that have an origin.
+    origins: Vec<OriginMessages>,
     /// Memory for the control messages of received datagrams.
     infos: Vec<InfoRoom>,
 }
@@ -103,13 +106,13 @@ impl Batches {
         datagrams: impl Iterator<Item = Outgoing<'a>>,
         segment: bool,
     ) -> io::Result<usize> {
-        let Self { destinations, pieces, headers, runs, controls, .. } = self;
+        let Self { destinations, pieces, headers, runs, controls, origins, .. } = self;
         pieces.clear();
         runs.clear();
-        for Outgoing { to, bytes } in datagrams {
+        for Outgoing { to, bytes, origin } in datagrams {
             let piece = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
             match runs.last_mut() {
-                Some(run) if segment && run.takes(to, bytes.len()) => {
+                Some(run) if segment && run.takes(to, origin, bytes.len()) => {
                     run.add(bytes.len());
                     match pieces.last_mut() {
                         Some(last) if end_of(last) == piece.iov_base => last.iov_len += bytes.len(),
@@ -120,7 +123,15 @@ impl Batches {
                     }
                 }
                 _ => {
-                    runs.push(Run { to, size: bytes.len(), count: 1, bytes: bytes.len(), pieces: 1, ended: false });
+                    runs.push(Run {
+                        to,
+                        origin,
+                        size: bytes.len(),
+                        count: 1,
+                        bytes: bytes.len(),
+                        pieces: 1,
+                        ended: false,
+                    });
                     pieces.push(piece);
                 }
             }
@@ -129,6 +140,9 @@ impl Batches {
         destinations.extend(runs.iter().map(|run| run.to.map(SockAddr::from)));
         controls.clear();
         controls.extend(runs.iter().map(|run| segment_size(run.size)));
+        origins.clear();
+        origins.extend(runs.iter().filter_map(Run::origin_messages));
+        let mut own_origins = origins.iter_mut();
         headers.clear();
         let mut first = 0;
         for ((run, to), control) in runs.iter().zip(destinations.iter()).zip(controls.iter_mut()) {
@@ -139,15 +153,21 @@ impl Batches {
             }
             header.msg_hdr.msg_iov = &raw mut pieces[first];
             header.msg_hdr.msg_iovlen = run.pieces as _;
-            if run.count > 1 {
+            if run.origin.is_some()
+                && let Some(messages) = own_origins.next()
+            {
+                let bytes = messages.bytes();
+                header.msg_hdr.msg_control = bytes.as_mut_ptr().cast();
+                header.msg_hdr.msg_controllen = bytes.len() as _;
+            } else if run.count > 1 {
                 header.msg_hdr.msg_control = (&raw mut *control).cast();
                 header.msg_hdr.msg_controllen = size_of::<Control>() as _;
             }
             headers.push(header);
             first += run.pieces;
         }
-        // SAFETY: each header points to elements of `destinations`, `pieces` and perhaps `controls`. These vectors do not change until the
-        // call returns. The pieces point to the bytes of `datagrams`, which are borrowed for `'a`. The system reads all of these and writes
+        // SAFETY: each header points to elements of `destinations`, `pieces`, and perhaps `controls` or `origins`. These vectors do not
+        // change until the call returns. The pieces point to the bytes of `datagrams`, which are borrowed for `'a`. The system reads all of these and writes
         // only `msg_len` in `headers`.
         let count = unsafe {
             libc::sendmmsg(
@@ -204,6 +224,8 @@ fn end_of(piece: &libc::iovec) -> *mut libc::c_void {
 struct Run {
     /// The destination of all datagrams. None: the peer of a connected socket.
     to: Option<SocketAddr>,
+    /// Where all datagrams leave from. None: the system and the socket's options decide.
+    origin: Option<Origin>,
     /// The size in bytes of each datagram except the last.
     size: usize,
     /// How many datagrams the run has.
@@ -225,8 +247,8 @@ const MESSAGE: usize = 65_000;
 const SEGMENT: usize = 1_472;
 
 impl Run {
-    /// Whether a datagram of `len` bytes to this destination can follow in the run.
-    fn takes(&self, to: Option<SocketAddr>, len: usize) -> bool {
+    /// Whether a datagram of `len` bytes to this destination, from this origin, can follow in the run.
+    fn takes(&self, to: Option<SocketAddr>, origin: Option<Origin>, len: usize) -> bool {
         !self.ended
             && len > 0
             && len <= self.size
@@ -234,6 +256,13 @@ impl Run {
             && self.count < SEGMENTS
             && self.bytes + len <= MESSAGE
             && to == self.to
+            && origin == self.origin
+    }
+
+    /// The control messages of a run with an origin. None: it has none.
+    fn origin_messages(&self) -> Option<OriginMessages> {
+        let segment = (self.count > 1).then_some(self.size as u16);
+        self.origin.map(|origin| OriginMessages::new(origin, segment))
     }
 
     /// Adds a datagram of `len` bytes.

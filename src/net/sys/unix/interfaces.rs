@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, CString};
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use socket2::{Domain, Socket, Type};
 
@@ -69,13 +69,22 @@ pub fn interfaces() -> io::Result<Vec<InterfaceAddress>> {
         // The index is 0 if the interface was removed just now.
         if index != 0 {
             let does_multicast = entry.ifa_flags as u32 & wanted == wanted;
-            found.push(InterfaceAddress { index, ip: ip_of(entry.ifa_addr), does_multicast });
+            let ip = ip_of(entry.ifa_addr);
+            let broadcast = ip.zip(ip_of(entry.ifa_netmask)).and_then(|(ip, mask)| broadcast_of(ip, mask));
+            found.push(InterfaceAddress { index, ip, broadcast, does_multicast });
         }
         next = entry.ifa_next;
     }
     // SAFETY: `first` came from getifaddrs() and is freed only here. No reference into the list exists any more.
     unsafe { libc::freeifaddrs(first) };
     Ok(found)
+}
+
+/// The broadcast address of a network, given by an address and the mask. None: it is IPv6, or a network of one or two addresses.
+fn broadcast_of(ip: IpAddr, mask: IpAddr) -> Option<Ipv4Addr> {
+    let (IpAddr::V4(ip), IpAddr::V4(mask)) = (ip, mask) else { return None };
+    let hosts = !mask.to_bits();
+    (hosts > 1).then(|| Ipv4Addr::from_bits(ip.to_bits() | hosts))
 }
 
 /// The IP address in the system's structure. None: it holds an address of another kind, or the pointer is null.
