@@ -236,6 +236,12 @@ export interface UDPOptions {
    */
   packetInfo?: boolean | undefined;
   /**
+   * The name of the only interface that the socket sends and receives by, such as `"eth0"`; it also joins multicast groups there unless
+   * told otherwise. InvalidAccessError (`"ENODEV"`) if there is none; NetworkError (`"EPERM"`) if it is not permitted (Linux before 5.7
+   * asks for CAP_NET_RAW). Linux and macOS; elsewhere NotSupportedError (R-udp-interface, R-platform). Default: any interface.
+   */
+  networkInterface?: string | undefined;
+  /**
    * Binds even if the local port is in use by a socket that allows it too. It has an effect only if `localPort` is given and
    * not 0. On Windows, with false or with a port that the system chooses, no other socket can bind to the port (R-udp-reuse).
    * Default: true.
@@ -378,10 +384,10 @@ export declare class UDPSocket extends EventTarget {
    *
    * @throws InvalidAccessError: an address or port is invalid; the local ones are not available (`code`
    *   `"EADDRINUSE"`, `"EADDRNOTAVAIL"`, `"EACCES"`); the socket cannot reach the family of `remoteAddress`; `connected` without a
-   *   remote address and port.
+   *   remote address and port; no interface has the name of `networkInterface` (`"ENODEV"`).
    * @throws NotSupportedError: the system lacks an option (R-platform).
    * @throws NetworkError: the system lacks resources (`"EMFILE"`: file descriptors, `"EAGAIN"`: threads); with `connected`, it cannot
-   *   connect (`"ENETUNREACH"`).
+   *   connect (`"ENETUNREACH"`); the process may not bind to `networkInterface` (`"EPERM"`).
    * @throws SecurityError: Node's permission model denies network access (R-trust).
    * @throws TypeError: a number is out of range (R-range).
    * @throws the signal's reason, if it is aborted already (R-abort).

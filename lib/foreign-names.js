@@ -160,6 +160,7 @@ const NAMES = {
     "localAddress or remoteAddress, which have a family": "type family dnsQueryType",
     loopback: "multicastLoopback multicastLoop setMulticastLoopback",
     multicastTimeToLive: "multicastTTL",
+    networkInterface: "interface interfaceName device bindToDevice bindDevice SO_BINDTODEVICE",
     packetInfo: "pktinfo recvPktInfo receivePacketInfo IP_PKTINFO",
     remoteAddress: "remoteHost remoteHostname remoteAddr",
     timeToLive: "ttl hopLimit",

@@ -55,6 +55,7 @@ const toUDPOptions = dictionary({
   ipv6Only: toBoolean,
   localAddress: toDOMString,
   localPort: toNumber,
+  networkInterface: toDOMString,
   packetInfo: toBoolean,
   remoteAddress: toDOMString,
   remotePort: toNumber,

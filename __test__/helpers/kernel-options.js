@@ -24,6 +24,7 @@ const [SOL_SOCKET, IPPROTO_IP, IPPROTO_TCP, IPPROTO_IPV6] = [1, 0, 6, 41];
 /** Linux's numbers: the level and the option. */
 const NUMBERS = {
   SO_BROADCAST: [SOL_SOCKET, 6],
+  SO_BINDTOIFINDEX: [SOL_SOCKET, 62],
   SO_SNDBUF: [SOL_SOCKET, 7],
   SO_RCVBUF: [SOL_SOCKET, 8],
   SO_KEEPALIVE: [SOL_SOCKET, 9],

@@ -17,8 +17,9 @@ const shimTest = obstacle ? test.skip : test;
  * Runs a script with the library preloaded; what it report()s is returned.
  *
  * @param {string} script may await
+ * @param {Record<string, string>} [more] environment variables
  */
-function run(script) {
+function run(script, more = {}) {
   const file = (name) => JSON.stringify(path.join(folder, name));
   const source = `"use strict";
     const fs = require("node:fs");
@@ -36,7 +37,7 @@ function run(script) {
   for (const name of ["refused", "tried", "report"]) {
     fs.writeFileSync(path.join(folder, name), "");
   }
-  const env = { ...process.env, LD_PRELOAD: library, REFUSED: path.join(folder, "refused"), TRIED: path.join(folder, "tried") };
+  const env = { ...process.env, ...more, LD_PRELOAD: library, REFUSED: path.join(folder, "refused"), TRIED: path.join(folder, "tried") };
   const { status, stderr } = spawnSync(process.execPath, ["-e", source], { env, encoding: "utf8", timeout: 50_000 });
   if (status !== 0) {
     throw new Error(`the script ended with ${status}: ${stderr}`);
@@ -112,6 +113,11 @@ shimTest(`what somebody asked for is refused by name, with NotSupportedError${ob
       ["1,7", "sendBufferSize", udp({ sendBufferSize: 70_000 })],
       ["1,8", "receiveBufferSize", udp({ receiveBufferSize: 70_000 })],
       ["41,26", "ipv6Only", () => new UDPSocket({ localAddress: "::1", ipv6Only: true })],
+      ["0,8", "packetInfo", udp({ packetInfo: true })],
+      ["0,13", "packetInfo", udp({ packetInfo: true })],
+      ["41,49", "packetInfo", () => new UDPSocket({ localAddress: "::1", packetInfo: true })],
+      ["41,66", "packetInfo", () => new UDPSocket({ localAddress: "::1", packetInfo: true })],
+      ["1,25", "networkInterface", udp({ networkInterface: "lo" })],
       ["6,1", "noDelay", tcp({ noDelay: true })],
       ["6,1", "noDelay", server({ noDelay: true })],
       ["1,9", "keepAliveDelay", tcp({ keepAliveDelay: 5000 })],
@@ -131,4 +137,19 @@ shimTest(`what somebody asked for is refused by name, with NotSupportedError${ob
     expect(after).toMatchObject({ name: "NotSupportedError", code: "ENOPROTOOPT" });
     expect(after.message).toContain(name);
   }
+});
+
+shimTest(`where binding to an interface is not permitted, networkInterface throws NetworkError${obstacle ? ` (${obstacle})` : ""} (R-udp-interface)`, () => {
+  const EPERM = "1";
+  const result = run(`
+    new UDPSocket({ localAddress: "127.0.0.1", networkInterface: "lo" }).close();
+    refuse("1,25");
+    try {
+      new UDPSocket({ localAddress: "127.0.0.1", networkInterface: "lo" });
+    } catch ({ name, message, code }) {
+      report({ name, message, code });
+    }
+    process.exit(0);`, { REFUSAL: EPERM });
+  expect(result).toMatchObject({ name: "NetworkError", code: "EPERM" });
+  expect(result.message).toContain("networkInterface");
 });

@@ -11,6 +11,10 @@ new TCPSocket("127.0.0.1");
 new UDPSocket("127.0.0.1");
 // @ts-expect-error no such option
 new UDPSocket({ localport: 1 });
+// @ts-expect-error a name
+new UDPSocket({ networkInterface: 2 });
+// @ts-expect-error it cannot be changed
+new UDPSocket().setOptions({ networkInterface: "eth0" });
 // @ts-expect-error an option of servers only
 new TCPSocket("127.0.0.1", 1, { backlog: 1 });
 // @ts-expect-error an option of UDP only

@@ -67,6 +67,7 @@ const udpOptions: UDPOptions = {
   remotePort: "1900",
   connected: true,
   packetInfo: true,
+  networkInterface: "eth0",
   addressReuse: false,
   loopback: true,
   reusePort: false,

@@ -280,6 +280,7 @@ pub fn udp<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<UdpOptions
         remote_port: members.port(c"remotePort"),
         connected: members.flag(c"connected").unwrap_or(false),
         packet_info: members.flag(c"packetInfo").unwrap_or(false),
+        network_interface: members.text(c"networkInterface")?,
         address_reuse: members.flag(c"addressReuse"),
         reuse_port: members.flag(c"reusePort").unwrap_or(false),
         ipv6_only: members.flag(c"ipv6Only"),

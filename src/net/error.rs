@@ -192,6 +192,14 @@ pub enum SocketError {
         /// The system's error.
         source: io::Error,
     },
+    /// An option that this process is not permitted to set (R-udp-interface).
+    #[error("{}", refused_option(.name, .source))]
+    ForbiddenOption {
+        /// The option's name in JavaScript.
+        name: &'static str,
+        /// The system's error.
+        source: io::Error,
+    },
     /// No interface can join a group.
     #[error(
         "no interface can join the multicast group {}{}; name one as interfaceAddress",
@@ -389,6 +397,7 @@ impl SocketError {
             | Self::Frame { .. }
             | Self::EndInFrame { .. }
             | Self::LiveOption { .. }
+            | Self::ForbiddenOption { .. }
             | Self::NoThread { .. }
             | Self::Panic { .. } => "NetworkError",
         }
@@ -403,6 +412,7 @@ impl SocketError {
             | Self::Interface { source, .. }
             | Self::Option { source, .. }
             | Self::LiveOption { source, .. }
+            | Self::ForbiddenOption { source, .. }
             | Self::TooManyGroups { source, .. } => Some(Errno::of(source).name()),
             Self::TooManyConnections { .. } => Some(Errno::ECONNREFUSED.name()),
             Self::Lookup { code, .. } => Some(code.clone().into()),

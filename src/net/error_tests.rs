@@ -154,6 +154,11 @@ fn all() -> Vec<(SocketError, &'static str, Option<&'static str>, &'static str)>
             "no interface can join the multicast group 239.7.7.7 on eth7; name one as interfaceAddress",
         ),
         (
+            SocketError::ForbiddenOption { name: "networkInterface", source: kind(Kind::PermissionDenied) },
+            "NetworkError", Some("EACCES"),
+            "the system refuses networkInterface: permission denied (EACCES)",
+        ),
+        (
             SocketError::NotPeer { to: group(), peer: SocketAddr::from(([127, 0, 0, 1], 9)) },
             "InvalidAccessError", None,
             "this socket is connected to 127.0.0.1:9, and sends to no other destination",
@@ -253,6 +258,7 @@ fn the_source_is_what_the_system_or_a_library_reports() {
             | SocketError::Interface { source, .. }
             | SocketError::Option { source, .. }
             | SocketError::LiveOption { source, .. }
+            | SocketError::ForbiddenOption { source, .. }
             | SocketError::TooManyGroups { source, .. } => Some(source.to_string()),
             _ => None,
         };

@@ -76,7 +76,7 @@ pub use resolver::Family;
 pub use runtime::runtime;
 pub use sizes::READ_SIZE;
 pub use stream_socket::{GiveBack, Unkept};
-pub use sys::{PeerCredentials, TcpStats, has_packet_info};
+pub use sys::{PeerCredentials, TcpStats, has_network_interface, has_packet_info};
 pub use syscall::Syscall;
 pub use tls::{
     GivenCertificate, Info as SecureInfo, Material, NamedCertificate, Role, SecureOptions, ServerContext, TlsError,

@@ -7,6 +7,7 @@ mod system;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 
 use mio::net::UdpSocket;
 
@@ -31,6 +32,8 @@ pub struct Member<'a> {
     pub socket: &'a UdpSocket,
     /// The address that the socket is bound to.
     pub local: &'a SocketAddr,
+    /// The interface that the socket is bound to. None: it is bound to none.
+    pub interface: Option<NonZeroU32>,
     /// IPV6_V6ONLY. True: the socket takes no IPv4.
     pub ipv6_only: bool,
 }
@@ -49,7 +52,7 @@ impl Memberships {
         let membership = Membership::parse(member, request)?;
         self.forget_gone(member.socket, membership.group);
         self.refuse_same(&membership, request)?;
-        let wanted = membership.devices(member.local, request)?;
+        let wanted = membership.devices(member, request)?;
         let wanted = wanted.into_iter().map(|device| system::number(membership.group, device));
         let wanted = wanted
             .collect::<io::Result<Vec<Device>>>()

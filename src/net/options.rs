@@ -234,6 +234,8 @@ pub struct UdpOptions {
     pub connected: bool,
     /// True: messages report the details of their datagrams (R-udp-reply).
     pub packet_info: bool,
+    /// The name of the interface that the socket sends and receives by (R-udp-interface). None: any.
+    pub network_interface: Option<String>,
     /// SO_REUSEADDR, which is set only if a port is given (R-udp-reuse). None: on if the system has the option.
     pub address_reuse: Option<bool>,
     /// True: SO_REUSEPORT, so that several sockets share the datagrams of one port.

@@ -2,15 +2,17 @@
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 
 use mio::net::UdpSocket;
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::errno::{self, Errno};
 use super::options::UdpOptions;
 use super::socket_options::{set, set_asked};
 use super::syscall::Syscall;
 use super::udp_options::{self, MulticastInterface};
-use super::{SocketError, ip_address, socket_options, sys};
+use super::{SocketError, ip_address, quoted, socket_options, sys};
 
 /// A socket that was opened, and what opening it has found out.
 pub struct Opened {
@@ -24,6 +26,8 @@ pub struct Opened {
     pub remote: Option<SocketAddr>,
     /// The peer of a connected socket (R-udp-connected). None: the socket is not connected.
     pub peer: Option<Peer>,
+    /// The interface that the socket is bound to (R-udp-interface). None: it is bound to none.
+    pub interface: Option<NonZeroU32>,
     /// True if the system also delivers datagrams of groups that only other sockets have joined. Then the socket reports packet
     /// information, so that the package can drop those datagrams.
     pub sorts_groups: bool,
@@ -67,7 +71,7 @@ pub fn open(options: &UdpOptions) -> Result<Opened, SocketError> {
         ip_address::check_reachable(&local, options.ipv6_only.unwrap_or(false), remote)?;
     }
     let wanted_peer = wanted_peer(options, remote)?;
-    let raw = make(options, &local)?;
+    let (raw, interface) = make(options, &local)?;
     let is_ipv6 = local.is_ipv6();
     if options.packet_info {
         set_asked("packetInfo", sys::report_packet_info(&raw, is_ipv6))?;
@@ -86,7 +90,7 @@ pub fn open(options: &UdpOptions) -> Result<Opened, SocketError> {
     let bound = local_address(&raw)?;
     let peer = wanted_peer.map(|remote| connect(&raw, &bound, remote)).transpose()?;
     let local = if peer.is_some() { ip_address::canonical(local_address(&raw)?) } else { bound };
-    Ok(Opened { socket: UdpSocket::from_std(raw.into()), local, bound, remote, peer, sorts_groups })
+    Ok(Opened { socket: UdpSocket::from_std(raw.into()), local, bound, remote, peer, interface, sorts_groups })
 }
 
 /// The destination that the socket is to connect to. None: it is not to be connected.
@@ -116,15 +120,40 @@ fn local_address(raw: &Socket) -> Result<SocketAddr, SocketError> {
         .map_err(|error| SocketError::system(Syscall::LocalAddress, error))
 }
 
-fn make(options: &UdpOptions, local: &SocketAddr) -> Result<Socket, SocketError> {
+/// Makes a socket with its options. Also returns the interface that it is bound to.
+fn make(options: &UdpOptions, local: &SocketAddr) -> Result<(Socket, Option<NonZeroU32>), SocketError> {
     let raw = Socket::new(Domain::for_address(*local), Type::DGRAM, Some(Protocol::UDP));
     let raw = raw.map_err(|error| SocketError::local(Syscall::Socket, *local, error))?;
+    let bound = options.network_interface.as_deref().map(|name| bind_to_interface(&raw, name, local)).transpose()?;
     configure(&raw, options, local)?;
     let interface = options.live.multicast_interface.as_deref();
     let ipv6_only = options.ipv6_only.unwrap_or(false);
     let interface = interface.map(|text| MulticastInterface::find(text, local, ipv6_only)).transpose()?;
     udp_options::change(&raw, &options.live, interface.as_ref(), local, ipv6_only)?;
-    Ok(raw)
+    Ok((raw, bound))
+}
+
+/// Binds a socket to the interface of this name (R-udp-interface). Returns the interface's index.
+fn bind_to_interface(raw: &Socket, name: &str, local: &SocketAddr) -> Result<NonZeroU32, SocketError> {
+    let option = "networkInterface";
+    if !sys::has_network_interface() {
+        return Err(SocketError::Option { name: option, source: ErrorKind::Unsupported.into() });
+    }
+    let unknown = |syscall, source| {
+        let text = quoted::beginning(name);
+        SocketError::Interface { what: option, text, syscall, source }
+    };
+    let index = ip_address::interface_index(name)?.and_then(NonZeroU32::new);
+    let index = index.ok_or_else(|| unknown(None, errno::no_interface()))?;
+    match sys::bind_to_interface(raw, index, name, local.is_ipv6()) {
+        Ok(()) => Ok(index),
+        Err(source) => Err(match Errno::of(&source) {
+            // The interface was removed just now.
+            Errno::ENODEV => unknown(Some(Syscall::SetOption), source),
+            Errno::EPERM | Errno::EACCES => SocketError::ForbiddenOption { name: option, source },
+            _ => SocketError::Option { name: option, source },
+        }),
+    }
 }
 
 fn configure(raw: &Socket, options: &UdpOptions, local: &SocketAddr) -> Result<(), SocketError> {

@@ -6,6 +6,7 @@ mod receive;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 
 use mio::Interest;
 use mio::net::UdpSocket as MioSocket;
@@ -49,6 +50,8 @@ pub struct UdpSocket {
     pub remote: Option<SocketAddr>,
     /// The peer of a connected socket: no other one is sent to or received from. None: the socket is not connected.
     peer: Option<Peer>,
+    /// The interface that the socket is bound to (networkInterface). None: it is bound to none.
+    interface: Option<NonZeroU32>,
     /// True if IPV6_V6ONLY was asked for.
     ipv6_only: bool,
     /// True while runs of datagrams may be sent as one message. It becomes false for good when a call shows that the route cannot do it.
@@ -141,7 +144,7 @@ impl UdpSocket {
 
     /// Makes and binds a socket (R-udp-bind).
     pub fn bind(options: &UdpOptions, id: Id, context: &mut Context) -> Result<Self, SocketError> {
-        let Opened { mut socket, local, bound, remote, peer, sorts_groups } = udp_open::open(options)?;
+        let Opened { mut socket, local, bound, remote, peer, interface, sorts_groups } = udp_open::open(options)?;
         context
             .registry
             .register(&mut socket, id.token(), Interest::READABLE)
@@ -153,6 +156,7 @@ impl UdpSocket {
             bound,
             remote,
             peer,
+            interface,
             ipv6_only: options.ipv6_only.unwrap_or(false),
             may_segment: sys::SEGMENTS_DATAGRAMS,
             max_buffered_amount: most.into(),
@@ -294,7 +298,8 @@ impl UdpSocket {
             let member = if join { "joinMulticastGroup" } else { "leaveMulticastGroup" };
             return Err(SocketError::Closed { member });
         }
-        let member = Member { socket: &self.socket, local: &self.bound, ipv6_only: self.ipv6_only };
+        let member =
+            Member { socket: &self.socket, local: &self.bound, interface: self.interface, ipv6_only: self.ipv6_only };
         if !join {
             return self.groups.leave(member, request);
         }

@@ -425,6 +425,7 @@ pub fn udp_options() -> UdpOptions {
         remote_port: None,
         connected: false,
         packet_info: false,
+        network_interface: None,
         address_reuse: None,
         reuse_port: false,
         ipv6_only: None,

@@ -63,8 +63,12 @@ impl Membership {
     }
 
     /// The interfaces on which the system is to join the group. Only `Interface::All` gives several.
-    pub fn devices(&self, local: &SocketAddr, request: GroupRequest<'_>) -> Result<Vec<Device>, SocketError> {
-        let device = match (&self.interface, self.group, local) {
+    pub fn devices(&self, member: Member<'_>, request: GroupRequest<'_>) -> Result<Vec<Device>, SocketError> {
+        if let (Interface::Default, Some(interface)) = (&self.interface, member.interface) {
+            // A socket that is bound to one interface joins there (R-udp-interface). The system would let the routes decide.
+            return Ok(vec![Device::Index(interface.get())]);
+        }
+        let device = match (&self.interface, self.group, member.local) {
             (Interface::All, ..) => {
                 let indices = interfaces::multicast_indices(self.group.is_ipv4())?;
                 return Ok(indices.into_iter().map(Device::Index).collect());

@@ -37,9 +37,9 @@ use socket2::TcpKeepalive;
 
 pub use self::datagrams::{Origin, Outgoing, PacketInfo, Received};
 pub use self::family::{
-    UnixListener, exclude_others, ignore_unreachable, interface_exists, interface_index, interface_name, interfaces,
-    is_in_progress, look_up, peer_credentials, refusal, reuse_waiting_port, set_traffic_class, share_address,
-    share_port,
+    UnixListener, bind_to_interface, exclude_others, ignore_unreachable, interface_exists, interface_index,
+    interface_name, interfaces, is_in_progress, look_up, peer_credentials, refusal, reuse_waiting_port,
+    set_traffic_class, share_address, share_port,
 };
 pub use self::group_sources::change_source;
 pub use self::kernel::{
@@ -123,6 +123,11 @@ pub const LONGEST_UNIX_PATH: usize = if cfg!(any(target_os = "linux", target_os 
 /// them for datagrams that it sends.
 pub const fn has_packet_info() -> bool {
     cfg!(target_os = "linux")
+}
+
+/// Whether the package can bind a UDP socket to one interface on this system, for sending and receiving.
+pub const fn has_network_interface() -> bool {
+    cfg!(any(target_os = "linux", target_vendor = "apple"))
 }
 
 /// Sets how many unanswered keep-alive probes end a connection, on systems where that can be set.

@@ -6,6 +6,7 @@ mod resolver;
 mod unix_listener;
 
 use std::io;
+use std::num::NonZeroU32;
 
 use socket2::Socket;
 
@@ -26,6 +27,27 @@ pub fn share_address(socket: &Socket) -> io::Result<()> {
     #[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "openbsd", target_os = "netbsd"))]
     let shared = shared.and(socket.set_reuse_port(true));
     shared
+}
+
+/// Makes a socket send and receive by one interface only. Call it before bind(2).
+pub fn bind_to_interface(socket: &Socket, interface: NonZeroU32, name: &str, is_ipv6: bool) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        let _ = (interface, is_ipv6);
+        socket.bind_device(Some(name.as_bytes()))
+    }
+    // IP_BOUND_IF also restricts receiving, unless SO_RECV_ANYIF is set.
+    #[cfg(target_vendor = "apple")]
+    {
+        let _ = name;
+        let bind = if is_ipv6 { Socket::bind_device_by_index_v6 } else { Socket::bind_device_by_index_v4 };
+        bind(socket, Some(interface))
+    }
+    #[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+    {
+        let _ = (socket, interface, name, is_ipv6);
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 /// Sets the traffic class of IPv6 packets: the byte that has DSCP and ECN.

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::num::NonZeroU32;
 use std::os::windows::io::AsRawSocket;
 use std::path::Path;
 use std::ptr;
@@ -36,6 +37,11 @@ pub fn exclude_others(socket: &Socket) -> io::Result<()> {
     let result =
         unsafe { setsockopt(number(socket), SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (&raw const value).cast(), size) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Returns an error: Windows has an option for sending only, and the package does not look up names of interfaces there.
+pub fn bind_to_interface(_socket: &Socket, _interface: NonZeroU32, _name: &str, _is_ipv6: bool) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Returns an error: Windows has no such option.
