@@ -21,14 +21,20 @@ const { sendBlobTo, sendScratchTo, sendStringTo, sendTo } = binding;
  * @param {object | undefined} options UDPSendOptions
  */
 function transmitTo(record, data, destination, port, options) {
+  // Most sends have no options. A fifth argument would cost them a little.
   if (isUsualBytes(data)) {
-    return sendTo(record.id, data, destination, port, options);
+    return options === undefined
+      ? sendTo(record.id, data, destination, port)
+      : sendTo(record.id, data, destination, port, options);
   }
   if (typeof data === "string") {
     const bytes = data.length <= SHORT_STRING ? encode(data) : -1;
-    return bytes >= 0
-      ? sendScratchTo(record.id, bytes, destination, port, options)
-      : sendStringTo(record.id, data, destination, port, options);
+    if (bytes < 0) {
+      return sendStringTo(record.id, data, destination, port, options);
+    }
+    return options === undefined
+      ? sendScratchTo(record.id, bytes, destination, port)
+      : sendScratchTo(record.id, bytes, destination, port, options);
   }
   return sendUnusual(record, data, destination, port, options);
 }

@@ -17,6 +17,8 @@ pub struct Call<'scope> {
     pub env: Env<'scope>,
     /// The arguments. Missing ones are undefined.
     pub arguments: [Value<'scope>; ARGUMENTS],
+    /// How many arguments JavaScript has given. It may be more than `ARGUMENTS`.
+    pub given: usize,
 }
 
 impl<'scope> Call<'scope> {

@@ -63,7 +63,7 @@ pub unsafe fn run(
         // SAFETY: the caller promises that `data` points to a live `Environment`. The engine frees it only when none of the environment's
         // functions can run any more, so not before this call returns.
         let environment = unsafe { &*data.cast::<Environment>() };
-        run_guarded(&Call { environment, env, arguments }, name, function, panicked).raw()
+        run_guarded(&Call { environment, env, arguments, given: count }, name, function, panicked).raw()
     };
     // SAFETY: the engine calls this function on the thread of the environment `raw`, while `raw` is live. It has opened a handle scope
     // for the callback.

@@ -122,7 +122,7 @@ impl UdpQueue {
                 }
                 Contents::Blob { data, .. } => data.as_deref()?,
             };
-            Some(Outgoing { to: Some(datagram.to), bytes, origin: datagram.origin.as_deref().copied() })
+            Some(Outgoing { to: datagram.to, bytes, origin: datagram.origin.as_deref() })
         })
     }
 

@@ -17,7 +17,8 @@ fn to_destination<'scope>(
     let text = if is_given { attempt!(call, call.text(2)) } else { None };
     let port = u16::try_from(call.number(3)).unwrap_or(0);
     let destination = text.as_deref().map_or(Destination::Same, |text| Destination::To(text, port));
-    let options = attempt!(call, options::send(call.env, call.arguments[4]));
+    // Most sends have no fifth argument. Then nothing is asked about it.
+    let options = if call.given > 4 { attempt!(call, options::send(call.env, call.arguments[4])) } else { None };
     match call.environment.net(|net| send(net, call.id(), destination, options.as_ref())).flatten() {
         Some(Ok(UdpSent::Accepted(go_on))) => call.env.int(go_on.into()),
         Some(Ok(UdpSent::Ended)) => call.env.int(ENDED),

@@ -5,12 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 /// A datagram that `Batches::send()` is to send.
 #[derive(Clone, Copy, Debug)]
 pub struct Outgoing<'a> {
-    /// The destination. None: the peer of a connected socket. Some systems refuse a destination there.
-    pub to: Option<SocketAddr>,
+    /// The destination.
+    pub to: SocketAddr,
     /// The bytes.
     pub bytes: &'a [u8],
     /// Where it leaves from. None: the system and the socket's options decide.
-    pub origin: Option<Origin>,
+    pub origin: Option<&'a Origin>,
 }
 
 /// Where a datagram leaves from, and its type of service.

@@ -50,16 +50,18 @@ impl Batches {
         Ok(())
     }
 
-    /// Sends datagrams in order. Returns how many the system has taken; it is an error if it takes none.
+    /// Sends datagrams in order. Returns how many the system has taken; it is an error if it takes none. `is_connected`: all go to
+    /// the peer of a connected socket, so no destination goes along. Some systems refuse one there.
     pub fn send<'a>(
         &mut self,
         socket: &UdpSocket,
         datagrams: impl Iterator<Item = Outgoing<'a>>,
         _segment: bool,
+        is_connected: bool,
     ) -> io::Result<usize> {
         let mut sent = 0;
         for Outgoing { to, bytes, .. } in datagrams {
-            match to.map_or_else(|| socket.send(bytes), |to| socket.send_to(bytes, to)) {
+            match if is_connected { socket.send(bytes) } else { socket.send_to(bytes, to) } {
                 Ok(_) => sent += 1,
                 Err(error) if sent == 0 => return Err(error),
                 Err(_) => break,

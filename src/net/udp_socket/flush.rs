@@ -24,11 +24,9 @@ impl UdpSocket {
         // The error of the last try to send the first datagram of a connected socket. None: it was not tried yet.
         let mut tried: Option<Errno> = None;
         loop {
-            let Some(Outgoing { to: Some(to), origin, .. }) = self.queue.ready(1).next() else { return };
-            let is_connected = self.peer.is_some();
-            let ready = self.queue.ready(FLUSH_COUNT);
-            let outgoing = ready.map(|one| Outgoing { to: one.to.filter(|_| !is_connected), ..one });
-            match context.batches.send(&self.socket, outgoing, segment) {
+            let Some(Outgoing { to, origin, .. }) = self.queue.ready(1).next() else { return };
+            let (origin, is_connected) = (origin.copied(), self.peer.is_some());
+            match context.batches.send(&self.socket, self.queue.ready(FLUSH_COUNT), segment, is_connected) {
                 Ok(sent) => {
                     tried = None;
                     for _ in 0..sent {

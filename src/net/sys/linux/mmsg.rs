@@ -21,8 +21,8 @@ pub struct Batches {
     pub received: Vec<Received>,
     /// Memory for the source addresses of received datagrams.
     names: Vec<libc::sockaddr_storage>,
-    /// The destinations of the runs to be sent, one for each run. None: the socket is connected.
-    destinations: Vec<Option<SockAddr>>,
+    /// The destinations of the runs to be sent, one for each run.
+    destinations: Vec<SockAddr>,
     /// The memory areas of the datagrams.
     pieces: Vec<libc::iovec>,
     /// The headers of the messages: one for each datagram to be received, or for each run to be sent.
@@ -99,12 +99,13 @@ impl Batches {
     }
 
     /// Sends datagrams in order. Returns how many the system has taken; it is an error if it takes none. `segment`: a run may be sent as
-    /// one message.
+    /// one message. `is_connected`: all go to the peer of a connected socket, so no destination goes along.
     pub fn send<'a>(
         &mut self,
         socket: &UdpSocket,
         datagrams: impl Iterator<Item = Outgoing<'a>>,
         segment: bool,
+        is_connected: bool,
     ) -> io::Result<usize> {
         let Self { destinations, pieces, headers, runs, controls, origins, .. } = self;
         pieces.clear();
@@ -112,7 +113,7 @@ impl Batches {
         for Outgoing { to, bytes, origin } in datagrams {
             let piece = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
             match runs.last_mut() {
-                Some(run) if segment && run.takes(to, origin, bytes.len()) => {
+                Some(run) if segment && run.takes(&to, origin, bytes.len()) => {
                     run.add(bytes.len());
                     match pieces.last_mut() {
                         Some(last) if end_of(last) == piece.iov_base => last.iov_len += bytes.len(),
@@ -125,7 +126,7 @@ impl Batches {
                 _ => {
                     runs.push(Run {
                         to,
-                        origin,
+                        origin: origin.copied(),
                         size: bytes.len(),
                         count: 1,
                         bytes: bytes.len(),
@@ -137,7 +138,7 @@ impl Batches {
             }
         }
         destinations.clear();
-        destinations.extend(runs.iter().map(|run| run.to.map(SockAddr::from)));
+        destinations.extend(runs.iter().map(|run| SockAddr::from(run.to)));
         controls.clear();
         controls.extend(runs.iter().map(|run| segment_size(run.size)));
         origins.clear();
@@ -147,7 +148,7 @@ impl Batches {
         let mut first = 0;
         for ((run, to), control) in runs.iter().zip(destinations.iter()).zip(controls.iter_mut()) {
             let mut header = empty_header();
-            if let Some(to) = to {
+            if !is_connected {
                 header.msg_hdr.msg_name = to.as_ptr().cast_mut().cast();
                 header.msg_hdr.msg_namelen = to.len();
             }
@@ -222,8 +223,8 @@ fn end_of(piece: &libc::iovec) -> *mut libc::c_void {
 
 /// Datagrams that are sent as one message. All have the same size, except that the last one may be shorter.
 struct Run {
-    /// The destination of all datagrams. None: the peer of a connected socket.
-    to: Option<SocketAddr>,
+    /// The destination of all datagrams.
+    to: SocketAddr,
     /// Where all datagrams leave from. None: the system and the socket's options decide.
     origin: Option<Origin>,
     /// The size in bytes of each datagram except the last.
@@ -248,15 +249,15 @@ const SEGMENT: usize = 1_472;
 
 impl Run {
     /// Whether a datagram of `len` bytes to this destination, from this origin, can follow in the run.
-    fn takes(&self, to: Option<SocketAddr>, origin: Option<Origin>, len: usize) -> bool {
+    fn takes(&self, to: &SocketAddr, origin: Option<&Origin>, len: usize) -> bool {
         !self.ended
             && len > 0
             && len <= self.size
             && self.size <= SEGMENT
             && self.count < SEGMENTS
             && self.bytes + len <= MESSAGE
-            && to == self.to
-            && origin == self.origin
+            && *to == self.to
+            && origin == self.origin.as_ref()
     }
 
     /// The control messages of a run with an origin. None: it has none.
