@@ -337,7 +337,11 @@ export interface UDPSendOptions {
    * chooses.
    */
   localAddress?: string | null | undefined;
-  /** The name of the interface that it leaves by; InvalidAccessError (`"ENODEV"`) if there is none. Default, and null: the system chooses. */
+  /**
+   * The name of the interface that it leaves by; InvalidAccessError (`"ENODEV"`) if there is none. If the socket has `multicastInterface`,
+   * an IPv4 multicast datagram still has that interface's address as its source, unless `localAddress` is given too. Default, and null:
+   * the system chooses.
+   */
   localInterface?: string | null | undefined;
   /** The byte of IP's header that has DSCP and ECN. 0 to 255, else TypeError. Default, and null: the socket's. */
   typeOfService?: number | null | undefined;
