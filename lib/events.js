@@ -8,6 +8,7 @@
 // is defined again here.
 
 const { addressText } = require("./address.js");
+const { defineInspectors, tooDeep } = require("./inspectors.js");
 const { defineInterface } = require("./webidl.js");
 
 /** The method that makes an ArrayBuffer immutable; undefined if the engine has none. If it exists, received data is immutable (R-data). */
@@ -170,29 +171,13 @@ function defineEvent(eventClass, name, attributes, shown) {
   // An interface without an interface object (LegacyNoInterfaceObject) has no own `constructor`. A read finds the inherited one.
   delete prototype.constructor;
   // Without this, Node would show only the attributes that every Event has: `socket.onerror = console.error` would not print the error.
-  /**
-   * @param {any} event
-   * @param {object} options
-   * @param {(value: unknown, options: object) => string} inspect
-   */
-  const show = (event, options, inspect) => {
+  defineInspectors(prototype, (event, isTooDeep, options, inspect) => {
+    if (isTooDeep) {
+      return tooDeep(name, options);
+    }
     const attributesShown = Object.fromEntries(["type", ...shown].map((attribute) => [attribute, event[attribute]]));
     return `${name} ${inspect(attributesShown, options)}`;
-  };
-  const inspectors = {
-    /** @type {(this: any, depth: number, options: object, inspect: any) => string} */
-    [Symbol.for("nodejs.util.inspect.custom")](depth, options, inspect) {
-      return depth < 0 ? `[${name}]` : show(this, options, inspect);
-    },
-    /** @type {(this: any, inspect: any, options: object) => string} */
-    [Symbol.for("Deno.customInspect")](inspect, options) {
-      return show(this, options, inspect);
-    },
-  };
-  for (const symbol of Object.getOwnPropertySymbols(inspectors)) {
-    const value = /** @type {any} */ (inspectors)[symbol];
-    Object.defineProperty(prototype, symbol, { value, writable: true, configurable: true });
-  }
+  });
 }
 
 defineEvent(StreamMessageEvent, "MessageEvent", ["data", "origin", "lastEventId", "source", "ports"], ["data"]);

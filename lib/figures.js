@@ -93,4 +93,4 @@ function defineStats(interfaceClass, recordOf) {
   });
 }
 
-module.exports = { defineDropped, defineFigures, defineStats };
+module.exports = { defineDropped, defineFigures, defineStats, figure };

@@ -5,10 +5,12 @@
 const { follow } = require("./abort.js");
 const { askForCertificate, setCertificateFor } = require("./certificates.js");
 const { closeAtOnce } = require("./closing.js");
+const { defineEnds } = require("./ends.js");
 const { fromFailure, invalidState } = require("./errors.js");
 const { defineEventHandlers } = require("./event-handler.js");
 const { ConnectEvent } = require("./events.js");
 const { fireError } = require("./failing.js");
+const { defineInspection } = require("./inspection.js");
 const { defineIteration, takerOf } = require("./iteration.js");
 const { fire, observeListeners } = require("./listeners.js");
 const { Kind, binding } = require("./native.js");
@@ -82,20 +84,24 @@ function closeServer(record, why, closeNative) {
   }
 }
 
+/** The value of `connections`. @param {ServerRecord} record */
+function connectionsOf(record) {
+  return record.closed ? record.lastConnections : connections(record.id);
+}
+
 /**
  * Defines the members that both interfaces have.
  *
  * @param {{ name: string, prototype: EventTarget }} interfaceClass
  * @param {(socket: unknown) => ServerRecord | undefined} recordOf returns undefined for an object that is not of the interface
- * @param {(record: ServerRecord) => object} local where the server listens, for the value of `opened`
+ * @param {(record: ServerRecord) => import("./ends.js").Ends} local where the server listens, also for the value of `opened`
  */
 function defineServerSocket(interfaceClass, recordOf, local) {
   const checked = /** @type {(server: unknown, member: string) => ServerRecord} */ (brandCheckOf(interfaceClass, recordOf));
   defineMembers(interfaceClass, {
     /** The number of accepted sockets that are not yet "closed". */
     get connections() {
-      const record = checked(this, "connections");
-      return record.closed ? record.lastConnections : connections(record.id);
+      return connectionsOf(checked(this, "connections"));
     },
 
     close() {
@@ -143,6 +149,11 @@ function defineServerSocket(interfaceClass, recordOf, local) {
   observeListeners(interfaceClass, recordOf);
   defineEventHandlers(interfaceClass, recordOf, ["connect", "error"]);
   defineIteration(interfaceClass, recordOf);
+  defineEnds(interfaceClass.name, (record) => local(/** @type {ServerRecord} */ (record)));
+  defineInspection(interfaceClass, recordOf, (record) => {
+    const server = /** @type {ServerRecord} */ (record);
+    return { connections: connectionsOf(server), secureTransport: server.secureTransport };
+  });
   const streams = { readable: serverReadable };
   defineStreams(interfaceClass, recordOf, streams);
   definePromises(interfaceClass, recordOf, (record) => openInfo(record, streams, local(/** @type {ServerRecord} */ (record))));

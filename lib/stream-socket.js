@@ -6,12 +6,14 @@ const { follow } = require("./abort.js");
 const { PIECE_BYTES, answer } = require("./blob.js");
 const { askForCertificate, setCertificateFor } = require("./certificates.js");
 const { closeSocket, resetSocket } = require("./closing.js");
+const { defineEnds } = require("./ends.js");
 const { fromFailure, invalidState, networkError } = require("./errors.js");
 const { defineEventHandlers } = require("./event-handler.js");
 const { StreamMessageEvent } = require("./events.js");
 const { fireError } = require("./failing.js");
 const { defineFigures } = require("./figures.js");
 const { sendFrame } = require("./framing.js");
+const { connectionState, defineInspection } = require("./inspection.js");
 const { fire, observeListeners } = require("./listeners.js");
 const { Kind, binding } = require("./native.js");
 const progress = require("./progress.js");
@@ -103,7 +105,7 @@ function followSignal(signal, record) {
  *
  * @param {{ name: string, prototype: EventTarget }} interfaceClass
  * @param {(socket: unknown) => AnyRecord | undefined} recordOf returns undefined for an object that is not of the interface
- * @param {(record: AnyRecord) => object} ends both ends of the connection, for the value of `opened`
+ * @param {(record: AnyRecord) => import("./ends.js").Ends} ends both ends of the connection, also for the value of `opened`
  * @param {(record: AnyRecord) => { address: string, port?: number, verified: string | undefined }} remote the other end, for errors; and
  *   the name that startTls() verifies if its options have none, or undefined
  */
@@ -195,6 +197,8 @@ function defineStreamSocket(interfaceClass, recordOf, ends, remote) {
   defineSocketMembers(interfaceClass, recordOf);
   defineBufferedAmount(interfaceClass, recordOf);
   defineFigures(interfaceClass, recordOf);
+  defineEnds(name, ends);
+  defineInspection(interfaceClass, recordOf, connectionState);
   observeListeners(interfaceClass, recordOf);
   defineEventHandlers(interfaceClass, recordOf, ["drain", "open", "close", "halfclose", "error", "message"]);
   const streams = {

@@ -5,6 +5,7 @@
 
 const { invalidState } = require("./errors.js");
 const { requireNoFraming } = require("./framing.js");
+const { defineInspectors } = require("./inspectors.js");
 const { requestAlso } = require("./listener-bits.js");
 const { binding } = require("./native.js");
 const progress = require("./progress.js");
@@ -165,15 +166,7 @@ function openInfo(record, streams, ends) {
     Object.defineProperty(info, attribute, { get, enumerable: false, configurable: true });
   }
   // Without these functions, util.inspect() with the options showHidden and getters would call the getters.
-  const inspectors = {
-    /** @type {(depth: number, options: object, inspect: (value: unknown, options: object) => string) => string} */
-    [Symbol.for("nodejs.util.inspect.custom")]: (_depth, options, inspect) => inspect({ ...info }, options),
-    /** @type {(inspect: (value: unknown, options: object) => string, options: object) => string} */
-    [Symbol.for("Deno.customInspect")]: (inspect, options) => inspect({ ...info }, options),
-  };
-  for (const symbol of Object.getOwnPropertySymbols(inspectors)) {
-    Object.defineProperty(info, symbol, { value: /** @type {any} */ (inspectors)[symbol], writable: true, configurable: true });
-  }
+  defineInspectors(info, (_info, _isTooDeep, options, inspect) => inspect({ ...info }, options));
   return info;
 }
 

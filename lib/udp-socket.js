@@ -6,12 +6,14 @@ const { follow, throwIfAborted, toSignal } = require("./abort.js");
 const { addressText } = require("./address.js");
 const { answer } = require("./blob.js");
 const { closeAtOnce } = require("./closing.js");
+const { defineEnds } = require("./ends.js");
 const { fromFailure, invalidState } = require("./errors.js");
 const { defineEventHandlers } = require("./event-handler.js");
 const { UDPMessageEvent } = require("./events.js");
 const { fireError } = require("./failing.js");
 const { defineIteration, takerOf } = require("./iteration.js");
 const { defineDropped, defineFigures } = require("./figures.js");
+const { datagramState, defineInspection } = require("./inspection.js");
 const { fire, observeListeners } = require("./listeners.js");
 const { LIVE, checkLive, defineSetOptions } = require("./live-options.js");
 const { Kind, binding } = require("./native.js");
@@ -268,6 +270,16 @@ class UDPSocket extends EventTarget {
     defineBufferedAmount(this, recordOf);
     defineFigures(this, recordOf);
     defineDropped(this, recordOf);
+    defineEnds("UDPSocket", (record) => {
+      const socket = /** @type {UDPSocket} */ (record.socket);
+      return {
+        localAddress: socket.#localAddress,
+        localPort: socket.#localPort,
+        remoteAddress: socket.#remoteAddress,
+        remotePort: socket.#remotePort,
+      };
+    });
+    defineInspection(this, recordOf, datagramState);
     observeListeners(this, recordOf);
     defineEventHandlers(this, recordOf, ["drain", "error", "message"]);
     defineIteration(this, recordOf);
