@@ -2,6 +2,7 @@
 
 // connect(): opens a TCPSocket to a host name (R-connect). This file checks the arguments, and race.js connects.
 
+const { observeConnect } = require("./diagnostics.js");
 const { fromFailure, invalidAccess } = require("./errors.js");
 const { parseHost } = require("./host.js");
 const { binding } = require("./native.js");
@@ -72,7 +73,9 @@ const { connect } = {
       return new Promise((resolve, reject) => {
         const trace = traceAbove(connect);
         const race = bare({ ...own, connectTimeout, family, settings: eachOf, kind, secure, signal: converted.signal, trace });
-        new Race(target, number, race, { resolve, reject }).start(target.address);
+        const { settle, begin } = observeConnect({ host: target.text, port: number }, { resolve, reject });
+        const run = new Race(target, number, race, settle);
+        begin(() => run.start(target.address));
       });
     } catch (error) {
       return Promise.reject(error);

@@ -5,6 +5,7 @@
 const process = require("node:process");
 const { takeBlobError } = require("./blob.js");
 const { takeCertificateError } = require("./certificates.js");
+const diagnostics = require("./diagnostics.js");
 const { fromFailure, sentence } = require("./errors.js");
 const { ErrorEvent } = require("./events.js");
 const { fire, hasListener } = require("./listeners.js");
@@ -31,10 +32,12 @@ function fireError(record, failure) {
     leadTo(error, extras.trace);
     extras.relay?.lost(error);
   }
+  diagnostics.failed(record, failure, error);
   const upgrade = extras?.upgrade;
   if (extras !== undefined && upgrade !== undefined) {
     // R-tls-start: the TLS handshake has failed, or its connection is lost.
     extras.upgrade = undefined;
+    upgrade.handshake?.rejected(error);
     upgrade.reject(error);
   } else if (!hasWarned && extras?.relay === undefined && !hasListener(record, "error") && !isFollowed(record)) {
     // R-unheard

@@ -1,9 +1,11 @@
 "use strict";
 
 // Records the progress of a socket (opened, ended, failed, finished, closing), and reports it to the socket's promises, streams, loops and
-// once() calls. This happens just before the event that reports the same to listeners.
+// once() calls, and to diagnostics. This happens just before the event that reports the same to listeners.
 
+const diagnostics = require("./diagnostics.js");
 const { notOpen } = require("./send.js");
+const { GONE } = require("./socket-record.js");
 const { readyState } = require("./sockets.js");
 
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
@@ -15,6 +17,7 @@ const { readyState } = require("./sockets.js");
  */
 function opened(record) {
   record.opened = true;
+  diagnostics.connected(record);
   record.extras?.promises?.opened();
   record.extras?.outlet?.opened();
 }
@@ -38,6 +41,7 @@ function ended(record) {
  */
 function failed(record, error) {
   record.failure = error;
+  diagnostics.notConnected(record, error);
   const { extras } = record;
   if (extras !== undefined) {
     extras.promises?.failed(error);
@@ -46,6 +50,10 @@ function failed(record, error) {
     extras.iteration?.fail(error);
     extras.waits?.failed(error);
     extras.shutdown?.check();
+  }
+  if (record.id === GONE) {
+    // No other event follows.
+    diagnostics.closed(record);
   }
 }
 
@@ -68,6 +76,7 @@ function finished(record) {
       extras.trace = null;
     }
   }
+  diagnostics.closed(record);
 }
 
 /**

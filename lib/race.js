@@ -4,6 +4,7 @@
 // connection that is established wins. If the options ask for TLS, the handshake follows on that connection.
 
 const { follow } = require("./abort.js");
+const { beginHandshake } = require("./diagnostics.js");
 const { fromFailure } = require("./errors.js");
 const { Lookup } = require("./lookup.js");
 const { Kind, binding } = require("./native.js");
@@ -88,6 +89,9 @@ class Race {
   #delay = GONE;
   /** The id of the connection that has won, while its TLS handshake runs; otherwise GONE. */
   #handshake = GONE;
+
+  /** The TLS handshake on the channels of diagnostics; null before it, and without a subscriber. @type {import("./channels.js").Operation | null} */
+  #handshaking = null;
 
   /** True if several attempts may use the same local port. */
   #sharesLocalPort = false;
@@ -313,7 +317,9 @@ class Race {
       const ends = { remoteAddress, remotePort: this.#port, localAddress, localPort };
       const hostName = this.#isName ? this.#name : undefined;
       const framing = /** @type {import("./framing.js").Framing | undefined} */ (settings.framing);
-      this.#settle.resolve(establish({ id, ...ends, record, signal, connectTimeout, hostName, secureTransport: kind, framing }));
+      const socket = establish({ id, ...ends, record, signal, connectTimeout, hostName, secureTransport: kind, framing });
+      this.#handshaking?.fulfilled(record.secure?.info, { socket });
+      this.#settle.resolve(socket);
     };
     if (secure === undefined) {
       succeed();
@@ -336,7 +342,12 @@ class Race {
     const failed = (failure) => this.#failWith(handshakeFailed(this.#host, address, this.#port, failure));
     this.#handshake = id;
     // If there is a connectTimeout, its timer covers the handshake, too.
-    const failure = startTls(id, secure, this.#name, connectTimeout === undefined ? HANDSHAKE_TIMEOUT : 0, false);
+    const limit = connectTimeout === undefined ? HANDSHAKE_TIMEOUT : 0;
+    /** @type {Failure | undefined} */
+    let failure;
+    this.#handshaking = beginHandshake({ host: this.#host, port: this.#port }, () => {
+      failure = startTls(id, secure, this.#name, limit, false);
+    });
     if (failure !== undefined) {
       failed(failure);
       return;
@@ -402,6 +413,7 @@ class Race {
     if (!this.#isOver) {
       this.#end();
       discard(this.#record);
+      this.#handshaking?.rejected(reason);
       this.#settle.reject(reason);
     }
   }

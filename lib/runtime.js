@@ -67,4 +67,4 @@ function microtaskDrain() {
   return /** @type {any} */ (process)._tickCallback ?? null;
 }
 
-module.exports = { chooseWake, isDeno, microtaskDrain };
+module.exports = { chooseWake, isBun, isDeno, microtaskDrain };

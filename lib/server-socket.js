@@ -5,6 +5,7 @@
 const { follow } = require("./abort.js");
 const { askForCertificate, setCertificateFor } = require("./certificates.js");
 const { closeAtOnce } = require("./closing.js");
+const { handshakeDone, made } = require("./diagnostics.js");
 const { defineEnds } = require("./ends.js");
 const { fromFailure, invalidState } = require("./errors.js");
 const { defineEventHandlers } = require("./event-handler.js");
@@ -19,7 +20,7 @@ const { toSecureTransportOptions } = require("./secure-transport.js");
 const { brandCheckOf, defineSocketMembers } = require("./socket-members.js");
 const { SocketRecord } = require("./socket-record.js");
 const { shutDown, toShutdownOptions } = require("./shutdown.js");
-const { handle, sockets } = require("./sockets.js");
+const { handle } = require("./sockets.js");
 const { defineStreams, openInfo, serverReadable } = require("./streams.js");
 const { defineMembers } = require("./webidl.js");
 
@@ -163,18 +164,23 @@ function defineServerSocket(interfaceClass, recordOf, local) {
  * Delivers the socket of an accepted connection: to a loop or a stream, or by a `connect` event. The draft: "Upon a new successful
  * connection to the TCP server socket".
  *
- * @param {AnyRecord} record
- * @param {number} id the id of the accepted socket
- * @param {EventTarget} connectedSocket
+ * @param {AnyRecord} server
+ * @param {AnyRecord} accepted the record of the socket
+ * @param {typeof import("./channels.js").channels.tcpServer} channel where diagnostics report it
  */
-function deliverConnection(record, id, connectedSocket) {
-  const taker = takerOf(record);
+function deliverConnection(server, accepted, channel) {
+  const connectedSocket = accepted.socket;
+  made(accepted, channel);
+  if (accepted.secure?.kind === "on") {
+    handshakeDone({ socket: connectedSocket, server: server.socket }, accepted.secure.info);
+  }
+  const taker = takerOf(server);
   if (taker === undefined) {
-    fire(record, new ConnectEvent(connectedSocket));
+    fire(server, new ConnectEvent(connectedSocket));
   } else {
     taker.take(connectedSocket);
   }
-  record.extras?.shutdown?.accepted(/** @type {AnyRecord} */ (sockets.get(id)));
+  server.extras?.shutdown?.accepted(accepted);
 }
 
 handle(Kind.SERVER_ERROR, fireError);

@@ -10,9 +10,10 @@ const { AsyncResource } = require("node:async_hooks");
 const GONE = -1;
 
 /**
- * A startTls() that is not finished: the functions that settle its promise, the peer's address, and the stack of the call.
+ * A startTls() that is not finished: the functions that settle its promise, the peer's address, the stack of the call, and, if somebody
+ * listens for handshakes on the channels of diagnostics, its operation there.
  *
- * @typedef {{ resolve: (info: any) => void, reject: (error: unknown) => void, address: string, port: number | undefined, trace: import("./trace.js").Trace | null }} Upgrade
+ * @typedef {{ resolve: (info: any) => void, reject: (error: unknown) => void, address: string, port: number | undefined, trace: import("./trace.js").Trace | null, handshake: import("./channels.js").Operation | null }} Upgrade
  */
 
 /**
@@ -58,6 +59,8 @@ class SocketExtras {
   upgrade = undefined;
   /** The option `framing` of the socket, or of the sockets that the server accepts (framing.js). @type {object | undefined} */
   framing = undefined;
+  /** The constructor's connection attempt, if somebody listens for it on the channels of diagnostics. @type {import("./channels.js").Operation | undefined} */
+  connecting = undefined;
   /** The relay that the socket is part of. @type {Relay | undefined} */
   relay = undefined;
   /** The shutdown() of a server. @type {Shutdown | undefined} */

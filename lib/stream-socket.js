@@ -6,6 +6,7 @@ const { follow } = require("./abort.js");
 const { PIECE_BYTES, answer } = require("./blob.js");
 const { askForCertificate, setCertificateFor } = require("./certificates.js");
 const { closeSocket, resetSocket } = require("./closing.js");
+const { beginHandshake } = require("./diagnostics.js");
 const { defineEnds } = require("./ends.js");
 const { fromFailure, invalidState, networkError } = require("./errors.js");
 const { defineEventHandlers } = require("./event-handler.js");
@@ -149,14 +150,16 @@ function defineStreamSocket(interfaceClass, recordOf, ends, remote) {
       // The `readable` may hold bytes that nobody has read. They came before the handshake, and an attacker may have sent them.
       const isEarly = /** @type {{ isHolding?: boolean } | undefined} */ (record.extras?.intake)?.isHolding ?? false;
       const { address, port, verified } = remote(record);
-      const failure = startTls(record.id, secure, verified, record.secure?.connectTimeout, isEarly);
-      if (failure !== undefined) {
-        throw fromFailure(failure, where);
-      }
+      const handshake = beginHandshake({ socket: record.socket }, () => {
+        const failure = startTls(record.id, secure, verified, record.secure?.connectTimeout, isEarly);
+        if (failure !== undefined) {
+          throw fromFailure(failure, where);
+        }
+      });
       setCertificateFor(record, secure.certificateFor);
       const trace = traceAbove(members.startTls);
       return new Promise((resolve, reject) => {
-        record.ensureExtras().upgrade = { resolve, reject, address, port, trace };
+        record.ensureExtras().upgrade = { resolve, reject, address, port, trace, handshake };
       });
     },
 
@@ -277,9 +280,11 @@ handle(Kind.STREAM_CLOSE, (record, bytesRead, bufferedAmount, writtenLow, writte
   const upgrade = takeUpgrade(record);
   if (upgrade !== undefined) {
     const why = record.ending || "the peer has ended it";
-    const { address, port, reject, trace } = upgrade;
+    const { address, handshake, port, reject, trace } = upgrade;
     const error = networkError(`${record.name}.startTls(): the connection is closed: ${why}`, { code: "ECONNABORTED", address, port });
-    reject(leadTo(error, trace));
+    leadTo(error, trace);
+    handshake?.rejected(error);
+    reject(error);
   }
   if (record.ending === "" || record.ending === HALFCLOSED) {
     record.ending = "the peer has ended the connection";
@@ -303,7 +308,9 @@ handle(Kind.STREAM_SECURED, (record) => {
   secure.kind = "on";
   secure.info = takeSecureInfo(record.id);
   setCertificateFor(record, undefined);
-  takeUpgrade(record)?.resolve(secure.info);
+  const upgrade = takeUpgrade(record);
+  upgrade?.handshake?.fulfilled(secure.info);
+  upgrade?.resolve(secure.info);
 });
 
 module.exports = { adoptConnection, defineStreamSocket, fireOpen, followSignal, newStreamRecord, storeSecure };

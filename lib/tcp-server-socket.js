@@ -3,6 +3,8 @@
 // interface TCPServerSocket : EventTarget
 
 const { throwIfAborted, toSignal } = require("./abort.js");
+const { channels } = require("./channels.js");
+const { made } = require("./diagnostics.js");
 const { checkFraming, storeFraming, toFraming } = require("./framing.js");
 const { LIVE, checkLive, checkTypeOfService, defineSetOptions } = require("./live-options.js");
 const { Kind, binding } = require("./native.js");
@@ -11,7 +13,7 @@ const { requirePermission } = require("./permission.js");
 const { chooseSecureTransport, toSecureTransport } = require("./secure-transport.js");
 const { ServerRecord, defineServerSocket, deliverConnection, followSignal } = require("./server-socket.js");
 const { handle } = require("./sockets.js");
-const { establish } = require("./tcp-socket.js");
+const { establish, recordOf: acceptedRecordOf } = require("./tcp-socket.js");
 const { checkUnknown } = require("./unknown-options.js");
 const {
   bare,
@@ -43,6 +45,8 @@ const toTCPServerOptions = dictionary({
   signal: toSignal,
   useSecureTransport: toBoolean,
 });
+
+/** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 
 /** The record of a TCPServerSocket; undefined for anything else. @type {(socket: any) => InstanceType<typeof ServerRecord> | undefined} */
 let recordOf = () => undefined;
@@ -82,6 +86,7 @@ class TCPServerSocket extends EventTarget {
     this.#localPort = opened.localPort;
     this.#record = record;
     record.opened = true;
+    made(record, null);
   }
 
   get localAddress() {
@@ -108,7 +113,8 @@ class TCPServerSocket extends EventTarget {
       const server = /** @type {TCPServerSocket} */ (record.socket);
       const localPort = server.#localPort;
       const { secureTransport } = server.#record;
-      deliverConnection(record, id, establish({ id, remoteAddress, remotePort, localAddress, localPort, secureTransport, server: record }));
+      const socket = establish({ id, remoteAddress, remotePort, localAddress, localPort, secureTransport, server: record });
+      deliverConnection(record, /** @type {SocketRecord} */ (acceptedRecordOf(socket)), channels.tcpServer);
     });
   }
 }

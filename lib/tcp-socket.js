@@ -3,6 +3,8 @@
 // interface TCPSocket : EventTarget
 
 const { addressText } = require("./address.js");
+const { channels } = require("./channels.js");
+const { beginConnecting, constructed, made } = require("./diagnostics.js");
 const { defineStats } = require("./figures.js");
 const { storeFraming } = require("./framing.js");
 const { defineSetOptions } = require("./live-options.js");
@@ -94,14 +96,17 @@ class TCPSocket extends EventTarget {
     const record = newRecord(this);
     storeSecure(record, kind, settings.connectTimeout);
     storeFraming(record, settings.framing);
-    const opened = open(record, binding.openTcp, bare({ ...settings, remoteAddress: address, remotePort: port, secure }), () => {
-      followSignal(converted.signal, record);
-    });
+    const opened = beginConnecting(record, { host: address, port }, () =>
+      open(record, binding.openTcp, bare({ ...settings, remoteAddress: address, remotePort: port, secure }), () => {
+        followSignal(converted.signal, record);
+      }),
+    );
     this.#record = record;
     this.#remoteAddress = opened.remoteAddress;
     this.#remotePort = port;
     this.#localAddress = opened.localAddress;
     this.#localPort = opened.localPort;
+    constructed(record, channels.tcpClient);
   }
 
   get remoteAddress() {
@@ -175,7 +180,11 @@ class TCPSocket extends EventTarget {
  * @param {Established} established
  */
 function establish(established) {
-  return new TCPSocket(ESTABLISHED, established);
+  const socket = new TCPSocket(ESTABLISHED, established);
+  if (established.record !== undefined) {
+    made(established.record, channels.tcpClient);
+  }
+  return socket;
 }
 
 /** A record for a TCPSocket. @param {TCPSocket | undefined} socket undefined: establish() gives the record its socket later */

@@ -5,7 +5,9 @@
 const { follow, throwIfAborted, toSignal } = require("./abort.js");
 const { addressText } = require("./address.js");
 const { answer } = require("./blob.js");
+const { channels } = require("./channels.js");
 const { closeAtOnce } = require("./closing.js");
+const { made } = require("./diagnostics.js");
 const { defineEnds } = require("./ends.js");
 const { fromFailure, invalidState } = require("./errors.js");
 const { defineEventHandlers } = require("./event-handler.js");
@@ -161,6 +163,7 @@ class UDPSocket extends EventTarget {
     this.#loopback = loopback;
     this.#record = record;
     record.opened = true;
+    made(record, channels.udp);
   }
 
   get localAddress() {

@@ -3,6 +3,8 @@
 // interface UnixServerSocket : EventTarget (R-unix)
 
 const { throwIfAborted, toSignal } = require("./abort.js");
+const { channels } = require("./channels.js");
+const { made } = require("./diagnostics.js");
 const { checkFraming, storeFraming, toFraming } = require("./framing.js");
 const { LIVE, defineSetOptions } = require("./live-options.js");
 const { Kind, binding } = require("./native.js");
@@ -11,7 +13,7 @@ const { requirePathPermission } = require("./permission.js");
 const { chooseSecureTransport, toSecureTransport } = require("./secure-transport.js");
 const { ServerRecord, defineServerSocket, deliverConnection, followSignal } = require("./server-socket.js");
 const { handle } = require("./sockets.js");
-const { establish } = require("./unix-socket.js");
+const { establish, recordOf: acceptedRecordOf } = require("./unix-socket.js");
 const { checkUnknown } = require("./unknown-options.js");
 const {
   bare,
@@ -46,6 +48,8 @@ const toUnixServerMembers = dictionary({
 /** dictionary UnixServerOptions. */
 const toUnixServerOptions = requiring(["path"], toUnixServerMembers);
 
+/** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
+
 /** The record of a UnixServerSocket; undefined for anything else. @type {(socket: any) => InstanceType<typeof ServerRecord> | undefined} */
 let recordOf = () => undefined;
 
@@ -78,6 +82,7 @@ class UnixServerSocket extends EventTarget {
     this.#localPath = opened.localPath;
     this.#record = record;
     record.opened = true;
+    made(record, null);
   }
 
   /** The path at which the server listens. */
@@ -97,7 +102,8 @@ class UnixServerSocket extends EventTarget {
       const server = /** @type {UnixServerSocket} */ (record.socket);
       const localPath = server.#localPath;
       const { secureTransport } = server.#record;
-      deliverConnection(record, id, establish({ id, remotePath, localPath, credentials, secureTransport, server: record }));
+      const socket = establish({ id, remotePath, localPath, credentials, secureTransport, server: record });
+      deliverConnection(record, /** @type {SocketRecord} */ (acceptedRecordOf(socket)), channels.unixServer);
     });
   }
 }

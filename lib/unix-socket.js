@@ -3,6 +3,8 @@
 // interface UnixSocket : EventTarget (R-unix)
 
 const { throwIfAborted, toSignal } = require("./abort.js");
+const { channels } = require("./channels.js");
+const { beginConnecting, constructed } = require("./diagnostics.js");
 const { checkFraming, storeFraming, toFraming } = require("./framing.js");
 const { LIVE, checkLive, defineSetOptions } = require("./live-options.js");
 const { Kind, binding } = require("./native.js");
@@ -105,11 +107,14 @@ class UnixSocket extends EventTarget {
     const record = newStreamRecord(this, "UnixSocket");
     storeSecure(record, kind, settings.connectTimeout);
     storeFraming(record, settings.framing);
-    const opened = open(record, binding.openUnix, bare({ ...settings, path: remotePath, secure }), () => {
-      followSignal(signal, record);
-    });
+    const opened = beginConnecting(record, { path: remotePath }, () =>
+      open(record, binding.openUnix, bare({ ...settings, path: remotePath, secure }), () => {
+        followSignal(signal, record);
+      }),
+    );
     this.#record = record;
     this.#remotePath = opened.remotePath;
+    constructed(record, channels.unixClient);
   }
 
   /** The path of the other end; "" if it has none. */

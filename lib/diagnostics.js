@@ -1,0 +1,235 @@
+"use strict";
+
+// What is reported about sockets to diagnostics: on the channels of node:diagnostics_channel, and in the lines of NODE_DEBUG (R-diagnostics).
+// Without a subscriber, and without NODE_DEBUG, each of these functions only finds that out.
+
+const { channels, operation } = require("./channels.js");
+const { isLogging, logLine, logSocket } = require("./debug-log.js");
+const { endpoint } = require("./errors.js");
+const { figure } = require("./figures.js");
+const { shown } = require("./shown.js");
+
+/** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
+/** @typedef {typeof channels.tcpClient} Channel */
+
+/**
+ * A socket was made. Its attributes have their values.
+ *
+ * @param {SocketRecord} record
+ * @param {Channel | null} channel null: there is none for it
+ */
+function made(record, channel) {
+  if (channel !== null && channel.isHeard) {
+    channel.publish({ socket: record.socket });
+  }
+  if (isLogging && record.opened) {
+    logSocket(record, record.accepted ? "accepted" : record.isStream ? "connected" : "open");
+  }
+}
+
+/**
+ * A connection attempt of a constructor begins.
+ *
+ * @template Opened
+ * @param {SocketRecord} record
+ * @param {Record<string, unknown>} target where the socket connects to
+ * @param {() => Opened} open
+ */
+function beginConnecting(record, target, open) {
+  const connecting = operation(channels.connect, target);
+  if (connecting === null) {
+    return open();
+  }
+  const opened = connecting.begin(open);
+  record.ensureExtras().connecting = connecting;
+  return opened;
+}
+
+/** The constructor returns. @param {SocketRecord} record @param {Channel} channel */
+function constructed(record, channel) {
+  made(record, channel);
+  record.extras?.connecting?.end({ socket: record.socket });
+}
+
+/** The connection attempt of a constructor has succeeded. @param {SocketRecord} record */
+function connected(record) {
+  const { extras, secure, socket } = record;
+  if (secure?.kind === "on") {
+    handshakeDone({ socket }, secure.info);
+  }
+  if (extras?.connecting !== undefined) {
+    extras.connecting.fulfilled(socket);
+    extras.connecting = undefined;
+  }
+  if (isLogging) {
+    logSocket(record, "connected");
+  }
+}
+
+/**
+ * A TLS handshake is done that this thread has not seen begin: of a constructor's connection, or of an accepted one.
+ *
+ * @param {Record<string, unknown>} message
+ * @param {unknown} info
+ */
+function handshakeDone(message, info) {
+  const handshake = atOnce(message);
+  handshake?.fulfilled(info);
+}
+
+/**
+ * The operation of a handshake that has ended already.
+ *
+ * @param {Record<string, unknown>} message
+ */
+function atOnce(message) {
+  const handshake = operation(channels.handshake, message);
+  handshake?.begin(() => {});
+  handshake?.end();
+  return handshake;
+}
+
+/**
+ * A TLS handshake begins. Returns its operation; null without a subscriber.
+ *
+ * @param {Record<string, unknown>} message
+ * @param {() => void} begin may throw
+ */
+function beginHandshake(message, begin) {
+  const handshake = operation(channels.handshake, message);
+  if (handshake === null) {
+    begin();
+  } else {
+    handshake.begin(begin);
+    handshake.end();
+  }
+  return handshake;
+}
+
+/**
+ * Something has failed.
+ *
+ * @param {SocketRecord} record
+ * @param {{ code?: string | undefined }} failure
+ * @param {DOMException} error
+ */
+function failed(record, { code }, error) {
+  const { name, opened, secure, socket } = record;
+  if (channels.error.isHeard) {
+    channels.error.publish({ socket, error });
+  }
+  if (isLogging) {
+    logSocket(record, `error: ${error.message}`);
+  }
+  if (code?.startsWith("ERR_TLS_")) {
+    // After `open` it is a lost connection, or a startTls(), which has an operation of its own.
+    if (name.endsWith("ServerSocket")) {
+      atOnce({ server: socket })?.rejected(error);
+    } else if (!opened && secure?.kind === "on") {
+      atOnce({ socket })?.rejected(error);
+    }
+  }
+}
+
+/** The connection attempt of a constructor has failed. @param {SocketRecord} record @param {DOMException} error */
+function notConnected({ extras }, error) {
+  if (extras?.connecting !== undefined) {
+    extras.connecting.rejected(error);
+    extras.connecting = undefined;
+  }
+}
+
+/**
+ * A socket is closed, and the native half has freed it.
+ *
+ * @param {SocketRecord} record
+ */
+function closed(record) {
+  if (channels.close.isHeard) {
+    const { failure, socket } = record;
+    channels.close.publish({ socket, ...figuresOf(record), ...(failure === null ? {} : { error: failure }) });
+  }
+  if (isLogging) {
+    const figures = Object.entries(figuresOf(record)).map(([name, value]) => `, ${name} ${value}`);
+    logSocket(record, `closed${figures.join("")}`);
+  }
+}
+
+/**
+ * The figures of a socket; those of a server are its clients'.
+ *
+ * @param {SocketRecord} record
+ * @returns {Record<string, number>}
+ */
+function figuresOf(record) {
+  if (record.name.endsWith("ServerSocket")) {
+    return {};
+  }
+  const figures = { bytesRead: figure(record, "bytesRead"), bytesWritten: figure(record, "bytesWritten") };
+  return record.isStream ? figures : { ...figures, datagramsDropped: figure(record, "datagramsDropped") };
+}
+
+/**
+ * The functions of a promise.
+ *
+ * @template Socket
+ * @typedef {{ resolve: (socket: Socket) => void, reject: (reason: unknown) => void }} Settle
+ */
+
+/**
+ * Reports a connect(). Returns the functions that settle its promise from now on, and the function that runs its call.
+ *
+ * @template Socket
+ * @param {{ host: string, port: number }} target
+ * @param {Settle<Socket>} settle
+ * @returns {{ settle: Settle<Socket>, begin: (call: () => void) => void }}
+ */
+function observeConnect({ host, port }, settle) {
+  const connecting = operation(channels.connect, { host, port });
+  if (connecting === null && !isLogging) {
+    return { settle, begin: (call) => call() };
+  }
+  return {
+    settle: {
+      resolve(socket) {
+        connecting?.fulfilled(socket, { socket });
+        settle.resolve(socket);
+      },
+      reject(reason) {
+        connecting?.rejected(reason);
+        logLine(`connect() ${endpoint(host, port)}: error: ${messageOf(reason)}`);
+        settle.reject(reason);
+      },
+    },
+    begin(call) {
+      if (connecting === null) {
+        call();
+      } else {
+        connecting.begin(call);
+        connecting.end();
+      }
+    },
+  };
+}
+
+/** The message of an error. A program's signal or function may have given any value. @param {any} reason */
+function messageOf(reason) {
+  try {
+    return typeof reason?.message === "string" ? reason.message : shown(reason);
+  } catch {
+    return shown(reason);
+  }
+}
+
+module.exports = {
+  beginConnecting,
+  beginHandshake,
+  closed,
+  connected,
+  constructed,
+  failed,
+  handshakeDone,
+  made,
+  notConnected,
+  observeConnect,
+};
