@@ -73,7 +73,7 @@ const attachment = {
   wake: chooseWake(),
   /** @param {() => boolean} turn */
   setImmediate: (turn) => setImmediate(takeTurn, turn),
-  // The async resource of the wake-ups. It does not keep the process alive. Each open socket is a resource of its own, which does.
+  // The async resource of the wake-ups and the turns. It does not keep the process alive. Each open socket is a resource of its own, which does.
   resource: { hasRef: () => false },
   // The version of the runtime's libuv. With it the native half recognises this libuv if a library has brought another one along.
   uv: process.versions.uv,

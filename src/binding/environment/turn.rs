@@ -6,7 +6,7 @@ use std::ptr;
 use napi::sys;
 
 use super::Environment;
-use crate::binding::env::{Env, ok};
+use crate::binding::env::{Env, Value, ok};
 use crate::binding::guard::guarded;
 use crate::binding::package_instance::PackageInstance;
 use crate::binding::scope::{self, CallbackScope};
@@ -173,7 +173,8 @@ impl Environment {
             let Some(serve) = serve.filter(|serve| !serve.is_nothing()) else { return true };
             // This scope closes when the closure returns, so after an exception was reported. The order matters: the report clears Node's
             // stack of async ids, and the closing scope checks that stack.
-            let _callback = self.wake.get().is_some_and(|wake| wake.is_at_bottom()).then(|| self.callback_scope(env));
+            let _callback =
+                self.wake.get().is_some_and(|wake| wake.is_at_bottom()).then(|| self.callback_scope(env, owner));
             env.call(serve).is_ok() || report_exception(env)
         };
         // SAFETY: an `Env` exists only on its environment's thread, while the environment is live. `serve` makes values only with its own
@@ -181,14 +182,18 @@ impl Environment {
         unsafe { scope::enter(env.raw(), serve) }.unwrap_or(false)
     }
 
-    /// Opens the scope that Node opens around each callback from its event loop. Returns `None` if Node refuses.
-    fn callback_scope<'scope>(&self, env: Env<'scope>) -> Option<CallbackScope<'scope>> {
+    /// Opens the scope that Node opens around each callback from its event loop. Returns `None` if Node refuses. `owner` is the package
+    /// instance that is served. The first one's `resource` tells async_hooks that turns keep no process alive.
+    fn callback_scope<'scope>(&self, env: Env<'scope>, owner: u32) -> Option<CallbackScope<'scope>> {
         let context = *self.async_context.get_or_init(|| {
             let mut context = ptr::null_mut();
+            let options =
+                self.instance(owner, |instance| instance.options(env)).filter(|options| !options.is_nothing());
+            let resource = options.map_or(Value::NOTHING, |options| env.get(options, c"resource"));
             let name = env.string("SOCKETTURN");
-            // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; the name is a handle of the `Env`'s
-            // scope; if the resource object is null, Node makes one; `context` outlives the call.
-            unsafe { sys::napi_async_init(env.raw(), ptr::null_mut(), name.raw(), &raw mut context) };
+            // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; resource and name are handles of the
+            // `Env`'s scope; if the resource object is null, Node makes one; `context` outlives the call.
+            unsafe { sys::napi_async_init(env.raw(), resource.raw(), name.raw(), &raw mut context) };
             context
         });
         if context.is_null() {
