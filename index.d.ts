@@ -1407,6 +1407,57 @@ export declare function once<Type extends keyof UnixServerSocketEventMap>(
   options?: OnceOptions,
 ): Promise<UnixServerSocketEventMap[Type]>;
 
+// --- features -----------------------------------------------------------------------------------------------
+
+/**
+ * What {@link features} tells. A member is true if the package can do this here. Where an option is named, it throws NotSupportedError
+ * exactly where its member is false (R-platform).
+ */
+export interface Features {
+  /** `reusePort`: several sockets or servers share a local port and its load. Linux and FreeBSD. */
+  readonly reusePort: boolean;
+  /** Datagrams of one size to one destination cross the kernel as one message (UDP_SEGMENT). Linux 4.18 and later. */
+  readonly udpSegmentation: boolean;
+  /** Received datagrams cross the kernel as one message (UDP_GRO). The package does not ask for that yet: false everywhere. */
+  readonly udpCoalescing: boolean;
+  /** Received data is an immutable ArrayBuffer (R-data). Where it is false, an ordinary one. The engine decides. */
+  readonly immutableData: boolean;
+  /** A socket's events run in the AsyncLocalStorage context of the code that made it (R-context). The runtime decides. */
+  readonly asyncContext: boolean;
+  /** `sourceAddress` of joinMulticastGroup(). Linux, macOS and FreeBSD. */
+  readonly sourceSpecificMulticast: boolean;
+  /** `packetInfo` of a UDPSocket. Linux. */
+  readonly packetInfo: boolean;
+  /** `networkInterface` of a UDPSocket. Linux. */
+  readonly networkInterface: boolean;
+  /** getStats() of a TCPSocket has values. Where it is false, its members are null. Linux. */
+  readonly tcpStats: boolean;
+  /** `datagramsDropped` of a UDPSocket counts. Where it is false, it is always 0. Linux. */
+  readonly datagramsDropped: boolean;
+  /** UnixSocket and UnixServerSocket work. Where it is false, their constructors throw NotSupportedError. All systems but Windows. */
+  readonly unixSockets: boolean;
+  /** Unix sockets may have abstract names, which begin with NUL. Linux. */
+  readonly abstractUnixPaths: boolean;
+  /** `peerCredentials` of a UnixSocket has values. Where it is false, it is null. Linux, macOS and the BSDs. */
+  readonly peerCredentials: boolean;
+  /** `userTimeout` of TCP. Linux. */
+  readonly userTimeout: boolean;
+  /** `typeOfService`. All systems but Windows. */
+  readonly typeOfService: boolean;
+}
+
+/**
+ * What this system and this runtime can do. The object is frozen, and its values do not change while the process runs. Where one system call
+ * finds it out, the system was asked, so an old kernel or an emulator counts as what it is.
+ *
+ * @example
+ * import { TCPServerSocket, features } from "tcp-udp-sockets";
+ *
+ * const server = new TCPServerSocket({ localAddress: "127.0.0.1", reusePort: features.reusePort });
+ * server.close();
+ */
+export declare const features: Readonly<Features>;
+
 // --- TCP server ---------------------------------------------------------------------------------------------
 
 /** Options of the TCPServerSocket constructor. Draft, dictionary TCPServerOptions. */

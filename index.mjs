@@ -1,2 +1,2 @@
 // One copy of each class: whoever imports and whoever requires gets the same ones.
-export { TCPServerSocket, TCPSocket, UDPSocket, UnixServerSocket, UnixSocket, connect, once, relay } from "./index.js";
+export { TCPServerSocket, TCPSocket, UDPSocket, UnixServerSocket, UnixSocket, connect, features, once, relay } from "./index.js";

@@ -16,6 +16,9 @@ const transferToImmutable = /** @type {((this: ArrayBuffer) => ArrayBuffer) | un
   /** @type {any} */ (ArrayBuffer.prototype).transferToImmutable
 );
 
+/** True: received data is immutable (R-data). */
+const isMadeImmutable = transferToImmutable !== undefined;
+
 /** True once StreamMessageEvent inherits from MessageEvent. */
 let isBelowMessageEvent = false;
 
@@ -185,4 +188,4 @@ defineEvent(UDPMessageEvent, "UDPMessageEvent", ["remoteAddress", "remotePort", 
 defineEvent(ConnectEvent, "ConnectEvent", ["connectedSocket"], ["connectedSocket"]);
 defineEvent(ErrorEvent, "ErrorEvent", ["error", "message"], ["error"]);
 
-module.exports = { ConnectEvent, ErrorEvent, StreamMessageEvent, UDPMessageEvent };
+module.exports = { ConnectEvent, ErrorEvent, StreamMessageEvent, UDPMessageEvent, isMadeImmutable };

@@ -144,7 +144,7 @@ function read(source) {
       if (told.tags.some(({ tag }) => tag === "packageDocumentation")) overview = told;
       continue;
     }
-    const [, kind, name, rest] = /^export (?:declare )?(type|interface|class|function) (\w+)(.*)$/.exec(line) ?? [];
+    const [, kind, name, rest] = /^export (?:declare )?(type|interface|class|function|const) (\w+)(.*)$/.exec(line) ?? [];
     if (kind === undefined) continue;
     if (comment.length === 0) throw new Error(`${SOURCE}:${at + 1}: ${name} has no comment`);
     const hasBody = kind === "interface" || kind === "class";
@@ -240,6 +240,7 @@ function isLikeClass({ kind, members }) {
 function otherPage({ name, kind, extendsWhat, signature, comment, members }, index, all) {
   // Overloads share one heading.
   const heading = all[index - 1]?.name === name ? "" : `## ${name}()`;
+  if (kind === "const") return [`## ${name}`, `${SIGNATURE}${signature}\n\`\`\``, ...described(comment)];
   if (kind === "function") return [heading, `${SIGNATURE}${signature}\n\`\`\``, ...described(comment)];
   if (kind === "type") return [`### ${name}`, ...described(comment), `${SIGNATURE}${signature}\n\`\`\``];
   if (isEventMap(name)) return [];
@@ -250,7 +251,9 @@ function otherPage({ name, kind, extendsWhat, signature, comment, members }, ind
 /** @param {string} source */
 function page(source) {
   const { overview, declarations } = read(source);
-  const main = declarations.filter((declaration) => declaration.kind === "function" || isLikeClass(declaration));
+  const main = declarations.filter(
+    (declaration) => declaration.kind === "function" || declaration.kind === "const" || isLikeClass(declaration),
+  );
   const rest = declarations.filter((declaration) => !main.includes(declaration));
   const anchor = ({ name }) => name.toLowerCase();
   const link = (one) => `[${one.name}${one.kind === "function" ? "()" : ""}](#${anchor(one)})`;
@@ -271,7 +274,7 @@ function page(source) {
 const declared = readFileSync(path.join(root, SOURCE), "utf8");
 const made = page(declared);
 // CI runs the page's examples, so none may be missing.
-const lost = declared.split(/^\s*\* @example\b/m).length - made.split(/^```ts\n(?!(?:type|function) )/m).length;
+const lost = declared.split(/^\s*\* @example\b/m).length - made.split(/^```ts\n(?!(?:type|function|const) )/m).length;
 if (lost !== 0) throw new Error(`${SOURCE}: ${lost} examples are where ${PAGE} shows none`);
 const file = path.join(root, PAGE);
 if (!process.argv.includes("--check")) {

@@ -20,6 +20,7 @@ function kernelTest(name, body, timeout) {
 }
 
 const [SOL_SOCKET, IPPROTO_IP, IPPROTO_TCP, IPPROTO_IPV6] = [1, 0, 6, 41];
+const IPPROTO_UDP = 17;
 
 /** Linux's numbers: the level and the option. */
 const NUMBERS = {
@@ -47,6 +48,7 @@ const NUMBERS = {
   IPV6_RECVPKTINFO: [IPPROTO_IPV6, 49],
   IPV6_RECVTCLASS: [IPPROTO_IPV6, 66],
   IPV6_TCLASS: [IPPROTO_IPV6, 67],
+  UDP_GRO: [IPPROTO_UDP, 104],
 };
 
 /** Prints the value of each "level,option" in the arguments, for the socket at descriptor 3. An option of one byte counts as one of four. */

@@ -1,6 +1,6 @@
 // The same exports as an ES module.
 
-import { TCPServerSocket, TCPSocket, UDPSocket, UnixSocket, once } from "tcp-udp-sockets";
+import { TCPServerSocket, TCPSocket, UDPSocket, UnixSocket, features, once } from "tcp-udp-sockets";
 import * as sockets from "tcp-udp-sockets";
 import type { ConnectEvent, ErrorEvent, SocketError, UDPMessageEvent, UnixConnectEvent } from "tcp-udp-sockets";
 
@@ -23,3 +23,5 @@ const unix: sockets.UnixSocket = new UnixSocket(unixServer.localPath);
 once(unix, "open").then(() => unix.close());
 once(client, "open").then(({ type }) => console.log(type));
 console.log(client);
+const canShare: boolean = features.reusePort;
+console.log(canShare);

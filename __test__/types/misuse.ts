@@ -214,6 +214,13 @@ sockets.once(tcp, "message").then(([event]) => event);
 // @ts-expect-error a function, not a class
 new sockets.once(tcp, "message");
 
+// @ts-expect-error read-only
+sockets.features.reusePort = false;
+// @ts-expect-error no such feature
+void sockets.features.quic;
+// @ts-expect-error booleans, not functions
+sockets.features.tcpStats();
+
 // The event interfaces are types only (R-noif).
 // @ts-expect-error not a value
 void sockets.UDPMessageEvent;

@@ -1,10 +1,11 @@
 // What users write, as CommonJS: compiles without an error under every tsconfig beside this file.
 
-import { TCPServerSocket, TCPSocket, UDPSocket, connect, once, relay } from "tcp-udp-sockets";
+import { TCPServerSocket, TCPSocket, UDPSocket, connect, features, once, relay } from "tcp-udp-sockets";
 import type {
   ConnectEvent,
   ConnectOptions,
   ErrorEvent,
+  Features,
   MulticastOptions,
   OnceOptions,
   Port,
@@ -304,3 +305,10 @@ relay(client, new TCPSocket("127.0.0.1", 1)).then((result) => {
   equal<typeof result, RelayResult>(true);
   console.log(result.bytesToA + result.bytesToB);
 }, (error: RelayError) => console.error(error.code, error.bytesToA + error.bytesToB));
+
+// --- features ---------------------------------------------------------------------------------------------------
+
+equal<typeof features, Readonly<Features>>(true);
+const shared: TCPServerOptions = { reusePort: features.reusePort };
+const every: boolean[] = Object.values(features);
+console.log(shared, every, features.asyncContext);

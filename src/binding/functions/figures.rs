@@ -1,7 +1,8 @@
-//! The functions that tell what a socket has moved, and what the system tells of it.
+//! The functions that tell what a socket has moved, what the system tells of it, and what the system can do.
 
 use crate::binding::call::Call;
 use crate::binding::env::Value;
+use crate::net::Features;
 
 /// `bytesRead(id)`.
 pub fn bytes_read<'scope>(call: &Call<'scope>) -> Value<'scope> {
@@ -33,4 +34,27 @@ pub fn stats<'scope>(call: &Call<'scope>) -> Value<'scope> {
         count(stats.congestion_window),
         count(stats.retransmits),
     ])
+}
+
+/// `features()`: a boolean for each member of Features, in its order.
+pub fn features<'scope>(call: &Call<'scope>) -> Value<'scope> {
+    let features = Features::of_system();
+    call.env.array(
+        &[
+            features.reuse_port,
+            features.udp_segmentation,
+            features.udp_coalescing,
+            features.source_specific_multicast,
+            features.packet_info,
+            features.network_interface,
+            features.tcp_stats,
+            features.datagrams_dropped,
+            features.unix_sockets,
+            features.abstract_unix_paths,
+            features.peer_credentials,
+            features.user_timeout,
+            features.type_of_service,
+        ]
+        .map(|feature| call.env.boolean(feature)),
+    )
 }

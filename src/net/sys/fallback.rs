@@ -21,6 +21,16 @@ pub fn dropped_datagrams(_socket: &Socket) -> u64 {
     0
 }
 
+/// Returns false: only Linux counts them for each socket.
+pub fn counts_drops(_socket: &Socket) -> bool {
+    false
+}
+
+/// Returns false: only Linux cuts messages into datagrams.
+pub fn takes_segments(_socket: &Socket) -> bool {
+    false
+}
+
 /// Returns an error: only Linux has this option.
 pub fn set_user_timeout(_socket: &Socket, _limit: Duration) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())

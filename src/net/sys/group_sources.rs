@@ -1,6 +1,10 @@
 //! Joins and leaves a multicast group for one source address, for IPv4 and IPv6. The interface is given by its index. This works only on
 //! systems that support RFC 3678.
 
+/// True: [`change_source`] works.
+pub const TAKES_SOURCES: bool =
+    cfg!(any(target_os = "linux", target_os = "android", target_os = "macos", target_os = "freebsd"));
+
 pub use self::rfc3678::change_source;
 #[cfg(target_os = "linux")]
 pub use self::rfc3678::level;

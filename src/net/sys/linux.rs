@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{SockRef, Socket};
 
-pub use self::figures::{dropped_datagrams, tcp_stats};
+pub use self::figures::{counts_drops, dropped_datagrams, tcp_stats};
 pub use self::groups::{has_joined, keep_groups_apart, membership_limit, set_source_filter};
 pub use self::mmsg::Batches;
 pub use self::pipe::{Pipe, put_back_pipe, take_pipe};
@@ -21,6 +21,11 @@ pub use self::pipe::{Pipe, put_back_pipe, take_pipe};
 /// Sets how long sent bytes may stay unacknowledged before the connection is lost (TCP_USER_TIMEOUT). 0: the system's own limits.
 pub fn set_user_timeout(socket: &Socket, limit: Duration) -> io::Result<()> {
     socket.set_tcp_user_timeout((!limit.is_zero()).then_some(limit))
+}
+
+/// Whether this kernel cuts messages into datagrams (UDP_SEGMENT; since Linux 4.18).
+pub fn takes_segments(socket: &Socket) -> bool {
+    set_option(socket, libc::SOL_UDP, libc::UDP_SEGMENT, 0).is_ok()
 }
 
 /// A thread's number in the system (gettid(2)).

@@ -41,11 +41,11 @@ pub use self::family::{
     interface_name, interfaces, is_in_progress, look_up, peer_credentials, refusal, reuse_waiting_port,
     set_traffic_class, share_address, share_port,
 };
-pub use self::group_sources::change_source;
+pub use self::group_sources::{TAKES_SOURCES, change_source};
 pub use self::kernel::{
-    Batches, Pipe, ThreadId, choose_port_at_connect, dropped_datagrams, has_joined, keep_groups_apart,
+    Batches, Pipe, ThreadId, choose_port_at_connect, counts_drops, dropped_datagrams, has_joined, keep_groups_apart,
     membership_limit, put_back_pipe, read_checked, report_destinations, report_packet_info, set_source_filter,
-    set_user_timeout, take_pipe, tcp_stats,
+    set_user_timeout, take_pipe, takes_segments, tcp_stats,
 };
 pub use self::unacknowledged::unacknowledged;
 pub use self::vocabulary::{
@@ -109,6 +109,33 @@ pub const LISTED_SOURCE_IS_ADDRNOTAVAIL: bool = cfg!(target_os = "linux");
 
 /// True: the type of service of a socket's packets can be set. (On Windows the call succeeds and has no effect.)
 pub const HAS_TYPE_OF_SERVICE: bool = cfg!(unix);
+
+/// True: [`set_user_timeout`] works.
+pub const HAS_USER_TIMEOUT: bool = cfg!(target_os = "linux");
+
+/// True: [`tcp_stats`] and [`dropped_datagrams`] return figures, if the kernel has them.
+pub const HAS_FIGURES: bool = cfg!(target_os = "linux");
+
+/// True: [`peer_credentials`] returns them.
+pub const HAS_PEER_CREDENTIALS: bool = cfg!(any(
+    target_os = "linux",
+    target_os = "android",
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "openbsd",
+    target_os = "netbsd",
+    target_os = "dragonfly"
+));
+
+/// Whether received datagrams can tell their destination, interface and type of service (the option `packetInfo`).
+pub fn has_packet_info() -> bool {
+    cfg!(target_os = "linux")
+}
+
+/// Whether a socket can be bound to an interface (the option `networkInterface`).
+pub fn binds_to_interfaces() -> bool {
+    cfg!(target_os = "linux")
+}
 
 /// True: the package has Unix sockets on this system.
 pub const HAS_UNIX_SOCKETS: bool = cfg!(unix);

@@ -45,11 +45,21 @@ pub fn tcp_stats(socket: &Socket) -> TcpStats {
 
 /// How many datagrams the system has dropped because the socket's receive buffer was full.
 pub fn dropped_datagrams(socket: &Socket) -> u64 {
+    drops(socket).unwrap_or(0)
+}
+
+/// Whether this kernel counts them (since Linux 4.12).
+pub fn counts_drops(socket: &Socket) -> bool {
+    drops(socket).is_some()
+}
+
+/// The count of dropped datagrams. `None`: the kernel does not tell it.
+fn drops(socket: &Socket) -> Option<u64> {
     let mut values = [0; MEMINFO_VALUES * 4];
     let length = option(socket, libc::SOL_SOCKET, libc::SO_MEMINFO, &mut values);
     match values.get(DROPS * 4..length) {
-        Some(&[a, b, c, d]) => u32::from_ne_bytes([a, b, c, d]).into(),
-        _ => 0,
+        Some(&[a, b, c, d]) => Some(u32::from_ne_bytes([a, b, c, d]).into()),
+        _ => None,
     }
 }
 
