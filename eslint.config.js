@@ -79,14 +79,14 @@ const aboveTheBinding = [
 
 /** The interfaces, and what is built on them. No other file of lib/ may require these. */
 const belowTheInterfaces = {
-  selector: `${requires}=/\\/(udp-socket|tcp-socket|tcp-server-socket|unix-socket|unix-server-socket|stream-socket|server-socket|streams|connect|race|relay|once|index|globals)(\\.js)?$/]`,
+  selector: `${requires}=/\\/(udp-socket|tcp-socket|tcp-server-socket|unix-socket|unix-server-socket|stream-socket|server-socket|streams|connect|race|relay|once|testing|index|globals)(\\.js)?$/]`,
   message: "Interfaces know what they stand on, never the other way round (CONTRIBUTING.md, \"Where things are\").",
 };
 
 /** The same, as files. */
 const interfaces = [
   "udp-socket", "tcp-socket", "tcp-server-socket", "unix-socket", "unix-server-socket", "stream-socket", "server-socket", "streams", "connect", "race",
-  "relay", "once",
+  "relay", "once", "testing",
 ].map((name) => `lib/${name}.js`);
 
 module.exports = [
@@ -107,7 +107,7 @@ module.exports = [
     languageOptions: { ecmaVersion: 2024, sourceType: "module", globals: { ...globals, ...timerGlobals } },
   },
   {
-    files: ["lib/**/*.js", "index.js", "index.mjs", "globals.js"],
+    files: ["lib/**/*.js", "index.js", "index.mjs", "globals.js", "testing.js", "testing.mjs"],
     rules: {
       // Fake timers replace the global functions (jest, vitest, sinon). lib/ takes those of node:timers at load.
       "no-restricted-globals": ["error", ...timers.map((name) => ({ name, message: "Take it from node:timers, at load." }))],

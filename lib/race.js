@@ -62,6 +62,9 @@ const HANDSHAKE_TIMEOUT = 120_000;
  * @property {import("./secure-transport.js").SecureOptions | undefined} secure the TLS options; undefined: no TLS
  */
 
+/** Those that are not settled. @type {Set<Race>} */
+const races = new Set();
+
 /** One connect(), from its call until its promise is settled. */
 class Race {
   /** The record of the future socket. It is made here so that its events run in the async context of the call (R-context). */
@@ -120,6 +123,7 @@ class Race {
 
   /** Starts the race. @param {Address | undefined} address the address, if the host is one; undefined if it is a name */
   start(address) {
+    races.add(this);
     try {
       this.#begin(address);
     } catch (error) {
@@ -403,6 +407,11 @@ class Race {
     this.#failWith(error);
   }
 
+  /** Ends the race, if it is not over. @param {Error} error */
+  abort(error) {
+    this.#failWith(error);
+  }
+
   /** Fails with an error of the package. Its stack shows the call of connect(). @param {Error} error */
   #failWith(error) {
     this.#fail(leadTo(error, this.#options.trace));
@@ -421,6 +430,7 @@ class Race {
   /** Ends everything that is still pending. It reports nothing. */
   #end() {
     this.#isOver = true;
+    races.delete(this);
     this.#record.pending = false;
     this.#endAttempts();
     this.#lookup?.cancel();
@@ -486,4 +496,4 @@ function alternating(addresses) {
   return result;
 }
 
-module.exports = { Race };
+module.exports = { Race, races };

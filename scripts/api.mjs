@@ -1,7 +1,7 @@
-// Writes docs/api.md, which has the whole API on one page, from index.d.ts and its comments. So the two always agree.
+// Writes docs/api.md, which has the whole API on one page, from index.d.ts, testing.d.ts and their comments. So they always agree.
 //
 //   node scripts/api.mjs            writes it
-//   node scripts/api.mjs --check    fails if the page differs from index.d.ts
+//   node scripts/api.mjs --check    fails if the page differs from the declarations
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -9,6 +9,7 @@ import process from "node:process";
 import { root } from "./build.mjs";
 
 const SOURCE = "index.d.ts";
+const TESTING = "testing.d.ts";
 const PAGE = "docs/api.md";
 
 /** Members from EventTarget, which are not listed for each class. */
@@ -248,8 +249,16 @@ function otherPage({ name, kind, extendsWhat, signature, comment, members }, ind
   return [`### ${name}`, ...described(comment), ...more, ...table("member", members, typed)];
 }
 
-/** @param {string} source */
-function page(source) {
+/** The section of a subpath, at the end of the page. @param {string} name @param {string} source */
+function subpath(name, source) {
+  const { overview, declarations } = read(source);
+  const functions = declarations.filter(({ kind }) => kind === "function");
+  const types = declarations.filter((declaration) => !functions.includes(declaration));
+  return [`## ${name}`, prose(overview.text), ...[functions, types].flatMap((those) => those.flatMap(otherPage)).map((part) => part.replace(/^## /, "### "))];
+}
+
+/** @param {string} source @param {string} testing */
+function page(source, testing) {
   const { overview, declarations } = read(source);
   const main = declarations.filter(
     (declaration) => declaration.kind === "function" || declaration.kind === "const" || isLikeClass(declaration),
@@ -261,21 +270,22 @@ function page(source) {
   const listed = rest.filter(({ name }) => !isEventMap(name));
   const parts = [
     "# API",
-    "<!-- Written by scripts/api.mjs from index.d.ts: change it there. -->",
+    "<!-- Written by scripts/api.mjs from index.d.ts and testing.d.ts: change it there. -->",
     prose(overview.text).replace("docs/conformance.md", "[conformance.md](conformance.md)"),
-    `${list(main)}. Options and other types: ${list(listed)}.`,
+    `${list(main)}. Options and other types: ${list(listed)}. For tests: [tcp-udp-sockets/testing](#tcp-udp-socketstesting).`,
     ...main.flatMap((declaration, index) => (isLikeClass(declaration) ? classPage(declaration) : otherPage(declaration, index, main))),
     "## Options and other types",
     ...rest.flatMap(otherPage),
+    ...subpath("tcp-udp-sockets/testing", testing),
   ];
   return `${parts.filter((part) => part !== "").join("\n\n")}\n`;
 }
 
-const declared = readFileSync(path.join(root, SOURCE), "utf8");
-const made = page(declared);
+const [declared, forTests] = [SOURCE, TESTING].map((name) => readFileSync(path.join(root, name), "utf8"));
+const made = page(declared, forTests);
 // CI runs the page's examples, so none may be missing.
-const lost = declared.split(/^\s*\* @example\b/m).length - made.split(/^```ts\n(?!(?:type|function|const) )/m).length;
-if (lost !== 0) throw new Error(`${SOURCE}: ${lost} examples are where ${PAGE} shows none`);
+const lost = `${declared}${forTests}`.split(/^\s*\* @example\b/m).length - made.split(/^```ts\n(?!(?:type|function|const) )/m).length;
+if (lost !== 0) throw new Error(`${SOURCE}, ${TESTING}: ${lost} examples are where ${PAGE} shows none`);
 const file = path.join(root, PAGE);
 if (!process.argv.includes("--check")) {
   writeFileSync(file, made);

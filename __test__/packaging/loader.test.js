@@ -22,7 +22,7 @@ beforeEach(() => {
   project = mkdtempSync(path.join(os.tmpdir(), "tcp-udp-sockets-"));
   const to = path.join(project, "node_modules", "tcp-udp-sockets");
   mkdirSync(to, { recursive: true });
-  for (const name of ["package.json", "index.js", "index.mjs", "globals.js", "lib"]) {
+  for (const name of ["package.json", "index.js", "index.mjs", "globals.js", "testing.js", "testing.mjs", "lib"]) {
     cpSync(path.join(root, name), path.join(to, name), { recursive: true });
   }
 });
@@ -132,6 +132,21 @@ test("index.mjs and index.js give the same classes", () => {
     report(Object.keys(esm).filter((name) => !(name in cjs)));
   })`;
   expect(run(script)).toMatchObject({ status: 0, reported: [] });
+});
+
+test("tcp-udp-sockets/testing knows the sockets of the package that is imported or required beside it", () => {
+  installPlatformPackage();
+  const script = `(async () => {
+    const { TCPServerSocket } = require("tcp-udp-sockets");
+    const server = new TCPServerSocket({ localAddress: "127.0.0.1" });
+    const [cjs, esm] = [require("tcp-udp-sockets/testing"), await import("tcp-udp-sockets/testing")];
+    const seen = [cjs, esm].map(({ openSockets }) => openSockets().length === 1 && openSockets()[0] === server);
+    const pair = await esm.socketPair();
+    seen.push(cjs.openSockets().length === 3, pair.every(({ readyState }) => readyState === "open"));
+    await cjs.closeAll();
+    report([Object.keys(cjs), seen, esm.openSockets().length]);
+  })()`;
+  expect(run(script)).toMatchObject({ status: 0, reported: [["closeAll", "openSockets", "socketPair"], [true, true, true, true], 0] });
 });
 
 test("nothing is added to globalThis but by tcp-udp-sockets/globals (R-trust)", () => {
