@@ -110,10 +110,10 @@ function beginHandshake(message, begin) {
  * Something has failed.
  *
  * @param {SocketRecord} record
- * @param {{ code?: string | undefined }} failure
+ * @param {{ code?: string | undefined, syscall?: string | undefined }} failure
  * @param {DOMException} error
  */
-function failed(record, { code }, error) {
+function failed(record, failure, error) {
   const { name, opened, secure, socket } = record;
   if (channels.error.isHeard) {
     channels.error.publish({ socket, error });
@@ -121,7 +121,7 @@ function failed(record, { code }, error) {
   if (isLogging) {
     logSocket(record, `error: ${error.message}`);
   }
-  if (code?.startsWith("ERR_TLS_")) {
+  if (isOfHandshake(failure)) {
     // After `open` it is a lost connection, or a startTls(), which has an operation of its own.
     if (name.endsWith("ServerSocket")) {
       atOnce({ server: socket })?.rejected(error);
@@ -129,6 +129,16 @@ function failed(record, { code }, error) {
       atOnce({ socket })?.rejected(error);
     }
   }
+}
+
+/**
+ * Whether the failure of a server, or of a socket that has never been open, is that of a TLS handshake. Before the handshake nothing is read
+ * or written.
+ *
+ * @param {{ code?: string | undefined, syscall?: string | undefined }} failure
+ */
+function isOfHandshake({ code, syscall }) {
+  return code?.startsWith("ERR_TLS_") === true || syscall === "read" || syscall === "write";
 }
 
 /** The connection attempt of a constructor has failed. @param {SocketRecord} record @param {DOMException} error */

@@ -316,10 +316,38 @@ describe("tls.handshake", () => {
     expect(of(server)[4].message).toEqual({ server, error: told });
   });
 
+  test("that a reset breaks off, at both ends", async () => {
+    const log = observe(operation("tls.handshake"));
+    const cutting = net.createServer((peer) => peer.once("data", () => peer.resetAndDestroy())).listen(0, "127.0.0.1");
+    defer(() => cutting.close());
+    await once(cutting, "listening");
+    const client = expendable(new TCPSocket("127.0.0.1", cutting.address().port, { secureTransport: trusting }));
+    expect((await once(client, "error")).error.code).toBe("ECONNRESET");
+    const server = expendable(tcpServer({ secureTransport: serving }));
+    server.onconnect = () => {};
+    const peer = net.connect(server.localPort, "127.0.0.1");
+    peer.on("error", () => {});
+    await once(peer, "connect");
+    // The beginning of a record, so that the server is in its handshake.
+    await new Promise((resolve) => {
+      peer.write(Buffer.from([22, 3, 1, 0, 200, 1, 0]), resolve);
+    });
+    const failing = once(server, "error");
+    peer.resetAndDestroy();
+    expect((await failing).error.code).toBe("ECONNRESET");
+    const of = (end) => log.published.filter(({ message }) => message.socket === end || message.server === end);
+    expect(of(client).map(({ name }) => name)).toEqual(FAILED);
+    expect(of(server).map(({ name }) => name)).toEqual(FAILED);
+  });
+
   test("is none where the connection itself fails", async () => {
     const log = observe(operation("tls.handshake"));
     const port = await refusedPort();
     await once(expendable(new TCPSocket("127.0.0.1", port, { secureTransport: trusting })), "error");
+    const controller = new AbortController();
+    const aborted = expendable(new TCPSocket("127.0.0.1", port, { secureTransport: trusting, signal: controller.signal }));
+    controller.abort();
+    await once(aborted, "error");
     await expect(connect("127.0.0.1", port, { secureTransport: trusting })).rejects.toThrow("refused");
     expect(log.published).toEqual([]);
   });

@@ -14,7 +14,7 @@ const LIMIT = 20_000; // ms
 const LARGE = 4 << 20; // bytes
 
 const specifier = process.argv[2] ?? "../../index.mjs";
-const { TCPServerSocket, TCPSocket, UDPSocket, UnixServerSocket, UnixSocket, connect, once, relay } = await import(specifier);
+const { TCPServerSocket, TCPSocket, UDPSocket, UnixServerSocket, UnixSocket, connect, features, once, relay } = await import(specifier);
 
 // A bundle must not change the names of the interfaces.
 const names = [TCPServerSocket, TCPSocket, UDPSocket, UnixServerSocket, UnixSocket].map(({ name }) => name);
@@ -253,6 +253,34 @@ async function streams() {
   console.log(`streams: ${LARGE} bytes out and back, aborted, datagrams in a loop`);
 }
 
+/** What a socket shows of itself: inspection, the channel of its end, and the context of its events. */
+async function diagnosed() {
+  const { AsyncLocalStorage } = await import("node:async_hooks");
+  const { subscribe } = await import("node:diagnostics_channel");
+  const { inspect } = await import("node:util");
+  const closed = new Promise((resolve) => {
+    subscribe("tcp-udp-sockets:close", ({ socket, bytesRead }) => {
+      if (socket === client) resolve(bytesRead);
+    });
+  });
+  const storage = new AsyncLocalStorage();
+  const server = new TCPServerSocket({ localAddress: "127.0.0.1", reusePort: features.reusePort });
+  server.onconnect = ({ connectedSocket }) => {
+    connectedSocket.send("12345");
+    connectedSocket.close();
+    server.close();
+  };
+  const client = storage.run("maker", () => new TCPSocket("127.0.0.1", server.localPort));
+  assert.match(inspect(client), /^TCPSocket \{ readyState: 'connecting', local: .*, bufferedAmount: 0 \}$/);
+  assert.match(inspect({ client }, { depth: 0 }), /\[TCPSocket\]/);
+  const store = await new Promise((resolve) => {
+    client.onmessage = () => resolve(storage.getStore());
+  });
+  assert.equal(store === "maker", features.asyncContext);
+  assert.equal(await closed, 5);
+  console.log("diagnostics: inspected, and its end was published");
+}
+
 async function udp() {
   const one = new UDPSocket({ localAddress: "127.0.0.1" });
   const two = new UDPSocket({ localAddress: "127.0.0.1", remoteAddress: "127.0.0.1", remotePort: one.localPort });
@@ -277,3 +305,4 @@ await byName();
 await single();
 await relayed();
 await udp();
+await diagnosed();
