@@ -19,6 +19,9 @@
  * if the system reported an error. A call without a required argument, on another object, or with an `options` that is
  * no object throws `TypeError` (R-shape).
  *
+ * `console.log(socket)` shows the state of a socket in one line. Channels of `node:diagnostics_channel`, and `NODE_DEBUG=tcp-udp-sockets`, report
+ * sockets, errors and ends (R-diagnostics; see docs/diagnostics.md).
+ *
  * @packageDocumentation
  */
 

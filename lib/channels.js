@@ -19,18 +19,22 @@ const PREFIX = "tcp-udp-sockets:";
 /** Stands for the channels of a runtime that has none. @type {RuntimeChannel} */
 const SILENT = { hasSubscribers: false, publish() {}, runStores: (_message, work) => work() };
 
+/** node:diagnostics_channel; undefined until it is loaded. @type {{ channel: (name: string) => RuntimeChannel } | undefined} */
+let diagnosticsChannel;
+
 /**
- * The channel of a name. The module is loaded with the first socket, so that require() of this package costs nothing for it (but in Bun).
- *
- * @param {string} name
- * @returns {RuntimeChannel}
+ * Loads the module with the first socket, so that require() of this package costs nothing for it (but in Bun). Later would be too late: after
+ * the end of a test file jest counts a require() as an error.
  */
-function lookUp(name) {
-  try {
-    return require("node:diagnostics_channel").channel(name);
-  } catch {
-    return SILENT;
+function loadChannels() {
+  if (diagnosticsChannel === undefined) {
+    try {
+      diagnosticsChannel = require("node:diagnostics_channel");
+    } catch {
+      diagnosticsChannel = { channel: () => SILENT };
+    }
   }
+  return /** @type {NonNullable<typeof diagnosticsChannel>} */ (diagnosticsChannel);
 }
 
 /** A channel that is looked up once, when it is first needed. */
@@ -47,7 +51,7 @@ class Channel {
 
   /** The runtime's channel. */
   get runtime() {
-    this.#channel ??= lookUp(this.#name);
+    this.#channel ??= loadChannels().channel(this.#name);
     return this.#channel;
   }
 
@@ -227,4 +231,4 @@ if (isBun) {
   }
 }
 
-module.exports = { channels, operation };
+module.exports = { channels, loadChannels, operation };

@@ -3,7 +3,7 @@
 // What is reported about sockets to diagnostics: on the channels of node:diagnostics_channel, and in the lines of NODE_DEBUG (R-diagnostics).
 // Without a subscriber, and without NODE_DEBUG, each of these functions only finds that out.
 
-const { channels, operation } = require("./channels.js");
+const { channels, loadChannels, operation } = require("./channels.js");
 const { isLogging, logLine, logSocket } = require("./debug-log.js");
 const { endpoint } = require("./errors.js");
 const { figure } = require("./figures.js");
@@ -19,7 +19,9 @@ const { shown } = require("./shown.js");
  * @param {Channel | null} channel null: there is none for it
  */
 function made(record, channel) {
-  if (channel !== null && channel.isHeard) {
+  if (channel === null) {
+    loadChannels();
+  } else if (channel.isHeard) {
     channel.publish({ socket: record.socket });
   }
   if (isLogging && record.opened) {

@@ -271,7 +271,7 @@ function page(source, testing) {
   const parts = [
     "# API",
     "<!-- Written by scripts/api.mjs from index.d.ts and testing.d.ts: change it there. -->",
-    prose(overview.text).replace("docs/conformance.md", "[conformance.md](conformance.md)"),
+    prose(overview.text).replaceAll(/docs\/(\w+\.md)/g, "[$1]($1)"),
     `${list(main)}. Options and other types: ${list(listed)}. For tests: [tcp-udp-sockets/testing](#tcp-udp-socketstesting).`,
     ...main.flatMap((declaration, index) => (isLikeClass(declaration) ? classPage(declaration) : otherPage(declaration, index, main))),
     "## Options and other types",
