@@ -4,10 +4,14 @@
 
 const { AsyncLocalStorage } = require("node:async_hooks");
 const { execFileSync } = require("node:child_process");
+const os = require("node:os");
 const { TCPServerSocket, TCPSocket, UDPSocket, UnixServerSocket, features } = require("../..");
 const { expendable, once, tcp, tcpPair, tcpServer, track, udp } = require("../helpers");
 const { kernelOptions, kernelTest } = require("../helpers/kernel-options");
 const { socketPath, unixPair } = require("../helpers/unix");
+
+/** The name of the loopback interface. */
+const LOOPBACK = Object.entries(os.networkInterfaces()).find(([, all]) => all.some(({ address }) => address === "127.0.0.1"))?.[0];
 
 /** Whether `make` works. It may only throw NotSupportedError (R-platform). */
 function works(make) {
@@ -38,6 +42,8 @@ test.each([
   ["userTimeout", "a server", () => new TCPServerSocket({ localAddress: "127.0.0.1", userTimeout: 1000 })],
   ["unixSockets", "a UnixServerSocket", () => new UnixServerSocket({ path: socketPath() })],
   ["abstractUnixPaths", "a UnixServerSocket", () => new UnixServerSocket({ path: `\0features-${process.pid}` })],
+  ["packetInfo", "a UDPSocket", () => new UDPSocket({ localAddress: "127.0.0.1", packetInfo: true })],
+  ["networkInterface", "a UDPSocket", () => new UDPSocket({ localAddress: "127.0.0.1", networkInterface: LOOPBACK })],
   ["sourceSpecificMulticast", "a UDPSocket", () => {
     const socket = track(new UDPSocket());
     socket.joinMulticastGroup("232.1.2.3", { sourceAddress: "127.0.0.1", interfaceAddress: "127.0.0.1" });

@@ -57,7 +57,7 @@ impl Features {
             udp_coalescing: false,
             source_specific_multicast: sys::TAKES_SOURCES,
             packet_info: sys::has_packet_info(),
-            network_interface: sys::binds_to_interfaces(),
+            network_interface: sys::has_network_interface(),
             tcp_stats: sys::HAS_FIGURES && of(&tcp, &|tcp| sys::tcp_stats(tcp).congestion_window.is_some()),
             datagrams_dropped: sys::HAS_FIGURES && of(&udp, &sys::counts_drops),
             unix_sockets: sys::HAS_UNIX_SOCKETS,

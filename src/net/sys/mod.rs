@@ -127,16 +127,6 @@ pub const HAS_PEER_CREDENTIALS: bool = cfg!(any(
     target_os = "dragonfly"
 ));
 
-/// Whether received datagrams can tell their destination, interface and type of service (the option `packetInfo`).
-pub fn has_packet_info() -> bool {
-    cfg!(target_os = "linux")
-}
-
-/// Whether a socket can be bound to an interface (the option `networkInterface`).
-pub fn binds_to_interfaces() -> bool {
-    cfg!(target_os = "linux")
-}
-
 /// True: the package has Unix sockets on this system.
 pub const HAS_UNIX_SOCKETS: bool = cfg!(unix);
 
