@@ -119,11 +119,12 @@ describe("R-srv-error: the client ends while a question is open", () => {
   test("so is an end", async () => {
     const asking = silent();
     const { peer, inbox } = await waiting(asking);
+    const closed = once(peer, "close");
     peer.end();
     const { event: { error } } = await asking.log.until("error");
     expect(error.code).toBe("ERR_TLS_HANDSHAKE_ENDED");
     // It gets an alert, and no certificate.
-    await once(peer, "close");
+    await closed;
     expect([inbox.bytes()[0], inbox.bytes().length]).toEqual([0x15, 7]);
     await answerLate(asking, ["error"]);
   });

@@ -32,9 +32,10 @@ describe("shutdown() of a TLS server (R-shutdown)", () => {
     expect(server.readyState).toBe("closed");
     server.addEventListener("connect", ({ connectedSocket }) => track(connectedSocket).send("bye"));
     const peer = begin();
+    const closed = once(peer, "close");
     const inbox = collect(peer);
     await inbox.until(3);
-    await once(peer, "close");
+    await closed;
     await deadline(promise, "shutdown()");
     expect(log.types).toEqual(["connect"]);
   });
