@@ -50,17 +50,22 @@ class Deadline {
   }
 
   /**
-   * Brings the deadline forward, unless it comes earlier already. Throws if there is no memory for a timer, and then changes nothing.
+   * Prepares to bring the deadline forward: starts the timer. Throws if there is no memory for it. Undefined: the deadline comes earlier
+   * already.
    *
    * @param {number} milliseconds from now on
    */
-  bringForward(milliseconds) {
+  prepare(milliseconds) {
     const at = now() + milliseconds;
-    if (at < this.#at) {
-      const timer = startOwnTimer(this.#record, milliseconds, () => this.pass());
+    return at < this.#at ? { at, timer: startOwnTimer(this.#record, milliseconds, () => this.pass()) } : undefined;
+  }
+
+  /** Brings the deadline forward. @param {{ at: number, timer: number } | undefined} prepared the result of prepare() */
+  bringForward(prepared) {
+    if (prepared !== undefined) {
       this.cancel();
-      this.#at = at;
-      this.#timer = timer;
+      this.#at = prepared.at;
+      this.#timer = prepared.timer;
     }
   }
 
@@ -144,15 +149,17 @@ class Shutdown {
     if (this.#fulfil === null) {
       return;
     }
-    this.#timeout.bringForward(timeout);
-    if (grace < timeout) {
-      try {
-        this.#grace.bringForward(grace);
-      } catch (error) {
-        this.#timeout.cancel();
-        throw error;
+    const newTimeout = this.#timeout.prepare(timeout);
+    try {
+      this.#grace.bringForward(grace < timeout ? this.#grace.prepare(grace) : undefined);
+    } catch (error) {
+      // The deadlines of earlier calls stay.
+      if (newTimeout !== undefined) {
+        cancel(newTimeout.timer);
       }
+      throw error;
     }
+    this.#timeout.bringForward(newTimeout);
   }
 
   /** Collects the sockets that are left. */
@@ -171,6 +178,9 @@ class Shutdown {
    * @param {number} timeout
    */
   begin(grace, timeout) {
+    if (this.#fulfil === null) {
+      return;
+    }
     if (timeout === 0) {
       this.#timeout.pass();
     } else if (grace === 0) {

@@ -133,6 +133,15 @@ describe("shutdown() and the end of the process (R-shutdown)", () => {
     expect(result).toBe("done");
   });
 
+  test.each(["{ timeout: 0 }", "{ grace: 0, timeout: 1 }"])("the same where nothing is left at the call: %s, and once more", async (options) => {
+    const result = await runJSON(script(`
+      const server = new TCPServerSocket({ localAddress: "127.0.0.1" });
+      await server.shutdown(${options});
+      await server.shutdown({ timeout: 0 });
+      report("done");`));
+    expect(result).toBe("done");
+  });
+
   test("a worker that is terminated in it leaves nothing behind", async () => {
     const result = await runJSON(script(`
       const { Worker } = require("node:worker_threads");
