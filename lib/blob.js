@@ -20,6 +20,7 @@ const { GONE } = require("./socket-record.js");
  * @property {(this: Blob) => number} size
  * @property {typeof Blob.prototype.slice} slice
  * @property {typeof Blob.prototype.arrayBuffer} arrayBuffer
+ * @property {typeof Blob} Blob the constructor
  */
 
 /** The most bytes of a Blob that a TCP socket gets in one piece (docs/binding.md). */
@@ -35,7 +36,7 @@ const kinds = [...new Set([globalThis.Blob, require("node:buffer").Blob])].flatM
   const prototype = constructor?.prototype;
   const size = prototype && Object.getOwnPropertyDescriptor(prototype, "size")?.get;
   return size !== undefined && prototype.arrayBuffer !== undefined
-    ? [{ size, slice: prototype.slice, arrayBuffer: prototype.arrayBuffer }]
+    ? [{ size, slice: prototype.slice, arrayBuffer: prototype.arrayBuffer, Blob: constructor }]
     : [];
 });
 
@@ -131,4 +132,15 @@ function takeBlobError({ extras }, failure) {
   return error;
 }
 
-module.exports = { PIECE_BYTES, answer, enqueue, takeBlobError, toBlob };
+/**
+ * A Blob of these bytes and another Blob behind them.
+ *
+ * @param {Uint8Array} bytes
+ * @param {unknown} blob a value for which toBlob() has an entry
+ */
+function blobBehind(bytes, blob) {
+  const { kind } = /** @type {Entry} */ (toBlob(blob));
+  return new kind.Blob([/** @type {Uint8Array<ArrayBuffer>} */ (bytes), /** @type {Blob} */ (blob)]);
+}
+
+module.exports = { PIECE_BYTES, answer, blobBehind, enqueue, takeBlobError, toBlob };

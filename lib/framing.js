@@ -4,7 +4,7 @@
 
 const { Buffer } = require("node:buffer");
 const { TextEncoder } = require("node:util");
-const { toBlob } = require("./blob.js");
+const { blobBehind, toBlob } = require("./blob.js");
 const { invalidAccess, invalidState } = require("./errors.js");
 const { isUsualBytes, notOpen, notSendable, unusualBytes } = require("./send.js");
 const { cut } = require("./shown.js");
@@ -23,9 +23,6 @@ const { bytesOf, dictionary, shown, toBoolean, toDOMString, toEnforcedOctet, toE
 
 /** The default of `limit`, in bytes. */
 const LIMIT = 1024 * 1024;
-
-/** The most bytes of a frame that are copied to be sent together with its prefix or delimiter. A longer one is sent in two parts. */
-const COPIED = 16 * 1024;
 
 const encoder = new TextEncoder();
 const bufferIndexOf = Buffer.prototype.indexOf;
@@ -135,7 +132,7 @@ function sendFrame(record, data) {
   }
   // The steps of send(): first the state, then the type of the data.
   if (readyState(record) !== "open" || record.extras?.relay !== undefined) {
-    throw notOpen(record);
+    throw notOpen(record, "sendFrame");
   }
   const { bytes, length } = toPayload(data);
   if (length > framing.limit) {
@@ -143,7 +140,9 @@ function sendFrame(record, data) {
   }
   const { delimiter } = framing;
   if (delimiter === undefined) {
-    return sendParts(record, prefixOf(framing, length, where), bytes, data);
+    // One send() takes prefix and payload together, so that neither is sent without the other.
+    const prefix = prefixOf(framing, length, where);
+    return transmit(record, bytes === undefined ? blobBehind(prefix, data) : joined(prefix, bytes));
   }
   if (bytes === undefined) {
     throw invalidAccess(`${where}: a Blob cannot be checked for the delimiter; send its bytes (await blob.arrayBuffer())`);
@@ -176,7 +175,7 @@ function toPayload(data) {
   }
   const blob = toBlob(data);
   if (blob === undefined) {
-    throw notSendable(data);
+    throw notSendable(data, "sendFrame()");
   }
   return { bytes: undefined, length: blob.size };
 }
@@ -199,26 +198,6 @@ function prefixOf({ lengthPrefix = 1, littleEndian, includesPrefix }, length, wh
     value = Math.floor(value / 256);
   }
   return prefix;
-}
-
-/**
- * Sends a prefix and what follows it: together if that is short.
- *
- * @param {SocketRecord} record
- * @param {Uint8Array} prefix
- * @param {Uint8Array | undefined} bytes undefined: `data` is a Blob
- * @param {unknown} data
- */
-function sendParts(record, prefix, bytes, data) {
-  if (bytes !== undefined && bytes.length <= COPIED) {
-    return transmit(record, joined(prefix, bytes));
-  }
-  const goOn = transmit(record, prefix);
-  // If the buffer is full, the first part has closed the socket, and send() has returned false (R-tcp-full).
-  if (!goOn && readyState(record) !== "open") {
-    return false;
-  }
-  return transmit(record, bytes ?? data);
 }
 
 /**

@@ -162,10 +162,11 @@ function detached() {
  * The exception for a value that cannot be sent (R-types).
  *
  * @param {unknown} data
+ * @param {string} [member] the method
  */
-function notSendable(data) {
+function notSendable(data, member = "send()") {
   const hint = isShared(data) ? "a SharedArrayBuffer (give a view on it)" : shown(data);
-  return invalidAccess(`send() takes a string, a Blob, an ArrayBuffer or a view on one, not ${hint}`);
+  return invalidAccess(`${member} takes a string, a Blob, an ArrayBuffer or a view on one, not ${hint}`);
 }
 
 /** @param {unknown} data */
@@ -182,13 +183,14 @@ function isShared(data) {
  * The exception if the socket is not "open" (step 1 of send() in the draft). Its message has the state and the reason (R-tcp-send).
  *
  * @param {SocketRecord} record
+ * @param {string} [member] the method
  */
-function notOpen(record) {
+function notOpen(record, member = "send") {
   const state = readyState(record);
   if (state === "open" && record.extras?.relay !== undefined) {
-    return relayed(record, "send");
+    return relayed(record, member);
   }
-  const because = `${record.name}.send(): the socket is "${state}": `;
+  const because = `${record.name}.${member}(): the socket is "${state}": `;
   switch (state) {
     case "connecting":
       return invalidState(`${because}wait for its open event`);

@@ -129,6 +129,22 @@ describe.each(families)("$name: sendFrame() (R-framing)", (family) => {
     expect(inbox.text()).toBe("rawframed\n");
   });
 
+  test("a frame that is sent while nothing is buffered is always taken, as one send() (R-tcp-full)", async () => {
+    const { socket, peer } = await family.pair({ options: { framing: { lengthPrefix: 4 }, maxBufferedAmount: 1000 } });
+    const inbox = collect(peer);
+    expect(socket.sendFrame(new Uint8Array(300_000))).toBe(false);
+    expect(socket.bufferedAmount).toBe(300_004);
+    await inbox.until(300_004);
+    expect(socket.readyState).toBe("open");
+  });
+
+  test("the messages name sendFrame()", async () => {
+    const { socket } = await sending(family, lines);
+    expect(() => socket.sendFrame(1)).toThrow(/^sendFrame\(\) takes/);
+    socket.close();
+    expect(() => socket.sendFrame("x")).toThrow(/\.sendFrame\(\): the socket is/);
+  });
+
   test("a full buffer closes the socket as send() does (R-tcp-full)", async () => {
     const { socket, peer } = await family.pair({ options: { framing: { lengthPrefix: 4 }, maxBufferedAmount: 1000 } });
     peer.pause();
