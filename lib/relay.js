@@ -72,7 +72,11 @@ class Relay {
     if (this.#failure === undefined) {
       this.#fulfil(counts);
     } else {
-      this.#reject(Object.assign(this.#failure, counts));
+      // An exception that the program has frozen stays as it is.
+      for (const [name, value] of Object.entries(counts)) {
+        Reflect.defineProperty(this.#failure, name, { value, writable: true, enumerable: true, configurable: true });
+      }
+      this.#reject(this.#failure);
     }
   }
 }

@@ -410,3 +410,12 @@ function streamed({ socket }) {
   expect(socket.readable.locked).toBe(false);
   return socket;
 }
+
+test("an `error` listener that freezes the exception does not keep the promise from settling (R-relay)", async () => {
+  const [one, other] = [await tcpPair(), await tcpPair()];
+  one.socket.onerror = ({ error }) => Object.freeze(error);
+  other.socket.onerror = () => {};
+  const relayed = relay(one.socket, other.socket);
+  one.peer.resetAndDestroy();
+  await expect(relayed).rejects.toMatchObject({ name: "NetworkError" });
+});

@@ -35,6 +35,8 @@ impl StreamSocket {
     pub fn begin_relay(&mut self, other: Id, mut held: Vec<u8>, id: Id, context: &mut Context) -> Vec<u8> {
         self.machine.relay();
         self.take_held(&mut held, context);
+        // The relay passes them on now (R-stats).
+        self.receiving.delivered += held.len() as u64;
         self.relay = Some(Box::new(Relay {
             other,
             held_up: false,
