@@ -833,7 +833,7 @@ export interface FramingOptions {
   /** true: the length counts its own bytes, too. Default: false. */
   includesPrefix?: boolean | undefined;
   /**
-   * The most bytes of a frame, without delimiter and length. An unfinished frame takes so much memory as of it has come. 1 to 4294967295 (0
+   * The most bytes of a frame, without delimiter and length. An unfinished frame uses memory only for the bytes that have arrived. 1 to 4294967295 (0
    * throws InvalidAccessError, else TypeError). Default: 1048576.
    */
   limit?: number | undefined;
@@ -867,15 +867,20 @@ export interface ReadUntilOptions extends ReadOptions {
  * Reads are served in the order of the calls. A read that fails by its signal, its timeout or its limit consumes nothing. At the peer's
  * end, a read that cannot be served rejects with a NetworkError (`code` `"ERR_UNEXPECTED_END"`), or gives null where its text says so. A loss
  * rejects with the exception of the `error` event, once what came before it is read. close() and reset() reject pending reads with
- * InvalidStateError. So does each method after release().
+ * InvalidStateError. After release(), the promises of all methods reject with InvalidStateError, and unread() and release() throw it.
  *
  * @example
  * import { TCPServerSocket } from "tcp-udp-sockets";
  * const server = new TCPServerSocket({ localPort: 6789 });
- * for await (const socket of server) {
- *   for await (const line of socket.reader.lines()) socket.send(`${line}\n`);
- *   socket.close();
- * }
+ * server.onconnect = async ({ connectedSocket: socket }) => {
+ *   try {
+ *     for await (const line of socket.reader.lines()) socket.send(`${line}\n`);
+ *     socket.close();
+ *   } catch (error) {
+ *     console.error(error); // a loss, or a line that is too long
+ *     socket.reset();
+ *   }
+ * };
  */
 export interface TCPReader {
   /**
@@ -1001,8 +1006,8 @@ export declare class TCPSocket extends EventTarget {
    */
   readonly bufferedAmount: number;
   /**
-   * The bytes that the program has got so far, by events, streams and loops, or that relay() has passed on. It keeps its last value
-   * (R-stats).
+   * The bytes that the program has got so far, by events, streams and reads, or that relay() has passed on; unread() takes them off again. It
+   * keeps its last value (R-stats).
    */
   readonly bytesRead: number;
   /**
@@ -1084,12 +1089,12 @@ export declare class TCPSocket extends EventTarget {
    */
   send(data: SendData): boolean;
   /**
-   * Sends one frame: the data with its delimiter or length (R-framing). A frame of any type that send() takes.
+   * Sends one frame: the data with its delimiter or length (R-framing). `data` may have any type that send() takes.
    *
    * @returns as send(): false if more than `highWaterMark` bytes are buffered now. Then wait for `drain`.
    * @throws InvalidStateError: the socket was made without `framing`, or is not `"open"`.
-   * @throws InvalidAccessError: the data is over the limit, too long for the length, of another type, or contains the delimiter; or it is a
-   *   Blob, and frames have a delimiter. Nothing is sent.
+   * @throws InvalidAccessError: the data is over the limit, too long for the length, of another type, or contains the delimiter, also if
+   *   its end and the delimiter behind it contain an earlier one; or it is a Blob, and frames have a delimiter. Nothing is sent.
    * @throws NetworkError: there is no memory for the bytes (`code` `"ENOBUFS"`).
    */
   sendFrame(data: SendData): boolean;
@@ -1120,7 +1125,7 @@ export declare class TCPSocket extends EventTarget {
   // run: peer echo 127.0.0.1:6789
   /**
    * The received bytes, as a stream of bytes (BYOB readers too). From the first read of this attribute on they go there, and no
-   * `message` fires. Without a reader it holds 64 KiB, and TCP makes the peer wait; suspend() holds it too. It closes at the
+   * `message` fires. While nobody reads it, it holds 64 KiB, and TCP makes the peer wait; suspend() holds it too. It closes at the
    * peer's FIN and at close() and reset(). It errors with a loss, once the bytes before it are read. cancel() drops later
    * bytes, and does not affect sending. Reading this attribute counts as a `halfclose` listener: each direction ends by itself,
    * and the socket ends when both have (R-streams).
@@ -1149,7 +1154,7 @@ export declare class TCPSocket extends EventTarget {
    * the system makes the peer wait, and suspend() holds it too. Reading this attribute counts as a `halfclose` listener: after the
    * peer's end the socket can send until close() (R-reader).
    *
-   * @throws InvalidStateError: `readable` was taken, or the socket is relayed.
+   * @throws InvalidStateError: `readable` was taken, the socket is relayed, or it has the option `framing`.
    * @example
    * import { TCPSocket } from "tcp-udp-sockets";
    * const socket = new TCPSocket("127.0.0.1", 6789);
@@ -1301,16 +1306,21 @@ export type RelayError = SocketError & Readonly<RelayResult>;
  *
  *   - RelayError: one of the two is lost. It is the exception of its `error` event, with the counts as `bytesToA` and
  *     `bytesToB`, when both sockets are `"closed"`;
- *   - InvalidStateError: a socket is not open, or relayed already, or its `readable` is taken; or both are the same socket.
- *     Then nothing has changed;
+ *   - InvalidStateError: a socket is not open, or relayed already, its `readable` or `reader` is taken, or it has the option `framing`; or
+ *     both are the same socket. Then nothing has changed;
  *   - TypeError: an argument is no TCPSocket and no UnixSocket.
  *
  * @example
  * import { TCPServerSocket, connect, relay } from "tcp-udp-sockets";
  * const server = new TCPServerSocket({ localPort: 6789 });
  * server.onconnect = async ({ connectedSocket }) => {
- *   const { bytesToA, bytesToB } = await relay(connectedSocket, await connect("backend.example.com", 8080));
- *   console.log(`${bytesToB} bytes there, ${bytesToA} bytes back`); // 11 bytes there, 11 bytes back
+ *   try {
+ *     const { bytesToA, bytesToB } = await relay(connectedSocket, await connect("backend.example.com", 8080));
+ *     console.log(`${bytesToB} bytes there, ${bytesToA} bytes back`); // 11 bytes there, 11 bytes back
+ *   } catch (error) {
+ *     console.error(error);
+ *     connectedSocket.reset();
+ *   }
  * };
  */
 export declare function relay(a: TCPSocket | UnixSocket, b: TCPSocket | UnixSocket): Promise<RelayResult>;
@@ -1612,7 +1622,7 @@ export declare class TCPServerSocket extends EventTarget {
   close(): void;
   /**
    * Ends the server and its connections within a time (R-shutdown). It closes the server as close() does, but TLS handshakes that are under
-   * way go on, and those that succeed are delivered. After `grace` it calls close() on each accepted socket that is still open, so what
+   * way go on, and those that succeed are delivered if somebody listens (a loop has ended). After `grace` it calls close() on each accepted socket that is still open, so what
    * the program has sent still arrives. After `timeout` it resets what is left. Until then it keeps the process alive, also where the
    * sockets have unref(). Called again, it returns the same promise, and of all deadlines the earlier ones apply. After close(), or an abort
    * of the server's signal, it ends the connections all the same.
@@ -1860,8 +1870,8 @@ export declare class UnixSocket extends EventTarget {
    */
   readonly bufferedAmount: number;
   /**
-   * The bytes that the program has got so far, by events, streams and loops, or that relay() has passed on. It keeps its last value
-   * (R-stats).
+   * The bytes that the program has got so far, by events, streams and reads, or that relay() has passed on; unread() takes them off again. It
+   * keeps its last value (R-stats).
    */
   readonly bytesRead: number;
   /**
@@ -1939,12 +1949,12 @@ export declare class UnixSocket extends EventTarget {
    */
   send(data: SendData): boolean;
   /**
-   * Sends one frame: the data with its delimiter or length (R-framing). A frame of any type that send() takes.
+   * Sends one frame: the data with its delimiter or length (R-framing). `data` may have any type that send() takes.
    *
    * @returns as send(): false if more than `highWaterMark` bytes are buffered now. Then wait for `drain`.
    * @throws InvalidStateError: the socket was made without `framing`, or is not `"open"`.
-   * @throws InvalidAccessError: the data is over the limit, too long for the length, of another type, or contains the delimiter; or it is a
-   *   Blob, and frames have a delimiter. Nothing is sent.
+   * @throws InvalidAccessError: the data is over the limit, too long for the length, of another type, or contains the delimiter, also if
+   *   its end and the delimiter behind it contain an earlier one; or it is a Blob, and frames have a delimiter. Nothing is sent.
    * @throws NetworkError: there is no memory for the bytes (`code` `"ENOBUFS"`).
    */
   sendFrame(data: SendData): boolean;
@@ -1967,7 +1977,7 @@ export declare class UnixSocket extends EventTarget {
   readonly closed: Promise<undefined>;
   /**
    * The received bytes, as a stream of bytes (BYOB readers too). From the first read of this attribute on they go there, and no
-   * `message` fires. Without a reader it holds 64 KiB, and the system makes the peer wait; suspend() holds it too. It closes at the
+   * `message` fires. While nobody reads it, it holds 64 KiB, and the system makes the peer wait; suspend() holds it too. It closes at the
    * peer's end and at close() and reset(). It errors with a loss, once the bytes before it are read. cancel() drops later
    * bytes, and does not affect sending. Reading this attribute counts as a `halfclose` listener: each direction ends by itself,
    * and the socket ends when both have (R-streams).
@@ -1986,7 +1996,7 @@ export declare class UnixSocket extends EventTarget {
    * the system makes the peer wait, and suspend() holds it too. Reading this attribute counts as a `halfclose` listener: after the
    * peer's end the socket can send until close() (R-reader).
    *
-   * @throws InvalidStateError: `readable` was taken, or the socket is relayed.
+   * @throws InvalidStateError: `readable` was taken, the socket is relayed, or it has the option `framing`.
    */
   readonly reader: TCPReader;
   /** `await using`: calls close(), and is fulfilled when `closed` settles, either way (R-dispose). */
@@ -2166,7 +2176,7 @@ export declare class UnixServerSocket extends EventTarget {
   close(): void;
   /**
    * Ends the server and its connections within a time (R-shutdown). It closes the server as close() does, but TLS handshakes that are under
-   * way go on, and those that succeed are delivered. After `grace` it calls close() on each accepted socket that is still open, so what
+   * way go on, and those that succeed are delivered if somebody listens (a loop has ended). After `grace` it calls close() on each accepted socket that is still open, so what
    * the program has sent still arrives. After `timeout` it resets what is left. Until then it keeps the process alive, also where the
    * sockets have unref(). Called again, it returns the same promise, and of all deadlines the earlier ones apply. After close(), or an abort
    * of the server's signal, it ends the connections all the same.

@@ -26,18 +26,13 @@ const STATS = ["smoothedRtt", "rttVariation", "minRtt", "estimatedSendRate", "co
  * @param {SocketRecord} record
  * @param {keyof Figures} attribute
  */
-function figure({ id, lastFigures }, attribute) {
-  return id === GONE ? (lastFigures?.[attribute] ?? 0) : binding[attribute](id);
-}
-
-/**
- * How many bytes the program got. The native half counts what `reader` holds and the program has not read.
- *
- * @param {SocketRecord} record
- */
-function bytesRead(record) {
-  const intake = record.extras?.intake;
-  return Math.max(0, figure(record, "bytesRead") - (intake?.name === "reader" ? intake.buffered : 0));
+function figure({ extras, id, lastFigures }, attribute) {
+  const value = id === GONE ? (lastFigures?.[attribute] ?? 0) : binding[attribute](id);
+  if (attribute !== "bytesRead" || extras === undefined) {
+    return value;
+  }
+  // The native half also counts what `reader` holds and the program has not read.
+  return Math.max(0, value - extras.droppedBytes - (extras.intake?.name === "reader" ? extras.intake.buffered : 0));
 }
 
 /**
@@ -50,7 +45,7 @@ function defineFigures(interfaceClass, recordOf) {
   const checked = brandCheckOf(interfaceClass, recordOf);
   defineMembers(interfaceClass, {
     get bytesRead() {
-      return bytesRead(checked(this, "bytesRead"));
+      return figure(checked(this, "bytesRead"), "bytesRead");
     },
 
     get bytesWritten() {

@@ -7,7 +7,6 @@ const { watch } = require("./abort.js");
 const { ByteBuffer } = require("./byte-buffer.js");
 const { fromFailure, invalidState, networkError } = require("./errors.js");
 const { requestBits } = require("./listener-bits.js");
-const { hasListener } = require("./listeners.js");
 const { binding } = require("./native.js");
 const { cancel } = require("./pending-operations.js");
 const { HALFCLOSE, INCOMING, Intake } = require("./readable.js");
@@ -25,7 +24,7 @@ const { withAwaiters } = require("./trace.js");
 const BYTES_HELD = 64 * 1024;
 
 /** The third argument of binding.giveBack(): why bytes are given back (docs/binding.md). */
-const Why = /** @type {const} */ ({ EXCESS: 0, RELEASED: 1, RELEASED_AND_ENDED: 2 });
+const Why = /** @type {const} */ ({ EXCESS: 0, RELEASED: 1, END_UNHEARD: 2, END_HEARD: 3 });
 
 /** A read that waits. */
 class Read {
@@ -79,8 +78,6 @@ class ReaderIntake {
   #isHeld = false;
   /** Whether the peer has ended. */
   #hasEnded = false;
-  /** Whether a listener of the program has heard of the peer's end. */
-  #isEndHeard = false;
   /** What rejects reads that the bytes do not serve: a loss, or that the socket was closed. @type {Error | undefined} */
   #failure;
   /** The record of the socket. */
@@ -101,7 +98,11 @@ class ReaderIntake {
 
   /** Bytes have come in. @param {Uint8Array} bytes */
   take(bytes) {
-    this.#buffer.append(bytes);
+    try {
+      this.#buffer.append(bytes);
+    } catch (cause) {
+      this.#failure = networkError(`reader: there is no memory for ${bytes.length} bytes more`, { code: "ENOBUFS", cause });
+    }
     this.#serve();
   }
 
@@ -109,7 +110,6 @@ class ReaderIntake {
   end() {
     if (!this.#hasEnded && this.#failure === undefined) {
       this.#hasEnded = true;
-      this.#isEndHeard = hasListener(this.#record, "halfclose");
       this.#serve();
     }
   }
@@ -194,24 +194,24 @@ class ReaderIntake {
     if (this.#reads.length > 0) {
       throw invalidState(`${where}: ${this.#reads[0]?.kind.name} is pending`);
     }
-    if (record.id !== GONE) {
-      const bytes = this.#buffer.take(this.#buffer.length);
-      const isEndToCome = record.ended && !this.#isEndHeard;
-      const result = binding.giveBack(record.id, bytes, isEndToCome ? Why.RELEASED_AND_ENDED : Why.RELEASED);
-      if (typeof result === "object") {
-        this.#buffer.append(bytes);
-        throw fromFailure(result, where);
-      }
-      if (result && isEndToCome) {
-        record.ended = false;
-      }
-      const { extras } = record;
-      this.#hold(false);
-      // A `writable` also asks for `halfclose`.
-      const bits = extras?.outlet === undefined ? HALFCLOSE | INCOMING : INCOMING;
-      requestBits(record, (extras?.requestedBits ?? 0) & ~bits, 0);
+    const extras = record.ensureExtras();
+    const bytes = this.#buffer.take(this.#buffer.length);
+    const why = !record.ended ? Why.RELEASED : extras.isEndHeard ? Why.END_HEARD : Why.END_UNHEARD;
+    const result = record.id !== GONE && binding.giveBack(record.id, bytes, why);
+    if (typeof result === "object") {
+      this.#buffer.append(bytes);
+      throw fromFailure(result, where);
     }
-    record.ensureExtras().intake = undefined;
+    if (result) {
+      // The end is reported again, behind the bytes. A listener that has heard of it does not hear of it twice.
+      record.ended = false;
+    } else {
+      extras.droppedBytes += bytes.length;
+    }
+    this.#hold(false);
+    // A `writable` also asks for `halfclose`.
+    requestBits(record, extras.requestedBits & ~(extras.outlet === undefined ? HALFCLOSE | INCOMING : INCOMING), 0);
+    extras.intake = undefined;
     this.isReleased = true;
   }
 
@@ -246,19 +246,21 @@ class ReaderIntake {
    */
   async #wait(kind, signal, timeout) {
     const read = new Read(kind);
-    this.#reads.push(read);
     if (signal !== undefined) {
       read.unwatch = watch(signal, read, (reason) => {
         read.isAborted = true;
         this.#drop(read, reason);
       });
     }
+    this.#reads.push(read);
     if (timeout !== undefined && timeout > 0) {
       const expired = () => {
         read.timer = GONE;
         this.#drop(read, networkError(`${kind.name}: not served within ${timeout} ms (options.timeout)`, { code: "ETIMEDOUT" }));
       };
       read.timer = startTimer(this.#record, timeout, expired, (error) => this.#drop(read, error), kind.name);
+      // The socket keeps the process alive, or does not (R-keep).
+      binding.ref(read.timer, false);
     }
     this.#adjust();
     try {

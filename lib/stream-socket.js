@@ -15,7 +15,7 @@ const { fireError } = require("./failing.js");
 const { defineFigures } = require("./figures.js");
 const { sendFrame } = require("./framing.js");
 const { connectionState, defineInspection } = require("./inspection.js");
-const { fire, observeListeners } = require("./listeners.js");
+const { fire, hasListener, observeListeners } = require("./listeners.js");
 const { Kind, binding } = require("./native.js");
 const progress = require("./progress.js");
 const { definePromises } = require("./promises.js");
@@ -262,6 +262,9 @@ handle(Kind.STREAM_MESSAGE, (record, data) => {
   }
 });
 handle(Kind.STREAM_HALFCLOSE, (record) => {
+  if (hasListener(record, "halfclose")) {
+    record.ensureExtras().isEndHeard = true;
+  }
   progress.ended(record);
   fire(record, new Event("halfclose"));
   progress.changed(record);
@@ -293,8 +296,8 @@ handle(Kind.STREAM_CLOSE, (record, bytesRead, bufferedAmount, writtenLow, writte
   progress.finished(record);
   fire(record, new Event("close"));
   progress.changed(record);
-  record.extras?.relay?.closed();
   record.server?.extras?.shutdown?.closed(record);
+  record.extras?.relay?.closed();
 });
 handle(Kind.STREAM_FINISH, (record) => {
   record.extras?.outlet?.finished();

@@ -3,7 +3,7 @@
 // `reader`: back-pressure, limits, signals, timeouts, losses and ends (R-reader).
 
 const { families, both } = require("../helpers/families");
-const { eventually, once, pattern, record, runJSON, settle, sha256, sleep, text, expendable, tcpPair } = require("../helpers");
+const { eventually, once, pattern, record, run, runJSON, settle, sha256, sleep, text, expendable, tcpPair } = require("../helpers");
 
 const HELD = 64 * 1024;
 
@@ -209,6 +209,22 @@ describe("signals and timeouts of reads (R-reader)", () => {
     expect(await socket.reader.readLine()).toBe("there");
   });
 
+  test("a thing that only looks like a signal, and throws, rejects the read and leaves nothing behind", async () => {
+    const { socket, peer } = await tcpPair();
+    const signal = {
+      aborted: false,
+      reason: undefined,
+      addEventListener() {
+        throw new Error("no");
+      },
+      removeEventListener() {},
+      [Symbol.toStringTag]: "AbortSignal",
+    };
+    await expect(socket.reader.read({ signal })).rejects.toThrow(TypeError);
+    peer.write("kept");
+    expect(text(await socket.reader.read())).toBe("kept");
+  });
+
   test("a signal that lives long holds no read: its listener is gone with the read", async () => {
     const { socket, peer } = await tcpPair();
     const { signal } = new AbortController();
@@ -309,6 +325,20 @@ describe.each(families)("$name: reader and the end of the connection (R-reader)"
     await once(socket, "close");
     expect(socket.bytesRead).toBe(2);
   });
+});
+
+test("the timeout of a read does not keep the process alive; the socket does (R-keep)", async () => {
+  const result = await run(`
+    const server = new TCPServerSocket({ localAddress: "127.0.0.1" });
+    server.onconnect = ({ connectedSocket }) => connectedSocket.unref();
+    (async () => {
+      const socket = await connect("127.0.0.1", server.localPort);
+      socket.reader.read({ timeout: 100_000 }).catch(() => {});
+      server.unref();
+      socket.unref();
+      report("unreferenced");
+    })();`);
+  expect([result.code, result.timedOut, result.reports]).toEqual([0, false, ["unreferenced"]]);
 });
 
 test("the stack of a read that rejects later shows the awaiting function (R-stack)", async () => {

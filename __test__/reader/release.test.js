@@ -6,7 +6,7 @@ const { families, both } = require("../helpers/families");
 const { authority } = require("../helpers/certificates");
 const { dialTLSLater } = require("../helpers/tls");
 const { collect, deadline, eventually, once, pattern, record, settle, sha256, text, track, expendable, tcpPair, turn } = require("../helpers");
-const { relay } = require("../..");
+const { once: packageOnce, relay } = require("../..");
 
 const invalidState = { name: "InvalidStateError" };
 
@@ -194,6 +194,46 @@ describe.each(families)("$name: release() (R-reader)", (family) => {
     expect(socket.readyState).toBe("open");
   });
 
+  test("a `halfclose` that came before the reader was taken stays heard: release() does not close the socket (R-tcp-fin)", async () => {
+    const { socket, peer } = await family.pair({ peer: { allowHalfOpen: true } });
+    const heard = once(socket, "halfclose");
+    peer.end();
+    await heard;
+    const { reader } = socket;
+    expect(await reader.read()).toBe(null);
+    reader.release();
+    const log = record(socket, ["halfclose", "close"]);
+    await settle();
+    expect([socket.readyState, log.types]).toEqual(["open", []]);
+    socket.reader.release();
+    await settle();
+    expect([socket.readyState, log.types]).toEqual(["open", []]);
+  });
+
+  test.each([
+    ["reader", async (socket) => {
+      const { reader } = socket;
+      return text(await reader.read()) + (await reader.read());
+    }],
+    ["readable", async (socket) => {
+      let all = "";
+      for await (const chunk of socket.readable) {
+        all += text(chunk);
+      }
+      return `${all}null`;
+    }],
+    ["once()", async (socket) => `${text(new Uint8Array((await packageOnce(socket, "message")).data))}null`],
+  ])("after an end that a listener has heard, %s gets what was not read, then the end", async (_name, read) => {
+    const { socket, peer, reader } = await holding(family, "head\nrest", "head");
+    const log = record(socket, ["halfclose"]);
+    peer.end();
+    await log.until("halfclose");
+    reader.release();
+    expect(await read(socket)).toBe("restnull");
+    await settle();
+    expect(log.types).toEqual(["halfclose"]);
+  });
+
   test("the end again after a second reader: read() gives the rest, then null", async () => {
     const { socket, peer, reader } = await holding(family, "head\nrest", "head");
     peer.end();
@@ -220,6 +260,29 @@ describe.each(families)("$name: release() (R-reader)", (family) => {
     peer.write("!");
     await inbox.until(5);
     expect(socket.bytesRead).toBe(10);
+  });
+
+  test("what a relay passes on counts, also what lay in the reader; printing shows the same figure (R-stats, R-diagnostics)", async () => {
+    const { socket, peer, reader } = await holding(family, "head\nrest", "head");
+    expect(require("node:util").inspect(socket)).toContain("bytesRead: 5,");
+    const other = await family.pair({ peer: { allowHalfOpen: true } });
+    reader.release();
+    const counts = relay(socket, other.socket);
+    const inbox = collect(other.peer);
+    await inbox.until(4);
+    peer.end();
+    other.peer.end();
+    peer.resume();
+    await counts;
+    expect(socket.bytesRead).toBe(9);
+  });
+
+  test("what a closed socket cannot take back was never read (R-stats)", async () => {
+    const { socket, reader } = await holding(family, "head\nrest", "head");
+    socket.reset();
+    await once(socket, "close");
+    reader.release();
+    expect(socket.bytesRead).toBe(5);
   });
 
   test("taking and releasing in turn, at each byte, loses nothing", async () => {
@@ -286,7 +349,6 @@ describe("reader and startTls() (R-reader, R-tls-start)", () => {
 });
 
 test("once() says that the reader gets the bytes (R-once)", async () => {
-  const { once: packageOnce } = require("../..");
   const { socket, peer } = await tcpPair();
   const waiting = packageOnce(socket, "message");
   const { reader } = socket;

@@ -84,6 +84,8 @@ pub struct Machine<E> {
     reports_end: bool,
     /// What the stream does with received bytes.
     intake: Intake,
+    /// True if the peer's end is to be reported again, and a `halfclose` listener has heard of it. Then it is [`Event::Ended`].
+    end_was_heard: bool,
     /// True while bytes that the program has given back wait to be delivered again (R-reader). They come before the peer's end.
     has_returned: bool,
     /// Whether [`Event::Finish`] was requested, and whether it is due.
@@ -111,6 +113,7 @@ impl<E> Machine<E> {
             has_half_close_listener: false,
             reports_end: false,
             intake: Intake::Flowing,
+            end_was_heard: false,
             has_returned: false,
             finish: FinishRequest::None,
             relay: RelayState::Off,
@@ -395,12 +398,13 @@ impl<E> Machine<E> {
         self.has_returned = has_returned;
     }
 
-    /// The peer's end was reported while `reader` was taken, and no listener has heard of it. It is to be reported again, behind the bytes
-    /// that the program has given back (R-reader).
-    pub fn report_end_again(&mut self) {
+    /// The peer's end was reported while `reader` was taken. It is to be reported again, behind the bytes that the program has given back
+    /// (R-reader). `was_heard`: a `halfclose` listener has heard of it. Then there is no second [`Event::HalfClose`], but [`Event::Ended`].
+    pub fn report_end_again(&mut self, was_heard: bool) {
         if self.incoming == DirectionState::Ended && self.state == ReadyState::Open {
             self.incoming = DirectionState::Ending;
-            self.closes_after_half_close = false;
+            self.end_was_heard = was_heard;
+            self.closes_after_half_close &= was_heard;
         }
     }
 
@@ -447,7 +451,11 @@ impl<E> Machine<E> {
         let end_is_due = !self.has_returned && !self.is_suspended() || self.state == ReadyState::Closing;
         if self.incoming == DirectionState::Ending && end_is_due {
             self.incoming = DirectionState::Ended;
+            let was_heard = std::mem::take(&mut self.end_was_heard);
             if self.state == ReadyState::Open && !self.is_relayed() {
+                if was_heard {
+                    return Some(Event::Ended);
+                }
                 if self.decide_half_close() {
                     return Some(Event::HalfClose);
                 }

@@ -171,7 +171,7 @@ fn an_end_is_reported_again_behind_returned_bytes() {
     assert_eq!(emitted(&mut machine), [Event::HalfClose]);
     assert!(!machine.wants_data());
     machine.set_returned(true);
-    machine.report_end_again();
+    machine.report_end_again(false);
     machine.set_listeners(true, false);
     assert!(machine.wants_data());
     assert_eq!(emitted(&mut machine), []);
@@ -186,12 +186,27 @@ fn an_end_is_reported_again_without_bytes() {
     let mut machine = streaming();
     machine.peer_ended();
     assert_eq!(emitted(&mut machine), [Event::HalfClose]);
-    machine.report_end_again();
+    machine.report_end_again(false);
     assert_eq!(emitted(&mut machine), [Event::HalfClose]);
     assert_eq!(emitted(&mut machine), []);
 }
 
-/// R-reader: an end that was heard stays heard. The bytes come all the same, unless the socket is closed.
+/// R-reader: an end that was heard is no second `halfclose`.
+#[test]
+fn an_end_that_was_heard_is_reported_silently() {
+    let mut machine = streaming();
+    machine.peer_ended();
+    assert_eq!(emitted(&mut machine), [Event::HalfClose]);
+    machine.set_returned(true);
+    machine.report_end_again(true);
+    machine.set_listeners(true, false);
+    assert_eq!(emitted(&mut machine), []);
+    machine.set_returned(false);
+    assert_eq!(emitted(&mut machine), [Event::Ended]);
+    assert_eq!(machine.state(), ReadyState::Open);
+}
+
+/// R-reader: bytes that were given back come after an end that was reported, unless the socket is closed.
 #[test]
 fn returned_bytes_come_after_an_end_that_was_heard() {
     let mut machine = streaming();
@@ -201,6 +216,6 @@ fn returned_bytes_come_after_an_end_that_was_heard() {
     assert!(machine.wants_data());
     machine.close(|| "abandoned");
     assert!(!machine.wants_data());
-    machine.report_end_again();
+    machine.report_end_again(false);
     assert!(machine.has_ended());
 }

@@ -52,7 +52,9 @@ pub fn give_back<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let (env, id) = (call.env, call.id());
     let why = match call.number(2) {
         0 => GiveBack::Excess,
-        number => GiveBack::Released { reports_end: number == 2 },
+        1 => GiveBack::Released,
+        2 => GiveBack::EndUnheard,
+        _ => GiveBack::EndHeard,
     };
     // SAFETY: `net` copies the bytes, below. No JavaScript runs before that.
     let bytes = unsafe { call.bytes(1) };

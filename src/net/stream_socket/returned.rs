@@ -56,10 +56,11 @@ pub enum GiveBack {
     /// They are more than `reader` may hold.
     Excess,
     /// `reader` was released.
-    Released {
-        /// True if the peer's end was reported to nobody but `reader`. Then it is reported again, behind the bytes.
-        reports_end: bool,
-    },
+    Released,
+    /// `reader` was released after the peer's end was reported to nobody but it.
+    EndUnheard,
+    /// `reader` was released after a `halfclose` listener has heard of the peer's end.
+    EndHeard,
 }
 
 impl StreamSocket {
@@ -78,8 +79,8 @@ impl StreamSocket {
             self.receiving.delivered = self.receiving.delivered.saturating_sub(bytes.len() as u64);
             self.machine.set_returned(true);
         }
-        if why == (GiveBack::Released { reports_end: true }) {
-            self.machine.report_end_again();
+        if matches!(why, GiveBack::EndUnheard | GiveBack::EndHeard) {
+            self.machine.report_end_again(why == GiveBack::EndHeard);
         }
         self.schedule(id, context);
         Ok(true)
