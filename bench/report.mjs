@@ -35,6 +35,21 @@ function figure({ of, scale }, measurements) {
 }
 
 /**
+ * The ratio of two costs, round by round: the two of a round were measured right after each other, so what slows the machine down slows both.
+ * `spread` is half of the distance between the quartiles.
+ *
+ * @param {Metric} metric
+ * @param {Measurement[]} peer
+ * @param {Measurement[]} own
+ */
+function ratioOf(metric, peer, own) {
+  const rounds = Math.min(peer.length, own.length);
+  const ratios = Array.from({ length: rounds }, (_, round) => figure(metric, [peer[round]]) / figure(metric, [own[round]])).sort((a, b) => a - b);
+  const quartile = (/** @type {number} */ share) => ratios[Math.round(share * (rounds - 1))];
+  return { ratio: medianOf(ratios), spread: (quartile(0.75) - quartile(0.25)) / 2 };
+}
+
+/**
  * One line of the table for each metric of each scenario in the run.
  *
  * @param {Run} run
@@ -51,10 +66,10 @@ export function linesOf(run) {
         const rate = medianOf(result.measurements.map(({ units, seconds }) => units / seconds));
         return { peer, cost: figure(metric, result.measurements), rate };
       });
-      const own = cells.find(({ peer }) => peer === run.subject)?.cost;
+      const own = results.find((candidate) => candidate.peer === run.subject)?.measurements ?? [];
       const rated = cells.map((cell) => {
-        const ratio = cell.cost === undefined || own === undefined ? undefined : cell.cost / own;
-        return { ...cell, ratio };
+        const measurements = results.find((candidate) => candidate.peer === cell.peer)?.measurements ?? [];
+        return measurements.length === 0 || own.length === 0 ? cell : { ...cell, ...ratioOf(metric, measurements, own) };
       });
       return { scenario, metric, cells: rated };
     });
@@ -93,7 +108,13 @@ export function table(run) {
     });
     const ratios = cells
       .filter(({ peer }) => peer !== run.subject)
-      .map(({ peer, ratio }) => (ratio === undefined ? "–" : `${(peer === "raw" ? 1 / ratio : ratio).toFixed(2)}x`));
+      .map(({ peer, ratio, spread = 0 }) => {
+        if (ratio === undefined) return "–";
+        // The column of raw shows the package's share of it.
+        const [shownRatio, shownSpread] = peer === "raw" ? [1 / ratio, spread / ratio ** 2] : [ratio, spread];
+        const isLevel = Math.abs(ratio - 1) < spread;
+        return `${isLevel ? "level, " : ""}${shownRatio.toFixed(2)}x ±${shownSpread.toFixed(2)}`;
+      });
     return [scenario.title, metric.label, ...shown, ...ratios];
   });
   const line = (/** @type {string[]} */ cells) => `| ${cells.join(" | ")} |`;
@@ -109,7 +130,7 @@ export function circumstances({ machine, date, options, peers }) {
   const runtimes = [...new Set(Object.values(peers))].filter((name) => name !== "epoll").join(", ");
   return (
     `${date.slice(0, 10)}, ${machine.cpu}, ${machine.cores} cores${machine.pinned ? " (server on one, load on the other)" : ""}, ` +
-    `Linux ${machine.kernel}, ${runtimes}; medians of ${options.rounds} interleaved rounds of ${options.seconds} s; ` +
+    `Linux ${machine.kernel}, ${runtimes}; medians of ${options.rounds} interleaved rounds of ${options.seconds} s, ± half of the distance between the quartiles of the ratios; ` +
     `load average before the run ${machine.load.toFixed(1)}`
   );
 }

@@ -4,7 +4,7 @@
 //
 //   --peers A,B      the peers (default: node, raw, and bun and deno if installed)
 //   --subject NAME   what they are compared with (default: package; bun-package, deno-package, package-tokio)
-//   --rounds N       default 3
+//   --rounds N       default 5
 //   --seconds S      of each measurement, default 1
 //   --quick          one round of 0.3 s: shows that it works; do not trust its figures
 //   --json FILE      writes the measurements
@@ -50,7 +50,7 @@ function readOptions() {
       list: { type: "boolean", default: false },
     },
   });
-  const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
+  const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
   const seconds = Number(values.seconds ?? (values.quick ? 0.3 : 1));
   if (!(rounds >= 1) || !(seconds > 0)) throw new Error("--rounds and --seconds need a number");
   return { ...values, svg: values.svg ?? (values.draw ? DEFAULT_SVG : undefined), rounds, seconds, wanted: positionals };

@@ -40,15 +40,21 @@ const median = { of: "p50", label: "p50", unit: "µs", scale: 1e-3 };
 /** What a stream of bytes runs over. By these names the servers and the load generator know it too. */
 const families = { tcp: "TCP", unix: "Unix socket" };
 
-/** @type {(family: keyof typeof families, connections: number) => Scenario} */
-const echo = (family, connections) => ({
-  name: `${family}-echo-${connections}`,
-  title: `${families[family]} echo, ${connections} connections, 64 B`,
-  server: `${family}-echo`,
-  load: [`${family}-echo`, "--connections", String(connections), "--size", "64"],
-  counted: "message",
-  metrics: [cpuPer("message")],
-});
+/**
+ * A client that sleeps charges its own wake-ups to whichever server is slower, because the server's write wakes it. So it exaggerates every
+ * difference. A client that spins charges nothing. Both are shown.
+ *
+ * @type {(family: keyof typeof families, connections: number) => Scenario[]}
+ */
+const echo = (family, connections) =>
+  [true, false].map((spins) => ({
+    name: `${family}-echo-${connections}-${spins ? "spin" : "sleep"}`,
+    title: `${families[family]} echo, ${connections} connections, 64 B, client ${spins ? "spins" : "sleeps"}`,
+    server: `${family}-echo`,
+    load: [`${family}-echo`, "--connections", String(connections), "--size", "64", "--spin", spins ? "1" : "0"],
+    counted: "message",
+    metrics: [cpuPer("message")],
+  }));
 
 /** @type {(family: keyof typeof families, connections: number) => Scenario} */
 const receive = (family, connections) => ({
@@ -187,8 +193,16 @@ const tls = [
 
 /** @type {Scenario[]} */
 export const scenarios = [
-  echo("tcp", 32),
-  echo("tcp", 256),
+  ...echo("tcp", 32),
+  ...echo("tcp", 256),
+  {
+    name: "tcp-echo-pipelined",
+    title: "TCP echo, one connection, 32 in flight, 64 B, client spins",
+    server: "tcp-echo",
+    load: ["tcp-echo", "--connections", "1", "--depth", "32", "--size", "64", "--spin", "1"],
+    counted: "message",
+    metrics: [cpuPer("message")],
+  },
   {
     name: "tcp-echo-large",
     title: "TCP echo, 8 connections × 4 × 64 KiB",
@@ -264,7 +278,7 @@ export const scenarios = [
     metrics: [/** @type {Metric} */ ({ of: "cpu", label: "CPU per send", unit: "µs", scale: 64e6 })],
   })),
   connect("tcp"),
-  echo("unix", 32),
+  ...echo("unix", 32),
   receive("unix", 1),
   receive("unix", 8),
   send("unix"),

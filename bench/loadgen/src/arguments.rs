@@ -22,6 +22,8 @@ pub struct Arguments {
     pub size: usize,
     /// Messages under way at the same time.
     pub depth: usize,
+    /// True: the load never sleeps. It asks again and again what is ready, so no server pays for its wake-ups.
+    pub spins: bool,
 }
 
 impl Arguments {
@@ -36,6 +38,7 @@ impl Arguments {
             connections: 1,
             size: 64,
             depth: 1,
+            spins: false,
         };
         while let Some(name) = words.next() {
             let word = words.next().ok_or_else(|| io::Error::other(format!("{name} needs a value")))?;
@@ -52,6 +55,7 @@ impl Arguments {
                 "--connections" => arguments.connections = value as usize,
                 "--size" => arguments.size = value as usize,
                 "--depth" => arguments.depth = value as usize,
+                "--spin" => arguments.spins = value != 0.0,
                 _ => return Err(io::Error::other(format!("{name} is no option"))),
             }
         }

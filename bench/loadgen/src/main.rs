@@ -28,8 +28,8 @@ use std::process::ExitCode;
 use arguments::Arguments;
 
 const USAGE: &str = "\
-loadgen LOAD (--port P | --path S) --pid PID [--warm S] [--seconds S] [--connections N] [--size B] [--depth N]
-  tcp-echo        messages echoed by each connection, `depth` of them on their way
+loadgen LOAD (--port P | --path S) --pid PID [--warm S] [--seconds S] [--connections N] [--size B] [--depth N] [--spin 1]
+  tcp-echo        messages echoed by each connection, `depth` of them on their way; `spin`: without ever sleeping
   tcp-round-trip  one connection, one message at a time, a busy-waiting client
   tcp-sparse      1,000 messages a second on one connection
   tcp-upload      bytes to the server, as fast as it takes them

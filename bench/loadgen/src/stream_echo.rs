@@ -1,4 +1,5 @@
 use std::io::{self, ErrorKind, Read, Write};
+use std::time::Duration;
 
 use crate::arguments::Arguments;
 use crate::measure::{Measure, PATIENCE, Report};
@@ -57,7 +58,8 @@ impl Echoing {
 
 /// Each connection keeps `depth` messages under way: when one returns, it sends the next.
 pub fn echo(arguments: &Arguments) -> io::Result<Report> {
-    let Arguments { size, depth, .. } = *arguments;
+    let Arguments { size, depth, spins, .. } = *arguments;
+    let patience = if spins { Some(Duration::ZERO) } else { PATIENCE };
     let mut epoll = Epoll::new()?;
     let pattern = vec![b'x'; 256 * 1024];
     let mut buffer = vec![0; 256 * 1024];
@@ -74,7 +76,7 @@ pub fn echo(arguments: &Arguments) -> io::Result<Report> {
     let mut ready = Vec::new();
     loop {
         ready.clear();
-        ready.extend(epoll.wait(PATIENCE)?);
+        ready.extend(epoll.wait(patience)?);
         for &(token, readiness) in &ready {
             let connection = &mut connections[token];
             if readiness & !EPOLLOUT != 0 {
