@@ -42,7 +42,7 @@ const busy = (serve, dial) => script(`
   const open = async (i) => {
     const client = ${dial};
     client.on("error", () => {});
-    await once(client, "connect");
+    await once(client, "connect", 45_000);
     clients.push(client);
     const reads = i % 2;
     client.write(new Uint8Array([reads]));
@@ -50,7 +50,7 @@ const busy = (serve, dial) => script(`
       const state = { bytes: 0, ended: false };
       got.set(client, state);
       client.on("data", (data) => (state.bytes += data.length));
-      state.end = once(client, "end");
+      state.end = once(client, "end", 45_000);
     } else {
       client.pause();
     }
