@@ -11,7 +11,7 @@ function bare(source, ...nodeArgs) {
   const prelude = nodeArgs.includes("--input-type=module")
     ? `import { report } from ${JSON.stringify(pathToFileURL(REPORT))};`
     : `const { report } = require(${JSON.stringify(REPORT)});`;
-  return runJSON(prelude + source, { bare: true, nodeArgs, timeout: 20_000 });
+  return runJSON(prelude + source, { bare: true, nodeArgs, timeout: 40_000 });
 }
 
 const look = `
