@@ -7,7 +7,7 @@ const process = require("node:process");
 const { setImmediate } = require("node:timers");
 const { fromFailure } = require("./errors.js");
 const { NO_EVENT, PACKED, binding } = require("./native.js");
-const { chooseWake, microtaskDrain } = require("./runtime.js");
+const { chooseWake, collectsLate, microtaskDrain } = require("./runtime.js");
 const { deliver, discard, sockets } = require("./sockets.js");
 
 /** @typedef {import("./errors.js").Failure} Failure */
@@ -77,6 +77,7 @@ const attachment = {
   resource: { hasRef: () => false },
   // The version of the runtime's libuv. With it the native half recognises this libuv if a library has brought another one along.
   uv: process.versions.uv,
+  collectYoung: collectsLate,
 };
 
 /** Returns the number of this instance. The first call attaches the instance, so that require() alone starts nothing. */

@@ -67,4 +67,10 @@ function microtaskDrain() {
   return /** @type {any} */ (process)._tickCallback ?? null;
 }
 
-module.exports = { chooseWake, isBun, isDeno, microtaskDrain };
+/**
+ * True if V8 would collect the buffers of large reads late and at great cost, unless the native half helps: in Node and Electron with V8 13 or
+ * later (src/binding/environment/young.rs). In Deno the help costs more than it saves, and Bun has another engine.
+ */
+const collectsLate = !isBun && !isDeno && Number.parseInt(process.versions.v8, 10) >= 13;
+
+module.exports = { chooseWake, collectsLate, isBun, isDeno, microtaskDrain };

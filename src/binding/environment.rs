@@ -2,6 +2,7 @@
 
 mod blocks;
 mod turn;
+mod young;
 
 use std::cell::{Cell, OnceCell, RefCell};
 
@@ -32,6 +33,8 @@ pub struct Environment {
     wake: OnceCell<Box<dyn Wake>>,
     /// The ArrayBuffers whose memory is lent to `net`. The key is the number of the block.
     blocks: RefCell<Slab<Reference>>,
+    /// How many bytes of blocks were made since the engine was last made to collect young objects. `None`: it needs no help.
+    new_block_bytes: Cell<Option<usize>>,
     /// True while a turn runs, also while it calls JavaScript.
     in_turn: Cell<bool>,
     /// The next event of this turn. `None` if the turn has not looked for it yet, or JavaScript has taken it.
@@ -61,6 +64,7 @@ impl Environment {
             source: Cell::new(None),
             wake: OnceCell::new(),
             blocks: RefCell::new(Slab::new()),
+            new_block_bytes: Cell::new(None),
             in_turn: Cell::new(false),
             pending: RefCell::new(None),
             events_taken: Cell::new(0),

@@ -147,6 +147,7 @@ fn attach<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let wake = attempt!(call, call.env.to_text(call.env.get(options, c"wake"))).unwrap_or_default();
     match (Source::named(&wake), PackageInstance::new(call.env, serve, options)) {
         (Some(source), Some((instance, answer))) => {
+            call.environment.collect_young(call.env.to_bool(call.env.get(options, c"collectYoung")) == Some(true));
             call.env.set(answer, c"instance", call.env.uint(call.environment.attach(instance, source)));
             answer
         }

@@ -72,6 +72,13 @@ impl<'scope> Env<'scope> {
         self.made(|out| unsafe { sys::napi_create_object(self.raw(), out) })
     }
 
+    /// An array of this length, without elements. The engine reserves memory for all of them.
+    pub fn empty_array(self, length: usize) -> Value<'scope> {
+        // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; the length is passed by value; `out`
+        // points to a local variable of `made`.
+        self.made(|out| unsafe { sys::napi_create_array_with_length(self.raw(), length, out) })
+    }
+
     /// An array of these values.
     pub fn array(self, values: &[Value<'scope>]) -> Value<'scope> {
         // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; the length is passed by value; `out`

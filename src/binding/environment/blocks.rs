@@ -62,7 +62,9 @@ impl Environment {
             // The environment is ending, so there can be no more blocks.
             self.net(|net| net.lend_block(None));
             self.keep_blocks(env, |_| false);
+            return;
         }
+        self.count_new_blocks(env, count * BLOCK);
     }
 
     /// Removes the unused blocks for which `is_kept` returns false.
