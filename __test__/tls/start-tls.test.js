@@ -26,6 +26,23 @@ async function outgoing(options) {
   return { socket, peer };
 }
 
+test("close() right after startTls(): the promise rejects, and no error fires, whatever the handshake has sent by then (R-tcp-close)", async () => {
+  for (let i = 0; i < 150; i++) {
+    const { socket, peer } = await tcpPair();
+    // It ends when it sees our end.
+    peer.resume();
+    const log = record(socket, ["error", "close"]);
+    const secured = socket.startTls().catch((error) => error);
+    if (i % 3 === 1) {
+      await turn();
+    }
+    socket.close();
+    expect((await secured).code).toBe("ECONNABORTED");
+    await log.until("close");
+    expect(log.types).toEqual(["close"]);
+  }
+});
+
 describe("R-tls-start: a client", () => {
   test("is fulfilled with the info, and what is sent then is encrypted", async () => {
     const { socket, peer } = await outgoing({ secureTransport: "starttls" });

@@ -95,6 +95,10 @@ impl Driver {
 
     /// Writes until the system takes no more. Returns how many bytes the system has taken.
     fn write_to_system(&mut self, bytes: &[u8]) -> usize {
+        if self.given_up {
+            // The socket has closed before the handshake was done, and FIN was sent. What the handshake still has to say is dropped.
+            return bytes.len();
+        }
         let mut written = 0;
         while written < bytes.len() {
             match self.stream.try_write(one_write(&bytes[written..])) {
