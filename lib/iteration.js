@@ -3,6 +3,7 @@
 // `for await` over a TCPServerSocket or a UDPSocket (R-iterate). Each next() gets one connection or datagram. While no next() waits, the
 // package takes none from the system.
 
+const { asyncIterators } = require("./async-iterator.js");
 const { requestIncoming } = require("./readable.js");
 const { noteCaller } = require("./trace.js");
 const { illegalInvocation } = require("./webidl.js");
@@ -155,35 +156,7 @@ function takerOf({ extras }) {
  * @param {(socket: unknown) => SocketRecord | undefined} recordOf returns undefined for an object that is not of the interface
  */
 function defineIteration({ name, prototype }, recordOf) {
-  /** @type {WeakMap<object, Loop>} */
-  const loops = new WeakMap();
-  /**
-   * @param {object} iterator
-   * @param {(loop: Loop) => Promise<unknown>} act
-   */
-  const loop = (iterator, act) => {
-    const found = loops.get(iterator);
-    return found === undefined
-      ? Promise.reject(illegalInvocation(`The async iterator of ${name}`))
-      : act(found);
-  };
-  // The engine's prototype of async iterators has a Symbol.asyncIterator method that returns the iterator itself.
-  const iteratorPrototype = Object.create(Object.getPrototypeOf(Object.getPrototypeOf((async function* () {}).prototype)));
-  Object.assign(iteratorPrototype, {
-    /** @this {object} */
-    next() {
-      return loop(this, (found) => found.next());
-    },
-    /**
-     * @this {object}
-     * @param {unknown} value
-     */
-    return(value) {
-      return loop(this, (found) => found.leave(value));
-    },
-  });
-  Object.defineProperty(iteratorPrototype, Symbol.toStringTag, { value: `${name} AsyncIterator`, configurable: true });
-
+  const makeIterator = asyncIterators(`${name} AsyncIterator`, `The async iterator of ${name}`);
   const members = {
     /** @this {object} */
     [Symbol.asyncIterator]() {
@@ -192,9 +165,7 @@ function defineIteration({ name, prototype }, recordOf) {
         throw illegalInvocation(`${name}[Symbol.asyncIterator]`);
       }
       noteCaller(record, members[Symbol.asyncIterator]);
-      const iterator = Object.create(iteratorPrototype);
-      loops.set(iterator, new Loop(record));
-      return iterator;
+      return makeIterator(new Loop(record));
     },
   };
   Object.defineProperty(prototype, Symbol.asyncIterator, {

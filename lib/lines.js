@@ -2,13 +2,10 @@
 
 // lines() of `reader`: an async iterator of readLine() (R-reader).
 
+const { asyncIterators } = require("./async-iterator.js");
 const { line } = require("./reads.js");
-const { illegalInvocation } = require("./webidl.js");
 
 /** @typedef {InstanceType<typeof import("./reader-intake.js").ReaderIntake>} ReaderIntake */
-
-/** The name of the iterator's interface. */
-const NAME = "TCPReader AsyncIterator";
 
 class Lines {
   /** True once the loop has ended. */
@@ -81,34 +78,7 @@ class Lines {
   }
 }
 
-/** The iterators. @type {WeakMap<object, Lines>} */
-const all = new WeakMap();
-
-/**
- * @param {object} iterator
- * @param {(lines: Lines) => Promise<unknown>} act
- */
-function linesOf(iterator, act) {
-  const lines = all.get(iterator);
-  return lines === undefined ? Promise.reject(illegalInvocation(`The ${NAME}`)) : act(lines);
-}
-
-// The engine's prototype of async iterators has a Symbol.asyncIterator method that returns the iterator itself.
-const prototype = Object.create(Object.getPrototypeOf(Object.getPrototypeOf((async function* () {}).prototype)));
-Object.assign(prototype, {
-  /** @this {object} */
-  next() {
-    return linesOf(this, (lines) => lines.next());
-  },
-  /**
-   * @this {object}
-   * @param {unknown} value
-   */
-  return(value) {
-    return linesOf(this, (lines) => lines.leave(value));
-  },
-});
-Object.defineProperty(prototype, Symbol.toStringTag, { value: NAME, configurable: true });
+const makeIterator = asyncIterators("TCPReader AsyncIterator", "The TCPReader AsyncIterator");
 
 /**
  * The iterator that lines() returns.
@@ -118,9 +88,7 @@ Object.defineProperty(prototype, Symbol.toStringTag, { value: NAME, configurable
  * @param {() => ReaderIntake} open returns the intake; throws if the reader was released
  */
 function makeLines(limit, options, open) {
-  const iterator = Object.create(prototype);
-  all.set(iterator, new Lines(limit, options, open));
-  return iterator;
+  return makeIterator(new Lines(limit, options, open));
 }
 
 module.exports = { makeLines };
