@@ -7,7 +7,7 @@
 const { fromFailure } = require("./errors.js");
 const { binding } = require("./native.js");
 const { toServerCertificate } = require("./secure-transport.js");
-const { SENTENCE, cut, shown } = require("./shown.js");
+const { SENTENCE, cut, messageOf, shown } = require("./shown.js");
 const { bare } = require("./webidl.js");
 
 const { certificateAnswer, certificateFail } = binding;
@@ -106,16 +106,6 @@ function fail(causes, id, question, reason, cause) {
   const left = certificateFail(id, question, cut(reason, SENTENCE));
   if (left > 0) {
     causes.set(question, { cause, left });
-  }
-}
-
-/** The message of what was thrown, which may be any value. @param {unknown} thrown */
-function messageOf(thrown) {
-  try {
-    const message = /** @type {any} */ (thrown)?.message;
-    return typeof message === "string" ? message : shown(thrown);
-  } catch {
-    return shown(thrown);
   }
 }
 

@@ -7,7 +7,7 @@ const { channels, loadChannels, operation } = require("./channels.js");
 const { isLogging, logLine, logSocket } = require("./debug-log.js");
 const { endpoint } = require("./errors.js");
 const { figure } = require("./figures.js");
-const { shown } = require("./shown.js");
+const { messageOf } = require("./shown.js");
 
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 /** @typedef {typeof channels.tcpClient} Channel */
@@ -222,15 +222,6 @@ function observeConnect({ host, port }, settle) {
       }
     },
   };
-}
-
-/** The message of an error. A program's signal or function may have given any value. @param {any} reason */
-function messageOf(reason) {
-  try {
-    return typeof reason?.message === "string" ? reason.message : shown(reason);
-  } catch {
-    return shown(reason);
-  }
 }
 
 module.exports = {

@@ -63,4 +63,19 @@ function shown(value) {
   }
 }
 
-module.exports = { SENTENCE, cut, shown };
+/**
+ * The message of what was thrown. A program's function or signal may have given any value.
+ *
+ * @param {unknown} thrown
+ * @returns {string}
+ */
+function messageOf(thrown) {
+  try {
+    const message = /** @type {any} */ (thrown)?.message;
+    return typeof message === "string" ? message : shown(thrown);
+  } catch {
+    return shown(thrown);
+  }
+}
+
+module.exports = { SENTENCE, cut, messageOf, shown };
