@@ -11,7 +11,7 @@ const { cut } = require("./shown.js");
 const { readyState } = require("./sockets.js");
 const { transmit } = require("./stream-send.js");
 const { unknownMembers } = require("./unknown-options.js");
-const { bytesOf, dictionary, shown, toBoolean, toDOMString, toEnforcedOctet, toEnforcedUnsignedLong } = require("./webidl.js");
+const { dictionary, shown, toBoolean, toBytes, toEnforcedOctet, toEnforcedUnsignedLong } = require("./webidl.js");
 
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 
@@ -29,12 +29,9 @@ const bufferIndexOf = Buffer.prototype.indexOf;
 const bufferFrom = Buffer.from;
 const { set } = Object.getPrototypeOf(Uint8Array.prototype);
 
-/** (DOMString or BufferSource). @param {unknown} value @param {string} what */
-const toDelimiter = (value, what) => bytesOf(value, what) ?? encoder.encode(toDOMString(value, what));
-
 /** dictionary FramingOptions. */
 const toFramingMembers = dictionary({
-  delimiter: toDelimiter,
+  delimiter: toBytes,
   includesPrefix: toBoolean,
   lengthPrefix: toEnforcedOctet,
   limit: toEnforcedUnsignedLong,

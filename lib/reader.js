@@ -2,7 +2,6 @@
 
 // interface TCPReader: the attribute `reader` of a TCPSocket and a UnixSocket, which reads by demand (R-reader).
 
-const { TextEncoder } = require("node:util");
 const { toSignal } = require("./abort.js");
 const { invalidAccess, invalidState } = require("./errors.js");
 const { requireNoFraming } = require("./framing.js");
@@ -19,7 +18,7 @@ const {
   missingArguments,
   nameInterface,
   shown,
-  toDOMString,
+  toBytes,
   toEnforcedUnsignedLong,
 } = require("./webidl.js");
 
@@ -38,8 +37,6 @@ const toReadUntilOptions = dictionary({ limit: toEnforcedUnsignedLong, signal: t
 const NONE = /** @type {Options} */ (Object.freeze({}));
 /** readLine() with the default limit. */
 const LINE = line(LIMIT);
-
-const encoder = new TextEncoder();
 
 /** If the constructor's argument is this object, it makes a reader. Only takeReader() has the object. */
 const INSIDE = Object.freeze({});
@@ -97,7 +94,7 @@ class TCPReader {
     if (arguments.length === 0) {
       throw missingArguments(where, 1, 0);
     }
-    const bytes = bytesOf(delimiter, "delimiter") ?? encoder.encode(toDOMString(delimiter, "delimiter"));
+    const bytes = toBytes(delimiter, "delimiter");
     const converted = toReadUntilOptions(options, "options");
     if (bytes.length === 0) {
       throw invalidAccess(`${where}: the delimiter is empty`);

@@ -3,8 +3,11 @@
 // The conversions of Web IDL that the interfaces need, and the shape of interface prototype objects. Where Web IDL says TypeError, this file
 // throws one. The InvalidAccessErrors of the rulings come from errors.js.
 
+const { TextEncoder } = require("node:util");
 const { invalidAccess } = require("./errors.js");
 const { shown } = require("./shown.js");
+
+const encoder = new TextEncoder();
 
 /**
  * The exception for a member that was called on an object which is not of its interface.
@@ -337,6 +340,11 @@ function bytesOf(value, what) {
   return view ? new Uint8Array(bytes, value.byteOffset, value.byteLength).slice() : new Uint8Array(bytes).slice();
 }
 
+/** (DOMString or BufferSource): the text in UTF-8, or a copy of the bytes. @param {unknown} value @param {string} what */
+function toBytes(value, what) {
+  return bytesOf(value, what) ?? encoder.encode(toDOMString(value, what));
+}
+
 /**
  * Makes the conversion to an enumeration type.
  *
@@ -427,6 +435,7 @@ module.exports = {
   sequence,
   shown,
   toBoolean,
+  toBytes,
   toDOMString,
   toEnforcedOctet,
   toEnforcedUnsignedLong,
