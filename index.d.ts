@@ -239,9 +239,10 @@ export interface UDPOptions {
    */
   packetInfo?: boolean | undefined;
   /**
-   * The name of the only interface that the socket sends and receives by, such as `"eth0"`; it also joins multicast groups there unless
-   * told otherwise. InvalidAccessError (`"ENODEV"`) if there is none; NetworkError (`"EPERM"`) if it is not permitted (Linux before 5.7
-   * asks for CAP_NET_RAW). Linux and macOS; elsewhere NotSupportedError (R-udp-interface, R-platform). Default: any interface.
+   * The name of the only interface that the socket sends and receives by, such as `"eth0"`; multicast groups are also joined there,
+   * unless joinMulticastGroup() names another interface. InvalidAccessError (`"ENODEV"`) if there is none; NetworkError (`"EPERM"`) if it is
+   * not permitted (Linux before 5.7 asks for CAP_NET_RAW). Linux and macOS; elsewhere NotSupportedError (R-udp-interface, R-platform).
+   * Default: any interface.
    */
   networkInterface?: string | undefined;
   /**
@@ -426,8 +427,8 @@ export declare class UDPSocket extends EventTarget {
   /** The bytes of the datagrams that the system has taken so far. It keeps its last value (R-stats). */
   readonly bytesWritten: number;
   /**
-   * How many datagrams the system has dropped so far because the receive buffer was full. Only Linux tells it; elsewhere it is 0. It keeps
-   * its last value (R-stats).
+   * How many datagrams the system has dropped so far because the receive buffer was full. Only Linux reports it; elsewhere it is 0. It
+   * keeps its last value (R-stats).
    */
   readonly datagramsDropped: number;
   /** `"open"` until close(), or until an `error` that closes the socket (R-udp-toolong). */
@@ -800,7 +801,7 @@ export interface TCPOptions {
   framing?: FramingOptions | undefined;
 }
 
-/** What TCPSocket.getStats() returns. A member is null where the system does not tell it, or has not measured it yet. */
+/** What TCPSocket.getStats() returns. A member is null if the system does not report it, or has not measured it yet. */
 export interface TCPStats {
   /** The smoothed round-trip time, in milliseconds. */
   smoothedRtt: number | null;
@@ -817,8 +818,8 @@ export interface TCPStats {
 }
 
 /**
- * How frames are told apart in a stream of bytes: exactly one of `delimiter` and `lengthPrefix`, else TypeError. An unknown member throws
- * InvalidAccessError. R-framing.
+ * How the end of a frame is found in a stream of bytes: exactly one of `delimiter` and `lengthPrefix`, else TypeError. An unknown member
+ * throws InvalidAccessError. R-framing.
  *
  * A frame over the limit, a length below its own size, and an end of the peer within a frame are a lost connection, with `code`
  * `"ERR_FRAME_TOO_LONG"`, `"ERR_FRAME_INVALID"` and `"ERR_UNEXPECTED_END"`. The frames before it are delivered first.
@@ -1016,7 +1017,7 @@ export declare class TCPSocket extends EventTarget {
    */
   readonly bytesWritten: number;
   /**
-   * What the system tells of the connection (TCP_INFO). Only Linux tells it; elsewhere, and on a closed socket, each member is null.
+   * The system's statistics of the connection (TCP_INFO). Only Linux reports them; elsewhere, and on a closed socket, each member is null.
    */
   getStats(): TCPStats;
   /** The state. A state that a call sets is set when the call returns. Other changes come just before their event (R-task). */
@@ -1423,7 +1424,7 @@ export declare function once<Type extends keyof UnixServerSocketEventMap>(
 // --- features -----------------------------------------------------------------------------------------------
 
 /**
- * What {@link features} tells. A member is true if the package can do this here. Where an option is named, it throws NotSupportedError
+ * The value of {@link features}. A member is true if the package can do this here. Where an option is named, it throws NotSupportedError
  * exactly where its member is false (R-platform).
  */
 export interface Features {
@@ -1859,8 +1860,8 @@ export declare class UnixSocket extends EventTarget {
   /** The socket's own path: the server's if the socket was accepted, else the empty string. */
   readonly localPath: string;
   /**
-   * Who the peer is: the same frozen object at each read. null until the socket is open, and if the system does not report it. They
-   * are the credentials of the moment of connect(), and on a client's side those of listen() (R-unix).
+   * Who the peer is: the same frozen object at each read. null until the socket is open, and if the system does not report it. An
+   * accepted socket has the client's credentials when it called connect(), a client's socket the server's when it called listen() (R-unix).
    */
   readonly peerCredentials: PeerCredentials | null;
   /**

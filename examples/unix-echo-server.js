@@ -14,7 +14,7 @@ function main([path]) {
   console.log(`Listening on ${server.localPath}`);
 
   server.onconnect = ({ connectedSocket: client }) => {
-    // Where the system tells it, this is the process at the other end.
+    // Where the system reports it, this is the process at the other end.
     const { pid, uid } = client.peerCredentials ?? {};
     console.log(`Connection from user ${uid}, process ${pid}`);
     client.onmessage = ({ data }) => {

@@ -1,8 +1,8 @@
 "use strict";
 
-// certificateFor: the function that a server's options, or those of startTls() on an accepted socket, have for the certificates of names
-// (R-srv-secure). This file calls it, and gives its answers to the native half. That one knows which names are asked for, and which answers
-// are kept.
+// certificateFor: a function in the options of a server, or of startTls() on an accepted socket. It returns the certificate for a host name
+// (R-srv-secure). This file calls it, and passes its answers to the native half, which decides for which names to ask and which answers to
+// keep.
 
 const { fromFailure } = require("./errors.js");
 const { binding } = require("./native.js");
@@ -94,7 +94,7 @@ async function answer(callback, causes, id, where, name, question) {
 }
 
 /**
- * The handshakes that wait for the answer fail.
+ * Makes all handshakes fail that wait for the answer to this question. Stores the cause for their `error` events.
  *
  * @param {Certificates["causes"]} causes
  * @param {number} id

@@ -225,7 +225,7 @@ const channels = {
 };
 
 if (isBun) {
-  // Bun forgets a channel that nobody holds, and its subscribers with it. From now on this package holds them.
+  // Bun 1.4 garbage-collects a channel and its subscribers if no code holds a reference to it. From now on this package holds references.
   for (const channel of Object.values(channels)) {
     channel.hold();
   }

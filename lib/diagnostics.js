@@ -1,7 +1,7 @@
 "use strict";
 
 // What is reported about sockets to diagnostics: on the channels of node:diagnostics_channel, and in the lines of NODE_DEBUG (R-diagnostics).
-// Without a subscriber, and without NODE_DEBUG, each of these functions only finds that out.
+// Without a subscriber, and without NODE_DEBUG, each function only checks that, and returns or runs the call it was given.
 
 const { channels, loadChannels, operation } = require("./channels.js");
 const { isLogging, logLine, logSocket } = require("./debug-log.js");
@@ -69,7 +69,7 @@ function connected(record) {
 }
 
 /**
- * A TLS handshake is done that this thread has not seen begin: of a constructor's connection, or of an accepted one.
+ * A TLS handshake is done whose beginning this thread did not observe: of a constructor's connection, or of an accepted one.
  *
  * @param {Record<string, unknown>} message
  * @param {unknown} info
@@ -80,7 +80,7 @@ function handshakeDone(message, info) {
 }
 
 /**
- * The operation of a handshake that has ended already.
+ * Publishes `start` and `end` of a handshake that is already over. Returns its operation, for the result; null without a subscriber.
  *
  * @param {Record<string, unknown>} message
  */

@@ -36,7 +36,7 @@ const ATTEMPTS = new Map(
     fcntl: "prepare the socket for",
     getcwd: "resolve",
     getifaddrs: "list the network interfaces for",
-    getsockname: "tell the local address of the socket for",
+    getsockname: "get the local address of the socket for",
     ioctlsocket: "prepare the socket for",
     kevent: "watch the socket for",
     kqueue: "watch sockets: there is no room for",

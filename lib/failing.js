@@ -43,8 +43,8 @@ function fireError(record, failure) {
     // R-unheard
     hasWarned = true;
     process.emitWarning(
-      `A ${record.name} has failed, and nobody listens for its error event: ${error.message} ` +
-        "(Further ones will not be told of in this thread.)",
+      `A ${record.name} has failed, and has no listener for its error event: ${error.message} ` +
+        "(This thread prints no further warnings of this kind.)",
       "UnheardSocketError",
     );
   }

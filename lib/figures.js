@@ -63,7 +63,7 @@ function defineFigures(interfaceClass, recordOf) {
 function defineDropped(interfaceClass, recordOf) {
   const checked = brandCheckOf(interfaceClass, recordOf);
   defineMembers(interfaceClass, {
-    /** What the system has dropped because the receive buffer was full. */
+    /** How many datagrams the system has dropped because the receive buffer was full. */
     get datagramsDropped() {
       return figure(checked(this, "datagramsDropped"), "datagramsDropped");
     },
@@ -79,7 +79,7 @@ function defineDropped(interfaceClass, recordOf) {
 function defineStats(interfaceClass, recordOf) {
   const checked = brandCheckOf(interfaceClass, recordOf);
   defineMembers(interfaceClass, {
-    /** What the system tells of the connection. Each member is null where it tells nothing, and on a closed socket. */
+    /** The system's figures of the connection. A member is null if the system does not report it, and on a closed socket. */
     getStats() {
       const { id } = checked(this, "getStats");
       const values = id === GONE ? [] : binding.stats(id);

@@ -1,6 +1,7 @@
 "use strict";
 
-// The option `framing`, and sendFrame() (R-framing). The native half cuts what comes into frames. Each becomes one `message`.
+// The option `framing`, and sendFrame() (R-framing). The native half splits the received bytes into frames.
+// It delivers each frame as one `message`.
 
 const { Buffer } = require("node:buffer");
 const { TextEncoder } = require("node:util");

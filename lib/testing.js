@@ -86,7 +86,7 @@ const { closeAll, openSockets, socketPair } = {
       for (const race of [...races]) {
         race.abort(networkError("connect(): closeAll() was called", { code: "ECONNABORTED" }));
       }
-      // What is closed already and is still in the registry has something left to send, or an event to fire.
+      // A socket may be closed and still be in the registry, because it has bytes to send or an event to fire.
       await Promise.all([...sockets.values()].map(endSocket));
       // Closing a server may deliver connections, and handlers may open sockets. A promise may settle before the last event of its socket.
       await new Promise((resolve) => {

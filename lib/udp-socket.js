@@ -363,7 +363,7 @@ handle(Kind.UDP_MESSAGE, (record, data, address, port, details) => {
   /** @type {Record<string, unknown>} */
   const message = { data: new Uint8Array(data), remoteAddress: addressText(address), remotePort: port };
   if (typeof details === "object") {
-    // R-udp-reply. What is not known is left out, so that the message can be given to a `writable`.
+    // R-udp-reply. Unknown members are left out, so that the message can be given to a `writable`.
     const [localAddress, localInterface, typeOfService] = details;
     message.localAddress = addressText(localAddress);
     if (localInterface !== null) {

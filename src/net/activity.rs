@@ -1,4 +1,5 @@
-//! When bytes last came or went on a connection that a task moves. The task writes it, the JavaScript thread reads it.
+//! The time of the last received or sent byte of a connection whose I/O a task does (the TLS driver, or the task of a relay). The task writes
+//! the time, the JavaScript thread reads it.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};

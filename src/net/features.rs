@@ -1,5 +1,5 @@
-//! What the system can do, of what not every system can. Systems differ, and so do the kernels of one system (containers, emulators). So where
-//! one call finds it out, the system is asked.
+//! Which optional features the system has. They differ between systems, and between kernels of one system (containers, emulators). So the
+//! package asks the system where one call is enough.
 
 use std::sync::OnceLock;
 use std::time::Duration;

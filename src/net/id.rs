@@ -37,5 +37,5 @@ impl Id {
     }
 }
 
-/// The token of the poll set's waker. It is no socket's, since those have 31 bits.
+/// The token of the poll set's waker. No socket has this token, because a socket's token has only 31 bits.
 pub const WAKER: Token = Token(u32::MAX as usize);

@@ -1,5 +1,5 @@
-//! What the system has said about its interfaces in the last second. A datagram with details needs the name of an interface, and one with
-//! options the index of a name. Each question takes several system calls, and the answers change seldom.
+//! A cache of the system's answers about its interfaces. An answer is used for at most one second. A datagram with details needs the name of
+//! an interface, and one with options the index of a name. Each question takes several system calls, and the answers change seldom.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;

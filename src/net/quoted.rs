@@ -3,7 +3,7 @@
 
 /// The most characters of an argument that a message shows. No address has that many.
 const SHOWN: usize = 64;
-/// The most characters that a message shows of a sentence from elsewhere: from a Blob's error, from rustls or from a file system.
+/// The longest part, in characters, of another component's error text (a Blob, rustls, a file system) that a message quotes.
 const SENTENCE: usize = 200;
 
 /// The beginning of an argument. An error keeps only this part, and shows it by `{:?}`, which escapes characters that cannot be printed.

@@ -73,7 +73,7 @@ struct RelayState {
     command: Command,
     /// The connections, so that a socket can reset them. `None` once the task has given them back.
     streams: Option<[Arc<TaskStream>; 2]>,
-    /// True: the task was told to reset. Connections that it gives back from now on are reset, since no socket takes them.
+    /// True once reset() was called. Connections that the task returns after that are reset, since no socket takes them.
     is_reset: bool,
 }
 
@@ -137,7 +137,7 @@ impl TaskHandle {
 
     /// Runs `f` on the system's socket. `None`: the task has given the connection back.
     pub fn with_socket<T>(&self, f: impl FnOnce(SockRef<'_>) -> T) -> Option<T> {
-        // The lock is held meanwhile: the task gives a connection back only if nobody else has it.
+        // Hold the lock while `f` runs. Then the task cannot take the streams out of the state and return the connection.
         let state = self.shared.state();
         state.streams.as_ref().map(|streams| f(SockRef::from(&*streams[self.side])))
     }
@@ -228,7 +228,7 @@ struct Task {
     ids: [Id; 2],
     /// Takes the news for the sockets.
     inbox: Arc<Inbox>,
-    /// True once the end was reported, or the task was told to drop the connections and nobody waits for a report.
+    /// True once the end was reported, or once the task got the command to drop the connections. Then it reports nothing more.
     is_over: bool,
 }
 

@@ -30,7 +30,7 @@ pub struct Timers {
     waker: Arc<Waker>,
     /// The moment from which ticks are counted.
     start: Instant,
-    /// Sends the earliest deadline to the task. `None` until the first deadline is set: then there is no task.
+    /// Sends the earliest deadline to the task. `None`: no deadline was set yet, so the task does not run.
     earliest: Option<watch::Sender<Instant>>,
 }
 

@@ -18,7 +18,7 @@ use super::{SocketError, ip_address, quoted, socket_options, sys};
 pub struct Opened {
     /// The socket, which is bound.
     pub socket: UdpSocket,
-    /// What the socket tells as its local address: with `connected` the one that datagrams leave from, else the one that it is bound to.
+    /// The local address that the socket reports: with `connected` the address that datagrams leave from, otherwise `bound`.
     pub local: SocketAddr,
     /// The address that the socket is bound to.
     pub bound: SocketAddr,

@@ -42,7 +42,7 @@ const MAX_PAYLOAD_V6: usize = 65_527;
 pub struct UdpSocket {
     /// The system's socket.
     socket: MioSocket,
-    /// What the socket tells as its local address: with `connected` the one that datagrams leave from, else `bound`.
+    /// The local address that the socket reports: with `connected` the address that datagrams leave from, otherwise `bound`.
     pub local: SocketAddr,
     /// The address that the socket is bound to.
     bound: SocketAddr,

@@ -31,7 +31,8 @@ pub struct UnixPath {
     file: Option<Arc<Path>>,
     /// The path or name for the system. If the absolute path is too long for it, the path as it was given.
     address: SockAddr,
-    /// The path as it was given, if `address` has that. `None`: `address` does not depend on the working directory.
+    /// The given relative path, if `address` contains it instead of the absolute path. `None`: `address` does not depend on the working
+    /// directory.
     relative: Option<Arc<Path>>,
 }
 
@@ -154,7 +155,8 @@ impl UnixAttempt {
     }
 }
 
-/// The error of an attempt that found the backlog full, and would now lead to another server.
+/// The error if the working directory changed while an attempt with a relative address waited for room in the backlog. The next try would
+/// connect to another path.
 fn moved() -> std::io::Error {
     let why = "the working directory has changed while the attempt waited, and the absolute path is too long";
     std::io::Error::new(ErrorKind::WouldBlock, why)

@@ -1,6 +1,6 @@
 use memchr::memmem;
 
-/// How frames are told apart in a stream of bytes (R-framing).
+/// How the end of a frame is found in a stream of bytes (R-framing).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Boundary {
     /// These bytes follow each frame. They are not empty.
@@ -19,13 +19,13 @@ pub enum Boundary {
 /// The option `framing`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Framing {
-    /// What tells frames apart.
+    /// How the end of a frame is found.
     pub boundary: Boundary,
     /// The most bytes of a frame, without delimiter and prefix.
     pub limit: usize,
 }
 
-/// One frame at the beginning of some bytes.
+/// The position of the first frame in a byte slice. All fields are offsets into the slice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame {
     /// Where its own bytes begin.

@@ -57,7 +57,7 @@ pub struct Machine<E> {
     pub ledger: Ledger,
     /// The readyState that the application sees.
     state: ReadyState,
-    /// What the system has said about the connection.
+    /// The state of the connection as the system has reported it, or [`Link::Gone`].
     link: Link,
     /// The direction in which the peer sends.
     incoming: DirectionState,

@@ -105,8 +105,8 @@ impl Environment {
         }
         let next = self.advance(env);
         if next.is_none() {
-            // The last handler has returned. What the handlers sent is written now, before JavaScript returns from serve() and the turn
-            // ends, so that the peer can work on it meanwhile.
+            // The last handler has returned. Write the bytes that the handlers sent now, before serve() returns and the turn ends. Then the
+            // peer can work on them meanwhile.
             self.net(Net::finish);
         }
         if next != Some(owner) {
@@ -183,7 +183,8 @@ impl Environment {
     }
 
     /// Opens the scope that Node opens around each callback from its event loop. Returns `None` if Node refuses. `owner` is the package
-    /// instance that is served. The first one's `resource` tells async_hooks that turns keep no process alive.
+    /// instance that is served. The context's resource is the `resource` option of the first instance that is served. Its hasRef() returns
+    /// false, so async_hooks reports that turns do not keep the process alive.
     fn callback_scope<'scope>(&self, env: Env<'scope>, owner: u32) -> Option<CallbackScope<'scope>> {
         let context = *self.async_context.get_or_init(|| {
             let mut context = ptr::null_mut();

@@ -10,8 +10,8 @@ use crate::binding::env::Env;
 use crate::binding::reference::Reference;
 use crate::binding::scope;
 
-/// After this many bytes of new blocks the engine is to collect young objects. Two such amounts, one of which is not swept yet, stay below
-/// V8's 64 MiB.
+/// Each time this many bytes of new blocks are allocated, this file starts a collection of young objects. Two amounts may count at once,
+/// because V8 may not have swept the earlier one: 48 MiB, below V8's limit of 64 MiB.
 const BYTES: usize = 24 * 1024 * 1024;
 /// The length of an array that takes 64 KiB of young memory.
 const LENGTH: usize = 8 * 1024;
@@ -44,8 +44,8 @@ impl Environment {
                 env.empty_array(LENGTH);
                 probe.value(env).is_nothing()
             };
-            // SAFETY: as the line above says of `probe`, `env` is live, and this is its thread. `fill` makes values only with its own `Env`.
-            // The scope ends with each call, so that its handles keep nothing alive.
+            // SAFETY: an `Env` exists only on its environment's thread, while the environment is live. `fill` makes values only with its own
+            // `Env`. The scope ends with each call, so its handles keep nothing alive.
             if unsafe { scope::enter(env.raw(), fill) } != Some(false) {
                 break;
             }

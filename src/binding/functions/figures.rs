@@ -1,4 +1,4 @@
-//! The functions that tell what a socket has moved, what the system tells of it, and what the system can do.
+//! The functions that return the counters of a socket, the system's statistics of it, and the features of the system.
 
 use crate::binding::call::Call;
 use crate::binding::env::Value;

@@ -14,7 +14,7 @@ impl StreamSocket {
         }
     }
 
-    /// What the system tells of the connection. Nothing, if there is none, or if it is that of a Unix socket.
+    /// The system's statistics of the connection. All members are None if there is no connection, or if it is a Unix socket's.
     pub fn stats(&self) -> TcpStats {
         if self.remote.inet().is_none() {
             return TcpStats::default();

@@ -136,7 +136,7 @@ impl StreamSocket {
         Some(if goes_on { Step::Event(message) } else { Step::Read(message) })
     }
 
-    /// Gives the connection up if what comes next is no frame. Returns whether it is so.
+    /// Ends the connection with an error if the next bytes are no frame. Returns true in this case.
     pub(super) fn take_frame_fault(&mut self, id: Id, context: &mut Context) -> bool {
         let Some(frames) = &mut self.receiving.frames else { return false };
         let Some(fault) = frames.fault.take() else { return false };

@@ -1,4 +1,5 @@
-//! A client's connection to a path (R-unix). connect(2) answers at once. While the server's backlog is full, it is called again and again.
+//! A client's connection to a path (R-unix). On a Unix socket connect(2) returns at once. If the server's backlog is full, connect(2) fails,
+//! and this file calls it again after a pause.
 
 use std::time::{Duration, Instant};
 

@@ -67,7 +67,7 @@ pub const MOST_PER_WRITE: Option<usize> = if cfg!(windows) { Some(65_536) } else
 /// True: the poll set reports a socket again only after a call on the socket has returned WouldBlock.
 pub const REARMS_ON_WOULD_BLOCK: bool = cfg!(windows);
 
-/// What the poll set reports about bytes to read: where the system can tell, also that some of them are urgent (MSG_OOB).
+/// What the poll set reports about bytes to read. On these systems it also reports that some of them are urgent (MSG_OOB).
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub const READS: Interest = Interest::READABLE.add(Interest::PRIORITY);
 /// What the poll set reports about bytes to read.
@@ -101,7 +101,7 @@ pub const LISTS_INTERFACES: bool = cfg!(unix);
 /// that no membership wants.
 pub const MIXES_IPV6_GROUPS: bool = cfg!(target_os = "linux");
 
-/// True: [`has_joined`] can tell whether a group was joined on an interface.
+/// True: [`has_joined`] can find out whether a group was joined on an interface.
 pub const FINDS_MEMBERSHIPS: bool = cfg!(target_os = "linux");
 
 /// True: joining a group from a source that is listed already fails with EADDRNOTAVAIL.

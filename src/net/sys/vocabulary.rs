@@ -76,7 +76,7 @@ pub enum ListenStep {
     Listen,
 }
 
-/// What the system tells of a TCP connection. `None`: it does not tell that.
+/// The system's statistics of a TCP connection. `None`: the system does not report this value.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct TcpStats {
     /// The smoothed round-trip time in milliseconds.

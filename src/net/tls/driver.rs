@@ -237,8 +237,8 @@ impl Driver {
         })
     }
 
-    /// Begins the handshake. A client sends its hello. A server processes the bytes that were received before; what does not fit into the
-    /// input buffer is dropped, since no handshake is that long.
+    /// Begins the handshake. A client sends its hello. A server processes the bytes that were received before. Bytes that do not fit into the
+    /// input buffer are dropped; no handshake is that long.
     fn greet(&mut self, scratch: &mut Scratch) -> Outcome {
         let length = self.partial.len().min(scratch.input.len());
         scratch.input[..length].copy_from_slice(&self.partial[..length]);

@@ -187,8 +187,8 @@ impl HandshakeQueue {
         Ok(())
     }
 
-    /// `certificateFor` has failed to answer, for this `reason`: so have the handshakes that wait for the answer. Returns how many these are.
-    /// Each causes an error that has the number of the question.
+    /// `certificateFor` has failed for this `reason`. The handshakes that wait for its answer fail, too. Returns how many these are. Each
+    /// causes an error that has the number of the question.
     pub fn refuse(&mut self, number: u32, reason: &str) -> u32 {
         let Some(question) = self.questions.take(number) else { return 0 };
         let before = self.failures.len();

@@ -48,8 +48,8 @@ pub struct Hello {
 
 /// Why the task does not choose a certificate.
 enum Stop {
-    /// The peer has ended, or has sent what is no hello. The driver reports that. It gets no certificate, so it never presents one: this is
-    /// the error if it were to do so.
+    /// The peer has ended, or its first bytes are no hello. The driver reports that. The driver gets this error in place of a certificate, so
+    /// it never presents one.
     Refuse(TlsError),
     /// The session gives the handshake up. The driver ends the connection.
     GivenUp,
@@ -179,7 +179,8 @@ impl Hello {
     /// Whether the session has answered. It may also have no use for the connection any more.
     fn is_answered(&self) -> Result<bool, Stop> {
         let state = self.shared.state();
-        // The answer comes first: a server that refuses a client drops the session at once, and the client still gets the alert.
+        // Check the answer before `released`. A server that refuses a client stores the answer and drops the session at once. The driver must
+        // still send the alert.
         if state.answer.is_some() {
             return Ok(true);
         }

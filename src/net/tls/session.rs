@@ -30,9 +30,9 @@ pub const INBOUND: usize = 256 * 1024;
 /// queue, which asks for the next piece of a Blob.
 const OUTBOUND: usize = 256 * 1024;
 
-/// Whom the driver notifies when it has news.
+/// The receiver of the driver's notifications.
 pub enum Target {
-    /// Nobody. Either the server has taken the news of the handshake and no socket is assigned yet, or the session was dropped.
+    /// No receiver: the server has taken the handshake's result and no socket is assigned yet, or the session was dropped.
     None,
     /// The socket with this id, through the wake batcher.
     Socket(Id, Arc<WakeBatcher>),
@@ -42,7 +42,7 @@ pub enum Target {
 
 /// The state that the driver and the session share. Each comment begins with the side that writes the field.
 pub struct SessionState {
-    /// Session: whom the driver notifies.
+    /// Session: the receiver of the driver's notifications.
     pub target: Target,
     /// Both: true from a notification until the session takes the news.
     pub is_notified: bool,

@@ -1,4 +1,5 @@
-//! A TLS connection as the JavaScript thread sees it: the session, the stage of the handshake, and how far the end has come.
+//! A TLS connection as the JavaScript thread sees it: the session, the stage of the handshake, and whether close_notify and FIN were requested
+//! and sent.
 
 use std::io::{self, IoSliceMut};
 use std::sync::Arc;

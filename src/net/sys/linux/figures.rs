@@ -1,4 +1,4 @@
-//! What Linux tells of a socket: TCP_INFO of a connection, and SO_MEMINFO of any socket.
+//! The statistics that Linux reports for a socket: TCP_INFO of a connection, and SO_MEMINFO of any socket.
 
 use std::os::fd::AsRawFd;
 
@@ -20,7 +20,7 @@ const TCP_INFO_SIZE: usize = 152;
 const MEMINFO_VALUES: usize = 9;
 const DROPS: usize = 8;
 
-/// What the system tells of a TCP connection.
+/// The system's statistics of a TCP connection.
 pub fn tcp_stats(socket: &Socket) -> TcpStats {
     let mut info = [0; TCP_INFO_SIZE];
     let length = option(socket, libc::IPPROTO_TCP, libc::TCP_INFO, &mut info);
@@ -53,7 +53,7 @@ pub fn counts_drops(socket: &Socket) -> bool {
     drops(socket).is_some()
 }
 
-/// The count of dropped datagrams. `None`: the kernel does not tell it.
+/// The count of dropped datagrams. `None`: the kernel does not report it.
 fn drops(socket: &Socket) -> Option<u64> {
     let mut values = [0; MEMINFO_VALUES * 4];
     let length = option(socket, libc::SOL_SOCKET, libc::SO_MEMINFO, &mut values);

@@ -26,8 +26,8 @@ pub fn interface_index(name: &str) -> io::Result<Option<u32>> {
     Err(Socket::new(Domain::IPV4, Type::DGRAM, None).err().unwrap_or(error))
 }
 
-/// Whether there is an interface with this index. If the system cannot answer, the result is true, so that the package does not give up
-/// memberships there.
+/// Whether an interface with this index exists. If the system cannot answer, the result is true. Otherwise the package would forget
+/// memberships that still exist.
 pub fn interface_exists(index: u32) -> bool {
     interface_name(index).is_some() || leaves_open(&io::Error::last_os_error())
 }

@@ -6,8 +6,8 @@ use socket2::Socket;
 
 use crate::net::sys::vocabulary::PeerCredentials;
 
-/// The peer's credentials at the moment of connect(2); for a client, those of the server at the moment of listen(2). `None`: the system
-/// does not report them.
+/// On an accepted socket: the client's credentials when it called connect(2). On a client's socket: the server's credentials when it called
+/// listen(2). `None`: the system does not report them.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub fn peer_credentials(socket: &Socket) -> Option<PeerCredentials> {
     let mut found = libc::ucred { pid: 0, uid: 0, gid: 0 };
@@ -27,8 +27,8 @@ pub fn peer_credentials(socket: &Socket) -> Option<PeerCredentials> {
     })
 }
 
-/// The peer's credentials at the moment of connect(2); for a client, those of the server at the moment of listen(2). `None`: the system
-/// does not report them.
+/// On an accepted socket: the client's user and group when it called connect(2). On a client's socket: the server's user and group when it
+/// called listen(2), or, on OpenBSD and NetBSD, bind(2). `None`: the system does not report them.
 #[cfg(any(
     target_vendor = "apple",
     target_os = "freebsd",
@@ -44,7 +44,7 @@ pub fn peer_credentials(socket: &Socket) -> Option<PeerCredentials> {
     (result == 0).then(|| PeerCredentials { pid: peer_pid(socket), uid, gid })
 }
 
-/// The pid of the peer. `None`: the system does not report it.
+/// The pid of the process that was the last to use the peer's socket. `None`: the system does not report it.
 #[cfg(target_vendor = "apple")]
 fn peer_pid(socket: &Socket) -> Option<u32> {
     let mut pid: libc::pid_t = 0;

@@ -253,7 +253,7 @@ fn in_use(why: impl Into<String>) -> io::Error {
     io::Error::new(ErrorKind::AddrInUse, why.into())
 }
 
-/// What tells one file from another, whatever its path.
+/// The identity of a file. It does not depend on the path.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Identity {
     /// The number of the file system's device.

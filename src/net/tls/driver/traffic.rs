@@ -96,7 +96,7 @@ impl Driver {
     /// Writes until the system takes no more. Returns how many bytes the system has taken.
     fn write_to_system(&mut self, bytes: &[u8]) -> usize {
         if self.given_up {
-            // The socket has closed before the handshake was done, and FIN was sent. What the handshake still has to say is dropped.
+            // The socket has closed before the handshake was done, and FIN was sent. Drop the remaining bytes of the handshake.
             return bytes.len();
         }
         let mut written = 0;
