@@ -56,7 +56,7 @@ class Channel {
   }
 
   /** Whether the channel has subscribers, or stores that are bound to it. */
-  get isHeard() {
+  get hasSubscribers() {
     return this.runtime.hasSubscribers;
   }
 
@@ -101,8 +101,9 @@ class TracingChannel {
   }
 
   /** Whether any of the channels has subscribers. */
-  get isHeard() {
-    return this.start.isHeard || this.end.isHeard || this.asyncStart.isHeard || this.asyncEnd.isHeard || this.error.isHeard;
+  get hasSubscribers() {
+    const { asyncEnd, asyncStart, end, error, start } = this;
+    return start.hasSubscribers || end.hasSubscribers || asyncStart.hasSubscribers || asyncEnd.hasSubscribers || error.hasSubscribers;
   }
 }
 
@@ -175,10 +176,10 @@ class TracedOperation {
     });
   }
 
-  /** @param {() => void} tell */
-  #settle(tell) {
+  /** @param {() => void} addResult adds the result or the error to the message */
+  #settle(addResult) {
     const publish = () => {
-      tell();
+      addResult();
       this.#channels.asyncStart.publish(this.#message);
       this.#channels.asyncEnd.publish(this.#message);
     };
@@ -197,7 +198,7 @@ class TracedOperation {
  * @param {Record<string, unknown>} message
  */
 function operation(channels, message) {
-  return channels.isHeard ? new TracedOperation(channels, message) : null;
+  return channels.hasSubscribers ? new TracedOperation(channels, message) : null;
 }
 
 /** @typedef {InstanceType<typeof TracedOperation>} Operation */

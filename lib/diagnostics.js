@@ -21,7 +21,7 @@ const { messageOf } = require("./shown.js");
 function made(record, channel) {
   if (channel === null) {
     loadChannels();
-  } else if (channel.isHeard) {
+  } else if (channel.hasSubscribers) {
     channel.publish({ socket: record.socket });
   }
   if (isLogging && record.opened) {
@@ -117,7 +117,7 @@ function beginHandshake(message, begin) {
  */
 function failed(record, failure, error) {
   const { name, opened, secure, socket } = record;
-  if (channels.error.isHeard) {
+  if (channels.error.hasSubscribers) {
     channels.error.publish({ socket, error });
   }
   if (isLogging) {
@@ -157,7 +157,7 @@ function notConnected({ extras }, error) {
  * @param {SocketRecord} record
  */
 function closed(record) {
-  if (channels.close.isHeard) {
+  if (channels.close.hasSubscribers) {
     const { failure, socket } = record;
     channels.close.publish({ socket, ...figuresOf(record), ...(failure === null ? {} : { error: failure }) });
   }

@@ -24,7 +24,7 @@ const { withAwaiters } = require("./trace.js");
 const BYTES_HELD = 64 * 1024;
 
 /** The third argument of binding.giveBack(): why bytes are given back (docs/binding.md). */
-const Why = /** @type {const} */ ({ EXCESS: 0, RELEASED: 1, END_UNHEARD: 2, END_HEARD: 3 });
+const Why = /** @type {const} */ ({ EXCESS: 0, RELEASED: 1, END_UNDELIVERED: 2, END_DELIVERED: 3 });
 
 /** A read that waits. */
 class Read {
@@ -196,14 +196,14 @@ class ReaderIntake {
     }
     const extras = record.ensureExtras();
     const bytes = this.#buffer.take(this.#buffer.length);
-    const why = !record.ended ? Why.RELEASED : extras.isEndHeard ? Why.END_HEARD : Why.END_UNHEARD;
+    const why = !record.ended ? Why.RELEASED : extras.isEndDelivered ? Why.END_DELIVERED : Why.END_UNDELIVERED;
     const result = record.id !== GONE && binding.giveBack(record.id, bytes, why);
     if (typeof result === "object") {
       this.#buffer.append(bytes);
       throw fromFailure(result, where);
     }
     if (result) {
-      // The end is reported again, behind the bytes. A listener that has heard of it does not hear of it twice.
+      // The native half reports the end again, after the bytes. If `halfclose` was already fired to a listener, it is not fired again.
       record.ended = false;
     } else {
       extras.droppedBytes += bytes.length;

@@ -43,8 +43,8 @@ class SocketExtras {
   intake = undefined;
   /** The `reader`, once the program has read the attribute. If it was released, `intake` is undefined. @type {object | undefined} */
   reader = undefined;
-  /** True once a `halfclose` listener has heard of the peer's end. */
-  isEndHeard = false;
+  /** True once `halfclose` was fired while it had a listener. */
+  isEndDelivered = false;
   /** How many bytes `reader` held when it was released and the socket could not take them back. The program never got them. */
   droppedBytes = 0;
   /** The `writable`, if the program has taken it. @type {InstanceType<typeof import("./writable.js").Writable> | undefined} */

@@ -263,7 +263,7 @@ handle(Kind.STREAM_MESSAGE, (record, data) => {
 });
 handle(Kind.STREAM_HALFCLOSE, (record) => {
   if (hasListener(record, "halfclose")) {
-    record.ensureExtras().isEndHeard = true;
+    record.ensureExtras().isEndDelivered = true;
   }
   progress.ended(record);
   fire(record, new Event("halfclose"));

@@ -148,7 +148,7 @@ describe.each(families)("$name: release() (R-reader)", (family) => {
     await counts.catch(() => {});
   });
 
-  test("the peer's end that only the reader has heard of comes behind the bytes: `halfclose` where somebody listens", async () => {
+  test("the peer's end that only the reader has received comes behind the bytes: `halfclose` where somebody listens", async () => {
     const { socket, peer, reader } = await holding(family, "head\nrest", "head");
     peer.end();
     await settle();
@@ -180,7 +180,7 @@ describe.each(families)("$name: release() (R-reader)", (family) => {
     await closed;
   });
 
-  test("a `halfclose` that a listener has heard does not come again; the bytes do", async () => {
+  test("a `halfclose` that a listener has received does not come again; the bytes do", async () => {
     const { socket, peer, reader } = await holding(family, "head\nrest", "head");
     const log = record(socket, ["halfclose"]);
     peer.end();
@@ -194,7 +194,7 @@ describe.each(families)("$name: release() (R-reader)", (family) => {
     expect(socket.readyState).toBe("open");
   });
 
-  test("a `halfclose` that came before the reader was taken stays heard: release() does not close the socket (R-tcp-fin)", async () => {
+  test("a `halfclose` that came before the reader was taken stays delivered: release() does not close the socket (R-tcp-fin)", async () => {
     const { socket, peer } = await family.pair({ peer: { allowHalfOpen: true } });
     const heard = once(socket, "halfclose");
     peer.end();
@@ -223,7 +223,7 @@ describe.each(families)("$name: release() (R-reader)", (family) => {
       return `${all}null`;
     }],
     ["once()", async (socket) => `${text(new Uint8Array((await packageOnce(socket, "message")).data))}null`],
-  ])("after an end that a listener has heard, %s gets what was not read, then the end", async (_name, read) => {
+  ])("after an end that a listener has received, %s gets what was not read, then the end", async (_name, read) => {
     const { socket, peer, reader } = await holding(family, "head\nrest", "head");
     const log = record(socket, ["halfclose"]);
     peer.end();

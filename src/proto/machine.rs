@@ -84,8 +84,9 @@ pub struct Machine<E> {
     reports_end: bool,
     /// What the stream does with received bytes.
     intake: Intake,
-    /// True if the peer's end is to be reported again, and a `halfclose` listener has heard of it. Then it is [`Event::Ended`].
-    end_was_heard: bool,
+    /// True if the peer's end must be reported again, and a `halfclose` listener has already received it. The second report is then
+    /// [`Event::Ended`].
+    end_was_delivered: bool,
     /// True while bytes that the program has given back wait to be delivered again (R-reader). They come before the peer's end.
     has_returned: bool,
     /// Whether [`Event::Finish`] was requested, and whether it is due.
@@ -113,7 +114,7 @@ impl<E> Machine<E> {
             has_half_close_listener: false,
             reports_end: false,
             intake: Intake::Flowing,
-            end_was_heard: false,
+            end_was_delivered: false,
             has_returned: false,
             finish: FinishRequest::None,
             relay: RelayState::Off,
@@ -399,12 +400,13 @@ impl<E> Machine<E> {
     }
 
     /// The peer's end was reported while `reader` was taken. It is to be reported again, behind the bytes that the program has given back
-    /// (R-reader). `was_heard`: a `halfclose` listener has heard of it. Then there is no second [`Event::HalfClose`], but [`Event::Ended`].
-    pub fn report_end_again(&mut self, was_heard: bool) {
+    /// (R-reader). `was_delivered`: a `halfclose` listener has already received the end. Then the second report is [`Event::Ended`], not
+    /// [`Event::HalfClose`].
+    pub fn report_end_again(&mut self, was_delivered: bool) {
         if self.incoming == DirectionState::Ended && self.state == ReadyState::Open {
             self.incoming = DirectionState::Ending;
-            self.end_was_heard = was_heard;
-            self.closes_after_half_close &= was_heard;
+            self.end_was_delivered = was_delivered;
+            self.closes_after_half_close &= was_delivered;
         }
     }
 
@@ -451,9 +453,9 @@ impl<E> Machine<E> {
         let end_is_due = !self.has_returned && !self.is_suspended() || self.state == ReadyState::Closing;
         if self.incoming == DirectionState::Ending && end_is_due {
             self.incoming = DirectionState::Ended;
-            let was_heard = std::mem::take(&mut self.end_was_heard);
+            let was_delivered = std::mem::take(&mut self.end_was_delivered);
             if self.state == ReadyState::Open && !self.is_relayed() {
-                if was_heard {
+                if was_delivered {
                     return Some(Event::Ended);
                 }
                 if self.decide_half_close() {

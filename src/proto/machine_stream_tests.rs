@@ -162,8 +162,8 @@ fn abort_is_an_error() {
     assert_eq!(emitted(&mut machine), [Event::Close]);
 }
 
-/// R-reader: bytes that were given back are delivered, also after the peer's end was reported. An end that no listener has heard comes again
-/// behind them, and then nobody is left who keeps the socket open.
+/// R-reader: bytes that were given back are delivered, also after the peer's end was reported. An end that no `halfclose` listener has
+/// received is due again after them. Without such a listener the socket then closes.
 #[test]
 fn an_end_is_reported_again_behind_returned_bytes() {
     let mut machine = streaming();
@@ -191,9 +191,9 @@ fn an_end_is_reported_again_without_bytes() {
     assert_eq!(emitted(&mut machine), []);
 }
 
-/// R-reader: an end that was heard is no second `halfclose`.
+/// R-reader: an end that a listener has received causes no second `halfclose`.
 #[test]
-fn an_end_that_was_heard_is_reported_silently() {
+fn an_end_that_was_delivered_causes_no_second_half_close() {
     let mut machine = streaming();
     machine.peer_ended();
     assert_eq!(emitted(&mut machine), [Event::HalfClose]);
@@ -208,7 +208,7 @@ fn an_end_that_was_heard_is_reported_silently() {
 
 /// R-reader: bytes that were given back come after an end that was reported, unless the socket is closed.
 #[test]
-fn returned_bytes_come_after_an_end_that_was_heard() {
+fn returned_bytes_come_after_an_end_that_was_delivered() {
     let mut machine = streaming();
     machine.peer_ended();
     assert_eq!(emitted(&mut machine), [Event::HalfClose]);

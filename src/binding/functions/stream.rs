@@ -53,8 +53,8 @@ pub fn give_back<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let why = match call.number(2) {
         0 => GiveBack::Excess,
         1 => GiveBack::Released,
-        2 => GiveBack::EndUnheard,
-        _ => GiveBack::EndHeard,
+        2 => GiveBack::EndUndelivered,
+        _ => GiveBack::EndDelivered,
     };
     // SAFETY: `net` copies the bytes, below. No JavaScript runs before that.
     let bytes = unsafe { call.bytes(1) };

@@ -57,10 +57,10 @@ pub enum GiveBack {
     Excess,
     /// `reader` was released.
     Released,
-    /// `reader` was released after the peer's end was reported to nobody but it.
-    EndUnheard,
-    /// `reader` was released after a `halfclose` listener has heard of the peer's end.
-    EndHeard,
+    /// `reader` was released after the peer's end was reported. No `halfclose` listener has received it.
+    EndUndelivered,
+    /// `reader` was released after a `halfclose` listener received the peer's end.
+    EndDelivered,
 }
 
 impl StreamSocket {
@@ -79,8 +79,8 @@ impl StreamSocket {
             self.receiving.delivered = self.receiving.delivered.saturating_sub(bytes.len() as u64);
             self.machine.set_returned(true);
         }
-        if matches!(why, GiveBack::EndUnheard | GiveBack::EndHeard) {
-            self.machine.report_end_again(why == GiveBack::EndHeard);
+        if matches!(why, GiveBack::EndUndelivered | GiveBack::EndDelivered) {
+            self.machine.report_end_again(why == GiveBack::EndDelivered);
         }
         self.schedule(id, context);
         Ok(true)
