@@ -9,6 +9,7 @@
 //! What this file does NOT do: readyState, bufferedAmount, events, deadlines, and the handling of errors. The socket does all that.
 
 mod plain;
+mod readiness;
 mod report;
 mod secure;
 mod stream;
@@ -23,6 +24,7 @@ use socket2::SockRef;
 use tokio::sync::Notify;
 
 use self::plain::Plain;
+use self::readiness::{Readiness, ShortRead};
 pub use self::report::{
     Attempt, Discarded, Failure, Finish, Handshake, PeerProgress, RelayEnd, RelayNews, RelayOutcome, TlsNews,
     WriteReport,
@@ -59,37 +61,6 @@ enum Link {
     Secure(Box<Secure>),
     /// A relay's task has the connection.
     Lent(TaskHandle),
-}
-
-/// The state of a connection, as far as it is known without a system call.
-#[derive(Default)]
-struct Readiness {
-    /// True while there may be bytes to read, or the peer's end.
-    readable: bool,
-    /// True while the system may have room for more bytes.
-    writable: bool,
-    /// True if the poll set also reports room to write. For an accepted socket this begins when a write does not fit, which saves one
-    /// report.
-    watches_writes: bool,
-    /// True if the poll set reported the peer's end. Unread bytes may come before that end.
-    peer_end: bool,
-    /// True if the poll set reported an error that was not taken yet.
-    error: bool,
-    /// What a short read means.
-    short_read: ShortRead,
-}
-
-/// What a read of fewer bytes than its room means. The system also ends a read in front of an urgent byte (MSG_OOB), and on a Unix socket
-/// behind file descriptors that the peer has passed (SCM_RIGHTS).
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum ShortRead {
-    /// The system has no more bytes.
-    #[default]
-    NoMore,
-    /// The system has no more bytes, unless the read reports passed descriptors.
-    Checked,
-    /// More may follow: the peer has sent an urgent byte or a descriptor before. Only WouldBlock shows that the system has no more bytes.
-    MoreMayFollow,
 }
 
 impl Transport {
@@ -493,12 +464,5 @@ impl Transport {
             Link::Lent(task) => Some(task.passed()),
             Link::Gone | Link::Plain(_) | Link::Secure(_) => None,
         }
-    }
-}
-
-impl Readiness {
-    fn nothing_to_read(&mut self) -> io::Result<usize> {
-        self.readable = false;
-        Err(io::ErrorKind::WouldBlock.into())
     }
 }

@@ -5,10 +5,11 @@ use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use mio::{Interest, Registry};
 use socket2::SockRef;
 
+use super::readiness::{Readiness, ShortRead};
 use super::stream::{uninterrupted, with_slices};
 use super::tcp::{Outcome, outcome};
 use super::upgrade::Upgrade;
-use super::{Attempt, Discarded, Failure, Finish, Readiness, ShortRead, WriteReport};
+use super::{Attempt, Discarded, Failure, Finish, WriteReport};
 use crate::net::blocks::Block;
 use crate::net::context::Context;
 use crate::net::send_queue::SendQueue;
@@ -214,26 +215,6 @@ impl Plain {
 
     pub fn reset_at_end(&self) {
         reset_at_end(&self.stream);
-    }
-}
-
-impl Readiness {
-    /// Updates the readiness after a read, and returns the read's result. `room` is the most bytes that the read could take.
-    fn after_read(&mut self, read: io::Result<usize>, room: usize) -> io::Result<usize> {
-        match &read {
-            Ok(0) => {
-                self.readable = false;
-                self.peer_end = false;
-            }
-            // A short read has emptied the socket, unless the peer's end follows, or reads can be short for another reason. (Some poll sets
-            // report again only after WouldBlock, so there the socket stays readable.)
-            Ok(length) => {
-                let may_follow = self.peer_end || self.error || self.short_read == ShortRead::MoreMayFollow;
-                self.readable = *length == room || may_follow || sys::REARMS_ON_WOULD_BLOCK;
-            }
-            Err(_) => self.readable = false,
-        }
-        read
     }
 }
 

@@ -8,8 +8,9 @@ use std::time::Instant;
 use socket2::SockRef;
 use tokio::sync::Notify;
 
+use super::readiness::Readiness;
 use super::stream::with_slices;
-use super::{Discarded, Finish, Handshake, PeerProgress, Readiness, TlsNews, WriteReport};
+use super::{Discarded, Finish, Handshake, PeerProgress, TlsNews, WriteReport};
 use crate::net::blocks::Block;
 use crate::net::send_queue::{Pool, SendQueue};
 use crate::net::tls::{Answer, Session, Waiting};
