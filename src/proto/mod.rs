@@ -8,6 +8,7 @@ mod event;
 mod framing;
 mod ledger;
 mod machine;
+mod machine_states;
 mod ready_state;
 
 #[cfg(test)]
