@@ -33,17 +33,17 @@ const MOST_RECEIVED: usize = 128 * 1024;
 /// A handshake whose certificate is not chosen yet.
 pub struct Hello {
     /// The certificates and options of the server.
-    context: ServerContext,
+    pub(super) context: ServerContext,
     /// The system's socket.
-    stream: Arc<TaskStream>,
+    pub(super) stream: Arc<TaskStream>,
     /// The state that the task shares with the session.
-    shared: Arc<SharedSession>,
+    pub(super) shared: Arc<SharedSession>,
     /// The peer's address, for error messages.
-    remote: Endpoint,
-    /// The received bytes: the hello, and what has followed it.
-    received: Vec<u8>,
+    pub(super) remote: Endpoint,
+    /// The received bytes: the hello, and what has followed it. At first, the bytes that the socket has read already.
+    pub(super) received: Vec<u8>,
     /// The limit for the handshake. `None`: there is no limit.
-    limit: Option<TimeLimit>,
+    pub(super) limit: Option<TimeLimit>,
 }
 
 /// Why the task does not choose a certificate.
@@ -70,18 +70,6 @@ enum Woken {
 }
 
 impl Hello {
-    /// A handshake that has not begun. `received` is the bytes that the socket has read already.
-    pub fn new(
-        context: ServerContext,
-        stream: Arc<TaskStream>,
-        shared: Arc<SharedSession>,
-        remote: Endpoint,
-        received: Vec<u8>,
-        limit: Option<TimeLimit>,
-    ) -> Self {
-        Self { context, stream, shared, remote, received, limit }
-    }
-
     /// Runs the connection until it ends, as [`Driver::run`] does. A panic becomes the socket's error.
     pub async fn run(self) {
         let shared = Arc::clone(&self.shared);

@@ -72,7 +72,7 @@ pub fn start(
         && context.kept.is_some()
     {
         let (session, shared, stream) = Session::new(stream, target, Arc::clone(batcher));
-        runtime.spawn(Hello::new(context.clone(), stream, shared, remote, received, limit).run());
+        runtime.spawn(Hello { context: context.clone(), stream, shared, remote, received, limit }.run());
         return Ok(session);
     }
     let connection = match role {
