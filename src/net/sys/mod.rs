@@ -37,9 +37,9 @@ use socket2::TcpKeepalive;
 
 pub use self::datagrams::{Origin, Outgoing, PacketInfo, Received};
 pub use self::family::{
-    UnixListener, bind_to_interface, exclude_others, ignore_unreachable, interface_exists, interface_index,
-    interface_name, interfaces, is_in_progress, look_up, peer_credentials, refusal, reuse_waiting_port,
-    set_traffic_class, share_address, share_port,
+    HAS_PEER_CREDENTIALS, UnixListener, bind_to_interface, exclude_others, ignore_unreachable, interface_exists,
+    interface_index, interface_name, interfaces, is_in_progress, look_up, peer_credentials, refusal,
+    reuse_waiting_port, set_traffic_class, share_address, share_port,
 };
 pub use self::group_sources::{TAKES_SOURCES, change_source};
 pub use self::kernel::{
@@ -115,17 +115,6 @@ pub const HAS_USER_TIMEOUT: bool = cfg!(target_os = "linux");
 
 /// True: [`tcp_stats`] and [`dropped_datagrams`] return figures, if the kernel has them.
 pub const HAS_FIGURES: bool = cfg!(target_os = "linux");
-
-/// True: [`peer_credentials`] returns them.
-pub const HAS_PEER_CREDENTIALS: bool = cfg!(any(
-    target_os = "linux",
-    target_os = "android",
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "openbsd",
-    target_os = "netbsd",
-    target_os = "dragonfly"
-));
 
 /// True: the package has Unix sockets on this system.
 pub const HAS_UNIX_SOCKETS: bool = cfg!(unix);

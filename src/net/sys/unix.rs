@@ -11,7 +11,7 @@ use std::num::NonZeroU32;
 use socket2::Socket;
 
 pub use self::interfaces::{interface_exists, interface_index, interface_name, interfaces};
-pub use self::peer_credentials::peer_credentials;
+pub use self::peer_credentials::{HAS_PEER_CREDENTIALS, peer_credentials};
 pub use self::resolver::look_up;
 pub use self::unix_listener::UnixListener;
 

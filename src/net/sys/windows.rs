@@ -160,6 +160,9 @@ impl Source for UnixListener {
     }
 }
 
+/// False: [`peer_credentials`] returns None.
+pub const HAS_PEER_CREDENTIALS: bool = false;
+
 /// Returns None: there are no Unix sockets.
 pub fn peer_credentials(_socket: &Socket) -> Option<PeerCredentials> {
     None
