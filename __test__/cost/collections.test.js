@@ -7,8 +7,9 @@ const { runJSON } = require("../helpers");
 
 jest.setTimeout(60_000);
 
-/** Receives `bytes` in one process from another one, and counts the collections meanwhile. */
-const RECEIVE = (bytes) => `
+/** Receives `bytes` in one process from another one, and counts the collections meanwhile. `before` is code that runs first. */
+const RECEIVE = (bytes, before = "") => `
+  ${before}
   const { PerformanceObserver, constants } = require("node:perf_hooks");
   const { spawn } = require("node:child_process");
   const counts = { full: 0, young: 0 };
@@ -51,4 +52,18 @@ test("a transfer of 1 GiB causes few full collections: the buffers are collected
   // Without care there would be 16.
   expect(full).toBeLessThan(8);
   expect(young).toBeGreaterThan(10);
+});
+
+test("so does a transfer in a program whose space for young objects has grown", async () => {
+  const bytes = 2 ** 30;
+  // Objects that survive their first collections make the engine give this space more room, up to 32 MiB.
+  const grow = `
+    for (let round = 0; round < 6; round++) {
+      globalThis.survivors = Array.from({ length: 400_000 }, (_, index) => ({ index }));
+    }
+    delete globalThis.survivors;
+  `;
+  const { full, received } = await runJSON(RECEIVE(bytes, grow), { timeout: 50_000 });
+  expect(received).toBe(bytes);
+  expect(full).toBeLessThan(8);
 });

@@ -65,18 +65,19 @@ impl<'scope> Env<'scope> {
         self.made(|out| unsafe { sys::napi_create_string_utf8(self.raw(), start, length, out) })
     }
 
+    /// A string of these characters, which are Latin-1.
+    pub fn latin1(self, text: &[u8]) -> Value<'scope> {
+        let (start, length) = (text.as_ptr().cast(), text.len().cast_signed());
+        // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; `length` bytes lie at `start`, and the call
+        // copies them; `out` points to a local variable of `made`.
+        self.made(|out| unsafe { sys::napi_create_string_latin1(self.raw(), start, length, out) })
+    }
+
     /// An object without members.
     pub fn object(self) -> Value<'scope> {
         // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; `out` points to a local variable of
         // `made`.
         self.made(|out| unsafe { sys::napi_create_object(self.raw(), out) })
-    }
-
-    /// An array of this length, without elements. The engine reserves memory for all of them.
-    pub fn empty_array(self, length: usize) -> Value<'scope> {
-        // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; the length is passed by value; `out`
-        // points to a local variable of `made`.
-        self.made(|out| unsafe { sys::napi_create_array_with_length(self.raw(), length, out) })
     }
 
     /// An array of these values.
