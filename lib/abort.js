@@ -115,8 +115,9 @@ function follow(signal, record, abort) {
   if (isKnown) {
     return;
   }
-  const { release } = record;
-  record.release = () => {
+  const extras = record.ensureExtras();
+  const { release } = extras;
+  extras.release = () => {
     release?.();
     stop();
   };

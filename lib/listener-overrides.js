@@ -160,8 +160,8 @@ function watchSignal(record, signal) {
   // EventTarget itself has added an `abort` listener to the signal earlier. So it has already removed the socket's listener when onAbort()
   // runs.
   addEventListener.call(signal, "abort", onAbort, { once: true });
-  const { release } = record;
-  record.release = () => {
+  const { release } = extras;
+  extras.release = () => {
     release?.();
     removeEventListener.call(signal, "abort", onAbort);
   };

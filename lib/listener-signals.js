@@ -137,8 +137,8 @@ function bind(record, signal, type, callback, capture) {
     /** @type {Signalled[]} */
     const all = [];
     extras.signalled = all;
-    const { release } = record;
-    record.release = () => {
+    const { release } = extras;
+    extras.release = () => {
       release?.();
       all.forEach((each) => each.loosen());
     };

@@ -18,7 +18,7 @@ const { Kind, binding } = require("./native.js");
 const { definePromises } = require("./promises.js");
 const { toSecureTransportOptions } = require("./secure-transport.js");
 const { brandCheckOf, defineSocketMembers } = require("./socket-members.js");
-const { SocketRecord } = require("./socket-record.js");
+const { SocketRecord, socketKind } = require("./socket-record.js");
 const { shutDown, toShutdownOptions } = require("./shutdown.js");
 const { handle } = require("./sockets.js");
 const { defineStreams, openInfo, serverReadable } = require("./streams.js");
@@ -32,6 +32,11 @@ const { connections, setSecureContext } = binding;
 /** The bits of listen() by event type. */
 const LISTEN_BITS = new Map([["connect", 1]]);
 
+/** Describes the sockets of the interface `name`. @param {string} name */
+function serverKind(name) {
+  return socketKind(name, LISTEN_BITS);
+}
+
 /** The record of a server. */
 class ServerRecord extends SocketRecord {
   /** "on" if the options ask for TLS with the clients. @type {SecureTransportKind} */
@@ -41,10 +46,10 @@ class ServerRecord extends SocketRecord {
 
   /**
    * @param {EventTarget} socket
-   * @param {string} name the interface's name
+   * @param {import("./socket-record.js").SocketKind} kind
    */
-  constructor(socket, name) {
-    super(socket, name, LISTEN_BITS);
+  constructor(socket, kind) {
+    super(socket, kind);
   }
 
   /**
@@ -186,4 +191,4 @@ function deliverConnection(server, accepted, channel) {
 handle(Kind.SERVER_ERROR, fireError);
 handle(Kind.SERVER_CERTIFICATE, askForCertificate);
 
-module.exports = { ServerRecord, defineServerSocket, deliverConnection, followSignal };
+module.exports = { ServerRecord, defineServerSocket, deliverConnection, followSignal, serverKind };

@@ -61,8 +61,7 @@ function discard(record) {
   record.pending = false;
   record.closed = true;
   record.emitDestroy();
-  record.release?.();
-  record.release = null;
+  releaseSignals(record);
 }
 
 /**
@@ -85,10 +84,20 @@ function retire(record) {
   if (record.extras !== undefined) {
     record.extras.blobs = undefined;
     record.extras.certificates = undefined;
+    releaseSignals(record);
   }
-  if (record.release !== null) {
-    record.release();
-    record.release = null;
+}
+
+/**
+ * Stops following the signals of a record.
+ *
+ * @param {SocketRecord} record
+ */
+function releaseSignals({ extras }) {
+  const release = extras?.release;
+  if (extras !== undefined && release !== undefined) {
+    extras.release = undefined;
+    release();
   }
 }
 

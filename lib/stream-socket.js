@@ -23,7 +23,7 @@ const { SecureState, takeSecureInfo, toSecureTransportOptions } = require("./sec
 const { takeReader } = require("./reader.js");
 const { relayed } = require("./send.js");
 const { brandCheckOf, defineBufferedAmount, defineSocketMembers } = require("./socket-members.js");
-const { SocketRecord } = require("./socket-record.js");
+const { SocketRecord, socketKind } = require("./socket-record.js");
 const { enlist, handle, readyState } = require("./sockets.js");
 const { transmit } = require("./stream-send.js");
 const { defineStreams, openInfo, streamSocketReadable, streamSocketWritable } = require("./streams.js");
@@ -41,14 +41,19 @@ const LISTEN_BITS = new Map([["message", 1], ["halfclose", 2]]);
 /** The value of `ending` after halfclose(): the socket can no longer send, but can still receive. */
 const HALFCLOSED = "halfclose() was called";
 
+/** Describes the sockets of the interface `name`. @param {string} name */
+function streamKind(name) {
+  return socketKind(name, LISTEN_BITS);
+}
+
 /**
- * A record for a socket of the interface `name`.
+ * A record for a socket of this kind.
  *
  * @param {EventTarget | undefined} socket undefined: the record gets its socket later
- * @param {string} name
+ * @param {import("./socket-record.js").SocketKind} kind
  */
-function newStreamRecord(socket, name) {
-  return new SocketRecord(/** @type {EventTarget} */ (socket), name, LISTEN_BITS);
+function newStreamRecord(socket, kind) {
+  return new SocketRecord(/** @type {EventTarget} */ (socket), kind);
 }
 
 /**
@@ -316,4 +321,4 @@ handle(Kind.STREAM_SECURED, (record) => {
   upgrade?.resolve(secure.info);
 });
 
-module.exports = { adoptConnection, defineStreamSocket, fireOpen, followSignal, newStreamRecord, storeSecure };
+module.exports = { adoptConnection, defineStreamSocket, fireOpen, followSignal, newStreamRecord, storeSecure, streamKind };

@@ -11,7 +11,7 @@ const { Kind, binding } = require("./native.js");
 const { open } = require("./package-instance.js");
 const { requirePermission } = require("./permission.js");
 const { chooseSecureTransport, toSecureTransport } = require("./secure-transport.js");
-const { ServerRecord, defineServerSocket, deliverConnection, followSignal } = require("./server-socket.js");
+const { ServerRecord, defineServerSocket, deliverConnection, followSignal, serverKind } = require("./server-socket.js");
 const { handle } = require("./sockets.js");
 const { establish, recordOf: acceptedRecordOf } = require("./tcp-socket.js");
 const { checkUnknown } = require("./unknown-options.js");
@@ -48,6 +48,9 @@ const toTCPServerOptions = dictionary({
 
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 
+/** What all sockets of this interface have in common. */
+const KIND = serverKind("TCPServerSocket");
+
 /** The record of a TCPServerSocket; undefined for anything else. @type {(socket: any) => InstanceType<typeof ServerRecord> | undefined} */
 let recordOf = () => undefined;
 
@@ -78,7 +81,7 @@ class TCPServerSocket extends EventTarget {
     const { kind, secure } = chooseSecureTransport(secureTransport, useSecureTransport, where);
     throwIfAborted(signal);
     // Steps 1 to 5, R-srv-bind.
-    const record = new ServerRecord(this, "TCPServerSocket");
+    const record = new ServerRecord(this, KIND);
     record.setSecure(kind, secure);
     storeFraming(record, settings.framing);
     const opened = open(record, binding.openServer, bare({ ...settings, secure }), () => followSignal(signal, record));

@@ -13,7 +13,7 @@ const { open } = require("./package-instance.js");
 const { requirePermission } = require("./permission.js");
 const { handle } = require("./sockets.js");
 const { transmit } = require("./stream-send.js");
-const { adoptConnection, defineStreamSocket, fireOpen, followSignal, newStreamRecord, storeSecure } = require("./stream-socket.js");
+const { adoptConnection, defineStreamSocket, fireOpen, followSignal, newStreamRecord, storeSecure, streamKind } = require("./stream-socket.js");
 const { checkTCPOptions, toTCPOptions } = require("./tcp-options.js");
 const { checkUnknown } = require("./unknown-options.js");
 const {
@@ -40,6 +40,9 @@ const ESTABLISHED = Object.freeze({});
  *
  * @typedef {{ id: number, remoteAddress: number | string, remotePort: number, localAddress: number | string, localPort: number, server?: SocketRecord, record?: SocketRecord, signal?: AbortSignal | undefined, secureTransport?: import("./secure-transport.js").SecureTransportKind, connectTimeout?: number | undefined, hostName?: string | undefined, framing?: import("./framing.js").Framing | undefined }} Established
  */
+
+/** What all sockets of this interface have in common. */
+const KIND = streamKind("TCPSocket");
 
 /** The record of a TCPSocket; undefined for anything else. @type {(socket: any) => SocketRecord | undefined} */
 let recordOf = () => undefined;
@@ -189,7 +192,7 @@ function establish(established) {
 
 /** A record for a TCPSocket. @param {TCPSocket | undefined} socket undefined: establish() gives the record its socket later */
 function newRecord(socket) {
-  return newStreamRecord(socket, "TCPSocket");
+  return newStreamRecord(socket, KIND);
 }
 
 defineInterface(TCPSocket, "TCPSocket", ["remoteAddress", "remotePort", "localAddress", "localPort", "send"]);

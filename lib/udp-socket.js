@@ -25,7 +25,7 @@ const progress = require("./progress.js");
 const { definePromises } = require("./promises.js");
 const { notOpen } = require("./send.js");
 const { defineBufferedAmount, defineSocketMembers } = require("./socket-members.js");
-const { SocketRecord } = require("./socket-record.js");
+const { SocketRecord, socketKind } = require("./socket-record.js");
 const { bufferedAmount, handle } = require("./sockets.js");
 const { defineStreams, openInfo, udpReadable, udpWritable } = require("./streams.js");
 const { refusal, transmitTo } = require("./udp-send.js");
@@ -50,6 +50,8 @@ const { join, leave, openUdp } = binding;
 
 /** The bits of listen() by event type. */
 const LISTEN_BITS = new Map([["message", 1]]);
+/** What all UDP sockets have in common. */
+const KIND = socketKind("UDPSocket", LISTEN_BITS);
 
 /** dictionary UDPOptions. */
 const toUDPOptions = dictionary({
@@ -149,7 +151,7 @@ class UDPSocket extends EventTarget {
     checkLive(settings, where);
     throwIfAborted(signal);
     // Steps 1 to 9, R-udp-bind, R-udp-family, R-udp-connected.
-    const record = new SocketRecord(this, "UDPSocket", LISTEN_BITS);
+    const record = new SocketRecord(this, KIND);
     const opened = open(record, openUdp, bare(settings), () => {
       if (signal !== undefined) {
         follow(signal, record, () => closeSocket(record, "its signal was aborted"));

@@ -11,7 +11,7 @@ const { Kind, binding } = require("./native.js");
 const { open } = require("./package-instance.js");
 const { requirePathPermission } = require("./permission.js");
 const { chooseSecureTransport, toSecureTransport } = require("./secure-transport.js");
-const { ServerRecord, defineServerSocket, deliverConnection, followSignal } = require("./server-socket.js");
+const { ServerRecord, defineServerSocket, deliverConnection, followSignal, serverKind } = require("./server-socket.js");
 const { handle } = require("./sockets.js");
 const { establish, recordOf: acceptedRecordOf } = require("./unix-socket.js");
 const { checkUnknown } = require("./unknown-options.js");
@@ -50,6 +50,9 @@ const toUnixServerOptions = requiring(["path"], toUnixServerMembers);
 
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 
+/** What all sockets of this interface have in common. */
+const KIND = serverKind("UnixServerSocket");
+
 /** The record of a UnixServerSocket; undefined for anything else. @type {(socket: any) => InstanceType<typeof ServerRecord> | undefined} */
 let recordOf = () => undefined;
 
@@ -75,7 +78,7 @@ class UnixServerSocket extends EventTarget {
     checkFraming(settings.framing, where);
     const { kind, secure } = chooseSecureTransport(secureTransport, useSecureTransport, where);
     throwIfAborted(signal);
-    const record = new ServerRecord(this, "UnixServerSocket");
+    const record = new ServerRecord(this, KIND);
     record.setSecure(kind, secure);
     storeFraming(record, settings.framing);
     const opened = open(record, binding.openUnixServer, bare({ ...settings, secure }), () => followSignal(signal, record));

@@ -13,7 +13,7 @@ const { requirePathPermission } = require("./permission.js");
 const { chooseSecureTransport, toSecureTransport } = require("./secure-transport.js");
 const { handle } = require("./sockets.js");
 const { transmit } = require("./stream-send.js");
-const { adoptConnection, defineStreamSocket, fireOpen, followSignal, newStreamRecord, storeSecure } = require("./stream-socket.js");
+const { adoptConnection, defineStreamSocket, fireOpen, followSignal, newStreamRecord, storeSecure, streamKind } = require("./stream-socket.js");
 const { checkUnknown } = require("./unknown-options.js");
 const {
   bare,
@@ -58,6 +58,9 @@ const toUnixOptions = dictionary({
   useSecureTransport: toBoolean,
 });
 
+/** What all sockets of this interface have in common. */
+const KIND = streamKind("UnixSocket");
+
 /** The record of a UnixSocket; undefined for anything else. @type {(socket: any) => SocketRecord | undefined} */
 let recordOf = () => undefined;
 
@@ -79,7 +82,7 @@ class UnixSocket extends EventTarget {
     super();
     if (path === ESTABLISHED) {
       const established = /** @type {Established} */ (options);
-      const record = newStreamRecord(this, "UnixSocket");
+      const record = newStreamRecord(this, KIND);
       record.server = established.server;
       this.#record = record;
       this.#remotePath = established.remotePath;
@@ -104,7 +107,7 @@ class UnixSocket extends EventTarget {
     const { kind, secure } = chooseSecureTransport(secureTransport, useSecureTransport, where);
     throwIfAborted(signal);
     // R-tcp-create: when open() returns, the connection attempt has started.
-    const record = newStreamRecord(this, "UnixSocket");
+    const record = newStreamRecord(this, KIND);
     storeSecure(record, kind, settings.connectTimeout);
     storeFraming(record, settings.framing);
     const opened = beginConnecting(record, { path: remotePath }, () =>

@@ -21,8 +21,9 @@ pub struct Machine<E> {
     /// True once [`Event::Open`] was emitted; for an accepted socket, from the start. If it is true, [`Event::Close`] follows an error; if
     /// not, the error is the last event.
     has_opened: bool,
-    /// The error of a failed attempt or of a lost connection. None: there is no error, or it was emitted.
-    fault: Option<E>,
+    /// The error of a failed attempt or of a lost connection. None: there is no error, or it was emitted. (It is boxed, since few connections
+    /// have one.)
+    fault: Option<Box<E>>,
     /// True while [`Event::Close`] is due.
     close_due: bool,
     /// True from [`Event::HalfClose`] until the closing that follows it, if `allowHalfOpen` is false and there was a `halfclose` listener.
@@ -196,7 +197,7 @@ impl<E> Machine<E> {
     /// The connection attempt failed, or the established connection is lost. Only the first report counts.
     pub fn lost(&mut self, error: E) {
         if self.state != ReadyState::Closed && self.fault.is_none() {
-            self.fault = Some(error);
+            self.fault = Some(Box::new(error));
         }
     }
 
@@ -228,7 +229,7 @@ impl<E> Machine<E> {
             return Sent::Ignored;
         }
         if self.ledger.overflows(bytes) {
-            self.fault = Some(error(&self.ledger));
+            self.fault = Some(Box::new(error(&self.ledger)));
             self.state = ReadyState::Closed;
             self.link = Link::Gone;
             return Sent::Full;
@@ -266,7 +267,7 @@ impl<E> Machine<E> {
             }
         } else {
             self.link = Link::Gone;
-            self.fault = Some(abandoned());
+            self.fault = Some(Box::new(abandoned()));
         }
     }
 
@@ -292,7 +293,7 @@ impl<E> Machine<E> {
         }
         self.state = ReadyState::Closed;
         self.link = Link::Gone;
-        self.fault = Some(aborted());
+        self.fault = Some(Box::new(aborted()));
     }
 
     /// Requests [`Event::Finish`], which is emitted once. If FIN was sent already, the event is due now.
@@ -456,6 +457,6 @@ impl<E> Machine<E> {
             && matches!(self.state, ReadyState::Open | ReadyState::HalfClosed)
             && (self.suspended || self.has_data_listener)
             && !self.is_relayed();
-        if waits { None } else { self.fault.take() }
+        if waits { None } else { self.fault.take().map(|fault| *fault) }
     }
 }
