@@ -8,6 +8,8 @@ use crate::system::{EPOLLIN, Epoll, resident};
 
 /// How many connections [`idle`] opens together: fewer than any server's backlog, so that none needs a second SYN.
 const OPENED_TOGETHER: usize = 64;
+/// How many connections [`idle`] opens before it measures.
+const FIRST: usize = 200;
 /// How long a server may take to come to rest before its memory is read.
 const SETTLING: Duration = Duration::from_millis(500);
 
@@ -49,28 +51,37 @@ pub fn connect(arguments: &Arguments) -> io::Result<Report> {
     }
 }
 
-/// Opens `connections` to an echo server, uses each once, and keeps all open. It measures the server's memory for each.
+/// Opens `connections` to an echo server, uses each once, and keeps all open. It measures the server's memory for each. `FIRST` connections
+/// come before and do not count: with them the server loads what it needs once.
 pub fn idle(arguments: &Arguments) -> io::Result<Report> {
     let epoll = Epoll::new()?;
+    let mut held = Vec::with_capacity(FIRST + arguments.connections);
+    hold(FIRST, &mut held, arguments, &epoll)?;
+    std::thread::sleep(SETTLING);
     let before = resident(arguments.pid)?;
-    let mut held = Vec::with_capacity(arguments.connections);
     // The measured part opens at once, and closes when it is asked.
     let mut measure = Measure::begin(&Arguments { warm: Duration::ZERO, length: Duration::ZERO, ..arguments.clone() });
     measure.tick(0)?;
-    while held.len() < arguments.connections {
-        let wave = OPENED_TOGETHER.min(arguments.connections - held.len());
+    hold(arguments.connections, &mut held, arguments, &epoll)?;
+    std::thread::sleep(SETTLING);
+    let report = measure.tick(arguments.connections as u64)?;
+    let mut report = report.ok_or_else(|| io::Error::other("no time has passed"))?;
+    report.memory = Some((resident(arguments.pid)? as f64 - before as f64) / arguments.connections as f64);
+    Ok(report)
+}
+
+/// Opens `count` more connections, and uses each once.
+fn hold(count: usize, held: &mut Vec<Stream>, arguments: &Arguments, epoll: &Epoll) -> io::Result<()> {
+    let end = held.len() + count;
+    while held.len() < end {
         let first = held.len();
-        for token in first..first + wave {
-            held.push(open(arguments, &epoll, token)?);
+        for token in first..(first + OPENED_TOGETHER).min(end) {
+            held.push(open(arguments, epoll, token)?);
         }
         for mut stream in &held[first..] {
             stream.set_nonblocking(false)?;
             stream.read_exact(&mut [0])?;
         }
     }
-    std::thread::sleep(SETTLING);
-    let report = measure.tick(held.len() as u64)?;
-    let mut report = report.ok_or_else(|| io::Error::other("no time has passed"))?;
-    report.memory = Some((resident(arguments.pid)? as f64 - before as f64) / held.len() as f64);
-    Ok(report)
+    Ok(())
 }

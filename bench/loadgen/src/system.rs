@@ -89,10 +89,12 @@ pub fn main_thread_time(pid: i32) -> io::Result<Duration> {
     Ok(Duration::from_secs_f64(ticks as f64 / each_second))
 }
 
-/// A process's resident memory in bytes.
+/// A process's own resident memory in bytes. Pages of files do not count, since code that runs for the first time is no connection's memory.
 pub fn resident(pid: i32) -> io::Result<u64> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/statm"))?;
-    let pages: u64 = text.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or(0);
+    let mut words = text.split(' ').skip(1).map(|word| word.parse().unwrap_or(0));
+    let (resident, of_files): (u64, u64) = (words.next().unwrap_or(0), words.next().unwrap_or(0));
+    let pages = resident.saturating_sub(of_files);
     // SAFETY: sysconf takes a number and no pointer.
     Ok(pages * unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as u64)
 }
