@@ -40,6 +40,7 @@ const { loadBinding } = require("./load-binding.js");
  * @property {(id: number) => void} finish
  * @property {(id: number) => void} abort
  * @property {(id: number, intake: number) => void} takeIn
+ * @property {(id: number, bytes: number) => Uint8Array | undefined} newMemory
  * @property {(id: number, view: Uint8Array) => number} readInto
  * @property {(id: number, bytes: Uint8Array, why: number) => boolean | Failure} giveBack
  * @property {(a: number, b: number) => Failure | undefined} relay

@@ -1,5 +1,7 @@
 //! The functions for stream sockets. (Those for TLS are in `secure.rs`.)
 
+use napi::sys::TypedarrayType;
+
 use crate::binding::call::Call;
 use crate::binding::env::Value;
 use crate::binding::failure::attempt;
@@ -46,6 +48,14 @@ pub fn take_in<'scope>(call: &Call<'scope>) -> Value<'scope> {
     };
     call.environment.net(|net| net.take_in(call.id(), intake));
     call.env.undefined()
+}
+
+/// `newMemory(id, bytes)`.
+pub fn new_memory<'scope>(call: &Call<'scope>) -> Value<'scope> {
+    let (env, length) = (call.env, call.number(1) as usize);
+    let view = env.blank_array_buffer(length).and_then(|(buffer, _)| env.view(buffer, TypedarrayType::uint8_array));
+    call.environment.count_new_memory(env, length);
+    view.unwrap_or_else(|| env.undefined())
 }
 
 /// `readInto(id, view)`.
