@@ -1126,10 +1126,11 @@ export declare class TCPSocket extends EventTarget {
   // run: peer echo 127.0.0.1:6789
   /**
    * The received bytes, as a stream of bytes (BYOB readers too). From the first read of this attribute on they go there, and no
-   * `message` fires. While nobody reads it, it holds 64 KiB, and TCP makes the peer wait; suspend() holds it too. It closes at the
-   * peer's FIN and at close() and reset(). It errors with a loss, once the bytes before it are read. cancel() drops later
-   * bytes, and does not affect sending. Reading this attribute counts as a `halfclose` listener: each direction ends by itself,
-   * and the socket ends when both have (R-streams).
+   * `message` fires. While nobody reads it, it holds 64 KiB, and TCP makes the peer wait; suspend() holds it too. A BYOB
+   * reader's bytes are read straight into the view that waits; between two such reads they stay in the system. It closes at the peer's
+   * FIN and at close() and reset(). It errors with a loss, once the bytes before it are read. cancel() drops later bytes, and does not
+   * affect sending. Reading this attribute counts as a `halfclose` listener: each direction ends by itself, and the socket ends when
+   * both have (R-streams).
    *
    * @example
    * import { TCPSocket } from "tcp-udp-sockets";
@@ -1978,10 +1979,11 @@ export declare class UnixSocket extends EventTarget {
   readonly closed: Promise<undefined>;
   /**
    * The received bytes, as a stream of bytes (BYOB readers too). From the first read of this attribute on they go there, and no
-   * `message` fires. While nobody reads it, it holds 64 KiB, and the system makes the peer wait; suspend() holds it too. It closes at the
-   * peer's end and at close() and reset(). It errors with a loss, once the bytes before it are read. cancel() drops later
-   * bytes, and does not affect sending. Reading this attribute counts as a `halfclose` listener: each direction ends by itself,
-   * and the socket ends when both have (R-streams).
+   * `message` fires. While nobody reads it, it holds 64 KiB, and the system makes the peer wait; suspend() holds it too. A BYOB
+   * reader's bytes are read straight into the view that waits; between two such reads they stay in the system. It closes at the peer's
+   * end and at close() and reset(). It errors with a loss, once the bytes before it are read. cancel() drops later bytes, and does not
+   * affect sending. Reading this attribute counts as a `halfclose` listener: each direction ends by itself, and the socket ends when
+   * both have (R-streams).
    */
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   /**

@@ -67,6 +67,46 @@ const receive = (family, connections) => ({
   metrics: [cpuPerMegabyte],
 });
 
+/**
+ * Receiving into the program's own memory. Bun's handlers get one buffer again and again, and the raw server has one. Node's `data` events
+ * cannot do that; its `onread` has a row of its own.
+ *
+ * @type {(connections: number) => Scenario[]}
+ */
+const receiveInto = (connections) => {
+  const row = {
+    load: ["tcp-upload", "--connections", String(connections)],
+    counted: "byte",
+    bulk: true,
+    metrics: [cpuPerMegabyte],
+  };
+  const bulk = `TCP receive, bulk, ${connections} connection${connections === 1 ? "" : "s"}`;
+  return [
+    {
+      ...row,
+      name: `tcp-receive-byob-${connections}`,
+      title: `${bulk}, BYOB reads of readable`,
+      server: "tcp-discard",
+      special: { package: "tcp-discard-byob" },
+    },
+    {
+      ...row,
+      name: `tcp-receive-exactly-${connections}`,
+      title: `${bulk}, readExactly() of 1 MiB`,
+      server: "tcp-discard",
+      special: { package: "tcp-discard-exactly" },
+    },
+    {
+      ...row,
+      name: `tcp-receive-onread-${connections}`,
+      title: `${bulk}, BYOB reads against node:net's onread`,
+      server: "tcp-discard-onread",
+      special: { package: "tcp-discard-byob" },
+      apis: ["package", "node"],
+    },
+  ];
+};
+
 /** @type {(family: keyof typeof families) => Scenario} */
 const send = (family) => ({
   name: `${family}-send`,
@@ -221,6 +261,8 @@ export const scenarios = [
   },
   receive("tcp", 1),
   receive("tcp", 8),
+  ...receiveInto(1),
+  ...receiveInto(8),
   send("tcp"),
   // The same three with web streams, for comparison with those above.
   {

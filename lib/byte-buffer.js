@@ -5,6 +5,7 @@
 
 const { Buffer } = require("node:buffer");
 const { TextDecoder } = require("node:util");
+const { binding } = require("./native.js");
 const { pinned } = require("./pinned.js");
 
 /** Decodes lines. It is not fatal, and keeps the byte order mark (R-reader). */
@@ -17,10 +18,16 @@ const CARRIAGE_RETURN = 13;
 
 /** The least memory for bytes that come in behind others, in bytes. */
 const LEAST = 1024;
+/** The least memory that room() makes, in bytes. It is asked for only while bytes come in bulk. */
+const LEAST_ROOM = 64 * 1024;
+/** room() makes memory for so many times the bytes that there are. With more, less is copied; with less, a peer that stops costs less memory. */
+const ROOM_FACTOR = 4;
 /** If fewer bytes than this follow a line, the line is decoded alone. */
 const WORTH_A_TEXT = 512;
 
 const EMPTY = new Uint8Array(0);
+
+const { newMemory } = binding;
 
 // The runtime's own functions. They are stored here, because a program may replace them later.
 const { indexOf, lastIndexOf, set, slice, subarray } = Object.getPrototypeOf(Uint8Array.prototype);
@@ -74,6 +81,32 @@ class ByteBuffer {
       this.#grow(length, 0);
     }
     Reflect.apply(set, this.#bytes, [bytes, this.#end]);
+    this.#end += length;
+    this.#view = part(this.#bytes, 0, this.#end);
+  }
+
+  /**
+   * The memory behind the bytes, for the next ones to be written there. extend() then makes them part of the buffer. If all bytes up to
+   * `most` come so, take() copies none of them.
+   *
+   * @param {number} id the socket that will write them
+   * @param {number} most how many bytes there will be at most; more than there are
+   */
+  room(id, most) {
+    const { length } = this;
+    if (!this.#isOwn || this.#end === this.#bytes.length) {
+      const size = Math.min(most, Math.max(LEAST_ROOM, ROOM_FACTOR * length));
+      const bytes = newMemory(id, size);
+      if (bytes === undefined) {
+        throw new RangeError(`${size} bytes could not be allocated`);
+      }
+      this.#moveTo(bytes, 0);
+    }
+    return part(this.#bytes, this.#end, Math.min(this.#bytes.length, this.#start + most));
+  }
+
+  /** So many bytes were written to room(). @param {number} length */
+  extend(length) {
     this.#end += length;
     this.#view = part(this.#bytes, 0, this.#end);
   }
@@ -243,7 +276,17 @@ class ByteBuffer {
   #grow(behind, before) {
     const { length } = this;
     const needed = length + behind;
-    const bytes = new Bytes(before + Math.max(LEAST, behind > length ? needed : 2 * needed));
+    this.#moveTo(new Bytes(before + Math.max(LEAST, behind > length ? needed : 2 * needed)), before);
+  }
+
+  /**
+   * Moves the bytes to other memory.
+   *
+   * @param {Uint8Array} bytes
+   * @param {number} before how many bytes come before the others
+   */
+  #moveTo(bytes, before) {
+    const { length } = this;
     Reflect.apply(set, bytes, [part(this.#bytes, this.#start, this.#end), before]);
     // The decoded lines move along.
     this.#textEnd += before - this.#start;

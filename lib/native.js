@@ -40,6 +40,8 @@ const { loadBinding } = require("./load-binding.js");
  * @property {(id: number) => void} finish
  * @property {(id: number) => void} abort
  * @property {(id: number, intake: number) => void} takeIn
+ * @property {(id: number, bytes: number) => Uint8Array | undefined} newMemory
+ * @property {(id: number, view: Uint8Array) => number} readInto
  * @property {(id: number, bytes: Uint8Array, why: number) => boolean | Failure} giveBack
  * @property {(a: number, b: number) => Failure | undefined} relay
  * @property {(id: number, data: Bytes) => number | Failure} send
@@ -77,6 +79,7 @@ const Kind = /** @type {const} */ ({
   STREAM_RELAYED: 9,
   STREAM_ENDED: 10,
   UNIX_OPEN: 11,
+  STREAM_READABLE: 12,
   STREAM_FINISH: 14,
   STREAM_CERTIFICATE: 15,
   UDP_MESSAGE: 17,

@@ -5,6 +5,9 @@
 //
 // While data flows, the promise of the stream's pull() stays pending. While it is pending, the stream does not call pull() again, so a chunk
 // costs no promise of ours. When the stream's queue is full, the promise is fulfilled. The stream calls pull() again when it wants more.
+//
+// The bytes of a BYOB reader are read straight into the view that waits. The native half only reports that there are bytes, and readable()
+// reads them. If no view waits then, they stay in the system until the program gives one.
 
 const { requestBits } = require("./listener-bits.js");
 const { binding } = require("./native.js");
@@ -12,7 +15,10 @@ const { GONE } = require("./socket-record.js");
 
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 
-/** The high-water mark of a TCPSocket's stream, in bytes: as many as the native half reads at once. */
+/**
+ * How many bytes the stream of a TCPSocket holds while nobody reads: as many as the native half reads at once. The stream itself has the
+ * high-water mark 0, so it calls pull() only if a reader waits. Otherwise a BYOB reader's next view would not be noticed.
+ */
 const BYTES_HELD = 64 * 1024;
 /** The high-water mark of a UDPSocket's stream, in bytes. Each datagram counts its data and DATAGRAM_COST. */
 const DATAGRAM_BYTES_HELD = 64 * 1024;
@@ -20,7 +26,7 @@ const DATAGRAM_BYTES_HELD = 64 * 1024;
 const DATAGRAM_COST = 512;
 
 /** The second argument of binding.takeIn(): what a stream does with the bytes of a TCP socket (docs/binding.md). */
-const Intake = /** @type {const} */ ({ FLOWING: 0, HELD: 1, DROPPED: 2 });
+const Intake = /** @type {const} */ ({ FLOWING: 0, HELD: 1, DROPPED: 2, DIRECT: 3 });
 
 /** The bit of listen() for `message` and `connect`. */
 const INCOMING = 1;
@@ -86,6 +92,19 @@ class Readable {
   /** The stream was cancelled: no data is needed any more. */
   drop() {}
 
+  /** The native half has bytes for a BYOB reader. Only the stream of a TCPSocket asks for that. */
+  readable() {}
+
+  /** Whether the stream holds as much as it may hold. */
+  get isFull() {
+    return this.controller.desiredSize <= 0;
+  }
+
+  /** True once the stream is closed, cancelled, or has failed. */
+  get isOver() {
+    return this.#isOver;
+  }
+
   /**
    * Data has come in.
    *
@@ -96,9 +115,9 @@ class Readable {
       return;
     }
     this.controller.enqueue(chunk);
-    if (this.controller.desiredSize <= 0) {
+    if (this.isFull) {
       this.flow(false);
-      this.#finishPull();
+      this.finishPull();
     }
   }
 
@@ -107,7 +126,7 @@ class Readable {
     if (!this.#isOver && this.#failure === undefined) {
       this.#isOver = true;
       this.finish();
-      this.#finishPull();
+      this.finishPull();
     }
   }
 
@@ -132,7 +151,7 @@ class Readable {
     } else {
       this.#failure = error;
     }
-    this.#finishPull();
+    this.finishPull();
   }
 
   /** Whether the stream has data that was not read yet. */
@@ -146,7 +165,7 @@ class Readable {
   }
 
   /** Fulfils the pending pull(), if there is one. */
-  #finishPull() {
+  finishPull() {
     const endPull = this.#endPull;
     this.#endPull = null;
     endPull?.();
@@ -178,14 +197,14 @@ class Readable {
     this.#isOver = true;
     this.isCancelled = true;
     this.drop();
-    this.#finishPull();
+    this.finishPull();
   }
 }
 
 /** The stream of a TCPSocket: bytes. */
 class ByteReadable extends Readable {
-  /** Whether the native half was asked to leave the bytes in the system. */
-  #isHeld = false;
+  /** What the native half was asked to do with the bytes. @type {number} */
+  #intake = Intake.FLOWING;
   /** Called when the program cancels the stream. */
   #onCancel;
 
@@ -194,17 +213,50 @@ class ByteReadable extends Readable {
    * @param {() => void} onCancel
    */
   constructor(record, onCancel) {
-    super(record, { type: "bytes" }, { highWaterMark: BYTES_HELD });
+    super(record, { type: "bytes" }, { highWaterMark: 0 });
     this.#onCancel = onCancel;
     // Like a `message` listener, the stream needs bytes. It also counts as a `halfclose` listener.
     requestBits(record, record.ensureExtras().requestedBits | INCOMING | HALFCLOSE, INCOMING);
   }
 
+  get isFull() {
+    return this.controller.desiredSize <= -BYTES_HELD;
+  }
+
   /** @param {boolean} isFlowing */
   flow(isFlowing) {
-    if (this.#isHeld === isFlowing) {
-      this.#isHeld = !isFlowing;
-      this.#takeIn(isFlowing ? Intake.FLOWING : Intake.HELD);
+    const intake = !isFlowing ? Intake.HELD : this.controller.byobRequest === null ? Intake.FLOWING : Intake.DIRECT;
+    if (this.#intake !== intake) {
+      this.#takeIn(intake);
+    }
+  }
+
+  /** @param {Uint8Array} chunk */
+  take(chunk) {
+    // A BYOB reader has come while another one's pull() was pending, so pull() was not called for its view.
+    const hasView = this.#intake === Intake.FLOWING && !this.isOver && this.controller.byobRequest !== null;
+    super.take(chunk);
+    if (hasView && this.#intake === Intake.FLOWING) {
+      this.#takeIn(Intake.DIRECT);
+    }
+  }
+
+  readable() {
+    // The native half has reported the bytes, and leaves them in the system until they are read or asked for.
+    this.#intake = Intake.HELD;
+    if (this.isOver) {
+      return;
+    }
+    const request = this.controller.byobRequest;
+    if (request === null) {
+      // Nobody waits, or a default reader. pull() is called for the next read.
+      this.finishPull();
+      return;
+    }
+    this.#intake = Intake.DIRECT;
+    const bytes = binding.readInto(this.record.id, request.view);
+    if (bytes > 0) {
+      request.respond(bytes);
     }
   }
 
@@ -229,6 +281,7 @@ class ByteReadable extends Readable {
 
   /** Reports to the native half what the stream does with the bytes. @param {number} intake */
   #takeIn(intake) {
+    this.#intake = intake;
     if (this.record.id !== GONE) {
       binding.takeIn(this.record.id, intake);
     }

@@ -23,6 +23,9 @@ const { withAwaiters } = require("./trace.js");
 /** How many bytes are held for reads that are still to come. */
 const BYTES_HELD = 64 * 1024;
 
+/** After as many bytes at once more are likely to follow, so that memory can be made for them before they have come. */
+const BULK = 16 * 1024;
+
 /** The third argument of binding.giveBack(): why bytes are given back (docs/binding.md). */
 const Why = /** @type {const} */ ({ EXCESS: 0, RELEASED: 1, END_UNDELIVERED: 2, END_DELIVERED: 3 });
 
@@ -74,8 +77,10 @@ class ReaderIntake {
   #buffer = new ByteBuffer();
   /** The reads that wait, in the order of their calls. @type {Read[]} */
   #reads = [];
-  /** Whether the native half was asked to leave the bytes in the system. */
-  #isHeld = false;
+  /** What the native half was asked to do with the bytes. @type {number} */
+  #intake = Intake.FLOWING;
+  /** How many bytes the last message or direct read had. */
+  #lastBytes = 0;
   /** Whether the peer has ended. */
   #hasEnded = false;
   /** What rejects reads that the bytes do not serve: a loss, or that the socket was closed. @type {Error | undefined} */
@@ -98,10 +103,33 @@ class ReaderIntake {
 
   /** Bytes have come in. @param {Uint8Array} bytes */
   take(bytes) {
+    this.#lastBytes = bytes.length;
     try {
       this.#buffer.append(bytes);
     } catch (cause) {
-      this.#failure = networkError(`reader: there is no memory for ${bytes.length} bytes more`, { code: "ENOBUFS", cause });
+      this.#failNoMemory(cause);
+    }
+    this.#serve();
+  }
+
+  /** There are bytes for the large read in front, and they stay in the system until they are read. */
+  readable() {
+    this.#intake = Intake.HELD;
+    const kind = this.#reads[0]?.kind;
+    if (kind?.isLarge && this.#record.id !== GONE) {
+      try {
+        const { id } = this.#record;
+        const room = this.#buffer.room(id, kind.most);
+        this.#intake = Intake.DIRECT;
+        const bytes = binding.readInto(id, room);
+        if (bytes === 0) {
+          return;
+        }
+        this.#lastBytes = bytes;
+        this.#buffer.extend(bytes);
+      } catch (cause) {
+        this.#failNoMemory(cause);
+      }
     }
     this.#serve();
   }
@@ -169,7 +197,7 @@ class ReaderIntake {
     if (typeof line !== "string") {
       return undefined;
     }
-    if (this.#isHeld) {
+    if (this.#intake !== Intake.FLOWING) {
       this.#adjust();
     }
     return line;
@@ -208,11 +236,16 @@ class ReaderIntake {
     } else {
       extras.droppedBytes += bytes.length;
     }
-    this.#hold(false);
+    this.#ask(Intake.FLOWING);
     // A `writable` also asks for `halfclose`.
     requestBits(record, extras.requestedBits & ~(extras.outlet === undefined ? HALFCLOSE | INCOMING : INCOMING), 0);
     extras.intake = undefined;
     this.isReleased = true;
+  }
+
+  /** @param {unknown} cause */
+  #failNoMemory(cause) {
+    this.#failure = networkError("reader: there is no memory for more bytes", { code: "ENOBUFS", cause });
   }
 
   // --- inside ------------------------------------------------------------------------------------------------
@@ -309,7 +342,15 @@ class ReaderIntake {
   /** Makes the socket read on, or stop, or take back what the buffer must not hold. */
   #adjust() {
     const { length } = this.#buffer;
-    if ((!this.#isHeld && length < BYTES_HELD) || this.#hasEnded || this.#failure !== undefined) {
+    const isFlowing = this.#intake === Intake.FLOWING;
+    if ((isFlowing && length < BULK && this.#lastBytes < BULK) || this.#hasEnded || this.#failure !== undefined) {
+      return;
+    }
+    if (this.#reads[0]?.kind.isLarge && (this.#intake === Intake.DIRECT || this.#lastBytes >= BULK)) {
+      this.#ask(Intake.DIRECT);
+      return;
+    }
+    if (isFlowing && length < BYTES_HELD) {
       return;
     }
     const most = Math.max(BYTES_HELD, this.#reads[0]?.kind.most ?? 0);
@@ -320,15 +361,16 @@ class ReaderIntake {
       }
     }
     // Once it is held, it goes on when half of the bytes were read, or when a read waits for more.
-    this.#hold(this.#isHeld ? this.#reads.length === 0 && length > BYTES_HELD / 2 : length >= most);
+    const isHeld = this.#intake === Intake.HELD ? this.#reads.length === 0 && length > BYTES_HELD / 2 : length >= most;
+    this.#ask(isHeld ? Intake.HELD : Intake.FLOWING);
   }
 
-  /** Asks the native half to leave the bytes in the system, or to read them again. @param {boolean} isHeld */
-  #hold(isHeld) {
-    if (this.#isHeld !== isHeld) {
-      this.#isHeld = isHeld;
+  /** Says to the native half what to do with the bytes. @param {number} intake */
+  #ask(intake) {
+    if (this.#intake !== intake) {
+      this.#intake = intake;
       if (this.#record.id !== GONE) {
-        binding.takeIn(this.#record.id, isHeld ? Intake.HELD : Intake.FLOWING);
+        binding.takeIn(this.#record.id, intake);
       }
     }
   }

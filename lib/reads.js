@@ -11,6 +11,7 @@ const { networkError } = require("./errors.js");
  *
  * - `name`: the method, for messages.
  * - `most`: how many bytes the read may need, in bytes.
+ * - `isLarge`: the read needs all of `most`, and these are so many that they are read straight into the result's memory.
  * - `take(buffer, progress)`: takes the result from the buffer. WAITS: more bytes are needed, and `progress` says where to go on. Throws if
  *   the read has failed. Then the buffer keeps its bytes.
  * - `atEnd(buffer)`: takes the result when no more bytes come and take() has returned WAITS. Throws if the read has failed.
@@ -18,6 +19,7 @@ const { networkError } = require("./errors.js");
  * @typedef {object} Kind
  * @property {string} name
  * @property {number} most
+ * @property {boolean} isLarge
  * @property {(buffer: ByteBuffer, progress: Progress) => unknown} take
  * @property {(buffer: ByteBuffer) => unknown} atEnd
  */
@@ -28,6 +30,9 @@ const { networkError } = require("./errors.js");
  * @typedef {{ searched: number }} Progress
  */
 
+/** From this length on, a readExactly() reads straight into the memory of its result. Shorter ones share one read of the system. */
+const LARGE = 64 * 1024;
+
 /** The result of take() if more bytes are needed. */
 const WAITS = Symbol("waits");
 
@@ -35,6 +40,7 @@ const WAITS = Symbol("waits");
 const READ = {
   name: "read()",
   most: 0,
+  isLarge: false,
   take: (buffer) => (buffer.length === 0 ? WAITS : buffer.take(buffer.length)),
   atEnd: () => null,
 };
@@ -49,6 +55,7 @@ function exactly(length) {
   return {
     name: "readExactly()",
     most: length,
+    isLarge: length >= LARGE,
     take: (buffer) => (buffer.length < length ? WAITS : buffer.take(length)),
     atEnd(buffer) {
       throw endedEarly("readExactly()", `${count(buffer.length)} of ${length}`);
@@ -67,6 +74,7 @@ function until(delimiter, limit) {
   return {
     name: "readUntil()",
     most: limit,
+    isLarge: false,
     take(buffer, progress) {
       const at = buffer.find(delimiter, progress.searched);
       const length = at + delimiter.length;
@@ -99,6 +107,7 @@ function line(limit) {
   return {
     name: "readLine()",
     most: limit,
+    isLarge: false,
     take(buffer, progress) {
       const result = buffer.takeLine(limit, progress.searched);
       if (typeof result === "string") {

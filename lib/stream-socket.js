@@ -266,6 +266,9 @@ handle(Kind.STREAM_MESSAGE, (record, data) => {
     intake.take(new Uint8Array(data));
   }
 });
+handle(Kind.STREAM_READABLE, (record) => {
+  record.extras?.intake?.readable();
+});
 handle(Kind.STREAM_HALFCLOSE, (record) => {
   if (hasListener(record, "halfclose")) {
     record.ensureExtras().isEndDelivered = true;

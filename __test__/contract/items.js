@@ -23,6 +23,7 @@ const KINDS = {
   UnixOpen: "UNIX_OPEN",
   UnixConnect: "UNIX_CONNECT",
   Message: "STREAM_MESSAGE",
+  Readable: "STREAM_READABLE",
   HalfClose: "STREAM_HALFCLOSE",
   Drain: "STREAM_DRAIN",
   Error: "STREAM_ERROR",
@@ -147,6 +148,7 @@ const intake = {
         FLOWING: number(/\b(\d): [^:]*(?:from the start|as for a new socket)/, item),
         HELD: number(/\b(\d): [^:]*high-water mark/, item),
         DROPPED: number(/\b(\d): [^:]*cancelled/, item),
+        DIRECT: number(/\b(\d): [^:]*readInto/, item),
       });
     },
   },

@@ -6,7 +6,7 @@ const { start } = require("./child");
 const { preload } = require("./preload");
 
 /** The counters of fixtures/counting.c, in its order. */
-const KINDS = ["reads", "writes", "polls", "controls", "ends", "allocations"];
+const KINDS = ["reads", "writes", "polls", "controls", "ends", "allocations", "allocated"];
 
 const { folder, library, obstacle } = preload("counting");
 

@@ -6,7 +6,7 @@ import net from "node:net";
 import { createInterface } from "node:readline";
 import { Duplex } from "node:stream";
 import tls from "node:tls";
-import { BEGIN, DATAGRAMS_PER_TICK, SENDS_PER_TICK, backend, endless, numbered, path, payload, secure, start } from "./shared.mjs";
+import { BEGIN, DATAGRAMS_PER_TICK, OWN_BUFFER, SENDS_PER_TICK, backend, endless, numbered, path, payload, secure, start } from "./shared.mjs";
 
 const host = "127.0.0.1";
 
@@ -69,6 +69,20 @@ await start({
     listen((socket) => {
       socket.on("data", (data) => void data.byteLength);
     }),
+
+  // A server has no such option. A new socket on the accepted handle has it, as a socket of net.connect() has.
+  "tcp-discard-onread": async () => {
+    const server = net.createServer({ noDelay: true, pauseOnConnect: true }, (accepted) => {
+      const handle = accepted._handle;
+      accepted._handle = null;
+      const onread = { buffer: new Uint8Array(OWN_BUFFER), callback: (length) => length >= 0 };
+      const socket = new net.Socket(/** @type {any} */ ({ handle, onread, readable: true, writable: true }));
+      socket.on("error", () => {});
+      socket.resume();
+    });
+    await once(server.listen(0, host), "listening");
+    return /** @type {net.AddressInfo} */ (server.address()).port;
+  },
 
   "tcp-lines": () =>
     listen(async (socket) => {

@@ -1,7 +1,7 @@
 // The servers, written with this package. They run under Node, Bun and Deno.
 
 import { TCPServerSocket, UDPSocket, UnixServerSocket, connect, relay } from "../../index.mjs";
-import { BEGIN, DATAGRAMS_PER_TICK, SENDS_PER_TICK, backend, endless, numbered, path, payload, secure, start } from "./shared.mjs";
+import { BEGIN, DATAGRAMS_PER_TICK, EXACT, OWN_BUFFER, SENDS_PER_TICK, backend, endless, numbered, path, payload, secure, start } from "./shared.mjs";
 
 const localAddress = "127.0.0.1";
 
@@ -35,6 +35,31 @@ await start({
   "tcp-discard": () =>
     listen((socket) => {
       socket.onmessage = (event) => void event.data.byteLength;
+    }),
+
+  "tcp-discard-byob": () =>
+    listen(async (socket) => {
+      const reader = socket.readable.getReader({ mode: "byob" });
+      let buffer = new ArrayBuffer(OWN_BUFFER);
+      try {
+        for (;;) {
+          const { value, done } = await reader.read(new Uint8Array(buffer));
+          if (done) return;
+          void value.byteLength;
+          ({ buffer } = value);
+        }
+      } catch {
+        // The load generator ends without closing its connections.
+      }
+    }),
+
+  "tcp-discard-exactly": () =>
+    listen(async (socket) => {
+      try {
+        for (;;) void (await socket.reader.readExactly(EXACT)).byteLength;
+      } catch {
+        // The load generator ends without closing its connections.
+      }
     }),
 
   "tcp-lines": () =>

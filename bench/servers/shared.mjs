@@ -22,6 +22,11 @@ export const SENDS_PER_TICK = 1000;
 /** How many datagrams are sent in one turn: fewer, because the system drops those that it has no room for. */
 export const DATAGRAMS_PER_TICK = 128;
 
+/** The memory that a server reads into, where it has memory of its own: as much as the raw server has. */
+export const OWN_BUFFER = 256 * 1024;
+/** How many bytes one readExactly() reads. */
+export const EXACT = 1024 * 1024;
+
 /** Commands for a sender of datagrams, by the first byte: the sender of "b" gets datagrams, until "s". */
 export const BEGIN = "b".charCodeAt(0);
 

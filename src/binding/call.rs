@@ -57,6 +57,21 @@ impl<'scope> Call<'scope> {
         unsafe { self.env.bytes(self.arguments[index]) }.unwrap_or(&[])
     }
 
+    /// The bytes of an argument, to be written. The slice is empty if the argument is neither an ArrayBuffer nor a view.
+    ///
+    /// # Safety
+    /// The slice must not be used after JavaScript has run again. No other thread may have the memory (a SharedArrayBuffer's), and no other
+    /// argument may be read while the slice is in use.
+    pub unsafe fn bytes_mut(&self, index: usize) -> &'scope mut [u8] {
+        let Some((start, length)) = self.env.location_of(self.arguments[index]) else { return &mut [] };
+        if length == 0 || start.is_null() {
+            return &mut [];
+        }
+        // SAFETY: the engine has just reported `length` bytes at `start`, which belong to an ArrayBuffer that the call's handle scope keeps
+        // alive during `'scope`. Only JavaScript, another thread or another argument could reach them, and the caller rules these out.
+        unsafe { std::slice::from_raw_parts_mut(start, length) }
+    }
+
     /// The first `length` bytes of a scratch memory. Each package instance has its own; `id` is a socket of the instance.
     ///
     /// # Safety

@@ -24,6 +24,7 @@ pub fn describe<'scope>(
     *slots = [event.id.number(), number(&event.kind) | last, 0, 0, 0];
     match &event.kind {
         EventKind::Gone
+        | EventKind::Readable
         | EventKind::HalfClose
         | EventKind::Ended
         | EventKind::Drain
@@ -104,6 +105,7 @@ fn number(kind: &EventKind) -> u32 {
         EventKind::Relayed(_) => 9,
         EventKind::Ended => 10,
         EventKind::UnixOpen(_) => 11,
+        EventKind::Readable => 12,
         EventKind::Finish => 14,
         EventKind::Certificate(..) => 15,
         EventKind::Datagram(..) => 17,

@@ -81,6 +81,8 @@ pub fn define<'scope>(env: Env<'scope>, exports: Value<'scope>) -> Result<()> {
         "abort" => stream::abort, Panicked::Undefined;
         "giveBack" => stream::give_back, Panicked::Failure;
         "takeIn" => stream::take_in, Panicked::Undefined;
+        "newMemory" => stream::new_memory, Panicked::Undefined;
+        "readInto" => stream::read_into, Panicked::Number(0);
         "relay" => stream::relay, Panicked::Failure;
         "send" => stream::send, Panicked::Number(NOT_OPEN);
         "sendString" => stream::send_string, Panicked::Number(NOT_OPEN);

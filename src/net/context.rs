@@ -4,6 +4,7 @@ use mio::{Registry, Waker};
 use tokio::sync::Notify;
 
 use super::blocks::Blocks;
+use super::direct_budget::DirectBudget;
 use super::inbox::Inbox;
 use super::known_interfaces::KnownInterfaces;
 use super::relay_signal::RelaySignal;
@@ -45,6 +46,8 @@ pub struct Context {
     pub held: Vec<u8>,
     /// Memory that JavaScript has lent for large reads.
     pub blocks: Blocks,
+    /// How much may still be read directly in this turn.
+    pub direct_budget: DirectBudget,
 }
 
 impl Context {
@@ -65,6 +68,7 @@ impl Context {
             interfaces: KnownInterfaces::default(),
             held: Vec::new(),
             blocks: Blocks::default(),
+            direct_budget: DirectBudget::default(),
         }
     }
 

@@ -30,6 +30,8 @@ pub enum EventKind {
     UnixOpen(Option<PeerCredentials>),
     /// Stream: bytes arrived. They lie in the [`Payload`] until the next call of `Net::next`.
     Message(Payload),
+    /// Stream: there are bytes, and the stream reads them directly (`StreamSocket::read_into`).
+    Readable,
     /// Stream: the peer sends no more, and the socket stays open for sending.
     HalfClose,
     /// Stream: the peer sends no more, and the socket begins to close.

@@ -11,6 +11,7 @@ mod blocks;
 mod connection_permits;
 mod context;
 mod deadline;
+mod direct_budget;
 mod endpoint;
 mod errno;
 mod error;

@@ -1,6 +1,7 @@
 //! One connection, TCP's or a Unix socket's. It has a machine and a ledger, and updates them with calls from above and with reports from the [`Transport`] below.
 //!
 //! - this file: the connection attempt, calls, steps, deadlines, the end.
+//! - `direct.rs`: reading straight into the program's memory.
 //! - `receive.rs`: reading, the peer's end, a loss.
 //! - `returned.rs`: bytes that `reader` gives back.
 //! - `send.rs`: send(), when its bytes are written, and the FIN behind them.
@@ -13,6 +14,7 @@
 //! - `relay.rs`: one socket's part of a relay.
 //! - `unix.rs`: a client's connection to a path.
 
+mod direct;
 mod figures;
 mod flush_limit;
 mod framing;
@@ -379,6 +381,9 @@ impl StreamSocket {
                 }
             }
             if self.may_read() && self.transport.is_readable() {
+                if self.reads_directly() {
+                    return self.offer(context);
+                }
                 match (self.read(context), self.relayed_to()) {
                     (Reading::Message(payload, length), other) => {
                         self.receiving.delivered += length as u64;

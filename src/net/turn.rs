@@ -219,6 +219,10 @@ impl Net {
         self.serve_inbox();
         self.ready_queue.extend(self.context.ready.drain(..));
         self.context.blocks.begin_turn(self.ready_queue.len());
+        if self.context.direct_budget.renew() && !self.ready_queue.is_empty() {
+            // Another socket is the first one.
+            self.ready_queue.rotate_left(1);
+        }
     }
 
     /// Serves the sockets for which other threads have news.

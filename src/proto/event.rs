@@ -39,6 +39,8 @@ pub enum Intake {
     /// The bytes are delivered.
     #[default]
     Flowing,
+    /// The stream reads the bytes into memory of its own. The socket only reports that there are some, and then the intake is `Held`.
+    Direct,
     /// The stream's buffer has reached its high-water mark. The bytes stay in the system's buffer. After a loss they are delivered all the
     /// same, so that the loss does not overtake them.
     Held,

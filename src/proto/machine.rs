@@ -98,11 +98,16 @@ impl<E> Machine<E> {
     /// mark, because the loss must not wait until the stream is read. The size of the system's buffer limits how many bytes these are.
     pub fn wants_data(&self) -> bool {
         let flows = match self.intake {
-            Intake::Flowing => true,
+            Intake::Flowing | Intake::Direct => true,
             Intake::Held => self.is_faulty(),
             Intake::Dropped => false,
         };
         (self.is_relayed() || (self.has_data_listener && flows)) && self.may_deliver()
+    }
+
+    /// Whether the stream reads received bytes into memory of its own.
+    pub fn reads_directly(&self) -> bool {
+        self.intake == Intake::Direct && !self.is_relayed()
     }
 
     /// Whether received bytes are to be read and dropped. They are dropped after close(), because unread bytes would make the system send a

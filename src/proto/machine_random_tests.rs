@@ -285,7 +285,8 @@ fn random_operations_break_no_invariant() {
                     }
                 }
                 66 => {
-                    watch.intake = [Intake::Flowing, Intake::Held, Intake::Dropped][random.below(3) as usize];
+                    watch.intake =
+                        [Intake::Flowing, Intake::Direct, Intake::Held, Intake::Dropped][random.below(4) as usize];
                     let intake = watch.intake;
                     watch.call(|machine| machine.set_intake(intake));
                 }

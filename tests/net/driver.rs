@@ -42,6 +42,7 @@ pub enum Told {
     },
     Message(Vec<u8>),
     HalfClose,
+    Readable,
     Ended,
     Drain,
     /// The error's code.
@@ -220,6 +221,7 @@ impl World {
             EventKind::UnixOpen(credentials) => Told::UnixOpen(credentials.is_some()),
             EventKind::Message(place) => Told::Message(self.received(place)),
             EventKind::HalfClose => Told::HalfClose,
+            EventKind::Readable => Told::Readable,
             EventKind::Ended => Told::Ended,
             EventKind::Drain => Told::Drain,
             EventKind::Error(error) => Told::Error(code(error)),

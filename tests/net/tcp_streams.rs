@@ -44,6 +44,54 @@ fn held_bytes_wait_in_the_system_and_the_end_behind_them() {
     assert_eq!(world.received_by(client), b"held");
 }
 
+fn read_into(net: &mut Net, id: Id, memory: &mut [u8]) -> usize {
+    net.stream(id, |stream, context| stream.read_into(memory, id, context)).unwrap()
+}
+
+/// R-streams: bytes for memory of the stream's own are reported once, stay in the system until it reads them, and the end waits behind them.
+#[test]
+fn direct_reads_take_what_the_memory_has_room_for() {
+    let mut world = World::new();
+    let (client, mut peer) = with_peer(&mut world);
+    world.net.take_in(client, Intake::Direct);
+    let mut memory = [0; 4];
+    assert_eq!(read_into(&mut world.net, client, &mut memory), 0);
+    peer.write_all(b"direct").unwrap();
+    peer.shutdown(Shutdown::Write).unwrap();
+    world.until_told(client, &Told::Readable);
+    world.rest();
+    assert_eq!(world.story(client), [Told::Readable]);
+    assert_eq!(read_into(&mut world.net, client, &mut []), 0);
+    assert_eq!(read_into(&mut world.net, client, &mut memory), 4);
+    assert_eq!(&memory, b"dire");
+    world.net.suspend(client);
+    assert_eq!(read_into(&mut world.net, client, &mut memory), 0);
+    world.net.resume(client);
+    world.log.clear();
+    world.until_told(client, &Told::Readable);
+    assert_eq!(read_into(&mut world.net, client, &mut memory), 2);
+    assert_eq!(&memory, b"ctre");
+    world.until_told(client, &Told::Readable);
+    assert_eq!(read_into(&mut world.net, client, &mut memory), 0);
+    world.until_told(client, &Told::HalfClose);
+    assert_eq!(world.received_by(client), []);
+    assert_eq!(world.net.figures(client).read, 6);
+}
+
+/// R-tcp-lost: what came before a loss is delivered, though nobody reads it directly any more.
+#[test]
+fn a_loss_brings_along_what_was_not_read_directly() {
+    let mut world = World::new();
+    let (client, mut peer) = with_peer(&mut world);
+    world.net.take_in(client, Intake::Direct);
+    peer.write_all(&[7; 1000]).unwrap();
+    world.until_told(client, &Told::Readable);
+    SockRef::from(&peer).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(peer);
+    world.until_told(client, &Told::Close(0));
+    assert_eq!(world.received_by(client), [7; 1000]);
+}
+
 /// R-streams: with nothing before it the peer's end is told also where nobody reads.
 #[test]
 fn an_end_with_nothing_before_it_is_told_at_once() {

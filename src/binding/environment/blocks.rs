@@ -64,7 +64,7 @@ impl Environment {
             self.keep_blocks(env, |_| false);
             return;
         }
-        self.count_new_blocks(env, count * BLOCK);
+        self.count_new_memory(env, count * BLOCK);
     }
 
     /// Removes the unused blocks for which `is_kept` returns false.

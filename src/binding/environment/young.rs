@@ -28,8 +28,8 @@ impl Environment {
         }
     }
 
-    /// Counts `bytes` of new blocks. Every `BYTES` bytes it fills the space for young objects, so that the engine collects it.
-    pub(super) fn count_new_blocks(&self, env: Env<'_>, bytes: usize) {
+    /// Counts `bytes` of new blocks, or other memory for received bytes. Every `BYTES` bytes it fills the space for young objects, so that the engine collects it.
+    pub fn count_new_memory(&self, env: Env<'_>, bytes: usize) {
         let Some(before) = self.new_block_bytes.get() else { return };
         let total = before + bytes;
         self.new_block_bytes.set(Some(total % BYTES));

@@ -1,5 +1,7 @@
 //! The functions for stream sockets. (Those for TLS are in `secure.rs`.)
 
+use napi::sys::TypedarrayType;
+
 use crate::binding::call::Call;
 use crate::binding::env::Value;
 use crate::binding::failure::attempt;
@@ -41,10 +43,30 @@ pub fn take_in<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let intake = match call.number(1) {
         0 => Intake::Flowing,
         1 => Intake::Held,
-        _ => Intake::Dropped,
+        2 => Intake::Dropped,
+        _ => Intake::Direct,
     };
     call.environment.net(|net| net.take_in(call.id(), intake));
     call.env.undefined()
+}
+
+/// `newMemory(id, bytes)`.
+pub fn new_memory<'scope>(call: &Call<'scope>) -> Value<'scope> {
+    let (env, length) = (call.env, call.number(1) as usize);
+    let view = env.blank_array_buffer(length).and_then(|(buffer, _)| env.view(buffer, TypedarrayType::uint8_array));
+    call.environment.count_new_memory(env, length);
+    view.unwrap_or_else(|| env.undefined())
+}
+
+/// `readInto(id, view)`.
+pub fn read_into<'scope>(call: &Call<'scope>) -> Value<'scope> {
+    let id = call.id();
+    // SAFETY: `net` writes into the bytes before this function returns, and no JavaScript runs before that. lib/ calls with a view on
+    // an ordinary ArrayBuffer, which no other thread can write.
+    let memory = unsafe { call.bytes_mut(1) };
+    let read = call.environment.net(|net| net.stream(id, |stream, context| stream.read_into(memory, id, context)));
+    // One read is never as long as 4 GiB.
+    call.env.uint(read.flatten().unwrap_or(0) as u32)
 }
 
 /// `giveBack(id, bytes, why)`.

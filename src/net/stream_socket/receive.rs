@@ -1,7 +1,7 @@
 //! The receiving half of a stream socket: the result of the connection attempt, received bytes, the peer's end, a loss.
 
 use std::collections::VecDeque;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -29,14 +29,14 @@ const RELAY_READ: usize = 256 * 1024;
 #[derive(Default)]
 pub(super) struct Receiving {
     /// True if the last read was at least `BULK_READ` bytes long.
-    is_bulk: bool,
+    pub(super) is_bulk: bool,
     /// Blocks that one large read has filled and that are not emitted yet: 256 KiB at most (R-listen).
     held: VecDeque<Filled>,
     /// Bytes that the program has given back. They come before `held`. `None`: there are none.
     pub(super) returned: Option<Box<Returned>>,
     /// Bytes that are to become frames. `None`: the option `framing` is not set.
     pub(super) frames: Option<Box<Frames>>,
-    /// How many blocks this socket has emitted in this turn.
+    /// How many blocks this socket has emitted in this turn, or read directly: 64 KiB, or a rest, is one.
     pub blocks_filled: usize,
     /// How many bytes were emitted, or passed on to the other socket of a relay.
     pub delivered: u64,
@@ -195,35 +195,37 @@ impl StreamSocket {
             let size = if self.relay.is_some() { RELAY_READ } else { READ_SIZE };
             self.transport.read(&mut context.buffer[..size], &mut context.pending_wakes)
         };
+        match self.after_read(read) {
+            Ok(len) if in_blocks => {
+                context.blocks.take_filled(filled, len, &mut self.receiving.held);
+                Reading::Changed
+            }
+            Ok(len) if self.receiving.frames.is_some() => self.frame(len, context),
+            Ok(len) => Reading::Message(Payload::ReadBuffer { start: 0, len }, len),
+            Err(reading) => reading,
+        }
+    }
+
+    /// Takes the result of a read. Returns how many bytes were read, at least one. Without bytes it returns what that means.
+    pub(super) fn after_read(&mut self, read: io::Result<usize>) -> Result<usize, Reading> {
         match read {
             Ok(0) => {
                 if !self.machine.is_faulty() && self.end_frames() {
                     self.machine.peer_ended();
                 }
-                Reading::Changed
+                Err(Reading::Changed)
             }
             Ok(len) => {
                 self.note_activity();
                 self.receiving.is_bulk = len >= BULK_READ;
-                if in_blocks {
-                    context.blocks.take_filled(filled, len, &mut self.receiving.held);
-                    Reading::Changed
-                } else if self.receiving.frames.is_some() {
-                    self.frame(len, context)
-                } else {
-                    Reading::Message(Payload::ReadBuffer { start: 0, len }, len)
-                }
+                Ok(len)
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                if self.machine.is_faulty() {
-                    Reading::Changed
-                } else {
-                    Reading::Nothing
-                }
+                Err(if self.machine.is_faulty() { Reading::Changed } else { Reading::Nothing })
             }
             Err(error) => {
                 self.lost(Failure { syscall: Syscall::Read, error });
-                Reading::Changed
+                Err(Reading::Changed)
             }
         }
     }
