@@ -20,7 +20,7 @@ const READ_MESSAGES: usize = 16;
 /// How long a test waits for what must come. Long, since the machine may be busy; nothing sleeps that long.
 const LIMIT: Duration = Duration::from_secs(30);
 /// The longest single wait: peers on threads of their own are looked at again after it.
-const GLANCE: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// Turns without a pause in which a socket that has nothing to do must come to rest.
 const RESTLESS: usize = 200;
 
@@ -179,7 +179,7 @@ impl World {
         while !done(self) {
             assert!(start.elapsed() < LIMIT, "it took too long; the last events: {:?}", self.last());
             if !self.turn(handler) {
-                self.wait(GLANCE);
+                self.wait(POLL_INTERVAL);
             }
         }
     }

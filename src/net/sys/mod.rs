@@ -49,7 +49,7 @@ pub use self::kernel::{
 };
 pub use self::unacknowledged::unacknowledged;
 pub use self::vocabulary::{
-    FilterMode, InterfaceAddress, ListenFailure, ListenStep, LookUpError, PeerCredentials, TcpStats,
+    FilterMode, InterfaceAddress, ListenFailure, ListenStep, LookUpError, PERMISSIONS, PeerCredentials, TcpStats,
 };
 
 /// True: one system call receives several datagrams, and a batch that is not full means that the socket has no more. False: one call

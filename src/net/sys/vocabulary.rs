@@ -46,6 +46,9 @@ pub struct PeerCredentials {
     pub gid: u32,
 }
 
+/// The bits of a file's mode that are its permissions. The option `mode` sets them.
+pub const PERMISSIONS: u32 = 0o777;
+
 /// A connection that a Unix socket has accepted.
 pub struct AcceptedUnix {
     /// The connection.
