@@ -9,14 +9,14 @@ const { noteCaller } = require("./trace.js");
 const { illegalInvocation } = require("./webidl.js");
 
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
-/** @typedef {{ loop: Loop, resolve: (result: IteratorResult<unknown, undefined>) => void, reject: (error: unknown) => void }} Waiting */
+/** @typedef {{ loop: Loop, resolve: (result: IteratorResult<unknown, undefined>) => void, reject: (error: unknown) => void }} WaitingNext */
 
 /** @type {IteratorReturnResult<undefined>} */
 const DONE = { done: true, value: undefined };
 
 /** The loops over one socket. Each connection or datagram goes to only one of them. */
 class Iteration {
-  /** The next() calls that wait, the oldest first. @type {Waiting[]} */
+  /** The next() calls that wait, the oldest first. @type {WaitingNext[]} */
   #waiting = [];
 
   /** @param {SocketRecord} record */
@@ -28,7 +28,7 @@ class Iteration {
     return this.#waiting.length > 0;
   }
 
-  /** @param {Waiting} waiting */
+  /** @param {WaitingNext} waiting */
   add(waiting) {
     this.#waiting.push(waiting);
     requestIncoming(this.record);

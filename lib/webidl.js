@@ -7,6 +7,7 @@ const { TextEncoder } = require("node:util");
 const { invalidAccess } = require("./errors.js");
 const { shown } = require("./shown.js");
 
+/** Encodes strings that stand for bytes. */
 const encoder = new TextEncoder();
 
 /**

@@ -10,7 +10,7 @@ const { webStreams } = require("./readable.js");
 const { leadOn, leadTo } = require("./trace.js");
 
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
-/** @typedef {{ resolve: (value?: any) => void, reject: (error: unknown) => void }} Waiting */
+/** @typedef {{ resolve: (value?: any) => void, reject: (error: unknown) => void }} WaitingCall */
 
 /** The part that the `writable` of a TCPSocket and that of a UDPSocket share. */
 class Writable {
@@ -20,7 +20,7 @@ class Writable {
   isClosed = false;
   /** True once the program has aborted the stream. The stream itself has then failed. */
   #isAborted = false;
-  /** The write() that waits for `open` or `drain`; null if none waits. @type {Waiting | null} */
+  /** The write() that waits for `open` or `drain`; null if none waits. @type {WaitingCall | null} */
   #writing = null;
   /** The chunk that waits until the socket is open; undefined if none waits. @type {unknown} */
   #early;
@@ -144,7 +144,7 @@ class Writable {
 
 /** The writable of a TCPSocket. Closing it sends FIN. */
 class StreamWritable extends Writable {
-  /** The close() that waits until the system has accepted the last byte; null if none waits. @type {Waiting | null} */
+  /** The close() that waits until the system has accepted the last byte; null if none waits. @type {WaitingCall | null} */
   #closing = null;
   /** Called when the program closes the stream. */
   #onClose;
