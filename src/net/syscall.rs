@@ -19,7 +19,8 @@ pub enum Syscall {
     LocalAddress,
     /// Looks up a host name.
     LookUp,
-    /// Receives from a connection, into one buffer or several.
+    /// Receives from a connection, into one buffer or several. A Unix socket is read by recvmsg(2), which also reports passed descriptors. Its
+    /// errors have the same name as all other reads, on purpose: a program does not depend on how bytes are read.
     Read,
     /// Receives datagrams.
     Receive,
