@@ -57,8 +57,7 @@ const ATTEMPTS = new Map(
 const TRANSFERS = new Set(["read", "recv", "send", "write"]);
 
 /**
- * Whether an error's system call reads from a connection or writes to it. (Some systems also receive
- * and send datagrams by calls of these names.)
+ * Whether an error's system call reads from a connection or writes to it. (On some systems, calls for datagrams have the same names.)
  *
  * @param {string | undefined} syscall
  */

@@ -1,3 +1,6 @@
+//! What a socket gets with each call: the memory, timers and lists that all sockets of one environment share. A socket keeps no reference
+//! to it.
+
 use std::sync::Arc;
 
 use mio::{Registry, Waker};

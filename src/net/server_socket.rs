@@ -1,3 +1,6 @@
+//! A listening socket, of TCP or Unix: accepts connections, counts them, and refuses those past maxConnections. It does not make their
+//! sockets (`turn/open.rs`), and TLS handshakes are in `tls/handshake_queue.rs`.
+
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 

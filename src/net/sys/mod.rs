@@ -59,9 +59,9 @@ pub const TAKES_BATCHES: bool = cfg!(target_os = "linux");
 /// True: accepted connections inherit the options of the listening socket.
 pub const ACCEPTED_INHERIT_OPTIONS: bool = cfg!(target_os = "linux");
 
-/// The most bytes that one write to a stream socket may have; `None`: any number. On Windows, a write that finds any room in the send buffer
-/// is taken whole, and the system then holds all of it, whatever SO_SNDBUF says. A peer that reads nothing must not make the system hold
-/// more than a buffer and one write, and what the system holds no longer counts as buffered.
+/// The most bytes that one write to a stream socket may have; `None`: any number. Windows takes a whole write as soon as its send buffer has
+/// any room, and then holds more than SO_SNDBUF. These bytes do not count in bufferedAmount any more. So each write is small there, and a
+/// peer that reads nothing makes the system hold at most a full buffer and one write.
 pub const MOST_PER_WRITE: Option<usize> = if cfg!(windows) { Some(65_536) } else { None };
 
 /// True: the poll set reports a socket again only after a call on the socket has returned WouldBlock.

@@ -38,6 +38,7 @@ pub fn put_back(mut chunk: Vec<u8>) {
 /// Chunks that the socket reads.
 #[derive(Default)]
 pub struct PlainChunks {
+    /// The chunks, in order.
     chunks: VecDeque<Vec<u8>>,
     /// How many bytes of the first chunk are read.
     start: usize,
