@@ -28,7 +28,7 @@ const MEMINFO_VALUES: usize = 9;
 /// The index of the value that counts dropped packets.
 const DROPS: usize = 8;
 
-/// The system's statistics of a TCP connection.
+/// The system's statistics of a TCP connection. The kernel has none of a Unix socket, so all members are None then.
 pub fn tcp_stats(socket: &Socket) -> TcpStats {
     let mut info = [0; TCP_INFO_SIZE];
     let length = option(socket, libc::IPPROTO_TCP, libc::TCP_INFO, &mut info);
