@@ -201,9 +201,9 @@ impl World {
 
     /// Waits until the poll set has something, as the wake source "thread" does.
     pub fn wait(&mut self, limit: Duration) {
-        let (mut poll, mut events) = self.net.lend_poll().unwrap();
-        let _ = poll.poll(&mut events, Some(limit));
-        self.net.return_poll((poll, events));
+        let mut set = self.net.lend_poll().unwrap();
+        let _ = set.wait(Some(limit));
+        self.net.return_poll(set);
     }
 
     /// Whether the poll set has something now.
