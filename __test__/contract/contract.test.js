@@ -96,7 +96,7 @@ const alterations = [
   ["statsOrder", "index.d.ts", /( +retransmits: number \| null;)/, "  lost: number | null;\n$1"],
   ["syscallPhrases", "src/", /"sendto"(?=,\n)/, '"sendmsg"'],
   ["syscallPhrases", "lib/", /^ +kqueue: .*\n/m, ""],
-  ["transferCalls", "src/", /(\(Self::Read, System::Windows\) => )"recv"/, '$1"WSARecv"'],
+  ["transferCalls", "src/", /(\(Self::Read, CallNames::Windows\) => )"recv"/, '$1"WSARecv"'],
   ["transferCalls", "lib/", /(\bTRANSFERS = new Set\(\["read", )"recv", /, "$1"],
   ["connectLimits", "src/", /(DEFAULT_HANDSHAKE_LIMIT: Duration = Duration::from_secs\()120/, "$160"],
   ["connectLimits", "src/", /(FULL_BACKLOG_LIMIT: Duration = Duration::from_secs\()120/, "$160"],

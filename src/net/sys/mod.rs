@@ -5,9 +5,10 @@
 //! - `kernel` is what only Linux can do: the file `linux`, or `fallback`, which works without it;
 //! - a constant says how the system behaves, for code that is otherwise the same on every system.
 //!
-//! This module knows neither the package's sockets nor its errors: its functions return `io::Error`.
+//! This module knows neither the package's sockets nor its errors: its functions return `io::Error`, which [`Errno`] names.
 
 mod datagrams;
+mod errno;
 mod group_sources;
 mod unacknowledged;
 mod vocabulary;
@@ -36,10 +37,11 @@ use mio::Interest;
 use socket2::TcpKeepalive;
 
 pub use self::datagrams::{Origin, Outgoing, PacketInfo, Received};
+pub use self::errno::Errno;
 pub use self::family::{
     HAS_PEER_CREDENTIALS, UnixListener, bind_to_interface, exclude_others, ignore_unreachable, interface_exists,
-    interface_index, interface_name, interfaces, is_in_progress, look_up, peer_credentials, refusal,
-    reuse_waiting_port, set_traffic_class, share_address, share_port,
+    interface_index, interface_name, interfaces, is_in_progress, look_up, no_buffers, no_interface, of_bind,
+    peer_credentials, refusal, reuse_waiting_port, set_traffic_class, share_address, share_port,
 };
 pub use self::group_sources::{TAKES_SOURCES, change_source};
 pub use self::kernel::{
@@ -49,7 +51,17 @@ pub use self::kernel::{
 };
 pub use self::unacknowledged::unacknowledged;
 pub use self::vocabulary::{
-    FilterMode, InterfaceAddress, ListenFailure, ListenStep, LookUpError, PERMISSIONS, PeerCredentials, TcpStats,
+    CallNames, FilterMode, InterfaceAddress, ListenFailure, ListenStep, LookUpError, PERMISSIONS, PeerCredentials,
+    TcpStats,
+};
+
+/// How this system names its calls.
+pub const CALL_NAMES: CallNames = if cfg!(windows) {
+    CallNames::Windows
+} else if cfg!(any(target_os = "linux", target_os = "android", target_os = "illumos", target_os = "redox")) {
+    CallNames::Linux
+} else {
+    CallNames::Bsd
 };
 
 /// True: one system call receives several datagrams, and a batch that is not full means that the socket has no more. False: one call
