@@ -6,7 +6,7 @@
 const { asyncIterators } = require("./async-iterator.js");
 const { requestIncoming } = require("./readable.js");
 const { noteCaller } = require("./trace.js");
-const { illegalInvocation } = require("./webidl.js");
+const { checkedRecord } = require("./webidl.js");
 
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 /** @typedef {{ loop: Loop, resolve: (result: IteratorResult<unknown, undefined>) => void, reject: (error: unknown) => void }} WaitingNext */
@@ -156,14 +156,12 @@ function takerOf({ extras }) {
  * @param {(socket: unknown) => SocketRecord | undefined} recordOf returns undefined for an object that is not of the interface
  */
 function defineIteration({ name, prototype }, recordOf) {
+  const member = `${name}[Symbol.asyncIterator]`;
   const makeIterator = asyncIterators(`${name} AsyncIterator`, `The async iterator of ${name}`);
   const members = {
     /** @this {object} */
     [Symbol.asyncIterator]() {
-      const record = recordOf(this);
-      if (record === undefined) {
-        throw illegalInvocation(`${name}[Symbol.asyncIterator]`);
-      }
+      const record = checkedRecord(recordOf(this), member);
       noteCaller(record, members[Symbol.asyncIterator]);
       return makeIterator(new Loop(record));
     },

@@ -32,6 +32,21 @@ function brandCheck(hasBrand, member) {
 }
 
 /**
+ * Returns the record of a socket. Throws if there is none: a member was called on an object that is not of its interface.
+ *
+ * @template T
+ * @param {T | undefined} found the record; undefined if there is none
+ * @param {string} member
+ * @returns {T}
+ */
+function checkedRecord(found, member) {
+  if (found === undefined) {
+    throw illegalInvocation(member);
+  }
+  return found;
+}
+
+/**
  * The exception for a call with too few arguments.
  *
  * @param {string} member
@@ -423,6 +438,7 @@ module.exports = {
   brandCheck,
   bytesOf,
   checkPort,
+  checkedRecord,
   defineInterface,
   defineMembers,
   dictionary,
