@@ -15,6 +15,7 @@ mod short_reads;
 mod shortage;
 mod tcp;
 mod tcp_bulk;
+mod tcp_connect;
 mod tcp_end;
 mod tcp_loss;
 mod tcp_server;
