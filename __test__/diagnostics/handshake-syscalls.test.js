@@ -20,11 +20,11 @@ function publishedFor(syscall) {
   return { messages, expected: { server, error } };
 }
 
-test.each(["read", "recv", "write", "send"])("%s: a handshake has failed", (syscall) => {
+test.each(["read", "recv", "write", "send"])("%s: a handshake has failed (R-diagnostics)", (syscall) => {
   const { messages, expected } = publishedFor(syscall);
   expect(messages).toEqual([expected]);
 });
 
-test.each(["accept", "setsockopt", undefined])("%s: no handshake has failed", (syscall) => {
+test.each(["accept", "setsockopt", undefined])("%s: no handshake has failed (R-diagnostics)", (syscall) => {
   expect(publishedFor(syscall).messages).toEqual([]);
 });
