@@ -152,8 +152,8 @@ module.exports = [
     languageOptions: {
       globals: Object.fromEntries(
         [
-          "IdlArray", "TCPServerSocket", "TCPSocket", "UDPSocket", "add_completion_callback", "done", "idl_test", "promise_test",
-          "setup", "test",
+          "IdlArray", "TCPServerSocket", "TCPSocket", "UDPSocket", "UnixServerSocket", "UnixSocket", "add_completion_callback", "done",
+          "idl_test", "promise_test", "setup", "test",
         ].map((name) => [name, "readonly"]),
       ),
     },

@@ -1,5 +1,7 @@
 "use strict";
 
+// Converts the addresses of events to text. It parses no addresses: host.js does that.
+
 /**
  * The IPv4 address that was formatted last, as a number; -1 before the first. It is stored because an echo server needs the same address
  * for many messages.

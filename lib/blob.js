@@ -23,7 +23,7 @@ const { GONE } = require("./socket-record.js");
  * @property {typeof Blob} Blob the constructor
  */
 
-/** The most bytes of a Blob that a TCP socket gets in one piece (docs/binding.md). */
+/** The most bytes of a Blob that a stream socket gets in one piece (docs/binding.md). */
 const PIECE_BYTES = 256 * 1024;
 
 /**

@@ -1,6 +1,6 @@
 "use strict";
 
-// The bytes that `reader` holds: received and not yet read (R-reader). They lie in one piece of memory, so a search needs no joints. If the
+// The bytes that `reader` holds: received and not yet read (R-reader). They lie in one piece of memory, so a search never spans two pieces. If the
 // buffer is empty, it adopts the memory of what comes in, and copies nothing.
 
 const { Buffer } = require("node:buffer");
@@ -11,7 +11,7 @@ const { pinned } = require("./pinned.js");
 /** Decodes lines. It is not fatal, and keeps the byte order mark (R-reader). */
 const decoder = pinned(new TextDecoder("utf-8", { ignoreBOM: true }), ["decode"]);
 
-/** The byte of a line feed, and its character. */
+/** The code of a line feed, as a byte and as a character. */
 const LINE_FEED = 10;
 /** The code of a carriage return. */
 const CARRIAGE_RETURN = 13;
@@ -25,15 +25,21 @@ const ROOM_FACTOR = 4;
 /** If fewer bytes than this follow a line, the line is decoded alone. */
 const WORTH_A_TEXT = 512;
 
+/** The memory of a buffer that has none of its own. */
 const EMPTY = new Uint8Array(0);
 
+/** Makes memory that is not cleared. */
 const { newMemory } = binding;
 
 // The runtime's own functions. They are stored here, because a program may replace them later.
+/** Those of typed arrays. */
 const { indexOf, lastIndexOf, set, slice, subarray } = Object.getPrototypeOf(Uint8Array.prototype);
+/** Searches for several bytes. Typed arrays have no such function. */
 const bufferIndexOf = Buffer.prototype.indexOf;
+/** Makes a Buffer on the memory of an ArrayBuffer. */
 const bufferFrom = Buffer.from;
-const Bytes = Uint8Array;
+/** The constructor of the memory. */
+const ByteArray = Uint8Array;
 
 /** @type {(array: Uint8Array, start: number, end: number) => Uint8Array} */
 const part = (array, start, end) => Reflect.apply(subarray, array, [start, end]);
@@ -276,7 +282,7 @@ class ByteBuffer {
   #grow(behind, before) {
     const { length } = this;
     const needed = length + behind;
-    this.#moveTo(new Bytes(before + Math.max(LEAST, behind > length ? needed : 2 * needed)), before);
+    this.#moveTo(new ByteArray(before + Math.max(LEAST, behind > length ? needed : 2 * needed)), before);
   }
 
   /**

@@ -23,8 +23,8 @@ const SILENT = { hasSubscribers: false, publish() {}, runStores: (_message, work
 let diagnosticsChannel;
 
 /**
- * Loads the module with the first socket, so that require() of this package costs nothing for it (but in Bun). Later would be too late: after
- * the end of a test file jest counts a require() as an error.
+ * Loads node:diagnostics_channel when the first socket is made. A program that only requires this package does not pay for it (in Bun it
+ * does). It is not loaded later than that, because jest counts a require() after the end of a test file as an error.
  */
 function loadChannels() {
   if (diagnosticsChannel === undefined) {

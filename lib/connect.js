@@ -38,7 +38,7 @@ const toConnectOptions = dictionary({
 });
 
 /** The names of all members. */
-const NAMES = new Set([...toTCPOptions.names, ...toConnectOptions.names]);
+const OPTION_NAMES = new Set([...toTCPOptions.names, ...toConnectOptions.names]);
 
 // In Web IDL, an operation of a namespace cannot be called with `new`. A method of an object literal cannot either, but a declared function
 // can.
@@ -59,7 +59,7 @@ const { connect } = {
       const converted = toTCPOptions(options, "options");
       const own = toConnectOptions(options, "options");
       requirePermission(WHERE);
-      checkUnknown(options, NAMES, "connect", WHERE);
+      checkUnknown(options, OPTION_NAMES, "connect", WHERE);
 
       checkPort(number, 1, `${WHERE}: port`);
       const { kind, secure, settings } = checkTCPOptions(converted, WHERE);

@@ -10,7 +10,7 @@ const { cut } = require("./shown.js");
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 
 /** The most UTF-16 units of a line. */
-const LONGEST = 1000;
+const LONGEST_LINE = 1000;
 
 /** The runtime's function that prints a line; null if NODE_DEBUG does not ask for it. */
 const print = process.env.NODE_DEBUG ? enabledLog() : null;
@@ -30,7 +30,7 @@ function enabledLog() {
  * @param {string} text
  */
 function logLine(text) {
-  print?.("%s", cut(text, LONGEST));
+  print?.("%s", cut(text, LONGEST_LINE));
 }
 
 /**

@@ -5,7 +5,7 @@
 
 const { channels, loadChannels, operation } = require("./channels.js");
 const { isLogging, logLine, logSocket } = require("./debug-log.js");
-const { endpoint } = require("./errors.js");
+const { endpoint, isTransfer } = require("./errors.js");
 const { figure } = require("./figures.js");
 const { messageOf } = require("./shown.js");
 
@@ -140,7 +140,7 @@ function failed(record, failure, error) {
  * @param {{ code?: string | undefined, syscall?: string | undefined }} failure
  */
 function isOfHandshake({ code, syscall }) {
-  return code?.startsWith("ERR_TLS_") === true || syscall === "read" || syscall === "write";
+  return code?.startsWith("ERR_TLS_") === true || isTransfer(syscall);
 }
 
 /** The connection attempt of a constructor has failed. @param {SocketRecord} record @param {DOMException} error */

@@ -45,19 +45,25 @@ const ATTEMPTS = new Map(
     read: "receive from",
     recv: "receive from",
     recvfrom: "receive on",
-    recvmsg: "receive on",
-    recvmmsg: "receive on",
     send: "send to",
-    sendmmsg: "send to",
-    sendmsg: "send to",
     sendto: "send to",
     setsockopt: "set a socket option for",
-    shutdown: "end the connection to",
     socket: "make a socket for",
     write: "send to",
-    writev: "send to",
   }),
 );
+
+/** The names of the calls that read from a connection or write to it. Windows calls them recv and send. */
+const TRANSFERS = new Set(["read", "recv", "send", "write"]);
+
+/**
+ * Whether an error's system call reads from a connection or writes to it. (On some systems, calls for datagrams have the same names.)
+ *
+ * @param {string | undefined} syscall
+ */
+function isTransfer(syscall) {
+  return syscall !== undefined && TRANSFERS.has(syscall);
+}
 
 /** The advice for EACCES. On Windows no port needs privileges. */
 const FORBIDDEN =
@@ -287,6 +293,7 @@ module.exports = {
   fromFailure,
   invalidAccess,
   invalidState,
+  isTransfer,
   networkError,
   notSupported,
   securityError,

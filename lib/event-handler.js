@@ -3,7 +3,7 @@
 // The on… attributes, which are event handler attributes as in HTML (R-handler).
 
 const { add, remove } = require("./listeners.js");
-const { bare, illegalInvocation } = require("./webidl.js");
+const { bare, checkedRecord } = require("./webidl.js");
 
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 
@@ -30,6 +30,8 @@ function defineEventHandlers(interfaceClass, recordOf, types) {
 function defineEventHandler(interfaceClass, recordOf, type) {
   const attribute = `on${type}`;
   const member = `${interfaceClass.name}.${attribute}`;
+  /** @type {(socket: unknown) => SocketRecord} */
+  const checked = (socket) => checkedRecord(recordOf(socket), member);
 
   /**
    * HTML's "event handler processing algorithm". One function serves all sockets, and looks up the socket's handler when it is called. So a
@@ -53,17 +55,11 @@ function defineEventHandler(interfaceClass, recordOf, type) {
 
   const accessor = {
     get [attribute]() {
-      const record = recordOf(this);
-      if (record === undefined) {
-        throw illegalInvocation(member);
-      }
+      const record = checked(this);
       return record.handlers?.[type] ?? null;
     },
     set [attribute](/** @type {unknown} */ value) {
-      const record = recordOf(this);
-      if (record === undefined) {
-        throw illegalInvocation(member);
-      }
+      const record = checked(this);
       const before = record.handlers?.[type];
       if ((typeof value === "object" && value !== null) || typeof value === "function") {
         record.handlers ??= bare({});

@@ -49,6 +49,7 @@ function ofSystem() {
   );
 }
 
+/** The object `features` of the package. */
 const features = Object.freeze({
   ...ofSystem(),
   immutableData: isMadeImmutable,

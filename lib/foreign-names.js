@@ -3,7 +3,7 @@
 // The names that other libraries (node:tls, node:net, node:dgram, Bun, Deno, undici, ws, Direct Sockets and others) use for our options, for
 // R-unknown. Names are compared in lower case.
 
-/** What the options are for. @typedef {"client" | "connect" | "server" | "udp" | "unix" | "unixServer"} Kind */
+/** What the options are for. @typedef {"client" | "connect" | "server" | "udp" | "unix" | "unixServer"} OptionsKind */
 
 /** The members of SecureTransportOptions, each with the names that other libraries use for it. */
 const TLS_MEMBERS = {
@@ -80,13 +80,13 @@ const COMMON = {
 };
 
 /** Options of TCPSocket and UDPSocket. A server does not have them, because the system decides these sizes for accepted connections. */
-const BUFFERS = {
+const BUFFER_NAMES = {
   receiveBufferSize: "recvBufferSize recvBuffer receiveBuffer rcvbuf SO_RCVBUF",
   sendBufferSize: "sendBuffer sndbuf SO_SNDBUF",
 };
 
 /** What other libraries call idleTimeout. */
-const IDLE_TIMEOUT = "socketTimeout inactivityTimeout keepAliveTimeout bodyTimeout";
+const IDLE_TIMEOUT_NAMES = "socketTimeout inactivityTimeout keepAliveTimeout bodyTimeout";
 
 /** Options of TCP connections. */
 const STREAM = {
@@ -96,13 +96,13 @@ const STREAM = {
   typeOfService: "tos dscp trafficClass IP_TOS",
   userTimeout: "tcpUserTimeout TCP_USER_TIMEOUT",
   noDelay: "tcpNoDelay setNoDelay TCP_NODELAY",
-  idleTimeout: IDLE_TIMEOUT,
+  idleTimeout: IDLE_TIMEOUT_NAMES,
 };
 
 /** Options of the constructor of TCPSocket, and of connect(). */
 const CLIENT = {
   ...COMMON,
-  ...BUFFERS,
+  ...BUFFER_NAMES,
   ...STREAM,
   connectTimeout: "timeout connectionTimeout connTimeout handshakeTimeout",
 };
@@ -118,7 +118,7 @@ const LISTENING = {
 const NO_ADDRESS = { "a path (a Unix socket has no address and no port)": "host hostname address addr ip port localAddress localPort" };
 
 /** What other libraries call a server's handshakeTimeout. */
-const HANDSHAKE_TIMEOUT = "timeout connectTimeout";
+const HANDSHAKE_TIMEOUT_NAMES = "timeout connectTimeout";
 
 /** What other libraries call a server's backlog. */
 const BACKLOG = "maxBacklog listenBacklog";
@@ -127,9 +127,9 @@ const BACKLOG = "maxBacklog listenBacklog";
  * For each kind: the names that other libraries use, by the option of ours that takes their place. Where we have no such option, the key is
  * a text that says what to use.
  *
- * @type {Record<Kind, Record<string, string>>}
+ * @type {Record<OptionsKind, Record<string, string>>}
  */
-const NAMES = {
+const FOREIGN_NAMES = {
   client: {
     ...CLIENT,
     "the constructor's first argument": "host hostname address addr ip remoteAddress remoteHost",
@@ -148,13 +148,13 @@ const NAMES = {
     ...LISTENING,
     ...STREAM,
     backlog: BACKLOG,
-    handshakeTimeout: HANDSHAKE_TIMEOUT,
+    handshakeTimeout: HANDSHAKE_TIMEOUT_NAMES,
     "reusePort (without it no other socket gets the port)": "exclusive",
     "reusePort (a port in TIME_WAIT is free without it)": "reuseAddr reuseAddress SO_REUSEADDR",
   },
   udp: {
     ...LISTENING,
-    ...BUFFERS,
+    ...BUFFER_NAMES,
     addressReuse: "reuseAddr reuseAddress exclusive multicastAllowAddressSharing SO_REUSEADDR",
     connected: "connect",
     "localAddress or remoteAddress, which have a family": "type family dnsQueryType",
@@ -167,8 +167,8 @@ const NAMES = {
     typeOfService: STREAM.typeOfService,
   },
   unix: {
-    ...BUFFERS,
-    idleTimeout: IDLE_TIMEOUT,
+    ...BUFFER_NAMES,
+    idleTimeout: IDLE_TIMEOUT_NAMES,
     connectTimeout: CLIENT.connectTimeout,
     highWaterMark: COMMON.highWaterMark,
     signal: COMMON.signal,
@@ -177,8 +177,8 @@ const NAMES = {
   },
   unixServer: {
     backlog: BACKLOG,
-    idleTimeout: IDLE_TIMEOUT,
-    handshakeTimeout: HANDSHAKE_TIMEOUT,
+    idleTimeout: IDLE_TIMEOUT_NAMES,
+    handshakeTimeout: HANDSHAKE_TIMEOUT_NAMES,
     highWaterMark: COMMON.highWaterMark,
     mode: "readableAll writableAll chmod permissions permission fileMode umask",
     path: "socketPath localPath file filename",
@@ -187,19 +187,19 @@ const NAMES = {
   },
 };
 
-/** The tables that foreign() has made. @type {Map<Kind, ReadonlyMap<string, string>>} */
+/** The tables that foreign() has made. @type {Map<OptionsKind, ReadonlyMap<string, string>>} */
 const tables = new Map();
 
 /**
  * Returns the table for options of one kind. It maps the name that another library uses, in lower case, to what to use here. The table is
  * made at the first call.
  *
- * @param {Kind} kind
+ * @param {OptionsKind} kind
  */
 function foreign(kind) {
   let table = tables.get(kind);
   if (table === undefined) {
-    table = new Map(Object.entries(NAMES[kind]).flatMap(([ours, others]) => names(others, ours)));
+    table = new Map(Object.entries(FOREIGN_NAMES[kind]).flatMap(([ours, others]) => names(others, ours)));
     tables.set(kind, table);
   }
   return table;
@@ -216,4 +216,4 @@ function names(list, value) {
   return list.split(" ").map((name) => [name.toLowerCase(), value]);
 }
 
-module.exports = { NAMES, foreign, lacking, switches, tls };
+module.exports = { FOREIGN_NAMES, foreign, lacking, switches, tls };

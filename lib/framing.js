@@ -17,17 +17,22 @@ const { dictionary, shown, toBoolean, toBytes, toEnforcedOctet, toEnforcedUnsign
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 
 /**
- * The option, as the native half takes it. Either `delimiter` or `lengthPrefix` is undefined. `unknown`: members that are none.
+ * The option, as the native half takes it. Either `delimiter` or `lengthPrefix` is undefined. `unknown`: the names of members that the option does
+ * not have.
  *
  * @typedef {{ delimiter: Uint8Array | undefined, lengthPrefix: number | undefined, littleEndian: boolean, includesPrefix: boolean, limit: number, unknown: string[] }} Framing
  */
 
 /** The default of `limit`, in bytes. */
-const LIMIT = 1024 * 1024;
+const DEFAULT_FRAME_LIMIT = 1024 * 1024;
 
+/** Encodes messages that are strings. */
 const encoder = new TextEncoder();
+/** Searches a message for the delimiter. A program may replace the method later, and the two below. */
 const bufferIndexOf = Buffer.prototype.indexOf;
+/** Makes a Buffer on a message's memory. */
 const bufferFrom = Buffer.from;
+/** Copies a message into its frame. */
 const { set } = Object.getPrototypeOf(Uint8Array.prototype);
 
 /** dictionary FramingOptions. */
@@ -47,7 +52,7 @@ const toFramingMembers = dictionary({
  * @returns {Framing}
  */
 function toFraming(value, what) {
-  const { delimiter, lengthPrefix, littleEndian = false, includesPrefix = false, limit = LIMIT } = toFramingMembers(value, what);
+  const { delimiter, lengthPrefix, littleEndian = false, includesPrefix = false, limit = DEFAULT_FRAME_LIMIT } = toFramingMembers(value, what);
   if ((delimiter === undefined) === (lengthPrefix === undefined)) {
     throw new TypeError(`${what} must have a delimiter or a lengthPrefix${delimiter === undefined ? "" : ", not both"}`);
   }

@@ -16,16 +16,16 @@ const { cut, shown } = require("./shown.js");
  */
 
 /** The most characters of a name, without a dot at its end (RFC 1035). */
-const LONGEST = 253;
+const LONGEST_NAME = 253;
 
 /**
- * The most characters of an argument that is parsed. It is larger than LONGEST, because IDNA ignores some characters; no real name has so
+ * The most characters of an argument that is parsed. It is larger than LONGEST_NAME, because IDNA ignores some characters; no real name has so
  * many of them.
  */
 const LONGEST_WRITTEN = 2048;
 
 /** The end of the message for a name that is too long. */
-const TOO_LONG = `is too long: a host name has at most ${LONGEST} characters`;
+const TOO_LONG = `is too long: a host name has at most ${LONGEST_NAME} characters`;
 
 /**
  * Parses the argument of connect(); throws if it is neither a name nor an address.
@@ -58,7 +58,7 @@ function parseHost(text, where) {
   if (flaw !== undefined) {
     throw invalidAccess(`${where}: host ${shown(text)} ${flaw}`);
   }
-  return { text: cut(text, LONGEST), name, address: undefined };
+  return { text: cut(text, LONGEST_NAME), name, address: undefined };
 }
 
 /**
@@ -105,7 +105,7 @@ function findFlaw(text, bare, name, reason) {
   if (/[\0-\x20\x7f"%<>[\]^`{|}]/.test(name)) {
     return "has characters that no host name has";
   }
-  if (name.replace(/\.$/, "").length > LONGEST) {
+  if (name.replace(/\.$/, "").length > LONGEST_NAME) {
     return TOO_LONG;
   }
   return undefined;

@@ -6,17 +6,17 @@
 const { asyncIterators } = require("./async-iterator.js");
 const { requestIncoming } = require("./readable.js");
 const { noteCaller } = require("./trace.js");
-const { illegalInvocation } = require("./webidl.js");
+const { checkedRecord } = require("./webidl.js");
 
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
-/** @typedef {{ loop: Loop, resolve: (result: IteratorResult<unknown, undefined>) => void, reject: (error: unknown) => void }} Waiting */
+/** @typedef {{ loop: Loop, resolve: (result: IteratorResult<unknown, undefined>) => void, reject: (error: unknown) => void }} WaitingNext */
 
 /** @type {IteratorReturnResult<undefined>} */
 const DONE = { done: true, value: undefined };
 
 /** The loops over one socket. Each connection or datagram goes to only one of them. */
 class Iteration {
-  /** The next() calls that wait, the oldest first. @type {Waiting[]} */
+  /** The next() calls that wait, the oldest first. @type {WaitingNext[]} */
   #waiting = [];
 
   /** @param {SocketRecord} record */
@@ -28,7 +28,7 @@ class Iteration {
     return this.#waiting.length > 0;
   }
 
-  /** @param {Waiting} waiting */
+  /** @param {WaitingNext} waiting */
   add(waiting) {
     this.#waiting.push(waiting);
     requestIncoming(this.record);
@@ -156,14 +156,12 @@ function takerOf({ extras }) {
  * @param {(socket: unknown) => SocketRecord | undefined} recordOf returns undefined for an object that is not of the interface
  */
 function defineIteration({ name, prototype }, recordOf) {
+  const member = `${name}[Symbol.asyncIterator]`;
   const makeIterator = asyncIterators(`${name} AsyncIterator`, `The async iterator of ${name}`);
   const members = {
     /** @this {object} */
     [Symbol.asyncIterator]() {
-      const record = recordOf(this);
-      if (record === undefined) {
-        throw illegalInvocation(`${name}[Symbol.asyncIterator]`);
-      }
+      const record = checkedRecord(recordOf(this), member);
       noteCaller(record, members[Symbol.asyncIterator]);
       return makeIterator(new Loop(record));
     },

@@ -78,6 +78,7 @@ class Lines {
   }
 }
 
+/** Makes the async iterator around a Lines. */
 const makeIterator = asyncIterators("TCPReader AsyncIterator", "The TCPReader AsyncIterator");
 
 /**

@@ -70,8 +70,9 @@ const LIVE = {
   },
 };
 
-/** The longest keepAliveInterval in milliseconds, and the highest keepAliveCount: what Linux accepts (R-keepalive). */
+/** The longest keepAliveInterval in milliseconds. Linux accepts no longer one (R-keepalive). */
 const LONGEST_INTERVAL = 32_767_000;
+/** The highest keepAliveCount. Linux accepts no higher one (R-keepalive). */
 const HIGHEST_COUNT = 127;
 
 /** The bits of typeOfService that are ECN's. */

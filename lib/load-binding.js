@@ -11,7 +11,7 @@ const path = require("node:path");
 const process = require("node:process");
 const { isDeno } = require("./runtime.js");
 
-/** A file or package that could not be loaded, and why. @typedef {{ from: string, error: unknown }} Attempt */
+/** A file or package that could not be loaded, and why. @typedef {{ from: string, error: unknown }} LoadAttempt */
 
 /** Why no package of this platform was tried. */
 const NOT_PUBLISHED = new Error("no binaries are published for this platform");
@@ -37,7 +37,7 @@ const requireFile = createRequire(__filename);
  */
 function loadBinding() {
   const forced = process.env.NAPI_RS_NATIVE_LIBRARY_PATH;
-  /** @type {Attempt[]} */
+  /** @type {LoadAttempt[]} */
   const attempts = [];
   if (forced) {
     const file = path.resolve(forced);
@@ -66,7 +66,7 @@ function loadBinding() {
  * Loads the build in a clone of the repository. In a single executable it loads nothing, because the folder above the executable may belong
  * to anybody.
  *
- * @param {Attempt[]} attempts
+ * @param {LoadAttempt[]} attempts
  * @param {string} name
  */
 function requireLocal(attempts, name) {
@@ -87,7 +87,7 @@ function singleExecutable() {
 /**
  * Loads the binary of a single executable: an asset called `name`, a file beside the executable, or a package in a node_modules above it.
  *
- * @param {Attempt[]} attempts
+ * @param {LoadAttempt[]} attempts
  * @param {string} target
  * @param {string} name the binary's file name
  */
@@ -131,7 +131,7 @@ function loadAsset(asset, name) {
 /**
  * Loads something. If that fails, it returns undefined, and the failure is added to the attempts.
  *
- * @param {Attempt[]} attempts
+ * @param {LoadAttempt[]} attempts
  * @param {string} from
  * @param {() => any} load
  */
@@ -148,7 +148,7 @@ function attempt(attempts, from, load) {
  * Loads the platform's package. Each name is a literal inside try/catch. So bundlers find the package, and do not fail because the packages
  * of other platforms are not installed.
  *
- * @param {Attempt[]} attempts
+ * @param {LoadAttempt[]} attempts
  * @param {string} target
  */
 function requirePackage(attempts, target) {
@@ -260,7 +260,7 @@ function elfInterpreter(file) {
  * The error if nothing could be loaded: what was tried, why each attempt failed, and what would help.
  *
  * @param {string} what
- * @param {Attempt[]} attempts
+ * @param {LoadAttempt[]} attempts
  */
 function failure(what, attempts) {
   const reasons = attempts.map(({ from, error }) => {

@@ -9,7 +9,7 @@ const { packageInstance } = require("./package-instance.js");
 const { cancel, register } = require("./pending-operations.js");
 const { lookupFailed, ownLookupFailed } = require("./race-errors.js");
 const { GONE } = require("./socket-record.js");
-const { LONGEST, startTimer } = require("./timer.js");
+const { LONGEST_DELAY, startTimer } = require("./timer.js");
 const { sequence, toDOMString } = require("./webidl.js");
 
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
@@ -85,7 +85,7 @@ class Lookup {
   askProgram(lookup) {
     const { name, host, port } = this.#query;
     // A promise does not keep the process alive. This timer does, until the program answers.
-    this.#id = startTimer(this.#record, LONGEST, () => {}, this.#report.failed);
+    this.#id = startTimer(this.#record, LONGEST_DELAY, () => {}, this.#report.failed);
     if (this.#isOver) {
       return;
     }

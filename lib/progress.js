@@ -11,7 +11,7 @@ const { readyState } = require("./sockets.js");
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 
 /**
- * TCP: the connection is established.
+ * Stream sockets: the connection is established.
  *
  * @param {SocketRecord} record
  */
@@ -23,7 +23,7 @@ function opened(record) {
 }
 
 /**
- * TCP: the peer has ended the connection in its direction, and sends no more.
+ * Stream sockets: the peer has ended the connection in its direction, and sends no more.
  *
  * @param {SocketRecord} record
  */

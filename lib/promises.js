@@ -4,7 +4,7 @@
 // program first asks for them.
 
 const { noteCaller } = require("./trace.js");
-const { illegalInvocation } = require("./webidl.js");
+const { checkedRecord, illegalInvocation } = require("./webidl.js");
 
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 /** @typedef {(socket: unknown) => SocketRecord | undefined} RecordOf */
@@ -140,9 +140,7 @@ function definePromises({ name, prototype }, recordOf, describe) {
       return promise(this, "closed", (promises) => promises.closedPromise);
     },
     async [asyncDispose]() {
-      if (recordOf(this) === undefined) {
-        throw illegalInvocation(`${name}[Symbol.asyncDispose]`);
-      }
+      checkedRecord(recordOf(this), `${name}[Symbol.asyncDispose]`);
       /** @type {{ close(): void }} */ (/** @type {unknown} */ (this)).close();
       await promise(this, "closed", (promises) => promises.closedPromise).then(ignore, ignore);
     },

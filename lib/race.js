@@ -48,7 +48,7 @@ const HANDSHAKE_TIMEOUT = 120_000;
  */
 
 /**
- * @typedef {object} Options
+ * @typedef {object} RaceOptions
  * @property {Record<string, unknown>} settings the options for the socket of each attempt
  * @property {4 | 6 | undefined} family the family of localAddress
  * @property {Function} [allowAddress]
@@ -108,7 +108,7 @@ class Race {
   /**
    * @param {import("./host.js").Host} target
    * @param {number} port
-   * @param {Options} options
+   * @param {RaceOptions} options
    * @param {{ resolve: (socket: TCPSocket) => void, reject: (reason: unknown) => void }} settle
    */
   constructor({ name, text, address }, port, options, settle) {

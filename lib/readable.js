@@ -51,7 +51,7 @@ class Readable {
   controller;
   /** The program has called cancel(). */
   isCancelled = false;
-  /** UDPSocket and TCPServerSocket: true while the stream wants another datagram or connection. */
+  /** UDPSocket and servers: true while the stream wants another datagram or connection. */
   isWanting = false;
   /** Fulfils the pending pull(); null if none is pending. @type {(() => void) | null} */
   #endPull = null;
@@ -288,7 +288,7 @@ class ByteReadable extends Readable {
   }
 }
 
-/** The stream of a UDPSocket or a TCPServerSocket: one chunk for each datagram or connection. */
+/** The stream of a UDPSocket or a server: one chunk for each datagram or connection. */
 class ItemReadable extends Readable {
   /**
    * @param {SocketRecord} record
@@ -322,7 +322,7 @@ function requestIncoming(record) {
 }
 
 /**
- * The `readable` of a TCPSocket.
+ * The `readable` of a TCPSocket or a UnixSocket.
  *
  * @param {SocketRecord} record
  * @param {() => void} onCancel
@@ -340,7 +340,7 @@ function datagramReadable(record) {
 }
 
 /**
- * The `readable` of a TCPServerSocket. Connections wait in the backlog until the program reads.
+ * The `readable` of a server. Connections wait in the backlog until the program reads.
  *
  * @param {SocketRecord} record
  */

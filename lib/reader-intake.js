@@ -17,7 +17,7 @@ const { startTimer } = require("./timer.js");
 const { withAwaiters } = require("./trace.js");
 
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
-/** @typedef {import("./reads.js").Kind} Kind */
+/** @typedef {import("./reads.js").ReadKind} ReadKind */
 /** @typedef {{ signal?: AbortSignal, timeout?: number }} ReadOptions */
 
 /** How many bytes are held for reads that are still to come. */
@@ -44,7 +44,7 @@ class Read {
   /** The id of the timer; GONE if there is none. */
   timer = GONE;
 
-  /** @param {Kind} kind */
+  /** @param {ReadKind} kind */
   constructor(kind) {
     this.kind = kind;
     /** The promise of the read. @type {Promise<any>} */
@@ -161,7 +161,7 @@ class ReaderIntake {
   /**
    * Starts a read. Serves it at once if it can be.
    *
-   * @param {Kind} kind
+   * @param {ReadKind} kind
    * @param {ReadOptions} options
    * @returns {Promise<any>}
    */
@@ -253,7 +253,7 @@ class ReaderIntake {
   /**
    * Returns the result of a read, or WAITS.
    *
-   * @param {Kind} kind
+   * @param {ReadKind} kind
    * @param {import("./reads.js").Progress} progress
    */
   #attempt(kind, progress) {
@@ -273,7 +273,7 @@ class ReaderIntake {
   /**
    * Adds a read to those that wait. The function is async, so that the stack of an exception shows the caller (R-stack).
    *
-   * @param {Kind} kind
+   * @param {ReadKind} kind
    * @param {AbortSignal | undefined} signal
    * @param {number | undefined} timeout
    */

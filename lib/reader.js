@@ -186,7 +186,7 @@ function takeReader(record) {
     return extras.reader;
   }
   if (present !== undefined) {
-    throw invalidState(`${where}: the readable of the socket was taken: what comes in is its`);
+    throw invalidState(`${where}: the readable of the socket was taken: it receives the data`);
   }
   requireNoFraming(record, where);
   if (extras.relay !== undefined && !record.closed) {

@@ -16,7 +16,7 @@ const { networkError } = require("./errors.js");
  *   the read has failed. Then the buffer keeps its bytes.
  * - `atEnd(buffer)`: takes the result when no more bytes come and take() has returned WAITS. Throws if the read has failed.
  *
- * @typedef {object} Kind
+ * @typedef {object} ReadKind
  * @property {string} name
  * @property {number} most
  * @property {boolean} isLarge
@@ -36,7 +36,7 @@ const LARGE = 64 * 1024;
 /** The result of take() if more bytes are needed. */
 const WAITS = Symbol("waits");
 
-/** read(). @type {Kind} */
+/** read(). @type {ReadKind} */
 const READ = {
   name: "read()",
   most: 0,
@@ -49,7 +49,7 @@ const READ = {
  * readExactly().
  *
  * @param {number} length at least 1
- * @returns {Kind}
+ * @returns {ReadKind}
  */
 function exactly(length) {
   return {
@@ -68,7 +68,7 @@ function exactly(length) {
  *
  * @param {Uint8Array} delimiter not empty
  * @param {number} limit
- * @returns {Kind}
+ * @returns {ReadKind}
  */
 function until(delimiter, limit) {
   return {
@@ -101,7 +101,7 @@ function until(delimiter, limit) {
  * readLine().
  *
  * @param {number} limit
- * @returns {Kind}
+ * @returns {ReadKind}
  */
 function line(limit) {
   return {

@@ -136,7 +136,7 @@ function requireOpen(record, what) {
   requireNoFraming(record, `relay(): ${what}`);
   const intake = record.extras?.intake;
   if (intake !== undefined) {
-    const cure = intake.name === "reader" ? "; call its release() first" : ": what comes in is its";
+    const cure = intake.name === "reader" ? "; call its release() first" : ": it receives the data";
     throw invalidState(`relay(): the ${intake.name} of ${what} was taken${cure}`);
   }
 }

@@ -27,18 +27,28 @@ function getter(prototype, name) {
 /** The prototype that all typed arrays share. */
 const typedArrayPrototype = Object.getPrototypeOf(Uint8Array.prototype);
 // Each getter throws for an object of another type, and works for objects of all realms. instanceof does not work for other realms (jest).
+/** ArrayBuffer's byteLength. */
 const arrayBufferLength = getter(ArrayBuffer.prototype, "byteLength");
-// Some Electron windows have no SharedArrayBuffer.
+/** SharedArrayBuffer's byteLength; undefined in some Electron windows, which have no SharedArrayBuffer. */
 const sharedBufferLength = globalThis.SharedArrayBuffer && getter(SharedArrayBuffer.prototype, "byteLength");
+/** DataView's buffer. */
 const dataViewBuffer = getter(DataView.prototype, "buffer");
+/** DataView's byteLength. */
 const dataViewLength = getter(DataView.prototype, "byteLength");
+/** DataView's byteOffset. */
 const dataViewOffset = getter(DataView.prototype, "byteOffset");
+/** A typed array's buffer. */
 const typedArrayBuffer = getter(typedArrayPrototype, "buffer");
+/** A typed array's byteLength. */
 const typedArrayLength = getter(typedArrayPrototype, "byteLength");
+/** A typed array's byteOffset. */
 const typedArrayOffset = getter(typedArrayPrototype, "byteOffset");
+/** Methods of typed arrays. A program may replace them later. */
 const { slice: typedArraySlice, values: typedArrayValues } = typedArrayPrototype;
+/** Whether a value is a typed array or a DataView, of any realm. */
 const { isView } = ArrayBuffer;
-const Bytes = Uint8Array;
+/** The runtime's own constructor. A program may replace the global one. */
+const ByteArray = Uint8Array;
 
 /** Encodes strings as UTF-8. */
 const encoder = pinned(new TextEncoder(), ["encodeInto"]);
@@ -102,11 +112,11 @@ function unusualBytes(data) {
   if (isView(data)) {
     const { buffer, byteOffset, byteLength } = section(data);
     // The bytes are copied: shared memory may change while the native half reads it.
-    return typedArraySlice.call(new Bytes(buffer, byteOffset, byteLength));
+    return typedArraySlice.call(new ByteArray(buffer, byteOffset, byteLength));
   }
   if (typeof data === "object" && data !== null && isArrayBuffer(data)) {
     try {
-      return typedArraySlice.call(new Bytes(/** @type {ArrayBuffer} */ (data)));
+      return typedArraySlice.call(new ByteArray(/** @type {ArrayBuffer} */ (data)));
     } catch {
       throw detached();
     }

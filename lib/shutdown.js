@@ -7,7 +7,7 @@ const { closeSocket, resetSocket, resetUndelivered } = require("./closing.js");
 const { cancel } = require("./pending-operations.js");
 const { GONE } = require("./socket-record.js");
 const { readyState, sockets } = require("./sockets.js");
-const { LONGEST, startTimer } = require("./timer.js");
+const { LONGEST_DELAY, startTimer } = require("./timer.js");
 const { dictionary, toEnforcedUnsignedLong } = require("./webidl.js");
 
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
@@ -226,7 +226,7 @@ class Shutdown {
   /** Resets what is left. */
   #resetAll() {
     // The `close` events are still to come. Sockets with unref() would not keep the process alive until then.
-    this.#guard = startTimer(this.#record, LONGEST, () => {}, () => {});
+    this.#guard = startTimer(this.#record, LONGEST_DELAY, () => {}, () => {});
     this.#left.forEach((record) => resetSocket(record, WHY));
     resetUndelivered(this.#record);
   }

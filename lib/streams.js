@@ -12,7 +12,7 @@ const progress = require("./progress.js");
 const { HALFCLOSE, byteReadable, connectionReadable, datagramReadable } = require("./readable.js");
 const { notOpen } = require("./send.js");
 const { noteCaller } = require("./trace.js");
-const { illegalInvocation } = require("./webidl.js");
+const { checkedRecord } = require("./webidl.js");
 const { DatagramWritable, StreamWritable } = require("./writable.js");
 
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
@@ -127,12 +127,11 @@ function serverReadable(record) {
  */
 function defineStreams({ name, prototype }, recordOf, streams) {
   for (const [attribute, stream] of Object.entries(streams)) {
+    /** @type {(socket: unknown) => SocketRecord} */
+    const checked = (socket) => checkedRecord(recordOf(socket), `${name}.${attribute}`);
     const accessor = {
       get [attribute]() {
-        const record = recordOf(this);
-        if (record === undefined) {
-          throw illegalInvocation(`${name}.${attribute}`);
-        }
+        const record = checked(this);
         if (!record.accepted) {
           noteCaller(record, getter);
         }

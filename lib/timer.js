@@ -11,7 +11,7 @@ const { GONE } = require("./socket-record.js");
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 
 /** The longest time of a timer, in milliseconds: about 49 days. */
-const LONGEST = 0xffffffff;
+const LONGEST_DELAY = 0xffffffff;
 
 /**
  * Starts a timer. Returns its id as a pending operation. If the timer cannot be started, calls `failed` and returns GONE.
@@ -38,4 +38,4 @@ function startTimer(record, milliseconds, expired, failed, where = "connect()") 
   return opened.id;
 }
 
-module.exports = { LONGEST, startTimer };
+module.exports = { LONGEST_DELAY, startTimer };

@@ -10,7 +10,7 @@ const { invalidAccess } = require("./errors.js");
 const { foreign, lacking, switches, tls } = require("./foreign-names.js");
 const { cut, shown } = require("./shown.js");
 
-/** @typedef {import("./foreign-names.js").Kind} Kind */
+/** @typedef {import("./foreign-names.js").OptionsKind} OptionsKind */
 
 /** Options whose misspelling would leave a connection without TLS, or leave a filter out. */
 const GUARDED = ["secureTransport", "useSecureTransport", "allowAddress"];
@@ -54,7 +54,7 @@ function strict(convert) {
  *
  * @param {unknown} options a value that a dictionary type has accepted
  * @param {ReadonlySet<string>} known
- * @param {Kind} kind
+ * @param {OptionsKind} kind
  * @param {string} where
  */
 function checkUnknown(options, known, kind, where) {
@@ -103,7 +103,7 @@ function unknownMembers(value, known) {
  * @param {string} name
  * @param {string} short the first COMPARED characters of the name, in lower case
  * @param {ReadonlySet<string>} known
- * @param {Kind} kind
+ * @param {OptionsKind} kind
  */
 function findFlaw(name, short, known, kind) {
   const option = `options.${cut(name)}`;

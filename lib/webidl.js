@@ -7,6 +7,7 @@ const { TextEncoder } = require("node:util");
 const { invalidAccess } = require("./errors.js");
 const { shown } = require("./shown.js");
 
+/** Encodes strings that stand for bytes. */
 const encoder = new TextEncoder();
 
 /**
@@ -28,6 +29,21 @@ function brandCheck(hasBrand, member) {
   if (!hasBrand) {
     throw illegalInvocation(member);
   }
+}
+
+/**
+ * Returns the record of a socket. Throws if there is none: a member was called on an object that is not of its interface.
+ *
+ * @template T
+ * @param {T | undefined} found the record; undefined if there is none
+ * @param {string} member
+ * @returns {T}
+ */
+function checkedRecord(found, member) {
+  if (found === undefined) {
+    throw illegalInvocation(member);
+  }
+  return found;
 }
 
 /**
@@ -422,6 +438,7 @@ module.exports = {
   brandCheck,
   bytesOf,
   checkPort,
+  checkedRecord,
   defineInterface,
   defineMembers,
   dictionary,

@@ -10,17 +10,17 @@ const { webStreams } = require("./readable.js");
 const { leadOn, leadTo } = require("./trace.js");
 
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
-/** @typedef {{ resolve: (value?: any) => void, reject: (error: unknown) => void }} Waiting */
+/** @typedef {{ resolve: (value?: any) => void, reject: (error: unknown) => void }} WaitingCall */
 
-/** The part that the `writable` of a TCPSocket and that of a UDPSocket share. */
+/** The part that the `writable` of a stream socket and that of a UDPSocket share. */
 class Writable {
   /** The stream's controller. @type {any} */
   controller;
-  /** TCPSocket: true once the program has closed the stream. */
+  /** Stream sockets: true once the program has closed the stream. */
   isClosed = false;
   /** True once the program has aborted the stream. The stream itself has then failed. */
   #isAborted = false;
-  /** The write() that waits for `open` or `drain`; null if none waits. @type {Waiting | null} */
+  /** The write() that waits for `open` or `drain`; null if none waits. @type {WaitingCall | null} */
   #writing = null;
   /** The chunk that waits until the socket is open; undefined if none waits. @type {unknown} */
   #early;
@@ -142,9 +142,9 @@ class Writable {
   }
 }
 
-/** The writable of a TCPSocket. Closing it sends FIN. */
+/** The writable of a TCPSocket or a UnixSocket. Closing it sends FIN. */
 class StreamWritable extends Writable {
-  /** The close() that waits until the system has accepted the last byte; null if none waits. @type {Waiting | null} */
+  /** The close() that waits until the system has accepted the last byte; null if none waits. @type {WaitingCall | null} */
   #closing = null;
   /** Called when the program closes the stream. */
   #onClose;

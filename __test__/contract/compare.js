@@ -2,6 +2,7 @@
 
 // Whether all that say something of the seam between lib/ and src/ say the same.
 
+const calls = require("./calls.js");
 const functions = require("./functions.js");
 const items = require("./items.js");
 const options = require("./options.js");
@@ -10,7 +11,7 @@ const options = require("./options.js");
 /** @typedef {import("./items.js").Item} Item */
 
 /** @type {Record<string, Item>} */
-const all = { ...items, ...functions, ...options };
+const all = { ...items, ...calls, ...functions, ...options };
 
 /**
  * Where the sides of an item differ, as sentences.

@@ -15,9 +15,8 @@ const { body, constant, found, known, number, passage, rows, valueOf } = require
 
 // --- the events ----------------------------------------------------------------------------------------------
 
-/** What `lib/` calls the kinds of events, by their names in `src/`. (End and Gone are two names of one.) */
+/** What `lib/` calls the kinds of events, by their names in `src/`. */
 const KINDS = {
-  End: "NONE",
   Gone: "NONE",
   Open: "STREAM_OPEN",
   UnixOpen: "UNIX_OPEN",

@@ -88,6 +88,20 @@ describeWithHooks("in the turn", () => {
     expect(result).toEqual({ log: [internal("server", "describe")], accepted: 0, readyState: "closed", other: "still here" });
   });
 
+  (process.platform === "win32" ? test.skip : test)("describe: so is a connection of a Unix socket", async () => {
+    const { result } = await runWithHooks(`
+      const [fs, os, path] = ["node:fs", "node:os", "node:path"].map((name) => require(name));
+      const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tus-"));
+      const listening = told("server", new UnixServerSocket({ path: path.join(folder, "socket") }));
+      panicAt("describe", 0);
+      const peer = net.connect(listening.localPath).resume();
+      await new Promise((resolve) => peer.on("error", () => {}).once("close", resolve));
+      await until(() => log.length > 0);
+      fs.rmSync(folder, { recursive: true });
+      return { log, readyState: listening.readyState, other: await otherWorks() };`);
+    expect(result).toEqual({ log: [internal("server", "describe")], readyState: "closed", other: "still here" });
+  });
+
   test("closing: what close() has broken tells of it, and is over then", async () => {
     const { result } = await runWithHooks(`
       const socket = told("udp", new UDPSocket());

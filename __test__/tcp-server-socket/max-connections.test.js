@@ -93,7 +93,7 @@ describe("maxConnections (extensions TCPServerOptions; R-srv-error)", () => {
     await message;
   });
 
-  test.each(families)("$name: a seat that becomes free is taken by the next client", async ({ serve, dial }) => {
+  test.each(families)("$name: a permit that becomes free is taken by the next client", async ({ serve, dial }) => {
     const { server, accepted } = keeping(serve, { maxConnections: 1 });
     const first = await dial(server);
     await eventually(() => accepted.length === 1);

@@ -4,7 +4,7 @@
 // __test__/tls/unknown-options.test.js.)
 
 const { TCPServerSocket, TCPSocket, UDPSocket, connect } = require("../..");
-const { NAMES, foreign } = require("../../lib/foreign-names");
+const { FOREIGN_NAMES, foreign } = require("../../lib/foreign-names");
 const { checkUnknown } = require("../../lib/unknown-options");
 const { expendable, run, runJSON } = require("../helpers");
 const { UnixServerSocket, obstacle, socketPath, unix } = require("../helpers/unix");
@@ -170,6 +170,6 @@ test.each([
   ["udp", (options) => new UDPSocket(options).close()],
   ...(obstacle ? [] : [["unix", (options) => expendable(unix(socketPath(), options)).reset()], ["unixServer", unixServerWith]]),
 ])("%s: what is advised is an option there (R-unknown)", (kind, call) => {
-  const advised = Object.keys(NAMES[kind]).filter((name) => /^\w+$/.test(name));
+  const advised = Object.keys(FOREIGN_NAMES[kind]).filter((name) => /^\w+$/.test(name));
   expect(membersRead(call)).toEqual(expect.arrayContaining(advised));
 });

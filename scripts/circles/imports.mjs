@@ -2,8 +2,9 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
+import { CLOSER, OPENER, tokenize } from "./tokens.mjs";
 
-/** @typedef {{ text: string, line: number, isName: boolean, close: number }} Token */
+/** @typedef {import("./tokens.mjs").Token} Token */
 /** @typedef {{ segments: string[], line: number }} Mention a path in the code, and its line; the last segment of a glob is "*" */
 /** @typedef {Mention & { isReexport: boolean }} Import */
 /**
@@ -19,94 +20,6 @@ import path from "node:path";
 /** @typedef {{ file: string, isAlternative: boolean }} Path */
 /** @typedef {{ module: Module, name: string | undefined }} Found what a path leads to; `name` is undefined if it is the module itself */
 /** @typedef {{ from: string, to: string, file: string, line: number, name: string }} Edge `from` and `to` are nodes, `line` is in `file` */
-
-// --- from text to tokens -----------------------------------------------------------------------------------
-
-const TOKEN = new RegExp(
-  [
-    /\s+/,
-    /\/\/[^\n]*/,
-    /(?<comment>\/\*)/,
-    /[bc]?r(?<hashes>#*)"/,
-    /(?<string>[bc]?")/,
-    // The literal of a character or a byte. If this does not match, the quotation mark begins a lifetime (the next line).
-    /b?'(?:\\(?:u\{[^}]*\}|x..|[^])|[^\\'\n])'/,
-    /'[\p{L}_][\p{L}\p{N}_]*/u,
-    /(?:r#)?(?<name>[\p{L}_][\p{L}\p{N}_]*)/u,
-    /\d\w*(?:\.\d\w*)?/,
-    /::/,
-    /[^]/,
-  ]
-    .map(({ source }) => source)
-    .join("|"),
-  "uy",
-);
-const OPENER = /^[([{]$/;
-const CLOSER = /^[)\]}]$/;
-
-/**
- * Splits text into tokens, without comments. The text of a string's token is one quotation mark and the content of the string.
- *
- * @param {string} text
- * @returns {Token[]}
- */
-function tokenize(text) {
-  /** @type {Token[]} */
-  const tokens = [];
-  /** @type {Token[]} */
-  const open = [];
-  let line = 1;
-  let at = 0;
-  while (at < text.length) {
-    TOKEN.lastIndex = at;
-    const found = /** @type {RegExpExecArray} */ (TOKEN.exec(text));
-    const { comment, hashes, string, name } = /** @type {Record<string, string | undefined>} */ (found.groups);
-    let end = TOKEN.lastIndex;
-    if (comment) end = endOfComment(text, end);
-    else if (hashes !== undefined) end = after(text, `"${hashes}`, end);
-    else if (string) end = endOfString(text, end);
-    const whole = text.slice(at, end);
-    if (!/^(\s|\/[/*])/.test(whole)) {
-      const isString = string !== undefined || hashes !== undefined;
-      const held = isString ? `"${text.slice(TOKEN.lastIndex, end - 1 - (hashes ?? "").length)}` : (name ?? whole);
-      const token = { text: held, line, isName: name !== undefined, close: -1 };
-      if (OPENER.test(token.text)) open.push(token);
-      else if (CLOSER.test(token.text)) {
-        const opener = open.pop();
-        if (opener) opener.close = tokens.length;
-      }
-      tokens.push(token);
-    }
-    line += whole.split("\n").length - 1;
-    at = end;
-  }
-  return tokens;
-}
-
-/** @param {string} text @param {string} what @param {number} from */
-function after(text, what, from) {
-  const found = text.indexOf(what, from);
-  return found < 0 ? text.length : found + what.length;
-}
-
-/** The index after a block comment; these comments nest. @param {string} text @param {number} from */
-function endOfComment(text, from) {
-  const edge = /\/\*|\*\//g;
-  edge.lastIndex = from;
-  for (let depth = 1; depth > 0; ) {
-    const found = edge.exec(text);
-    if (!found) return text.length;
-    depth += found[0] === "/*" ? 1 : -1;
-  }
-  return edge.lastIndex;
-}
-
-/** @param {string} text @param {number} from */
-function endOfString(text, from) {
-  const rest = /(?:[^"\\]|\\[^])*"/y;
-  rest.lastIndex = from;
-  return rest.test(text) ? rest.lastIndex : text.length;
-}
 
 // --- from tokens to modules --------------------------------------------------------------------------------
 

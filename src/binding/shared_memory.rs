@@ -28,9 +28,13 @@ pub struct SharedMemory {
     backing: Backing,
 }
 
+/// The owner of the memory, which frees it.
 enum Backing {
     /// The native half, together with the ArrayBuffer. Each of the two has one count of the `Arc`.
-    Ours { _words: Arc<[Word]> },
+    Ours {
+        /// The memory. It is used through its address.
+        _words: Arc<[Word]>,
+    },
     /// The engine. The reference keeps the ArrayBuffer alive until the environment ends.
     Engine(Reference),
 }

@@ -1,3 +1,5 @@
+//! A connection between accept(2) and the socket that it becomes. Nothing here reads or writes it.
+
 use super::connection_permits::ConnectionPermit;
 use super::endpoint::Endpoint;
 use super::sys::PeerCredentials;

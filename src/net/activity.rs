@@ -11,27 +11,28 @@ pub struct Activity(AtomicU64);
 impl Activity {
     /// Now.
     pub fn new() -> Self {
-        Self(AtomicU64::new(since_first(Instant::now())))
+        Self(AtomicU64::new(nanoseconds(Instant::now())))
     }
 
     /// Bytes have come or gone.
     pub fn note(&self) {
-        self.0.store(since_first(Instant::now()), Ordering::Relaxed);
+        self.0.store(nanoseconds(Instant::now()), Ordering::Relaxed);
     }
 
     /// When bytes last came or went.
     pub fn last(&self) -> Instant {
-        first() + Duration::from_nanos(self.0.load(Ordering::Relaxed))
+        epoch() + Duration::from_nanos(self.0.load(Ordering::Relaxed))
     }
 }
 
 /// The moment from which others are counted.
-fn first() -> Instant {
-    static FIRST: OnceLock<Instant> = OnceLock::new();
-    *FIRST.get_or_init(Instant::now)
+fn epoch() -> Instant {
+    /// Set by the first call in this process.
+    static EPOCH: OnceLock<Instant> = OnceLock::new();
+    *EPOCH.get_or_init(Instant::now)
 }
 
-/// Nanoseconds. They suffice for 584 years.
-fn since_first(moment: Instant) -> u64 {
-    u64::try_from((moment - first()).as_nanos()).unwrap_or(u64::MAX)
+/// Nanoseconds since that moment. They suffice for 584 years.
+fn nanoseconds(moment: Instant) -> u64 {
+    u64::try_from((moment - epoch()).as_nanos()).unwrap_or(u64::MAX)
 }

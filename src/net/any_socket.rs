@@ -1,3 +1,6 @@
+//! One type for the sockets of all kinds, so that `Net` can keep them in one list. It only passes calls on to the socket of the kind; what
+//! differs between the kinds is in their files.
+
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -13,7 +16,7 @@ use super::{Id, SocketError};
 
 /// A socket of any kind, or something else that has a number, an owner and events.
 pub enum AnySocket {
-    /// A TCP connection.
+    /// A connection of TCP or of a Unix socket.
     Stream(Box<StreamSocket>),
     /// A UDP socket.
     Udp(Box<UdpSocket>),
@@ -41,8 +44,8 @@ impl AnySocket {
         }
     }
 
-    /// Closes a socket whose code panicked. What it owns is dropped. Its events report the panic in the way in which they report a lost
-    /// connection.
+    /// Closes a socket whose code panicked, and drops what it owns. The events that it still has to emit are those of a lost
+    /// connection, with the panic as the error.
     pub fn break_down(&mut self, message: String, id: Id, context: &mut Context) {
         let error = SocketError::Panic { message };
         let left = match self {

@@ -1,3 +1,5 @@
+//! The state of a socket's request for the bytes of a Blob. The bytes are in the socket's queue, and JavaScript reads them.
+
 /// Whether JavaScript has been asked for the bytes of the Blob that is next in a socket's queue. A socket asks for one Blob, or for one
 /// piece of it, at a time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,3 +1,6 @@
+//! What a socket gets with each call: the memory, timers and lists that all sockets of one environment share. A socket keeps no reference
+//! to it.
+
 use std::sync::Arc;
 
 use mio::{Registry, Waker};
@@ -36,7 +39,7 @@ pub struct Context {
     pub ready: Vec<Id>,
     /// Relay signals, each with the socket that it is for, until `Net` delivers them.
     pub relay_signals: Vec<(Id, RelaySignal)>,
-    /// The read buffer. TCP uses its start, UDP uses `DATAGRAM_BATCH` strides of it. (Pages that were never touched cost nothing.)
+    /// The read buffer. Streams use its start, UDP uses `DATAGRAM_BATCH` strides of it. (Pages that were never touched cost nothing.)
     pub buffer: Vec<u8>,
     /// The datagrams of one receiving call, and the arguments of the system calls for them.
     pub batches: Batches,

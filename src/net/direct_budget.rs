@@ -1,3 +1,5 @@
+//! The limit of direct reads in one turn. It counts bytes, and does not read.
+
 /// How many bytes all sockets of a turn read directly, in addition to one read each. So timers and other I/O wait at most a millisecond or
 /// two. With half of it, eight busy connections are not always read until they are empty.
 const TURN_BYTES: usize = 8 * 1024 * 1024;

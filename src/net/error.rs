@@ -158,7 +158,8 @@ pub enum SocketError {
         /// The runtime's message.
         reason: String,
     },
-    /// A multicast group whose address is none, or which R-udp-group forbids to join or leave.
+    /// A call for a multicast group that cannot do what it was asked for, because of the group, the source, or the memberships that the
+    /// socket has (R-udp-group).
     #[error("{reason}")]
     Group {
         /// The message: a sentence.
@@ -255,7 +256,7 @@ pub enum SocketError {
         /// idleTimeout in milliseconds.
         milliseconds: u32,
     },
-    /// The peer has sent what is no frame (R-framing).
+    /// The peer has sent bytes that cannot be a frame (R-framing).
     #[error("{}", frame_fault(fault, *limit))]
     Frame {
         /// The remote address.
@@ -273,7 +274,7 @@ pub enum SocketError {
     },
     /// The system cannot start a thread.
     #[error(
-        "no thread can be started (EAGAIN: {detail}). The limit on threads is reached (ulimit -u, a container's pids limit, systemd's TasksMax), or memory is wanting; it works again once there is one"
+        "no thread can be started (EAGAIN: {detail}). The limit on threads is reached (ulimit -u, a container's pids limit, systemd's TasksMax), or there is no memory for one; it works again once there is"
     )]
     NoThread {
         /// The system's message.

@@ -201,7 +201,7 @@ fn all() -> Vec<(SocketError, &'static str, Option<&'static str>, &'static str)>
         (
             SocketError::no_thread(&kind(Kind::WouldBlock)),
             "NetworkError", Some("EAGAIN"),
-            "no thread can be started (EAGAIN: operation would block). The limit on threads is reached (ulimit -u, a container's pids limit, systemd's TasksMax), or memory is wanting; it works again once there is one",
+            "no thread can be started (EAGAIN: operation would block). The limit on threads is reached (ulimit -u, a container's pids limit, systemd's TasksMax), or there is no memory for one; it works again once there is",
         ),
         (
             SocketError::Panic { message: "index out of bounds".to_owned() },

@@ -1,3 +1,5 @@
+//! The events that sockets report to the binding. Which of them are due, and in which order, is decided by the sockets.
+
 use std::net::SocketAddr;
 
 use super::endpoint::Endpoint;

@@ -42,6 +42,7 @@ pub struct Features {
 impl Features {
     /// What this system can do. It is found out once in a process.
     pub fn of_system() -> Self {
+        /// Set by the first call in this process.
         static FEATURES: OnceLock<Features> = OnceLock::new();
         *FEATURES.get_or_init(Self::ask)
     }

@@ -21,6 +21,7 @@ const LESSON: usize = 24 * 1024 * 1024;
 /// that size. The allocation here is never touched, so it takes no memory. If the user has set MALLOC_TRIM_THRESHOLD_, it stays in force.
 /// Other allocators are not affected. TCP_UDP_SOCKETS_HEAP=off leaves glibc's policy unchanged.
 pub fn keep_heap() {
+    /// Done by the first call in this process.
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         if env::var_os(SWITCH).is_some_and(|value| value == OFF) {

@@ -1,3 +1,5 @@
+//! The numbers of sockets. `turn.rs` has the list of the sockets that they stand for.
+
 use mio::Token;
 
 /// A socket's number. It consists of an index and a generation, in 31 bits, so that JavaScript engines store it as a small integer.

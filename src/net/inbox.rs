@@ -1,3 +1,5 @@
+//! How other threads report to an environment: they post a socket's number, and wake the poll set. The news itself does not pass through here.
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mio::Waker;
@@ -5,7 +7,6 @@ use mio::Waker;
 use super::Id;
 
 /// The list of an environment's sockets for which other threads have news. The news itself is in memory that the socket and the thread
-/// share.
 /// share.
 pub struct Inbox {
     /// The sockets, in the order of their news.

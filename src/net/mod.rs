@@ -32,6 +32,7 @@ mod options;
 mod packet_details;
 mod panics;
 mod pending_operation;
+mod poll_set;
 mod quoted;
 mod relay_signal;
 mod relay_task;
@@ -70,11 +71,12 @@ pub use id::Id;
 pub use ip_address::parse as parse_address;
 pub use multicast::GroupRequest;
 pub use options::{
-    BufferSizes, KeepAlive, ListenOptions, NetworkOptions, SendOptions, ServerOptions, StreamChanges, StreamOptions,
-    TcpOptions, UdpChanges, UdpOptions, UnixOptions, UnixServerOptions,
+    BufferSizes, Changes, KeepAlive, ListenOptions, NetworkOptions, SendOptions, ServerOptions, StreamChanges,
+    StreamOptions, TcpOptions, UdpChanges, UdpOptions, UnixOptions, UnixServerOptions,
 };
 pub use packet_details::PacketDetails;
 pub use panics::{panic_message, restarted};
+pub use poll_set::PollSet;
 pub use resolver::Family;
 pub use runtime::runtime;
 pub use sizes::READ_SIZE;

@@ -75,7 +75,7 @@ impl Memberships {
         let left = self.list.swap_remove(at);
         let (group, source) = (left.membership.group, left.membership.source);
         let kept = self.entries(group);
-        let gone: Vec<Entry> = left.devices.iter().map(|&device| (device, source)).collect();
+        let gone: Vec<Entry> = left.devices.iter().map(|&device| Entry { device, source }).collect();
         let gone: Vec<Entry> = gone.into_iter().filter(|entry| !kept.contains(entry)).collect();
         if let Err(error) = filter::remove(member.socket, group, &gone, &kept) {
             self.list.push(left);
@@ -102,7 +102,7 @@ impl Memberships {
         let mut entries = Vec::new();
         for joined in self.of(group) {
             for &device in &joined.devices {
-                let entry = (device, joined.membership.source);
+                let entry = Entry { device, source: joined.membership.source };
                 if !entries.contains(&entry) {
                     entries.push(entry);
                 }
@@ -167,7 +167,7 @@ impl Memberships {
         devices: &[Device],
         request: GroupRequest<'_>,
     ) -> Result<(), SocketError> {
-        for (device, source) in self.entries(wanted.group) {
+        for Entry { device, source } in self.entries(wanted.group) {
             if !devices.contains(&device) {
                 continue;
             }
@@ -197,7 +197,7 @@ impl Memberships {
         let mut entries = before.clone();
         let mut joined = Vec::with_capacity(devices.len());
         for device in devices {
-            let entry = (device, wanted.source);
+            let entry = Entry { device, source: wanted.source };
             if entries.contains(&entry) {
                 joined.push(device);
                 continue;

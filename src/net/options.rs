@@ -74,6 +74,15 @@ impl StreamOptions {
     }
 }
 
+/// What setOptions() changes.
+#[derive(Debug)]
+pub enum Changes {
+    /// On a stream socket or a server.
+    Stream(StreamChanges),
+    /// On a UDP socket.
+    Udp(UdpChanges),
+}
+
 /// What setOptions() changes on a stream socket, or on the sockets that a server accepts from then on. None: unchanged (R-live).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StreamChanges {

@@ -1,3 +1,5 @@
+//! What the two sockets of a relay report to each other. The bytes go another way (`Step::Relayed`, or a relay's task).
+
 /// A message from one socket of a relay to the other (R-relay). `Net` delivers it, since no socket has a reference to the other one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RelaySignal {

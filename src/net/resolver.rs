@@ -38,10 +38,10 @@ const MAX_NAME_LENGTH: usize = 4096;
 const MAX_AWAITED_LOOKUPS: usize = 64;
 /// The most threads, including those whose look-up nobody waits for any more.
 const MAX_THREADS: usize = 256;
-/// Threads beyond [`MAX_THREADS`] that look up local names ([`Question::is_local`]).
+/// Threads beyond [`MAX_THREADS`] that look up local names ([`Query::is_local`]).
 const LOCAL_NAME_THREADS: usize = 8;
 /// A thread ends after being idle for this time.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
+const THREAD_IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Another request for the same name shares a look-up that began less than this time ago.
 const SHARING_WINDOW: Duration = Duration::from_secs(1);
 
@@ -79,22 +79,22 @@ pub fn ask(host: &str, family: Family, id: Id, inbox: &Arc<Inbox>) -> Result<Pen
     let slot = Arc::new(Slot::default());
     let waiter = Waiter { slot: Arc::downgrade(&slot), inbox: Arc::clone(inbox), id };
     LazyLock::force(&THREADS)
-        .ask(Question { host: host.to_owned(), family }, waiter)
+        .ask(Query { host: host.to_owned(), family }, waiter)
         .map_err(|error| SocketError::no_thread(&error))?;
     Ok(Pending(Some(slot)))
 }
 
 /// What the system is asked.
 #[derive(Clone, PartialEq, Eq, Hash)]
-struct Question {
+struct Query {
     /// The name to look up.
     host: String,
     /// Which addresses are wanted.
     family: Family,
 }
 
-impl Question {
-    /// Whether the system answers without the network, from /etc/hosts or by rule. Such a question never waits behind one that needs
+impl Query {
+    /// Whether the system answers without the network, from /etc/hosts or by rule. Such a query never waits behind one that needs
     /// the network.
     fn is_local(&self) -> bool {
         self.host.eq_ignore_ascii_case("localhost")
@@ -125,7 +125,7 @@ impl Waiter {
 /// One look-up, queued or under way.
 struct Job {
     /// What the system is asked.
-    question: Question,
+    query: Query,
     /// The requests that want the result, oldest first.
     waiters: VecDeque<Waiter>,
     /// When a thread began the look-up. None: the job is still in the queue.
@@ -157,8 +157,8 @@ struct Threads {
 struct Lookups {
     /// The jobs that are queued or under way, by number.
     jobs: HashMap<u64, Job>,
-    /// The number of the newest job for each question.
-    newest: HashMap<Question, u64>,
+    /// The number of the newest job for each query.
+    newest: HashMap<Query, u64>,
     /// The numbers of the jobs that no thread has begun, in order.
     queue: VecDeque<u64>,
     /// The numbers of the jobs under way.
@@ -181,18 +181,18 @@ impl Threads {
     }
 
     /// Adds a request. Starts a thread if that is needed and allowed.
-    fn ask(&'static self, question: Question, waiter: Waiter) -> io::Result<()> {
+    fn ask(&'static self, query: Query, waiter: Waiter) -> io::Result<()> {
         let mut lookups = self.lookups();
-        if let Some(job) = lookups.joinable(&question) {
+        if let Some(job) = lookups.joinable(&query) {
             job.waiters.push_back(waiter);
             return Ok(());
         }
-        let is_local = question.is_local();
+        let is_local = query.is_local();
         // The queue may be longer than there are idle threads: those that were notified have not run yet.
         if lookups.queue.len() >= lookups.idle && lookups.may_grow(is_local) {
             self.grow(&mut lookups)?;
         }
-        lookups.push(question, waiter, is_local);
+        lookups.push(query, waiter, is_local);
         self.work.notify_one();
         Ok(())
     }
@@ -223,11 +223,11 @@ impl Threads {
     fn serve(&self) {
         let mut lookups = self.lookups();
         loop {
-            if let Some((number, question)) = lookups.take() {
+            if let Some((number, query)) = lookups.take() {
                 drop(lookups);
                 let found = catch_unwind(|| {
                     hooks::pass("look-up");
-                    system::look_up(&question.host, question.family)
+                    system::look_up(&query.host, query.family)
                 });
                 let found = Arc::new(found.unwrap_or_else(|panic| Err(Failed::panicked(&panic_message(&*panic)))));
                 lookups = self.lookups();
@@ -241,7 +241,8 @@ impl Threads {
                 continue;
             }
             lookups.idle += 1;
-            let (woken, wait) = self.work.wait_timeout(lookups, IDLE_TIMEOUT).unwrap_or_else(PoisonError::into_inner);
+            let (woken, wait) =
+                self.work.wait_timeout(lookups, THREAD_IDLE_TIMEOUT).unwrap_or_else(PoisonError::into_inner);
             lookups = woken;
             lookups.idle -= 1;
             if wait.timed_out() && lookups.queue.is_empty() {
@@ -253,9 +254,9 @@ impl Threads {
 }
 
 impl Lookups {
-    /// A job with the same question that another request may share. None: there is none, or it began too long ago.
-    fn joinable(&mut self, question: &Question) -> Option<&mut Job> {
-        let job = self.jobs.get_mut(self.newest.get(question)?)?;
+    /// A job with the same query that another request may share. None: there is none, or it began too long ago.
+    fn joinable(&mut self, query: &Query) -> Option<&mut Job> {
+        let job = self.jobs.get_mut(self.newest.get(query)?)?;
         job.began.is_none_or(|began| began.elapsed() < SHARING_WINDOW).then_some(job)
     }
 
@@ -272,11 +273,11 @@ impl Lookups {
     }
 
     /// Queues a new job.
-    fn push(&mut self, question: Question, waiter: Waiter, is_local: bool) {
+    fn push(&mut self, query: Query, waiter: Waiter, is_local: bool) {
         let number = self.next;
         self.next += 1;
-        self.newest.insert(question.clone(), number);
-        self.jobs.insert(number, Job { question, waiters: [waiter].into(), began: None });
+        self.newest.insert(query.clone(), number);
+        self.jobs.insert(number, Job { query, waiters: [waiter].into(), began: None });
         if is_local {
             self.queue.push_front(number);
         } else {
@@ -285,13 +286,13 @@ impl Lookups {
     }
 
     /// Takes the next job for which a request still waits. None: there is no such job.
-    fn take(&mut self) -> Option<(u64, Question)> {
+    fn take(&mut self) -> Option<(u64, Query)> {
         while let Some(number) = self.queue.pop_front() {
             let Some(job) = self.jobs.get_mut(&number) else { continue };
             if job.is_waited_for() {
                 job.began = Some(Instant::now());
                 self.running.insert(number);
-                return Some((number, job.question.clone()));
+                return Some((number, job.query.clone()));
             }
             self.finish(number);
         }
@@ -302,8 +303,8 @@ impl Lookups {
     fn finish(&mut self, number: u64) -> VecDeque<Waiter> {
         self.running.remove(&number);
         let Some(job) = self.jobs.remove(&number) else { return VecDeque::new() };
-        if self.newest.get(&job.question) == Some(&number) {
-            self.newest.remove(&job.question);
+        if self.newest.get(&job.query) == Some(&number) {
+            self.newest.remove(&job.query);
         }
         job.waiters
     }

@@ -29,6 +29,7 @@ const WORKERS: usize = 4;
 /// addon is linked so that it stays mapped, see build.rs). Making it needs descriptors and threads. If the system refuses them, this
 /// is an error, and the next call tries again.
 pub fn runtime() -> Result<&'static Runtime, SocketError> {
+    /// The runtime. It is empty until the system has granted what the runtime needs.
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     /// Held while the runtime is made, so that two environments make only one.
     static MAKING: Mutex<()> = Mutex::new(());
@@ -161,6 +162,7 @@ thread_local! {
 /// unwinds, which waits for those threads. It prints nothing, since this panic is not a bug. (The hook concerns only the addon, which has
 /// its own copy of Rust's library.)
 fn silence_failed_builds() {
+    /// Done by the first call in this process.
     static HOOK_SET: Once = Once::new();
     HOOK_SET.call_once(|| {
         let before = take_hook();

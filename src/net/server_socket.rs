@@ -1,3 +1,6 @@
+//! A listening socket, of TCP or Unix: accepts connections, counts them, and refuses those past maxConnections. It does not make their
+//! sockets (`turn/open.rs`), and TLS handshakes are in `tls/handshake_queue.rs`.
+
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
@@ -26,6 +29,17 @@ const ACCEPTS: usize = 64;
 /// Without the pause the process would stay busy (R-srv-error).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Whether accept(2) works. A failure that lasts causes one `error` (R-srv-error).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Accepting {
+    /// It works, as far as is known.
+    Works,
+    /// It has failed, which was reported. It is not called before the pause is over.
+    Pauses,
+    /// The pause is over. If accept(2) fails again, that is not reported.
+    TriesAgain,
+}
+
 /// One listening socket.
 pub struct ServerSocket {
     /// The listening socket. `None` after close().
@@ -48,11 +62,8 @@ pub struct ServerSocket {
     pub readable: bool,
     /// How many more connections this turn may accept.
     budget: usize,
-    /// True from a failure of accept(2) until the pause after it is over.
-    paused: bool,
-    /// True if this failure of accept(2) was reported. It stays true until accept(2) succeeds, so that a lasting failure causes one
-    /// `error`.
-    failure_reported: bool,
+    /// Whether accept(2) works.
+    accepting: Accepting,
     /// True once setOptions() was called. Then connections that wait in the backlog may have inherited other options.
     has_changed: bool,
 }
@@ -97,8 +108,7 @@ impl ServerSocket {
             scheduled: false,
             readable: false,
             budget: ACCEPTS,
-            paused: false,
-            failure_reported: false,
+            accepting: Accepting::Works,
             has_changed: false,
         })
     }
@@ -110,7 +120,7 @@ impl ServerSocket {
 
     /// Whether accept(2) may be called now.
     fn may_accept(&self) -> bool {
-        self.readable && self.is_served() && !self.paused
+        self.readable && self.is_served() && self.accepting != Accepting::Pauses
     }
 
     /// Whether connections are to be delivered (R-listen).
@@ -229,7 +239,7 @@ impl ServerSocket {
 
     /// The pause after a failure of accept(2) is over.
     pub fn on_accept_pause_over(&mut self) {
-        self.paused = false;
+        self.accepting = Accepting::TriesAgain;
     }
 
     /// Accepts the next connection, if it is to be delivered (R-listen).
@@ -244,7 +254,7 @@ impl ServerSocket {
             match listener.accept() {
                 Ok(NewConnection { stream, remote, credentials }) => {
                     self.budget -= 1;
-                    self.failure_reported = false;
+                    self.accepting = Accepting::Works;
                     let Some(permit) = self.permits.acquire() else {
                         return Step::Event(EventKind::ServerError(self.refuse(stream, remote)));
                     };
@@ -260,9 +270,9 @@ impl ServerSocket {
                 // set is not possible either, since it need not report again (on Windows it does so only after WouldBlock). So a deadline
                 // ends the wait.
                 Err(error) => {
-                    self.paused = true;
+                    let before = std::mem::replace(&mut self.accepting, Accepting::Pauses);
                     context.timers.set(id, DeadlineKind::Accept, Instant::now(), ACCEPT_PAUSE);
-                    if !std::mem::replace(&mut self.failure_reported, true) {
+                    if before == Accepting::Works {
                         let error = SocketError::system_at(Syscall::Accept, self.local.clone(), error);
                         return Step::Event(EventKind::ServerError(error));
                     }

@@ -1,3 +1,5 @@
+//! What one step of a socket can result in. `turn.rs` asks for the steps and handles the results.
+
 use super::Id;
 use super::accepted::Accepted;
 use super::event::{EventKind, Payload};

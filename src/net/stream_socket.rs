@@ -1,4 +1,5 @@
-//! One connection, TCP's or a Unix socket's. It has a machine and a ledger, and updates them with calls from above and with reports from the [`Transport`] below.
+//! One connection, TCP's or a Unix socket's. It has a machine and a ledger, and updates them with calls from above and with reports from the
+//! [`Transport`] below.
 //!
 //! - this file: the connection attempt, calls, steps, deadlines, the end.
 //! - `direct.rs`: reading straight into the program's memory.
@@ -61,7 +62,7 @@ const LINGER_SILENCE: Duration = Duration::from_secs(2);
 /// The longest time that a peer may go on sending after our FIN and close() (R-tcp-close).
 const LINGER_TOTAL: Duration = Duration::from_secs(30);
 
-/// One TCP connection.
+/// One connection, TCP's or a Unix socket's.
 pub struct StreamSocket {
     /// The readyState machine, with the ledger.
     pub machine: Machine<SocketError>,
@@ -169,7 +170,7 @@ impl StreamSocket {
         context: &mut Context,
     ) -> Result<Self, SocketError> {
         let Accepted { stream, remote, local, permit, .. } = connection;
-        let mut transport = Transport::established(stream, remote.inet().is_none());
+        let mut transport = Transport::established(stream, &remote);
         transport
             .register(false, id, context)
             .map_err(|failure| SocketError::system_at(Syscall::Accept, remote.clone(), failure.error))?;

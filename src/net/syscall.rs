@@ -1,5 +1,7 @@
 //! The system calls that errors name (R-error). Each has the name that the system in use gives it.
 
+use super::sys::{self, CallNames};
+
 /// A system call that failed. JavaScript gets [`Syscall::name`], and lib/errors.js has a phrase for each name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Syscall {
@@ -19,7 +21,8 @@ pub enum Syscall {
     LocalAddress,
     /// Looks up a host name.
     LookUp,
-    /// Receives from a connection, into one buffer or several.
+    /// Receives from a connection, into one buffer or several. A Unix socket is read by recvmsg(2), which also reports passed descriptors. Its
+    /// errors have the same name as all other reads, on purpose: a program does not depend on how bytes are read.
     Read,
     /// Receives datagrams.
     Receive,
@@ -39,65 +42,43 @@ pub enum Syscall {
     Write,
 }
 
-/// The systems, as far as their names for calls differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum System {
-    /// Linux, and other systems on which mio uses epoll.
-    Linux,
-    /// macOS and the BSDs.
-    Bsd,
-    /// Windows.
-    Windows,
-}
-
-impl System {
-    /// The system that this code is compiled for.
-    const HERE: Self = if cfg!(windows) {
-        Self::Windows
-    } else if cfg!(any(target_os = "linux", target_os = "android", target_os = "illumos", target_os = "redox")) {
-        Self::Linux
-    } else {
-        Self::Bsd
-    };
-}
-
 impl Syscall {
     /// The call's name on this system. If a call has several forms (accept4, readv, recvmmsg), this is the name of the plain form.
     pub const fn name(self) -> &'static str {
-        self.name_on(System::HERE)
+        self.name_on(sys::CALL_NAMES)
     }
 
-    const fn name_on(self, system: System) -> &'static str {
+    const fn name_on(self, system: CallNames) -> &'static str {
         match (self, system) {
             (Self::Accept, _) => "accept",
             (Self::Bind, _) => "bind",
             (Self::Connect, _) => "connect",
-            (Self::CreatePollSet, System::Linux) => "epoll_create",
-            (Self::CreatePollSet, System::Bsd) => "kqueue",
-            (Self::CreatePollSet, System::Windows) => "CreateIoCompletionPort",
+            (Self::CreatePollSet, CallNames::Linux) => "epoll_create",
+            (Self::CreatePollSet, CallNames::Bsd) => "kqueue",
+            (Self::CreatePollSet, CallNames::Windows) => "CreateIoCompletionPort",
             (Self::ListInterfaces, _) => "getifaddrs",
             (Self::Listen, _) => "listen",
             (Self::LocalAddress, _) => "getsockname",
             (Self::LookUp, _) => "getaddrinfo",
-            (Self::Read, System::Linux | System::Bsd) => "read",
+            (Self::Read, CallNames::Linux | CallNames::Bsd) => "read",
             // Windows Sockets have no read() and no write().
-            (Self::Read, System::Windows) => "recv",
-            (Self::Receive, System::Linux) => "recv",
+            (Self::Read, CallNames::Windows) => "recv",
+            (Self::Receive, CallNames::Linux) => "recv",
             // These systems receive and send each datagram with one call, which has the address as an argument.
-            (Self::Receive, System::Bsd | System::Windows) => "recvfrom",
-            (Self::Send, System::Linux) => "send",
-            (Self::Send, System::Bsd | System::Windows) => "sendto",
-            (Self::SetNonBlocking, System::Linux | System::Bsd) => "fcntl",
-            (Self::SetNonBlocking, System::Windows) => "ioctlsocket",
+            (Self::Receive, CallNames::Bsd | CallNames::Windows) => "recvfrom",
+            (Self::Send, CallNames::Linux) => "send",
+            (Self::Send, CallNames::Bsd | CallNames::Windows) => "sendto",
+            (Self::SetNonBlocking, CallNames::Linux | CallNames::Bsd) => "fcntl",
+            (Self::SetNonBlocking, CallNames::Windows) => "ioctlsocket",
             (Self::SetOption, _) => "setsockopt",
             (Self::Socket, _) => "socket",
-            (Self::Watch, System::Linux) => "epoll_ctl",
-            (Self::Watch, System::Bsd) => "kevent",
+            (Self::Watch, CallNames::Linux) => "epoll_ctl",
+            (Self::Watch, CallNames::Bsd) => "kevent",
             // The call sends a request to the socket driver (AFD). The answer goes to the completion port.
-            (Self::Watch, System::Windows) => "NtDeviceIoControlFile",
+            (Self::Watch, CallNames::Windows) => "NtDeviceIoControlFile",
             (Self::WorkingDirectory, _) => "getcwd",
-            (Self::Write, System::Linux | System::Bsd) => "write",
-            (Self::Write, System::Windows) => "send",
+            (Self::Write, CallNames::Linux | CallNames::Bsd) => "write",
+            (Self::Write, CallNames::Windows) => "send",
         }
     }
 }
@@ -127,7 +108,7 @@ mod tests {
             (Syscall::WorkingDirectory, "getcwd", "getcwd", "getcwd"),
             (Syscall::Write, "write", "write", "send"),
         ] {
-            let names = [System::Linux, System::Bsd, System::Windows].map(|system| syscall.name_on(system));
+            let names = [CallNames::Linux, CallNames::Bsd, CallNames::Windows].map(|system| syscall.name_on(system));
             assert_eq!(names, [linux, bsd, windows]);
         }
     }

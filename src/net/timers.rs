@@ -1,3 +1,5 @@
+//! The deadlines of an environment's sockets. What happens when one has passed is decided in `turn/deadlines.rs`.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

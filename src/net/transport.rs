@@ -4,7 +4,8 @@
 //! machine and its ledger with the reports that it gets. The socket never asks which kind of connection it has.
 //!
 //! TCP and Unix sockets differ only in how they are opened (`tcp_open.rs`, `unix.rs`), and in when the result of an attempt is known
-//! (`tcp.rs`). An established connection of either family is the same kind here (`stream_handle.rs`).
+//! (`tcp.rs`). An established connection of either family is the same kind here (`stream_handle.rs`), but
+//! for what a short read means (`readiness.rs`).
 //!
 //! What this file does NOT do: readyState, bufferedAmount, events, deadlines, and the handling of errors. The socket does all that.
 
@@ -76,10 +77,13 @@ impl Transport {
         Self { link: Link::Plain(Plain::new(stream, upgrade)), readiness: Readiness::default() }
     }
 
-    /// A plain connection that is established: a server accepted it, or connect(2) has answered at once. `is_unix`: it is that of a Unix
-    /// socket.
-    pub fn established(stream: PolledStream, is_unix: bool) -> Self {
-        let short_read = if is_unix { ShortRead::Checked } else { ShortRead::NoMore };
+    /// A plain connection that is established: a server accepted it, or connect(2) has answered at once. `remote` is the peer's end: only
+    /// the peer of a Unix socket can pass descriptors.
+    pub fn established(stream: PolledStream, remote: &Endpoint) -> Self {
+        let short_read = match remote {
+            Endpoint::Inet(_) => ShortRead::NoMore,
+            Endpoint::Unix(_) => ShortRead::Checked,
+        };
         let readiness = Readiness { writable: true, short_read, ..Readiness::default() };
         Self { link: Link::Plain(Plain::new(stream, None)), readiness }
     }

@@ -27,6 +27,7 @@ use super::event::{Event, Payload};
 use super::figures::Figures;
 use super::id::WAKER;
 use super::panics::panic_message;
+use super::poll_set::PollSet;
 use super::runtime::runtime;
 use super::sizes::{DATAGRAM_BATCH, DATAGRAM_STRIDE};
 use super::step::Step;
@@ -46,7 +47,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(1);
 /// a few times if its reads are large. The rest waits for the next turn, so that timers and other I/O run in between.
 pub struct Net {
     /// The poll set. `None` while the thread of the wake source "thread" has it: that thread waits on the set while there is nothing to do.
-    poll: Option<(Poll, Events)>,
+    poll: Option<PollSet>,
     /// Makes the poll set ready, from any thread.
     waker: Arc<Waker>,
     /// The open sockets. The index of a slot is part of the [`Id`].
@@ -59,11 +60,21 @@ pub struct Net {
     owners: Vec<u32>,
     /// How many sockets keep the process alive.
     references: usize,
-    /// The last UDP socket that was removed: its id, what it has moved, and how many datagrams the system has dropped. JavaScript asks for
-    /// them at once, because attributes keep their last values.
-    removed: Option<(Id, Figures, u64)>,
+    /// The last UDP socket that was removed. `None`: none was.
+    removed: Option<RemovedUdp>,
     /// The state that all sockets share.
     context: Context,
+}
+
+/// What is left of a UDP socket. JavaScript asks for it at once, because attributes keep their last values.
+#[derive(Clone, Copy)]
+struct RemovedUdp {
+    /// The socket.
+    id: Id,
+    /// What it has moved.
+    figures: Figures,
+    /// How many datagrams the system has dropped for it.
+    dropped: u64,
 }
 
 /// An open socket, and what the environment knows about it.
@@ -101,7 +112,7 @@ impl Net {
         let registry = poll.registry().try_clone().map_err(failed)?;
         let context = Context::new(registry, Arc::clone(&waker));
         Ok(Self {
-            poll: Some((poll, Events::with_capacity(READINESS_REPORTS))),
+            poll: Some(PollSet { poll, events: Events::with_capacity(READINESS_REPORTS) }),
             waker,
             sockets: Slab::new(),
             generations: Vec::new(),
@@ -117,7 +128,7 @@ impl Net {
     #[cfg(unix)]
     pub fn descriptor(&self) -> Option<std::os::fd::RawFd> {
         use std::os::fd::AsRawFd;
-        self.poll.as_ref().map(|(poll, _)| poll.as_raw_fd())
+        self.poll.as_ref().map(|set| set.poll.as_raw_fd())
     }
 
     /// A waker that makes the poll set ready. It works from any thread.
@@ -126,16 +137,16 @@ impl Net {
     }
 
     /// Lends the poll set to the waiting thread. Until the set is back, a turn serves only the sockets that are known to be ready.
-    pub fn lend_poll(&mut self) -> Option<(Poll, Events)> {
+    pub fn lend_poll(&mut self) -> Option<PollSet> {
         self.poll.take()
     }
 
     /// Takes the poll set back, with the reports of its last wait.
-    pub fn return_poll(&mut self, (poll, events): (Poll, Events)) {
+    pub fn return_poll(&mut self, set: PollSet) {
         // The poll set is put back even after a panic, since without it no socket would get a report. (A panic in a socket's code has
         // already become that socket's error.)
-        let _ = catch_unwind(AssertUnwindSafe(|| self.on_ready(&events)));
-        self.poll = Some((poll, events));
+        let _ = catch_unwind(AssertUnwindSafe(|| self.on_ready(&set.events)));
+        self.poll = Some(set);
     }
 
     // --- the sockets ---
@@ -150,7 +161,7 @@ impl Net {
     fn remove(&mut self, id: Id) {
         let entry = self.sockets.remove(id.index());
         if let AnySocket::Udp(udp) = &entry.socket {
-            self.removed = Some((id, udp.figures(), udp.dropped()));
+            self.removed = Some(RemovedUdp { id, figures: udp.figures(), dropped: udp.dropped() });
         }
         self.context.timers.clear_all(id);
         self.references -= usize::from(entry.referenced);
@@ -201,12 +212,12 @@ impl Net {
 
     /// Starts a turn: asks the poll set what is ready.
     pub fn begin(&mut self) {
-        if let Some((mut poll, mut events)) = self.poll.take() {
+        if let Some(mut set) = self.poll.take() {
             // If a signal interrupted the call, the next turn asks again. Nothing else can fail with a valid poll set.
-            if poll.poll(&mut events, Some(Duration::ZERO)).is_ok() {
-                self.return_poll((poll, events));
+            if set.wait(Some(Duration::ZERO)).is_ok() {
+                self.return_poll(set);
             } else {
-                self.poll = Some((poll, events));
+                self.poll = Some(set);
             }
         }
         hooks::pass("begin");

@@ -1,3 +1,5 @@
+//! The datagrams that a UDP socket has accepted and not sent yet. `udp_socket/flush.rs` sends them.
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
@@ -29,10 +31,20 @@ struct Datagram {
 
 /// Where the bytes of a datagram are.
 enum Contents {
-    /// In `UdpQueue::bytes`, from the offset `start` on. Offsets are counted like `UdpQueue::base`.
-    Shared { start: u64, len: usize },
-    /// A Blob of `size` bytes, in a vector of its own. `data` is None until the bytes are read.
-    Blob { size: u64, data: Option<Vec<u8>> },
+    /// In `UdpQueue::bytes`.
+    Shared {
+        /// The offset of the first byte, counted like `UdpQueue::base`.
+        start: u64,
+        /// The number of bytes.
+        len: usize,
+    },
+    /// A Blob, whose bytes are in a vector of their own.
+    Blob {
+        /// The size of the Blob in bytes.
+        size: u64,
+        /// The bytes. None: they are not read yet.
+        data: Option<Vec<u8>>,
+    },
 }
 
 /// What [`UdpQueue::pop`] has dropped.

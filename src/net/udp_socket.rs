@@ -1,4 +1,5 @@
-//! A UDP socket: binding, send(), errors, multicast groups. The module `receive` is the receiving half, `flush` gives datagrams to the system.
+//! A UDP socket: binding, send(), errors, multicast groups. The module `receive` is the receiving half, `flush` gives
+//! datagrams to the system.
 
 mod flush;
 mod origin;

@@ -19,8 +19,6 @@ use super::{SocketError, errno, quoted, socket_options, sys};
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 /// The longest such pause. Each pause is twice as long as the one before.
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
-/// The bits that a file's mode may have.
-const PERMISSIONS: u32 = 0o777;
 
 /// A path of a Unix socket, checked.
 #[derive(Clone, Debug)]
@@ -169,7 +167,7 @@ pub fn listen(options: &UnixServerOptions, path: &UnixPath) -> Result<UnixListen
             let reason = "an abstract name has no file, so it has no mode: every process of its network namespace may connect; give a path for a mode".to_owned();
             return Err(SocketError::NotSupported { reason });
         }
-        if mode & !PERMISSIONS != 0 {
+        if mode & !sys::PERMISSIONS != 0 {
             let reason = format!("mode is 0o{mode:o}; it takes permissions from 0o0 to 0o777, such as 0o660");
             return Err(SocketError::BadOption { reason });
         }

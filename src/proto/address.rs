@@ -1,3 +1,5 @@
+//! IPv4 and IPv6 literals: the syntax that R-address accepts, and the canonical form. It looks up no names, and knows no interfaces.
+
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 

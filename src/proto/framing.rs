@@ -1,3 +1,5 @@
+//! Finds the frames in received bytes (R-framing). It keeps no bytes: `net/stream_socket/framing.rs` does.
+
 use memchr::memmem;
 
 /// How the end of a frame is found in a stream of bytes (R-framing).

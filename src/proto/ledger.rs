@@ -1,3 +1,5 @@
+//! bufferedAmount, and when `drain` is due. It counts bytes and stores none.
+
 /// The bufferedAmount account of one socket. Each count includes all bytes since the socket was made. bufferedAmount is the difference
 /// between two counts.
 ///

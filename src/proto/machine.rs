@@ -1,3 +1,5 @@
+//! The readyState machine of a stream socket: which event comes next, and what a call may do. It does no I/O, and knows no time.
+
 use super::event::{Event, Intake, Sent};
 use super::machine_states::{DirectionState, FinishRequest, Link, RelayState};
 use super::{Ledger, ReadyState};

@@ -1,3 +1,5 @@
+//! The states of a socket, with their numbers. `machine.rs` decides when a stream socket changes its state.
+
 /// The draft's `ReadyState`. JavaScript receives the states as these numbers (docs/binding.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]

@@ -20,7 +20,7 @@ const READ_MESSAGES: usize = 16;
 /// How long a test waits for what must come. Long, since the machine may be busy; nothing sleeps that long.
 const LIMIT: Duration = Duration::from_secs(30);
 /// The longest single wait: peers on threads of their own are looked at again after it.
-const GLANCE: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// Turns without a pause in which a socket that has nothing to do must come to rest.
 const RESTLESS: usize = 200;
 
@@ -180,7 +180,7 @@ impl World {
         while !done(self) {
             assert!(start.elapsed() < LIMIT, "it took too long; the last events: {:?}", self.last());
             if !self.turn(handler) {
-                self.wait(GLANCE);
+                self.wait(POLL_INTERVAL);
             }
         }
     }
@@ -202,9 +202,9 @@ impl World {
 
     /// Waits until the poll set has something, as the wake source "thread" does.
     pub fn wait(&mut self, limit: Duration) {
-        let (mut poll, mut events) = self.net.lend_poll().unwrap();
-        let _ = poll.poll(&mut events, Some(limit));
-        self.net.return_poll((poll, events));
+        let mut set = self.net.lend_poll().unwrap();
+        let _ = set.wait(Some(limit));
+        self.net.return_poll(set);
     }
 
     /// Whether the poll set has something now.

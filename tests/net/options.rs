@@ -259,7 +259,7 @@ fn udp_sockets_that_share_a_port_each_get_datagrams_and_none_gets_another_port_t
 }
 
 #[test]
-fn past_max_connections_clients_are_reset_and_told_of_and_a_free_seat_is_taken() {
+fn past_max_connections_clients_are_reset_and_reported_and_a_free_permit_is_taken() {
     let mut world = World::new();
     let mut options = server_options(stream_options());
     options.listening.max_connections = Some(2);
@@ -282,13 +282,13 @@ fn past_max_connections_clients_are_reset_and_told_of_and_a_free_seat_is_taken()
     let mut third = clients.pop().unwrap();
     let read = std::io::Read::read(&mut third, &mut [0]);
     assert_eq!(read.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
-    // reset() frees the seat at once.
+    // reset() frees its permit at once.
     reset(&mut world.net, accepted[0]);
     assert_eq!(world.net.connections(server), 1);
     clients.push(connect());
     world.until(&mut ignore, |world| world.accepted_by(server).len() == 3);
     assert_eq!(world.net.connections(server), 2);
-    // The peers' ends free theirs when they are told.
+    // The peers' ends free theirs when they are reported.
     drop(clients);
     world.until(&mut ignore, |world| world.net.connections(server) == 0);
     assert_eq!(world.story(server).iter().filter(|told| **told == refused).count(), 1);

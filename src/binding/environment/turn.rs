@@ -132,7 +132,7 @@ impl Environment {
         match &event.kind {
             // JavaScript did not receive the block or the accepted socket, so it will never give them back.
             EventKind::Message(Payload::Block { number, .. }) => self.forget_block(env, *number),
-            EventKind::Connect { accepted, .. } => {
+            EventKind::Connect { accepted, .. } | EventKind::UnixConnect { accepted, .. } => {
                 self.net(|net| net.forget(*accepted));
             }
             _ => {}

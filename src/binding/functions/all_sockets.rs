@@ -5,7 +5,7 @@ use crate::binding::env::Value;
 use crate::binding::failure::attempt;
 use crate::binding::numbers::{DATA_BIT, END_BIT, HALF_CLOSE_BIT};
 use crate::binding::options;
-use crate::net::{Net, SocketError};
+use crate::net::{Changes, Net, SocketError};
 use crate::proto::ReadyState;
 
 /// `readyState(id)`.
@@ -57,9 +57,12 @@ pub fn reference<'scope>(call: &Call<'scope>) -> Value<'scope> {
 /// `setOptions(id, options)`.
 pub fn set_options<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let (env, id, options) = (call.env, call.id(), call.arguments[1]);
-    let stream = options::stream_changes(env, options);
-    let udp = attempt!(call, options::udp_changes(env, options));
-    match call.environment.net(|net| net.change(id, &stream, &udp)) {
+    let changes = if call.environment.net(|net| net.is_udp(id)) == Some(true) {
+        Changes::Udp(attempt!(call, options::udp_changes(env, options)))
+    } else {
+        Changes::Stream(options::stream_changes(env, options))
+    };
+    match call.environment.net(|net| net.change(id, &changes)) {
         Some(Ok(())) => env.undefined(),
         Some(Err(error)) => env.failure(&error),
         None => env.failure(&SocketError::Closed { member: "setOptions" }),

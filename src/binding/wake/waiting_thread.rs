@@ -6,14 +6,9 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use mio::{Events, Poll};
-
 use super::gate::Gate;
 use super::interrupt::Watch;
-use crate::net::{Net, SocketError, hooks};
-
-/// What is lent to the thread: the poll set, and the room for its events.
-type Lent = (Poll, Events);
+use crate::net::{Net, PollSet, SocketError, hooks};
 
 /// A thread that does not have its gate yet. Dropping this value ends the thread.
 pub struct IdleThread {
@@ -26,9 +21,9 @@ pub struct IdleThread {
 /// The JavaScript thread's side of the waiting thread.
 pub struct WaitingThread {
     /// Lends the poll set to the thread. `None` once the environment has ended, which ends the thread.
-    lend: Mutex<Option<Sender<Lent>>>,
+    lend: Mutex<Option<Sender<PollSet>>>,
     /// Where the thread puts the poll set after a wait. `None`: there is no set to take back.
-    returned: Arc<Mutex<Option<Lent>>>,
+    returned: Arc<Mutex<Option<PollSet>>>,
 }
 
 impl WaitingThread {
@@ -60,14 +55,14 @@ impl IdleThread {
 }
 
 /// Waits on the poll set each time that it is lent. Returns when the lending sender was dropped.
-fn wait(borrowed: &Receiver<Lent>, slot: &Mutex<Option<Lent>>, gate: &Gate) {
-    while let Ok((mut poll, mut events)) = borrowed.recv() {
+fn wait(borrowed: &Receiver<PollSet>, slot: &Mutex<Option<PollSet>>, gate: &Gate) {
+    while let Ok(mut set) = borrowed.recv() {
         // If a wait fails (by a signal) or panics, the next turn finds no events. The poll set is given back in any case.
         let _ = catch_unwind(AssertUnwindSafe(|| {
             hooks::pass("watch");
-            poll.poll(&mut events, None)
+            set.wait(None)
         }));
-        *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some((poll, events));
+        *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(set);
         gate.interrupt();
     }
 }

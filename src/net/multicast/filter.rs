@@ -16,7 +16,7 @@ pub fn add(socket: &UdpSocket, group: IpAddr, entry: Entry, before: &[Entry]) ->
         IpAddr::V6(group) if sys::MIXES_IPV6_GROUPS && lists_sources(before, &[entry]) => {
             add_to_union(socket, group, entry, before)
         }
-        _ => join(socket, group, entry.0, entry.1),
+        _ => join(socket, group, entry.device, entry.source),
     }
 }
 
@@ -30,7 +30,7 @@ pub fn remove(socket: &UdpSocket, group: IpAddr, gone: &[Entry], kept: &[Entry])
         return remove_from_union(socket, group, gone, kept);
     }
     let mut result = Ok(());
-    for &(device, source) in gone {
+    for &Entry { device, source } in gone {
         // If the interface does not exist any more, the system has lost the list of sources but still has the membership. So the whole
         // membership is left.
         let source = source.filter(|_| !device.is_gone());
@@ -43,17 +43,17 @@ pub fn remove(socket: &UdpSocket, group: IpAddr, gone: &[Entry], kept: &[Entry])
 
 /// Whether any entry has a source. If none has, each membership receives from any source, and the union of the filters changes nothing.
 fn lists_sources(some: &[Entry], others: &[Entry]) -> bool {
-    some.iter().chain(others).any(|(_, source)| source.is_some())
+    some.iter().chain(others).any(|entry| entry.source.is_some())
 }
 
 /// Joins `group` by `entry`, and then sets the new union on all memberships. If that fails, restores the memberships and their filters as
 /// they were.
 fn add_to_union(socket: &UdpSocket, group: Ipv6Addr, entry: Entry, before: &[Entry]) -> io::Result<()> {
-    let (device, source) = entry;
+    let Entry { device, source } = entry;
     if before.is_empty() {
         return join(socket, group.into(), device, source);
     }
-    let is_new = !before.iter().any(|(known, _)| *known == device);
+    let is_new = !before.iter().any(|known| known.device == device);
     if is_new {
         // The new membership first allows any source, so that no datagram for the other entries is lost until the union is set.
         join(socket, group.into(), device, None)?;
@@ -72,8 +72,8 @@ fn add_to_union(socket: &UdpSocket, group: Ipv6Addr, entry: Entry, before: &[Ent
 /// Leaves `group` on the interfaces that only entries of `gone` have, and then sets the union of `kept` on the other memberships.
 fn remove_from_union(socket: &UdpSocket, group: Ipv6Addr, gone: &[Entry], kept: &[Entry]) -> io::Result<()> {
     let mut result = Ok(());
-    for &(device, _) in gone {
-        if kept.iter().any(|(known, _)| *known == device) {
+    for &Entry { device, .. } in gone {
+        if kept.iter().any(|known| known.device == device) {
             continue;
         }
         if let Err(error) = leave_what_is_there(socket, group.into(), device, None) {
@@ -86,18 +86,18 @@ fn remove_from_union(socket: &UdpSocket, group: Ipv6Addr, gone: &[Entry], kept: 
 /// Gives every membership of the group the union of the source filters of `entries`.
 fn set_union(socket: &UdpSocket, group: Ipv6Addr, entries: &[Entry]) -> io::Result<()> {
     let mut sources: Vec<IpAddr> = Vec::new();
-    for source in entries.iter().filter_map(|(_, source)| *source) {
+    for source in entries.iter().filter_map(|entry| entry.source) {
         if !sources.contains(&source) {
             sources.push(source);
         }
     }
     let mode =
-        if entries.iter().any(|(_, source)| source.is_none()) { FilterMode::Exclude } else { FilterMode::Include };
+        if entries.iter().any(|entry| entry.source.is_none()) { FilterMode::Exclude } else { FilterMode::Include };
     if mode == FilterMode::Exclude {
         sources.clear();
     }
     let mut devices: Vec<Device> = Vec::new();
-    for &(device, _) in entries {
+    for &Entry { device, .. } in entries {
         if !devices.contains(&device) && !device.is_gone() {
             devices.push(device);
             sys::set_source_filter(socket, group.into(), device.index(), mode, &sources)?;

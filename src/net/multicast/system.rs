@@ -9,8 +9,14 @@ use socket2::{InterfaceIndexOrAddress, SockRef};
 use crate::net::errno::Errno;
 use crate::net::{interfaces, sys};
 
-/// One membership of a group in the system: the interface, and the source. A source of `None` means any source.
-pub type Entry = (Device, Option<IpAddr>);
+/// One membership of a group in the system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The interface.
+    pub device: Device,
+    /// The source. `None`: any source.
+    pub source: Option<IpAddr>,
+}
 
 /// An interface, in one of the two forms that system calls accept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

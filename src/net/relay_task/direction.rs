@@ -56,6 +56,7 @@ pub struct Direction {
     phase: Phase,
 }
 
+/// What a direction waits for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// It waits for bytes from the side that is read.

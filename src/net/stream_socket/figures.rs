@@ -16,9 +16,6 @@ impl StreamSocket {
 
     /// The system's statistics of the connection. All members are None if there is no connection, or if it is a Unix socket's.
     pub fn stats(&self) -> TcpStats {
-        if self.remote.inet().is_none() {
-            return TcpStats::default();
-        }
         self.transport.with_socket(|socket| sys::tcp_stats(&socket)).unwrap_or_default()
     }
 }

@@ -14,11 +14,11 @@ use crate::proto::ReadyState;
 #[derive(Default)]
 pub(super) struct Returned {
     /// The pieces, in order. None of them is empty.
-    pieces: VecDeque<Piece>,
+    pieces: VecDeque<ReturnedPiece>,
 }
 
 /// Bytes that were given back in one call.
-struct Piece {
+struct ReturnedPiece {
     /// All bytes of the call.
     bytes: Vec<u8>,
     /// How many of them were delivered again.
@@ -33,12 +33,12 @@ impl Returned {
 
     /// Puts bytes in front of the others.
     fn put_first(&mut self, bytes: Vec<u8>) {
-        self.pieces.push_front(Piece { bytes, delivered: 0 });
+        self.pieces.push_front(ReturnedPiece { bytes, delivered: 0 });
     }
 
     /// Copies the next bytes into `buffer`. Returns how many.
     fn read(&mut self, buffer: &mut [u8]) -> usize {
-        let Some(Piece { bytes, delivered }) = self.pieces.front_mut() else { return 0 };
+        let Some(ReturnedPiece { bytes, delivered }) = self.pieces.front_mut() else { return 0 };
         let rest = &bytes[*delivered..];
         let len = rest.len().min(buffer.len());
         buffer[..len].copy_from_slice(&rest[..len]);

@@ -88,7 +88,7 @@ impl StreamSocket {
                         self.begin_tls(id, context);
                     }
                     None => {
-                        self.transport = Transport::established(stream, true);
+                        self.transport = Transport::established(stream, &self.remote);
                         let registered = self.transport.register(false, id, context);
                         registered.map_err(|failure| failure.at(self.remote.clone()))?;
                         self.machine.connected();

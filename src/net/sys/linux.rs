@@ -43,11 +43,13 @@ impl ThreadId {
     pub fn wait_until_gone(self) {
         /// The longest time to wait. A new thread may have got the same number by now, and without this limit the loop would wait for that
         /// thread.
-        const EXIT_TIMEOUT: Duration = Duration::from_millis(20);
+        const THREAD_GONE_TIMEOUT: Duration = Duration::from_millis(20);
         let start = Instant::now();
         let process = libc::c_long::from(std::process::id().cast_signed());
         // SAFETY: the call takes only numbers. With signal 0 it sends no signal, and only checks whether this process has such a thread.
-        while unsafe { libc::syscall(libc::SYS_tgkill, process, self.0, 0) } == 0 && start.elapsed() < EXIT_TIMEOUT {
+        while unsafe { libc::syscall(libc::SYS_tgkill, process, self.0, 0) } == 0
+            && start.elapsed() < THREAD_GONE_TIMEOUT
+        {
             thread::yield_now();
         }
     }

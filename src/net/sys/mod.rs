@@ -5,9 +5,10 @@
 //! - `kernel` is what only Linux can do: the file `linux`, or `fallback`, which works without it;
 //! - a constant says how the system behaves, for code that is otherwise the same on every system.
 //!
-//! This module knows neither the package's sockets nor its errors: its functions return `io::Error`.
+//! This module knows neither the package's sockets nor its errors: its functions return `io::Error`, which [`Errno`] names.
 
 mod datagrams;
+mod errno;
 mod group_sources;
 mod unacknowledged;
 mod vocabulary;
@@ -36,10 +37,11 @@ use mio::Interest;
 use socket2::TcpKeepalive;
 
 pub use self::datagrams::{Origin, Outgoing, PacketInfo, Received};
+pub use self::errno::Errno;
 pub use self::family::{
     HAS_PEER_CREDENTIALS, UnixListener, bind_to_interface, exclude_others, ignore_unreachable, interface_exists,
-    interface_index, interface_name, interfaces, is_in_progress, look_up, peer_credentials, refusal,
-    reuse_waiting_port, set_traffic_class, share_address, share_port,
+    interface_index, interface_name, interfaces, is_in_progress, look_up, no_buffers, no_interface, of_bind,
+    peer_credentials, refusal, reuse_waiting_port, set_traffic_class, share_address, share_port,
 };
 pub use self::group_sources::{TAKES_SOURCES, change_source};
 pub use self::kernel::{
@@ -49,7 +51,17 @@ pub use self::kernel::{
 };
 pub use self::unacknowledged::unacknowledged;
 pub use self::vocabulary::{
-    FilterMode, InterfaceAddress, ListenFailure, ListenStep, LookUpError, PeerCredentials, TcpStats,
+    CallNames, FilterMode, InterfaceAddress, ListenFailure, ListenStep, LookUpError, PERMISSIONS, PeerCredentials,
+    TcpStats,
+};
+
+/// How this system names its calls.
+pub const CALL_NAMES: CallNames = if cfg!(windows) {
+    CallNames::Windows
+} else if cfg!(any(target_os = "linux", target_os = "android", target_os = "illumos", target_os = "redox")) {
+    CallNames::Linux
+} else {
+    CallNames::Bsd
 };
 
 /// True: one system call receives several datagrams, and a batch that is not full means that the socket has no more. False: one call
@@ -59,9 +71,9 @@ pub const TAKES_BATCHES: bool = cfg!(target_os = "linux");
 /// True: accepted connections inherit the options of the listening socket.
 pub const ACCEPTED_INHERIT_OPTIONS: bool = cfg!(target_os = "linux");
 
-/// The most bytes that one write to a stream socket may have; `None`: any number. On Windows, a write that finds any room in the send buffer
-/// is taken whole, and the system then holds all of it, whatever SO_SNDBUF says. A peer that reads nothing must not make the system hold
-/// more than a buffer and one write, and what the system holds no longer counts as buffered.
+/// The most bytes that one write to a stream socket may have; `None`: any number. Windows takes a whole write as soon as its send buffer has
+/// any room, and then holds more than SO_SNDBUF. These bytes do not count in bufferedAmount any more. So each write is small there, and a
+/// peer that reads nothing makes the system hold at most a full buffer and one write.
 pub const MOST_PER_WRITE: Option<usize> = if cfg!(windows) { Some(65_536) } else { None };
 
 /// True: the poll set reports a socket again only after a call on the socket has returned WouldBlock.

@@ -83,6 +83,21 @@ pub fn refusal(error: io::Error) -> io::Error {
     error
 }
 
+/// Returns the error of bind(2) unchanged: on Unix a port that another socket holds is EADDRINUSE.
+pub fn of_bind(_port: u16, error: io::Error) -> io::Error {
+    error
+}
+
+/// The error that the system reports for an interface that does not exist.
+pub fn no_interface() -> io::Error {
+    io::Error::from_raw_os_error(libc::ENODEV)
+}
+
+/// The error that the system reports if it has no memory for bytes.
+pub fn no_buffers() -> io::Error {
+    io::Error::from_raw_os_error(libc::ENOBUFS)
+}
+
 /// Whether this error of connect(2) means that the connection attempt is under way.
 pub fn is_in_progress(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::EINPROGRESS)

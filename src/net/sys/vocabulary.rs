@@ -46,6 +46,20 @@ pub struct PeerCredentials {
     pub gid: u32,
 }
 
+/// The systems, as far as their names for calls differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallNames {
+    /// Linux, and other systems on which mio uses epoll.
+    Linux,
+    /// macOS and the BSDs.
+    Bsd,
+    /// Windows.
+    Windows,
+}
+
+/// The bits of a file's mode that are its permissions. The option `mode` sets them.
+pub const PERMISSIONS: u32 = 0o777;
+
 /// A connection that a Unix socket has accepted.
 pub struct AcceptedUnix {
     /// The connection.

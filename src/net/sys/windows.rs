@@ -11,10 +11,11 @@ use mio::event::Source;
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, SockAddr, Socket};
 use windows_sys::Win32::Networking::WinSock::{
-    SIO_UDP_CONNRESET, SIO_UDP_NETRESET, SO_EXCLUSIVEADDRUSE, SOCKET, SOL_SOCKET, WSAHOST_NOT_FOUND, WSAIoctl,
-    WSANO_DATA, WSATRY_AGAIN, setsockopt,
+    SIO_UDP_CONNRESET, SIO_UDP_NETRESET, SO_EXCLUSIVEADDRUSE, SOCKET, SOL_SOCKET, WSAEADDRNOTAVAIL, WSAENOBUFS,
+    WSAHOST_NOT_FOUND, WSAIoctl, WSANO_DATA, WSATRY_AGAIN, setsockopt,
 };
 
+use super::errno::taken_port;
 use super::vocabulary::{AcceptedUnix, InterfaceAddress, ListenFailure, ListenStep, LookUpError, PeerCredentials};
 
 /// Does nothing: on Windows a socket can bind to a port in TIME_WAIT. The option that Unix uses here, SO_REUSEADDR, would let any other
@@ -70,6 +71,25 @@ pub fn ignore_unreachable(socket: &Socket) {
 /// The error of a connected socket whose datagram was refused. Windows reports ECONNRESET, other systems ECONNREFUSED.
 pub fn refusal(error: io::Error) -> io::Error {
     if error.kind() == io::ErrorKind::ConnectionReset { io::ErrorKind::ConnectionRefused.into() } else { error }
+}
+
+/// Converts an error of bind(2) to the one that other systems report. If another socket holds the port with SO_EXCLUSIVEADDRUSE, Windows
+/// reports EACCES. It cannot mean a port that needs privileges, since Windows has no such ports (R-srv-bind).
+pub fn of_bind(port: u16, error: io::Error) -> io::Error {
+    match error.raw_os_error().and_then(|number| taken_port(port, number)) {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => error,
+    }
+}
+
+/// The error that the system reports for an interface that does not exist.
+pub fn no_interface() -> io::Error {
+    io::Error::from_raw_os_error(WSAEADDRNOTAVAIL)
+}
+
+/// The error that the system reports if it has no memory for bytes.
+pub fn no_buffers() -> io::Error {
+    io::Error::from_raw_os_error(WSAENOBUFS)
 }
 
 /// Returns an error: Windows has no such option.

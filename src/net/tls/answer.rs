@@ -1,3 +1,5 @@
+//! The answer to a handshake's question for a certificate. `questions.rs` has the questions.
+
 use super::certificates::Chosen;
 use super::server_context::ServerContext;
 

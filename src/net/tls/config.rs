@@ -56,6 +56,7 @@ pub struct ServerSetup {
 
 /// rustls's cryptography, with the cipher suites in our order of preference.
 fn provider() -> Arc<CryptoProvider> {
+    /// Made by the first call in this process.
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
     Arc::clone(PROVIDER.get_or_init(|| {
         let mut provider = rustls::crypto::ring::default_provider();
@@ -105,12 +106,14 @@ fn has_aes() -> bool {
 
 /// The setup for clients with these options.
 pub fn client(options: &SecureOptions) -> Result<Arc<ClientSetup>, TlsError> {
+    /// The setups that this process used last, the latest one at the end.
     static CLIENTS: Mutex<Vec<(Digest, Arc<ClientSetup>)>> = Mutex::new(Vec::new());
     find_or_make(&CLIENTS, digest(options), || check_memory(options).and_then(|()| make_client(options)))
 }
 
 /// The setup for servers with these options.
 pub fn server(options: &SecureOptions) -> Result<Arc<ServerSetup>, TlsError> {
+    /// The setups that this process used last, the latest one at the end.
     static SERVERS: Mutex<Vec<(Digest, Arc<ServerSetup>)>> = Mutex::new(Vec::new());
     find_or_make(&SERVERS, digest(options), || check_memory(options).and_then(|()| make_server(options)))
 }
@@ -260,7 +263,9 @@ fn digest(options: &SecureOptions) -> Digest {
 
 /// The protocol versions that the options allow.
 fn versions(options: &SecureOptions) -> &'static [&'static SupportedProtocolVersion] {
+    /// If the options allow only the newest version.
     static NEWEST: [&SupportedProtocolVersion; 1] = [&TLS13];
+    /// Otherwise.
     static BOTH: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
     if options.only_tls13 { &NEWEST } else { &BOTH }
 }

@@ -69,6 +69,7 @@ impl Scratch {
 }
 
 thread_local! {
+    /// The scratch memory of this thread of the runtime.
     static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::new());
 }
 

@@ -1,3 +1,5 @@
+//! The ways in which a TLS connection ends too early. The sentences are in `error.rs`.
+
 use crate::net::SocketError;
 
 /// How a TLS connection failed.

@@ -1,3 +1,6 @@
+//! The certificates that `certificateFor` has given and a server keeps for later handshakes. Questions that are still open are in
+//! `questions.rs`.
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};

@@ -1,3 +1,5 @@
+//! The TLS options of a socket or a server, as the binding passes them. `config.rs` checks them and makes rustls's configuration.
+
 use std::time::Duration;
 
 use super::pem::Material;

@@ -38,6 +38,7 @@ pub fn put_back(mut chunk: Vec<u8>) {
 /// Chunks that the socket reads.
 #[derive(Default)]
 pub struct PlainChunks {
+    /// The chunks, in order.
     chunks: VecDeque<Vec<u8>>,
     /// How many bytes of the first chunk are read.
     start: usize,
@@ -88,10 +89,10 @@ impl PlainChunks {
 mod tests {
     use super::*;
 
-    /// Each refill gives the next of `arrivals`; `None`: nothing has arrived by then.
-    fn read(chunks: &mut PlainChunks, slices: &mut [&mut [u8]], arrivals: &mut VecDeque<Option<&[u8]>>) -> usize {
+    /// Each refill gives the next of `refills`; `None`: nothing has arrived by then.
+    fn read(chunks: &mut PlainChunks, slices: &mut [&mut [u8]], refills: &mut VecDeque<Option<&[u8]>>) -> usize {
         let mut slices: Vec<IoSliceMut<'_>> = slices.iter_mut().map(|slice| IoSliceMut::new(slice)).collect();
-        chunks.read(&mut slices, |chunks| chunks.extend(arrivals.pop_front().flatten().map(<[u8]>::to_vec)))
+        chunks.read(&mut slices, |chunks| chunks.extend(refills.pop_front().flatten().map(<[u8]>::to_vec)))
     }
 
     /// The driver adds bytes between two slices: a gap would be memory that nobody has written.
@@ -99,9 +100,9 @@ mod tests {
     fn bytes_that_arrive_while_it_copies_leave_no_gap() {
         for before in [&b""[..], b"a", b"abc"] {
             let (mut first, mut second) = ([b'-'; 4], [b'-'; 4]);
-            let mut arrivals = VecDeque::from([Some(before).filter(|bytes| !bytes.is_empty()), None, Some(b"later")]);
+            let mut refills = VecDeque::from([Some(before).filter(|bytes| !bytes.is_empty()), None, Some(b"later")]);
             let mut chunks = PlainChunks::default();
-            let total = read(&mut chunks, &mut [&mut first, &mut second], &mut arrivals);
+            let total = read(&mut chunks, &mut [&mut first, &mut second], &mut refills);
             assert_eq!(total, before.len());
             assert_eq!(&first[..total], before);
             assert_eq!((&first[total..], second), (&[b'-'; 4][total..], [b'-'; 4]), "nothing else is written");
@@ -112,11 +113,11 @@ mod tests {
     fn all_bytes_come_in_order_however_slices_and_chunks_are_cut() {
         let bytes: Vec<u8> = (0..=255).collect();
         for (size, cut) in [(1, 7), (3, 64), (50, 5), (64, 64), (300, 10)] {
-            let mut arrivals: VecDeque<Option<&[u8]>> = bytes.chunks(cut).flat_map(|part| [Some(part), None]).collect();
+            let mut refills: VecDeque<Option<&[u8]>> = bytes.chunks(cut).flat_map(|part| [Some(part), None]).collect();
             let (mut chunks, mut received) = (PlainChunks::default(), Vec::new());
             while received.len() < bytes.len() {
                 let mut memory = [vec![0; size], vec![0; size], vec![0; size]];
-                let total = read(&mut chunks, &mut memory.each_mut().map(|slice| &mut slice[..]), &mut arrivals);
+                let total = read(&mut chunks, &mut memory.each_mut().map(|slice| &mut slice[..]), &mut refills);
                 received.extend_from_slice(&memory.concat()[..total]);
             }
             assert_eq!(received, bytes, "slices of {size}, chunks of {cut}");

@@ -1,3 +1,5 @@
+//! The questions for `certificateFor` that a server's handshakes wait for. The kept answers are in `kept_certificates.rs`.
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;

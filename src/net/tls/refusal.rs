@@ -1,3 +1,5 @@
+//! The refusal of a peer's certificate, for rustls and for the program. `verify.rs` decides about certificates.
+
 use std::sync::Arc;
 
 use rustls::{CertificateError, Error, OtherError};

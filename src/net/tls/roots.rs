@@ -135,6 +135,7 @@ impl Authority {
 
 /// The system's root certificates for these values of the variables. They are loaded once for each set of values.
 fn system(root_paths: &RootPaths) -> Result<Arc<Trusted>, TlsError> {
+    /// What was loaded in this process, by the values of the variables.
     static LOADED: Mutex<Vec<(RootPaths, Arc<Trusted>)>> = Mutex::new(Vec::new());
     let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((_, trusted)) = loaded.iter().find(|(of, _)| of == root_paths) {

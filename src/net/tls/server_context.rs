@@ -1,3 +1,6 @@
+//! What setSecureContext() replaces: a server's TLS options and the certificates that belong to them. Handshakes under way keep the context
+//! with which they began.
+
 use std::sync::Arc;
 
 use super::certificates::host_name;

@@ -36,8 +36,17 @@ pub enum Target {
     None,
     /// The socket with this id, through the wake batcher.
     Socket(Id, Arc<WakeBatcher>),
-    /// The server with this id, once the handshake is done, has failed or has a question. The driver then adds the handshake's `number` to `done`.
-    Server { id: Id, batcher: Arc<WakeBatcher>, done: Arc<Mutex<Vec<usize>>>, number: usize },
+    /// The server with this id, once the handshake is done, has failed or has a question. The driver then adds `number` to `done`.
+    Server {
+        /// The server.
+        id: Id,
+        /// The wake batcher of the server's environment.
+        batcher: Arc<WakeBatcher>,
+        /// The numbers of the server's handshakes that have news.
+        done: Arc<Mutex<Vec<usize>>>,
+        /// The number of this handshake.
+        number: usize,
+    },
 }
 
 /// The state that the driver and the session share. Each comment begins with the side that writes the field.

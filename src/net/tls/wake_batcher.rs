@@ -118,7 +118,9 @@ impl WakeBatcher {
 
 /// The wake-ups that the task is doing. After a panic `drop` puts the remaining ones back. Otherwise their drivers would wait for ever.
 struct AtHand<'a> {
+    /// Gets the remaining wake-ups back after a panic.
     batcher: &'a WakeBatcher,
+    /// The wake-ups that are still to be done.
     wakes: PendingWakes,
 }
 

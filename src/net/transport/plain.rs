@@ -7,7 +7,7 @@ use socket2::SockRef;
 
 use super::readiness::{Readiness, ShortRead};
 use super::stream::{uninterrupted, with_slices};
-use super::tcp::{Outcome, outcome};
+use super::tcp::{ConnectOutcome, outcome};
 use super::upgrade::Upgrade;
 use super::{Attempt, Discarded, Failure, Finish, WriteReport};
 use crate::net::blocks::Block;
@@ -60,18 +60,20 @@ impl Plain {
     /// Returns what has become of the connection attempt.
     pub fn attempt(&mut self, readiness: &mut Readiness, id: Id, registry: &Registry) -> Attempt {
         match outcome(&self.stream) {
-            Outcome::Established(local) => {
+            ConnectOutcome::Established(local) => {
                 readiness.error = false;
                 Attempt::Established { local }
             }
             // If TLS is to follow, the attempt has failed, and no listener gets the received bytes (R-tcp-secure-open).
-            Outcome::Lost(error) if self.awaits_tls() => Attempt::Failed(Failure { syscall: Syscall::Connect, error }),
-            Outcome::Lost(error) => {
+            ConnectOutcome::Lost(error) if self.awaits_tls() => {
+                Attempt::Failed(Failure { syscall: Syscall::Connect, error })
+            }
+            ConnectOutcome::Lost(error) => {
                 readiness.readable = true;
                 Attempt::EstablishedAndLost(Failure { syscall: Syscall::Read, error })
             }
-            Outcome::Failed(failure) => Attempt::Failed(failure),
-            Outcome::None => {
+            ConnectOutcome::Failed(failure) => Attempt::Failed(failure),
+            ConnectOutcome::None => {
                 readiness.writable = false;
                 // Some poll sets report again only after a call that would have blocked. `outcome` made no such call, so the stream is
                 // registered again.

@@ -9,7 +9,7 @@ use crate::net::stream_handle::{PolledStream, reset_at_end};
 use crate::net::syscall::Syscall;
 
 /// The state of a connection attempt.
-pub enum Outcome {
+pub enum ConnectOutcome {
     /// There is no result yet: the poll set reported the stream too early.
     None,
     /// The connection is established. The value is our end's address in canonical form, if the system gives it.
@@ -21,20 +21,20 @@ pub enum Outcome {
 }
 
 /// Returns what has become of the connection attempt. Called after the poll set has reported the stream.
-pub fn outcome(stream: &PolledStream) -> Outcome {
+pub fn outcome(stream: &PolledStream) -> ConnectOutcome {
     match stream.take_error() {
-        Ok(Some(error)) if is_loss(&error) => return Outcome::Lost(error),
-        Ok(Some(error)) | Err(error) => return Outcome::Failed(Failure { syscall: Syscall::Connect, error }),
+        Ok(Some(error)) if is_loss(&error) => return ConnectOutcome::Lost(error),
+        Ok(Some(error)) | Err(error) => return ConnectOutcome::Failed(Failure { syscall: Syscall::Connect, error }),
         Ok(None) => {}
     }
     // peer_addr() fails if the attempt has no outcome yet.
-    let Ok(peer) = stream.peer_addr() else { return Outcome::None };
+    let Ok(peer) = stream.peer_addr() else { return ConnectOutcome::None };
     let local = stream.local_addr().ok().map(ip_address::canonical);
     if local.is_some_and(|local| is_itself(&local, peer)) {
         reset_at_end(stream);
-        return Outcome::Failed(Failure { syscall: Syscall::Connect, error: met_itself() });
+        return ConnectOutcome::Failed(Failure { syscall: Syscall::Connect, error: met_itself() });
     }
-    Outcome::Established(local)
+    ConnectOutcome::Established(local)
 }
 
 /// Whether the error means that a connection was established and then lost. An attempt that is answered with RST has another error,

@@ -22,11 +22,11 @@ pub struct Upgrade {
     /// When the handshake must be done. `None`: no limit, or the default limit, which begins with the handshake.
     limit: Option<TimeLimit>,
     /// What asked for TLS.
-    origin: Origin,
+    cause: UpgradeCause,
 }
 
 /// What asked for TLS.
-enum Origin {
+enum UpgradeCause {
     /// The connection attempt. Bytes that are sent before the handshake is done wait in the socket's queue.
     Connect {
         /// True if connectTimeout is not given. Then the handshake has the default limit.
@@ -47,12 +47,12 @@ impl Upgrade {
     pub fn after_connect(role: Role, connect_timeout: Option<u32>) -> Self {
         let limited = connect_timeout.filter(|&milliseconds| milliseconds > 0);
         let limit = limited.map(|milliseconds| connect_limit(Duration::from_millis(milliseconds.into())));
-        Self { role, limit, origin: Origin::Connect { default_limit: connect_timeout.is_none() } }
+        Self { role, limit, cause: UpgradeCause::Connect { default_limit: connect_timeout.is_none() } }
     }
 
     /// TLS because of startTls(). `received` holds bytes that were received before and belong to the handshake.
     pub fn start_tls(role: Role, received: Vec<u8>, limit: Option<TimeLimit>) -> Self {
-        Self { role, limit, origin: Origin::StartTls { received, queue: SendQueue::default() } }
+        Self { role, limit, cause: UpgradeCause::StartTls { received, queue: SendQueue::default() } }
     }
 
     /// When the handshake must be done. `None`: no limit, or the default limit, which begins with the handshake.
@@ -62,9 +62,9 @@ impl Upgrade {
 
     /// The queue for bytes that are sent after startTls(). `None` if the connection attempt asked for TLS.
     pub fn queue(&mut self) -> Option<&mut SendQueue> {
-        match &mut self.origin {
-            Origin::Connect { .. } => None,
-            Origin::StartTls { queue, .. } => Some(queue),
+        match &mut self.cause {
+            UpgradeCause::Connect { .. } => None,
+            UpgradeCause::StartTls { queue, .. } => Some(queue),
         }
     }
 
@@ -78,12 +78,12 @@ impl Upgrade {
     ) -> Result<(Secure, SendQueue), SocketError> {
         let batcher = context.wake_batcher()?;
         let target = Target::Socket(id, Arc::clone(&batcher));
-        let (received, queue, limit, is_upgrade) = match self.origin {
-            Origin::Connect { default_limit } => {
+        let (received, queue, limit, is_upgrade) = match self.cause {
+            UpgradeCause::Connect { default_limit } => {
                 let default = || default_limit.then(|| connect_limit(DEFAULT_HANDSHAKE_LIMIT));
                 (Vec::new(), SendQueue::default(), self.limit.or_else(default), false)
             }
-            Origin::StartTls { received, queue } => (received, queue, self.limit, true),
+            UpgradeCause::StartTls { received, queue } => (received, queue, self.limit, true),
         };
         let session = tls::start(stream, &self.role, remote, received, limit, target, &batcher)?;
         Ok((Secure::handshaking(session, is_upgrade), queue))

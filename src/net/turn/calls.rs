@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::Net;
+use super::{Net, RemovedUdp};
 use crate::net::any_socket::AnySocket;
 use crate::net::context::Context;
 use crate::net::deadline::DeadlineKind;
 use crate::net::figures::Figures;
-use crate::net::options::{StreamChanges, UdpChanges};
+use crate::net::options::Changes;
 use crate::net::pending_operation::PendingOperation;
 use crate::net::resolver::{self, Family};
 use crate::net::server_socket::ServerSocket;
@@ -112,12 +112,12 @@ impl Net {
     }
 
     /// setOptions(): a UDP socket takes `udp`, the others take `stream` (R-live).
-    pub fn change(&mut self, id: Id, stream: &StreamChanges, udp: &UdpChanges) -> Result<(), SocketError> {
-        let changed = self.with(id, |socket, id, context| match socket {
-            AnySocket::Stream(socket) => socket.change(stream, id, context),
-            AnySocket::Udp(socket) => socket.change(udp),
-            AnySocket::Server(server) => server.change(stream),
-            AnySocket::Operation(_) | AnySocket::Broken(_) => Err(SocketError::Closed { member: "setOptions" }),
+    pub fn change(&mut self, id: Id, changes: &Changes) -> Result<(), SocketError> {
+        let changed = self.with(id, |socket, id, context| match (socket, changes) {
+            (AnySocket::Stream(socket), Changes::Stream(changes)) => socket.change(changes, id, context),
+            (AnySocket::Server(server), Changes::Stream(changes)) => server.change(changes),
+            (AnySocket::Udp(socket), Changes::Udp(changes)) => socket.change(changes),
+            _ => Err(SocketError::Closed { member: "setOptions" }),
         });
         self.deliver_relay_signals();
         changed.unwrap_or(Err(SocketError::Closed { member: "setOptions" }))
@@ -164,6 +164,11 @@ impl Net {
         }
     }
 
+    /// Whether this is a UDP socket.
+    pub fn is_udp(&self, id: Id) -> bool {
+        matches!(self.socket(id), Some(AnySocket::Udp(_)))
+    }
+
     /// `bufferedAmount`.
     pub fn buffered_amount(&self, id: Id) -> u32 {
         match self.socket(id) {
@@ -178,7 +183,7 @@ impl Net {
         match self.socket(id) {
             Some(AnySocket::Stream(stream)) => stream.figures(),
             Some(AnySocket::Udp(udp)) => udp.figures(),
-            _ => self.of_removed(id).map(|(figures, _)| figures).unwrap_or_default(),
+            _ => self.removed_udp(id).map(|removed| removed.figures).unwrap_or_default(),
         }
     }
 
@@ -186,13 +191,13 @@ impl Net {
     pub fn dropped(&self, id: Id) -> u64 {
         match self.socket(id) {
             Some(AnySocket::Udp(udp)) => udp.dropped(),
-            _ => self.of_removed(id).map_or(0, |(_, dropped)| dropped),
+            _ => self.removed_udp(id).map_or(0, |removed| removed.dropped),
         }
     }
 
-    /// The figures of a UDP socket, if it is the last one that was removed.
-    fn of_removed(&self, id: Id) -> Option<(Figures, u64)> {
-        self.removed.filter(|&(removed, ..)| removed == id).map(|(_, figures, dropped)| (figures, dropped))
+    /// What is left of a UDP socket, if it is the last one that was removed.
+    fn removed_udp(&self, id: Id) -> Option<RemovedUdp> {
+        self.removed.filter(|removed| removed.id == id)
     }
 
     /// A server's `connections`.

@@ -13,11 +13,11 @@ use crate::proto::ReadyState;
 impl Net {
     /// relay(): joins two open stream sockets.
     pub fn relay(&mut self, a: Id, b: Id) -> Result<(), SocketError> {
-        let is_tcp = |net: &Self, id: Id| {
+        let is_free_stream = |net: &Self, id: Id| {
             let entry = net.sockets.get(id.index()).filter(|entry| entry.id == id);
             matches!(entry.map(|entry| &entry.socket), Some(AnySocket::Stream(stream)) if stream.relayed_to().is_none())
         };
-        let is_open = |net: &Self, id: Id| is_tcp(net, id) && net.ready_state(id) == ReadyState::Open;
+        let is_open = |net: &Self, id: Id| is_free_stream(net, id) && net.ready_state(id) == ReadyState::Open;
         if a == b || !is_open(self, a) || !is_open(self, b) {
             return Err(SocketError::Closed { member: "relay" });
         }

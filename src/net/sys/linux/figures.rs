@@ -6,21 +6,29 @@ use socket2::Socket;
 
 use crate::net::sys::vocabulary::TcpStats;
 
-/// The places of members in `struct tcp_info` (linux/tcp.h), in bytes. libc's struct ends before the last one.
+// The offsets of members of `struct tcp_info` (linux/tcp.h), in bytes. libc's struct ends before the last one.
+
+/// The offset of `tcpi_snd_mss`: the size of a segment in bytes.
 const SND_MSS: usize = 16;
+/// The offset of `tcpi_rtt`: the smoothed round-trip time in microseconds.
 const RTT: usize = 68;
+/// The offset of `tcpi_rttvar`: the mean deviation of the round-trip time in microseconds.
 const RTTVAR: usize = 72;
+/// The offset of `tcpi_snd_cwnd`: the congestion window in segments.
 const SND_CWND: usize = 80;
+/// The offset of `tcpi_total_retrans`: how many segments were sent again.
 const TOTAL_RETRANS: usize = 100;
+/// The offset of `tcpi_min_rtt`: the shortest round-trip time in microseconds.
 const MIN_RTT: usize = 148;
-/// The size of `struct tcp_info` up to the last of them.
+/// The size of `struct tcp_info` up to the last of these members, in bytes.
 const TCP_INFO_SIZE: usize = 152;
 
-/// The number of values of SO_MEMINFO, and the place of the one that counts dropped packets (linux/sock_diag.h).
+/// The number of values of SO_MEMINFO (linux/sock_diag.h).
 const MEMINFO_VALUES: usize = 9;
+/// The index of the value that counts dropped packets.
 const DROPS: usize = 8;
 
-/// The system's statistics of a TCP connection.
+/// The system's statistics of a TCP connection. The kernel has none of a Unix socket, so all members are None then.
 pub fn tcp_stats(socket: &Socket) -> TcpStats {
     let mut info = [0; TCP_INFO_SIZE];
     let length = option(socket, libc::IPPROTO_TCP, libc::TCP_INFO, &mut info);

@@ -68,9 +68,13 @@ pub fn set_source_filter(
 #[repr(C)]
 #[allow(dead_code, reason = "only the fields' places are asked for")]
 struct Header {
+    /// The index of the interface (`gf_interface`).
     interface: u32,
+    /// The group's address (`gf_group`).
     group: libc::sockaddr_storage,
+    /// MCAST_INCLUDE or MCAST_EXCLUDE (`gf_fmode`).
     mode: u32,
+    /// The number of sources in the list that follows (`gf_numsrc`).
     count: u32,
 }
 

@@ -277,8 +277,11 @@ impl Run {
 /// A UDP_SEGMENT control message, with the layout that CMSG_FIRSTHDR and CMSG_DATA expect.
 #[repr(C)]
 struct Control {
+    /// The length and the type of the control message.
     header: libc::cmsghdr,
+    /// The size of each datagram in bytes.
     size: u16,
+    /// Fills the control message up to the alignment of the next one. Zeros.
     padding: [u8; size_of::<usize>() - 2],
 }
 

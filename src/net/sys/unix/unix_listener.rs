@@ -15,14 +15,12 @@ use mio::{Interest, Registry, Token};
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
 use super::peer_credentials::peer_credentials;
-use crate::net::sys::vocabulary::{AcceptedUnix, ListenFailure, ListenStep};
+use crate::net::sys::vocabulary::{AcceptedUnix, ListenFailure, ListenStep, PERMISSIONS};
 
 /// The longest wait for the lock of a folder.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(200);
 /// The pause between two tries to get the lock.
 const LOCK_PAUSE: Duration = Duration::from_millis(2);
-/// The bits of a file's mode that `mode` sets.
-const PERMISSIONS: u32 = 0o777;
 /// Why a server does not listen whose new file is gone from its path.
 const REPLACED: &str = "the new file has been replaced at once";
 
@@ -170,11 +168,11 @@ fn set_mode_before_bind(_socket: &Socket, _mode: u32) -> io::Result<()> {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn set_mode(file: &SocketFile, mode: u32) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    let place = File::from(locate(&file.path)?);
-    if Identity::of(&place.metadata()?) != file.identity {
+    let located = File::from(locate(&file.path)?);
+    if Identity::of(&located.metadata()?) != file.identity {
         return Err(in_use(REPLACED));
     }
-    fs::set_permissions(format!("/proc/self/fd/{}", place.as_raw_fd()), fs::Permissions::from_mode(mode))
+    fs::set_permissions(format!("/proc/self/fd/{}", located.as_raw_fd()), fs::Permissions::from_mode(mode))
 }
 
 /// Opens a file with O_PATH: the descriptor only says which file it is. A socket's file cannot be opened otherwise, and fchmod(2) does not

@@ -1,4 +1,4 @@
-//! Look-ups and timers: what connect() has done for it beside its sockets.
+//! Look-ups and timers: the pending operations of connect(), beside its sockets.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, Instant};
