@@ -80,7 +80,7 @@ describe.each([["http.Agent", http.Agent], ["Agent", Agent]])("%s", (name, Class
       });
     });
     expect(seen).toEqual(["ECONNRESET", "second", true]);
-    expect(sockets.size).toBe(0);
+    await eventually(() => sockets.size === 0);
   });
 
   test("maxFreeSockets and scheduling (R-agent)", async () => {

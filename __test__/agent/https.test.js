@@ -69,6 +69,19 @@ describe.each([["https.Agent", https.Agent], ["HttpsAgent", HttpsAgent]])("%s", 
     expect([Boolean(made.isSessionReused()), socket.isSessionReused()]).toEqual([false, true]);
   });
 
+  test("a server that has closed already makes no error of the end of TLS (R-agent)", async () => {
+    // Its system answers our close_notify with RST.
+    const { port, ca } = await httpsServer();
+    const agent = make({ keepAlive: false });
+    const errors = [];
+    for (let round = 0; round < 10; round++) {
+      const results = await Promise.all(Array.from({ length: 10 }, () => get({ agent, port, ca })));
+      for (const { request } of results) request.on("error", (error) => errors.push(error));
+      await Promise.all(results.map(({ socket }) => (socket.destroyed ? undefined : once(socket, "close"))));
+    }
+    expect(errors).toEqual([]);
+  });
+
   test("keylog lines are emitted (R-agent)", async () => {
     const { port, ca } = await httpsServer();
     const agent = make({});

@@ -116,13 +116,13 @@ class SocketStream extends Duplex {
       name: "readable",
       take: (/** @type {Uint8Array} */ bytes) => this.#take(bytes),
       end: () => this.#run(() => this.#ended()),
-      fail: (/** @type {Error} */ error) => this.#run(() => this.destroy(error)),
+      fail: (/** @type {Error} */ error) => this.#run(() => this.#lost(error)),
       closing() {},
     });
     extras.outlet = /** @type {any} */ ({
       drained: () => this.#run(() => this.#written()),
       finished: () => this.#run(() => this.#finished()),
-      fail: (/** @type {Error} */ error) => this.#run(() => this.destroy(error)),
+      fail: (/** @type {Error} */ error) => this.#run(() => this.#lost(error)),
       interrupt: (/** @type {Error} */ error) => this.#run(() => this.destroy(error)),
       end: () => this.#run(() => this.#closed()),
     });
@@ -311,6 +311,22 @@ class SocketStream extends Duplex {
   }
 
   // --- the end ---
+
+  /**
+   * The connection is lost. If the peer had ended it before (EPIPE says the same), and no write waits, that is the end: the peer only refuses our own
+   * end, such as the close_notify of TLS. Nobody may listen for errors any more.
+   *
+   * @param {Error} error
+   */
+  #lost(error) {
+    const { code } = /** @type {any} */ (error);
+    if (this.#writing === null && (this.#record?.ended || code === "EPIPE")) {
+      this.#ended();
+      this.#finished();
+    } else {
+      this.destroy(error);
+    }
+  }
 
   /** The socket is closed. */
   #closed() {
