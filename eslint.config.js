@@ -79,7 +79,7 @@ const aboveTheBinding = [
 
 /** The interfaces, and what is built on them. No other file of lib/ may require these. */
 const belowTheInterfaces = {
-  selector: `${requires}=/\\/(udp-socket|tcp-socket|tcp-server-socket|unix-socket|unix-server-socket|stream-socket|server-socket|streams|connect|race|relay|once|testing|index|globals)(\\.js)?$/]`,
+  selector: `${requires}=/\\/(udp-socket|tcp-socket|tcp-server-socket|unix-socket|unix-server-socket|stream-socket|server-socket|streams|connect|race|relay|once|testing|agent|index|globals)(\\.js)?$/]`,
   message: "Interfaces know what they stand on, never the other way round (CONTRIBUTING.md, \"Where things are\").",
 };
 
@@ -87,7 +87,7 @@ const belowTheInterfaces = {
 const interfaces = [
   "udp-socket", "tcp-socket", "tcp-server-socket", "unix-socket", "unix-server-socket", "stream-socket", "server-socket", "streams", "connect", "race",
   "relay", "once", "testing",
-].map((name) => `lib/${name}.js`);
+].map((name) => `lib/${name}.js`).concat("lib/agent/**/*.js");
 
 module.exports = [
   { ignores: ["dist/", "**/target/", "coverage/", "**/*.ts", "**/*.mts"] },
@@ -107,7 +107,7 @@ module.exports = [
     languageOptions: { ecmaVersion: 2024, sourceType: "module", globals: { ...globals, ...timerGlobals } },
   },
   {
-    files: ["lib/**/*.js", "index.js", "index.mjs", "globals.js", "testing.js", "testing.mjs"],
+    files: ["lib/**/*.js", "index.js", "index.mjs", "globals.js", "testing.js", "testing.mjs", "agent.js", "agent.mjs"],
     rules: {
       // Fake timers replace the global functions (jest, vitest, sinon). lib/ takes those of node:timers at load.
       "no-restricted-globals": ["error", ...timers.map((name) => ({ name, message: "Take it from node:timers, at load." }))],

@@ -1,4 +1,4 @@
-// Writes docs/api.md, which has the whole API on one page, from index.d.ts, testing.d.ts and their comments. So they always agree.
+// Writes docs/api.md, which has the whole API on one page, from index.d.ts, agent.d.ts, testing.d.ts and their comments. So they always agree.
 //
 //   node scripts/api.mjs            writes it
 //   node scripts/api.mjs --check    fails if the page differs from the declarations
@@ -9,6 +9,7 @@ import process from "node:process";
 import { root } from "./build.mjs";
 
 const SOURCE = "index.d.ts";
+const AGENT = "agent.d.ts";
 const TESTING = "testing.d.ts";
 const PAGE = "docs/api.md";
 
@@ -222,7 +223,7 @@ function classPage({ name, comment, members }) {
     `## ${name}`,
     ...described(comment),
     ...(made === undefined ? [] : [`### \`new ${name}${made.signature.slice("constructor".length)}\``, ...described(made.comment)]),
-    "### Attributes",
+    ...(attributes.length === 0 ? [] : ["### Attributes"]),
     ...table("attribute", attributes, typed),
     ...attributes.flatMap((member) => examplesOf(member.comment).flatMap((example) => [`\`${member.name}\`:`, example])),
     ...(events.length === 0 ? [] : ["### Events", "Each has an `on…` attribute, too."]),
@@ -253,12 +254,15 @@ function otherPage({ name, kind, extendsWhat, signature, comment, members }, ind
 function subpath(name, source) {
   const { overview, declarations } = read(source);
   const functions = declarations.filter(({ kind }) => kind === "function");
-  const types = declarations.filter((declaration) => !functions.includes(declaration));
-  return [`## ${name}`, prose(overview.text), ...[functions, types].flatMap((those) => those.flatMap(otherPage)).map((part) => part.replace(/^## /, "### "))];
+  const classes = declarations.filter(({ kind }) => kind === "class");
+  const types = declarations.filter((declaration) => !functions.includes(declaration) && !classes.includes(declaration));
+  const classParts = classes.flatMap(classPage).map((part) => part.replace(/^##/, "###"));
+  const parts = [functions, types].flatMap((those) => those.flatMap(otherPage)).map((part) => part.replace(/^## /, "### "));
+  return [`## ${name}`, prose(overview.text).replaceAll(/docs\/(\w+\.md)/g, "[$1]($1)"), ...classParts, ...parts];
 }
 
-/** @param {string} source @param {string} testing */
-function page(source, testing) {
+/** @param {string} source @param {string} agent @param {string} testing */
+function page(source, agent, testing) {
   const { overview, declarations } = read(source);
   const main = declarations.filter(
     (declaration) => declaration.kind === "function" || declaration.kind === "const" || isLikeClass(declaration),
@@ -270,22 +274,23 @@ function page(source, testing) {
   const listed = rest.filter(({ name }) => !isEventMap(name));
   const parts = [
     "# API",
-    "<!-- Written by scripts/api.mjs from index.d.ts and testing.d.ts: change it there. -->",
+    "<!-- Written by scripts/api.mjs from index.d.ts, agent.d.ts and testing.d.ts: change it there. -->",
     prose(overview.text).replaceAll(/docs\/(\w+\.md)/g, "[$1]($1)"),
-    `${list(main)}. Options and other types: ${list(listed)}. For tests: [tcp-udp-sockets/testing](#tcp-udp-socketstesting).`,
+    `${list(main)}. Options and other types: ${list(listed)}. For HTTP: [tcp-udp-sockets/agent](#tcp-udp-socketsagent). For tests: [tcp-udp-sockets/testing](#tcp-udp-socketstesting).`,
     ...main.flatMap((declaration, index) => (isLikeClass(declaration) ? classPage(declaration) : otherPage(declaration, index, main))),
     "## Options and other types",
     ...rest.flatMap(otherPage),
+    ...subpath("tcp-udp-sockets/agent", agent),
     ...subpath("tcp-udp-sockets/testing", testing),
   ];
   return `${parts.filter((part) => part !== "").join("\n\n")}\n`;
 }
 
-const [declared, forTests] = [SOURCE, TESTING].map((name) => readFileSync(path.join(root, name), "utf8"));
-const made = page(declared, forTests);
+const [declared, forAgents, forTests] = [SOURCE, AGENT, TESTING].map((name) => readFileSync(path.join(root, name), "utf8"));
+const made = page(declared, forAgents, forTests);
 // CI runs the page's examples, so none may be missing.
-const lost = `${declared}${forTests}`.split(/^\s*\* @example\b/m).length - made.split(/^```ts\n(?!(?:type|function|const) )/m).length;
-if (lost !== 0) throw new Error(`${SOURCE}, ${TESTING}: ${lost} examples are where ${PAGE} shows none`);
+const lost = `${declared}${forAgents}${forTests}`.split(/^\s*\* @example\b/m).length - made.split(/^```ts\n(?!(?:type|function|const) )/m).length;
+if (lost !== 0) throw new Error(`${SOURCE}, ${AGENT}, ${TESTING}: ${lost} examples are where ${PAGE} shows none`);
 const file = path.join(root, PAGE);
 if (!process.argv.includes("--check")) {
   writeFileSync(file, made);

@@ -2,7 +2,7 @@
 
 // No example ends in silence: where the peer refuses, ends early, resets or says something else, and where a port is taken, each
 // says so on stderr and ends with another code than 0. What they do when all is well: tls/examples, streams/example,
-// connect/example, interop/load-balancer, lifecycle/cluster. Those of Unix sockets: interop/unix-examples.
+// connect/example, interop/load-balancer, lifecycle/cluster. Those of Unix sockets: interop/unix-examples. fetch-public: agent/connector.
 
 const dgram = require("node:dgram");
 const { readdirSync } = require("node:fs");
@@ -55,6 +55,9 @@ const OTHERS = ["demo.js", "echo-server.mjs", "http-connect-proxy.js", "ssdp-not
 /** Those of interop/unix-examples. */
 const UNIX = ["unix-echo-client.js", "unix-echo-server.js", "unix-http-get.js"];
 
+/** The one of agent/connector. */
+const FETCH = ["fetch-public.js"];
+
 /** Paths of a certificate and its key. */
 function pair() {
   const file = folder({ "cert.pem": own.cert, "key.pem": own.key });
@@ -62,7 +65,7 @@ function pair() {
 }
 
 test("every example is tested here", () => {
-  expect([...Object.keys(CLIENTS), ...Object.keys(SERVERS), ...OTHERS, ...UNIX].sort()).toEqual(readdirSync(path.join(ROOT, "examples")).sort());
+  expect([...Object.keys(CLIENTS), ...Object.keys(SERVERS), ...OTHERS, ...UNIX, ...FETCH].sort()).toEqual(readdirSync(path.join(ROOT, "examples")).sort());
 });
 
 describe.each(Object.entries(CLIENTS))("examples/%s", (name, run) => {

@@ -22,7 +22,7 @@ beforeEach(() => {
   project = mkdtempSync(path.join(os.tmpdir(), "tcp-udp-sockets-"));
   const to = path.join(project, "node_modules", "tcp-udp-sockets");
   mkdirSync(to, { recursive: true });
-  for (const name of ["package.json", "index.js", "index.mjs", "globals.js", "testing.js", "testing.mjs", "lib"]) {
+  for (const name of ["package.json", "index.js", "index.mjs", "globals.js", "testing.js", "testing.mjs", "agent.js", "agent.mjs", "lib"]) {
     cpSync(path.join(root, name), path.join(to, name), { recursive: true });
   }
 });
@@ -147,6 +147,18 @@ test("tcp-udp-sockets/testing knows the sockets of the package that is imported 
     report([Object.keys(cjs), seen, esm.openSockets().length]);
   })()`;
   expect(run(script)).toMatchObject({ status: 0, reported: [["closeAll", "openSockets", "socketPair"], [true, true, true, true], 0] });
+});
+
+test("tcp-udp-sockets/agent gives the same classes to import and require, and the package itself does not load it", () => {
+  installPlatformPackage();
+  const script = `(async () => {
+    const path = require("node:path");
+    require("tcp-udp-sockets");
+    const loaded = Object.keys(require.cache).filter((file) => path.basename(path.dirname(file)) === "agent" || path.basename(file) === "agent.js");
+    const [cjs, esm] = [require("tcp-udp-sockets/agent"), await import("tcp-udp-sockets/agent")];
+    report([loaded, Object.keys(cjs), Object.keys(cjs).every((name) => cjs[name] === esm[name])]);
+  })()`;
+  expect(run(script)).toMatchObject({ status: 0, reported: [[], ["Agent", "HttpsAgent", "connector"], true] });
 });
 
 test("nothing is added to globalThis but by tcp-udp-sockets/globals (R-trust)", () => {

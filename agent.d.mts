@@ -1,0 +1,2 @@
+// The ES module has the CommonJS one's exports.
+export * from "./agent.js";

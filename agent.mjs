@@ -1,0 +1,2 @@
+// Whoever imports and whoever requires gets the same classes.
+export { Agent, HttpsAgent, connector } from "./agent.js";
