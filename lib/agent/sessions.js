@@ -1,5 +1,7 @@
 "use strict";
 
+// The TLS sessions that a connector keeps, so that its next connection to a server resumes one. An agent of https keeps its own.
+
 /** The TLS sessions of a connector, by the name of the server. */
 class Sessions {
   /** The most that are kept. */
