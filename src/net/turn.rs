@@ -229,8 +229,8 @@ impl Net {
         self.serve_deadlines();
         self.serve_inbox();
         self.ready_queue.extend(self.context.ready.drain(..));
-        self.context.blocks.begin_turn(self.ready_queue.len());
-        if self.context.direct_budget.renew() && !self.ready_queue.is_empty() {
+        let were_blocks_used_up = self.context.blocks.begin_turn();
+        if (self.context.direct_budget.renew() || were_blocks_used_up) && !self.ready_queue.is_empty() {
             // Another socket is the first one.
             self.ready_queue.rotate_left(1);
         }
