@@ -1439,6 +1439,16 @@ export interface Features {
   readonly immutableData: boolean;
   /** A socket's events run in the AsyncLocalStorage context of the code that made it (R-context). The runtime decides. */
   readonly asyncContext: boolean;
+  /**
+   * TLS connections are served on the JavaScript thread once their handshakes are done: all of them if `tlsInTasks` is false, else those that
+   * move little at the moment. False if the environment variable TCP_UDP_SOCKETS_TLS is `task`.
+   */
+  readonly tlsInTurns: boolean;
+  /**
+   * TLS connections are served by other threads: all of them if `tlsInTurns` is false, else those that move much at the moment. False if the
+   * process may use one processor only, or if the environment variable TCP_UDP_SOCKETS_TLS is `turn`. Handshakes are always served by other threads.
+   */
+  readonly tlsInTasks: boolean;
   /** `sourceAddress` of joinMulticastGroup(). Linux, macOS and FreeBSD. */
   readonly sourceSpecificMulticast: boolean;
   /** `packetInfo` of a UDPSocket. Linux. */

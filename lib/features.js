@@ -6,6 +6,7 @@ const { AsyncLocalStorage, AsyncResource } = require("node:async_hooks");
 const { isMadeImmutable } = require("./events.js");
 const { binding } = require("./native.js");
 const { isBun, isDeno } = require("./runtime.js");
+const { tlsPlace } = require("./tls-place.js");
 
 /** The features that the system decides, in the order in which the native half gives their values. */
 const SYSTEM = /** @type {const} */ ([
@@ -52,6 +53,8 @@ function ofSystem() {
 /** The object `features` of the package. */
 const features = Object.freeze({
   ...ofSystem(),
+  tlsInTurns: tlsPlace !== "task",
+  tlsInTasks: tlsPlace !== "turn",
   immutableData: isMadeImmutable,
   asyncContext: keepsContext(),
 });

@@ -9,6 +9,7 @@ const { fromFailure } = require("./errors.js");
 const { NO_EVENT, PACKED, binding } = require("./native.js");
 const { chooseWake, collectsLate, microtaskDrain } = require("./runtime.js");
 const { deliver, discard, sockets } = require("./sockets.js");
+const { tlsPlace } = require("./tls-place.js");
 
 /** @typedef {import("./errors.js").Failure} Failure */
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
@@ -71,6 +72,7 @@ function takeTurn(turn) {
 /** The options of attach(). This file keeps them alive, because the native half holds them only while a socket is open. */
 const attachment = {
   wake: chooseWake(),
+  tls: tlsPlace,
   /** @param {() => boolean} turn */
   setImmediate: (turn) => setImmediate(takeTurn, turn),
   // The async resource of the wake-ups and the turns. It does not keep the process alive. Each open socket is a resource of its own, which does.

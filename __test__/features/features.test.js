@@ -29,7 +29,7 @@ test("is a frozen object of booleans", () => {
   expect(Object.values(features).every((value) => typeof value === "boolean")).toBe(true);
   expect(Object.keys(features).sort()).toEqual([
     "abstractUnixPaths", "asyncContext", "datagramsDropped", "immutableData", "networkInterface", "packetInfo", "peerCredentials", "reusePort",
-    "sourceSpecificMulticast", "tcpStats", "typeOfService", "udpCoalescing", "udpSegmentation", "unixSockets", "userTimeout",
+    "sourceSpecificMulticast", "tcpStats", "tlsInTasks", "tlsInTurns", "typeOfService", "udpCoalescing", "udpSegmentation", "unixSockets", "userTimeout",
   ]);
   expect(Object.getPrototypeOf(features)).toBe(Object.prototype);
 });

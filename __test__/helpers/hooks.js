@@ -90,10 +90,11 @@ const main = async (act) => {
  * Runs a script as an async function's body. Returns the script's result (its log, if it returns nothing) and its printed output.
  *
  * @param {string} script
+ * @param {object} [env] added to the child's environment
  */
-async function runWithHooks(script) {
+async function runWithHooks(script, env = {}) {
   const child = start(`${PRELUDE}main(async () => {${script}}).catch((error) => { console.error(error); process.exit(1); });`, {
-    env: { NAPI_RS_NATIVE_LIBRARY_PATH: BINARY, RUST_BACKTRACE: "0" },
+    env: { NAPI_RS_NATIVE_LIBRARY_PATH: BINARY, RUST_BACKTRACE: "0", ...env },
     timeout: 20_000,
   });
   const { code, signal, stdout, stderr, reports, timedOut } = await child.done;

@@ -14,7 +14,7 @@ use super::guard::guarded;
 use super::package_instance::PackageInstance;
 use super::reference::Reference;
 use super::wake::{self, Source, Wake};
-use crate::net::{Event, Id, Net, SocketError, Syscall, keep_heap};
+use crate::net::{Event, Id, Net, SocketError, Syscall, TlsPlace, keep_heap};
 
 /// Everything of one Node-API environment: the main thread's, or a worker's.
 ///
@@ -29,6 +29,8 @@ pub struct Environment {
     instances: RefCell<Vec<PackageInstance>>,
     /// The wake source that the first `attach()` has asked for. `None` before the first `attach()`.
     source: Cell<Option<Source>>,
+    /// Where the first `attach()` has asked to drive TLS connections.
+    tls_place: Cell<TlsPlace>,
     /// The wake source. Empty until the first socket has started it.
     wake: OnceCell<Box<dyn Wake>>,
     /// The ArrayBuffers whose memory is lent to `net`. The key is the number of the block.
@@ -62,6 +64,7 @@ impl Environment {
             net: RefCell::new(None),
             instances: RefCell::new(Vec::new()),
             source: Cell::new(None),
+            tls_place: Cell::new(TlsPlace::Both),
             wake: OnceCell::new(),
             blocks: RefCell::new(Slab::new()),
             new_block_bytes: Cell::new(None),
@@ -77,10 +80,11 @@ impl Environment {
 
     // --- package instances ---
 
-    /// Adds a package instance and returns its number. The first instance decides the wake source.
-    pub fn attach(&self, instance: PackageInstance, source: Source) -> u32 {
+    /// Adds a package instance and returns its number. The first instance decides the wake source, and where TLS connections are driven.
+    pub fn attach(&self, instance: PackageInstance, source: Source, place: TlsPlace) -> u32 {
         if self.source.get().is_none() {
             self.source.set(Some(source));
+            self.tls_place.set(place);
         }
         let mut instances = self.instances.borrow_mut();
         instances.push(instance);
@@ -159,7 +163,8 @@ impl Environment {
         }
         let options = self.instance(owner, |instance| instance.options(env)).ok_or_else(ending)?;
         keep_heap();
-        let net = Net::new()?;
+        let mut net = Net::new()?;
+        net.set_tls_place(self.tls_place.get());
         let source = self.source.get().unwrap_or(Source::Tokio);
         *self.net.borrow_mut() = Some(net);
         match wake::start(source, self, env, options) {

@@ -22,7 +22,7 @@ use super::numbers::NOT_OPEN;
 use super::package_instance::{PackageInstance, SLOTS};
 use super::wake::Source;
 use super::{events, secure};
-use crate::net::{Event, SocketError, hooks};
+use crate::net::{Event, SocketError, TlsPlace, hooks};
 use crate::proto::ReadyState;
 
 /// Adds every function to `exports`.
@@ -147,14 +147,17 @@ unsafe extern "C" fn free(_env: Raw, data: *mut c_void, _hint: *mut c_void) {
 fn attach<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let (serve, options) = (call.arguments[0], call.arguments[1]);
     let wake = attempt!(call, call.env.to_text(call.env.get(options, c"wake"))).unwrap_or_default();
-    match (Source::named(&wake), PackageInstance::new(call.env, serve, options)) {
-        (Some(source), Some((instance, answer))) => {
+    let tls = attempt!(call, call.env.to_text(call.env.get(options, c"tls"))).unwrap_or_default();
+    // Without it, TLS connections are driven in both places.
+    let place = if tls.is_empty() { Some(TlsPlace::Both) } else { TlsPlace::named(&tls) };
+    match (Source::named(&wake), place, PackageInstance::new(call.env, serve, options)) {
+        (Some(source), Some(place), Some((instance, answer))) => {
             call.environment.collect_young(call.env.to_bool(call.env.get(options, c"collectYoung")) == Some(true));
-            call.env.set(answer, c"instance", call.env.uint(call.environment.attach(instance, source)));
+            call.env.set(answer, c"instance", call.env.uint(call.environment.attach(instance, source, place)));
             answer
         }
         _ => {
-            let reason = "attach() takes serve and { wake, setImmediate, resource }".to_owned();
+            let reason = "attach() takes serve and { wake, tls, setImmediate, resource }".to_owned();
             call.env.failure(&SocketError::BadOption { reason })
         }
     }

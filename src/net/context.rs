@@ -16,13 +16,13 @@ use super::send_queue::Pool;
 use super::sizes::{DATAGRAM_BATCH, DATAGRAM_STRIDE};
 use super::sys::Batches;
 use super::timers::Timers;
-use super::tls::WakeBatcher;
+use super::tls::{Place, WakeBatcher};
 use super::{Id, SocketError};
 
 /// The state that all sockets of one environment share.
 pub struct Context {
     /// The poll set's registry: sockets register themselves here.
-    pub registry: Registry,
+    pub registry: Arc<Registry>,
     /// Free chunks for bytes that wait to be sent.
     pub pool: Pool,
     /// The deadlines of all sockets.
@@ -31,6 +31,8 @@ pub struct Context {
     pub inbox: Arc<Inbox>,
     /// Wakes the TLS drivers, and is woken by them. `None` until the first TLS connection.
     wake_batcher: Option<Arc<WakeBatcher>>,
+    /// Where TLS connections are driven after their handshakes.
+    pub tls_place: Place,
     /// TLS drivers that got something to do in this turn. They are woken at the end of the turn.
     pub pending_wakes: Vec<Arc<Notify>>,
     /// Sockets whose sends are to be flushed at the end of the turn.
@@ -57,11 +59,12 @@ impl Context {
     /// A context in which nothing is open.
     pub fn new(registry: Registry, waker: Arc<Waker>) -> Self {
         Self {
-            registry,
+            registry: Arc::new(registry),
             pool: Pool::default(),
             timers: Timers::new(Arc::clone(&waker)),
             inbox: Arc::new(Inbox::new(waker)),
             wake_batcher: None,
+            tls_place: Place::Both,
             pending_wakes: Vec::new(),
             dirty: Vec::new(),
             ready: Vec::new(),
@@ -80,7 +83,7 @@ impl Context {
         if let Some(batcher) = &self.wake_batcher {
             return Ok(Arc::clone(batcher));
         }
-        let batcher = WakeBatcher::start(runtime()?, &self.inbox);
+        let batcher = WakeBatcher::start(runtime()?, &self.inbox, self.tls_place);
         self.wake_batcher = Some(Arc::clone(&batcher));
         Ok(batcher)
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use socket2::{Domain, Socket, Type};
 
 use super::sys;
+use super::tls::has_one_processor;
 
 /// The features, one field for each. True: the package can do this here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub struct Features {
     pub user_timeout: bool,
     /// The option `typeOfService`.
     pub type_of_service: bool,
+    /// This process may use one processor only.
+    pub one_processor: bool,
 }
 
 impl Features {
@@ -65,6 +68,7 @@ impl Features {
             abstract_unix_paths: sys::HAS_ABSTRACT_NAMES,
             peer_credentials: sys::HAS_PEER_CREDENTIALS,
             user_timeout: sys::HAS_USER_TIMEOUT && of(&tcp, &|tcp| sys::set_user_timeout(tcp, Duration::ZERO).is_ok()),
+            one_processor: has_one_processor(),
             type_of_service: sys::HAS_TYPE_OF_SERVICE && of(&tcp, &|tcp| tcp.set_tos_v4(0).is_ok()),
         }
     }

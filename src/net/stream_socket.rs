@@ -345,6 +345,7 @@ impl StreamSocket {
             return Step::LastEvent(*kind);
         }
         loop {
+            self.look_at_tls(id, context);
             if self.machine.is_connecting() {
                 self.look_at_attempt(id, context);
             } else {
@@ -395,6 +396,7 @@ impl StreamSocket {
                     }
                     (Reading::Changed, _) => continue,
                     (Reading::NeedsBlocks(count), _) => return Step::NeedsBlocks(count),
+                    (Reading::Nothing, _) if self.has_tls_news() => continue,
                     (Reading::Nothing, _) => {}
                 }
             } else if self.machine.drops_data() && self.transport.is_readable() && self.drop_bytes(context) {
@@ -406,7 +408,7 @@ impl StreamSocket {
 
     /// Whether bytes may wait that this socket would read now.
     pub fn has_more(&self) -> bool {
-        (self.transport.is_readable() || self.receiving.has_held()) && (self.may_read() || self.machine.drops_data())
+        (self.transport.is_readable() || self.receiving.has_held()) && self.is_reading() || self.has_tls_news()
     }
 
     /// Starts the wait for the peer's end, once our FIN is sent and close() was called, in either order.
@@ -474,6 +476,11 @@ impl StreamSocket {
         self.question = None;
         context.timers.clear_all(id);
         self.permit = None;
+    }
+
+    /// The process ends: bytes that a TLS driver on this thread could not write go to a task.
+    pub fn write_in_task(&mut self) {
+        self.transport.write_in_task();
     }
 
     /// Whether the TLS driver still has bytes to write.

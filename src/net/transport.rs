@@ -58,7 +58,7 @@ enum Link {
     Gone,
     /// A connection that the poll set watches. If it has an upgrade, TLS begins as soon as it can.
     Plain(Plain),
-    /// A TLS session. The session's driver has the connection.
+    /// A TLS session. Its driver has the connection, in a task or on this thread.
     Secure(Box<Secure>),
     /// A relay's task has the connection.
     Lent(TaskHandle),
@@ -107,6 +107,10 @@ impl Transport {
     /// Takes a report of the poll set. Returns whether it reports room to write.
     pub fn on_ready(&mut self, event: &mio::event::Event) -> bool {
         let ready = &mut self.readiness;
+        if let Link::Secure(secure) = &mut self.link {
+            secure.on_ready(event, ready);
+            return false;
+        }
         ready.readable |= event.is_readable() || event.is_read_closed();
         ready.writable |= event.is_writable();
         ready.peer_end |= event.is_read_closed();
@@ -117,10 +121,16 @@ impl Transport {
         event.is_writable()
     }
 
+    /// Whether [`Self::tls_news`] is to be called although nobody has posted news: the TLS driver is on this thread, and has something to
+    /// report or to do. `is_reading` says that a read follows, which lets it read.
+    pub fn has_tls_news(&self, is_reading: bool) -> bool {
+        matches!(&self.link, Link::Secure(secure) if secure.has_news(is_reading))
+    }
+
     /// Takes the report of the TLS driver. `None`: there is no TLS session.
-    pub fn tls_news(&mut self, context: &mut Context) -> Option<TlsNews> {
+    pub fn tls_news(&mut self, is_reading: bool, id: Id, context: &mut Context) -> Option<TlsNews> {
         match &mut self.link {
-            Link::Secure(secure) => Some(secure.news(&mut self.readiness, &mut context.pool)),
+            Link::Secure(secure) => Some(secure.news(is_reading, &mut self.readiness, id, context)),
             Link::Gone | Link::Plain(_) | Link::Lent(_) => None,
         }
     }
@@ -335,7 +345,7 @@ impl Transport {
     ) -> WriteReport {
         match &mut self.link {
             Link::Plain(plain) => plain.write(queue, extra, bound, &mut self.readiness, id, context),
-            Link::Secure(secure) => secure.write(queue, &mut self.readiness, &mut context.pending_wakes),
+            Link::Secure(secure) => secure.write(queue, &mut self.readiness, context),
             Link::Gone | Link::Lent(_) => WriteReport::default(),
         }
     }
@@ -414,7 +424,7 @@ impl Transport {
     pub fn with_socket<T>(&self, f: impl FnOnce(SockRef<'_>) -> T) -> Option<T> {
         match &self.link {
             Link::Plain(plain) => Some(f(plain.socket())),
-            Link::Secure(secure) => Some(f(secure.socket())),
+            Link::Secure(secure) => secure.with_socket(f),
             Link::Lent(task) => task.with_socket(f),
             Link::Gone => None,
         }
@@ -424,6 +434,13 @@ impl Transport {
     pub fn flush_on_exit(&self) {
         if let Link::Secure(secure) = &self.link {
             secure.flush_on_exit();
+        }
+    }
+
+    /// The process ends: bytes that a TLS driver on this thread could not write go to a task.
+    pub fn write_in_task(&mut self) {
+        if let Link::Secure(secure) = &mut self.link {
+            secure.write_in_task();
         }
     }
 

@@ -32,6 +32,7 @@ use super::runtime::runtime;
 use super::sizes::{DATAGRAM_BATCH, DATAGRAM_STRIDE};
 use super::step::Step;
 use super::syscall::Syscall;
+use super::tls::Place;
 use super::{Id, SocketError, hooks, memory};
 
 /// The most readiness reports that are taken from the poll set at once. The next turn takes the others.
@@ -122,6 +123,11 @@ impl Net {
             references: 0,
             context,
         })
+    }
+
+    /// Sets where TLS connections that are made from now on are driven. Before that it is [`Place::Both`].
+    pub fn set_tls_place(&mut self, place: Place) {
+        self.context.tls_place = place;
     }
 
     /// The poll set's descriptor, for a wake source to watch.
@@ -389,8 +395,10 @@ impl Net {
     pub fn flush_on_exit(&mut self) {
         self.finish();
         for (_, entry) in &mut self.sockets {
-            if let AnySocket::Server(server) = &mut entry.socket {
-                server.remove_file();
+            match &mut entry.socket {
+                AnySocket::Server(server) => server.remove_file(),
+                AnySocket::Stream(stream) => stream.write_in_task(),
+                AnySocket::Udp(_) | AnySocket::Operation(_) | AnySocket::Broken(_) => {}
             }
         }
         let start = Instant::now();

@@ -54,6 +54,7 @@ pub fn features<'scope>(call: &Call<'scope>) -> Value<'scope> {
             features.peer_credentials,
             features.user_timeout,
             features.type_of_service,
+            features.one_processor,
         ]
         .map(|feature| call.env.boolean(feature)),
     )

@@ -162,6 +162,7 @@ impl StreamSocket {
         if self.blob_request.is_due()
             || self.machine.ledger.drain_ready()
             || self.machine.is_faulty()
+            || self.has_tls_news()
             || (self.queue.is_empty() && self.machine.wants_fin())
         {
             self.schedule(id, context);

@@ -147,8 +147,25 @@ impl StreamSocket {
         self.schedule(id, context);
     }
 
+    /// Whether the TLS driver is on this thread, and has something to report or to do.
+    pub(super) fn has_tls_news(&self) -> bool {
+        self.transport.has_tls_news(self.is_reading())
+    }
+
+    /// Takes the report of the TLS driver, if it is on this thread and has something to report or to do.
+    pub(super) fn look_at_tls(&mut self, id: Id, context: &mut Context) {
+        if self.has_tls_news() {
+            self.on_tls_news(id, context);
+        }
+    }
+
+    /// Whether this socket reads, or drops what comes.
+    pub(super) fn is_reading(&self) -> bool {
+        self.may_read() || self.machine.drops_data()
+    }
+
     fn on_tls_news(&mut self, id: Id, context: &mut Context) {
-        let Some(news) = self.transport.tls_news(context) else { return };
+        let Some(news) = self.transport.tls_news(self.is_reading(), id, context) else { return };
         self.machine.ledger.wrote(news.written.bytes, news.written.of_blobs);
         // This code runs in a task of the event loop of its own, so JavaScript has not read bufferedAmount in it (R-tcp-send).
         if !self.machine.is_link_gone() {

@@ -1,35 +1,42 @@
-//! The driver is the task that moves the bytes of one TLS connection between the system's socket and the session, in whole records.
+//! The driver moves the bytes of one TLS connection between the system's socket and the session, in whole records.
 //!
-//! The buffers for reading and encrypting belong to the thread on which the task runs, not to the connection. So an idle connection holds
+//! It runs in one of two places, and works in the same way in both. The [`Wire`] is the difference: the system's socket as that place sees it.
+//! - `task.rs`: in a task of the shared tokio runtime, beside the JavaScript thread.
+//! - `in_turn.rs`: on the JavaScript thread, in its turns.
+//! - `traffic.rs`: reading and writing, in both places.
+//! - `direct.rs`: memory of the reader, into which bytes can be decrypted.
+//! - `load.rs`: which of the two places suits the connection.
+//!
+//! The buffers for reading and encrypting belong to the thread on which the driver runs, not to the connection. So an idle connection holds
 //! no buffer.
 
+mod direct;
+mod in_turn;
+mod load;
+mod task;
 mod traffic;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::future::{Future, pending, poll_fn};
-use std::io::ErrorKind;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
-use std::task::Poll;
-use std::time::Duration;
 
-use tokio::io::Interest;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::Instant;
 
+pub use self::direct::Direct;
+pub use self::in_turn::{InTurn, NextPlace};
+use self::load::Load;
+pub use self::task::InTask;
 use super::connection::{Connection, Info, Output, discard_reports};
 use super::fault::Fault;
+use super::place::Place;
 use super::plain_chunks::{PLAIN_CHUNK, put_back};
-use super::session::{INBOUND, SharedSession, WrittenBytes, notify};
+use super::shared_session::{INBOUND, SharedSession, WrittenBytes, notify};
 use crate::net::deadline::TimeLimit;
 use crate::net::endpoint::Endpoint;
-use crate::net::hooks;
-use crate::net::panics::{caught, panic_message};
 use crate::net::send_queue::Piece;
-use crate::net::stream_handle::{TaskStream, shut_down};
-use crate::net::syscall::Syscall;
 
 /// The most bytes that one read takes. After each read the system acknowledges, and after each acknowledgement it sends the peer's next
 /// segments on this processor. So small reads are expensive: with a quarter of this size a megabyte cost a fifth more. This size still fits
@@ -46,11 +53,6 @@ const ENCRYPTED_AT_ONCE: usize = 256 * 1024;
 const NOTIFY_WRITTEN: u64 = 128 * 1024;
 /// The most rounds of reading and writing in a row. After that the other connections on this thread have their turn.
 const ROUNDS: usize = 8;
-/// How long a failed connection waits after it has sent an alert, so that the peer can read the alert. If the connection were closed
-/// earlier, the alert might be lost.
-const ALERT_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long the driver goes on writing sent bytes after the environment has ended.
-const EXIT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How many of the peer's first bytes are kept. If they are not TLS, the error message shows them.
 const FIRST_BYTES: usize = 32;
 
@@ -73,12 +75,10 @@ thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::new());
 }
 
-/// Moves the bytes of one connection between the system's socket and the session.
+/// The state of one connection. It does not include the system's socket, the [`Wire`].
 pub struct Driver {
     /// rustls's state of the connection.
     connection: Connection,
-    /// The system's socket.
-    stream: Arc<TaskStream>,
     /// The state that the driver shares with the session.
     shared: Arc<SharedSession>,
     /// The peer's address, for error messages.
@@ -121,8 +121,8 @@ pub struct Driver {
     given_up: bool,
     /// When the driver saw that the socket has released the connection. `None`: it has not.
     released: Option<Instant>,
-    /// True: tokio has reported an error of the socket, but the system had none. The driver does not wait for such reports any more.
-    ignores_errors: bool,
+    /// Whether much is moved.
+    load: Load,
 }
 
 /// Which directions of a connection have ended.
@@ -134,11 +134,22 @@ struct Ends {
     output: bool,
 }
 
-/// What the task does after it has worked.
+/// The system's socket, as the place where the driver runs sees it. Its calls do not block.
+trait Wire {
+    /// Reads once.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+    /// Writes once.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
+    /// Sends FIN.
+    fn shut_down(&mut self);
+}
+
+/// What follows after the driver has worked.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Outcome {
-    /// It waits until the system's socket is ready, the session wakes it or the time limit is over.
+    /// It waits until the system's socket is ready, the session has something for it or the time limit is over.
     Wait,
-    /// It lets other tasks run, and then goes on.
+    /// It lets other connections have their turn, and then goes on.
     Yield,
     /// It waits until the peer has had time to read the alert, and then ends.
     Linger,
@@ -166,7 +177,6 @@ impl Driver {
     /// A driver for a connection whose handshake has not begun. `received` is the bytes that the socket has read already.
     pub fn new(
         connection: Connection,
-        stream: Arc<TaskStream>,
         shared: Arc<SharedSession>,
         remote: Endpoint,
         received: Vec<u8>,
@@ -174,7 +184,6 @@ impl Driver {
     ) -> Self {
         Self {
             connection,
-            stream,
             shared,
             remote,
             limit,
@@ -196,39 +205,13 @@ impl Driver {
             close_notify: false,
             given_up: false,
             released: None,
-            ignores_errors: false,
-        }
-    }
-
-    /// Runs until both directions have ended, or the socket releases the connection. A panic becomes the socket's error.
-    pub async fn run(self) {
-        let shared = Arc::clone(&self.shared);
-        if let Err(panic) = caught(self.work()).await {
-            shared.break_down(panic_message(&*panic));
-        }
-    }
-
-    async fn work(mut self) {
-        let mut outcome = self.with_scratch(Self::greet);
-        loop {
-            match outcome {
-                Outcome::Wait => {
-                    self.rest();
-                    if self.wait().await {
-                        self.on_deadline();
-                    }
-                }
-                Outcome::Yield => tokio::task::yield_now().await,
-                Outcome::Linger => return self.linger().await,
-                Outcome::Done => return,
-            }
-            outcome = self.with_scratch(Self::pump);
+            load: Load::default(),
         }
     }
 
     /// Calls `work` with the thread's buffers. After a panic it replaces them by new ones, so that the next connection finds no bytes of
     /// this one.
-    fn with_scratch(&mut self, work: fn(&mut Self, &mut Scratch) -> Outcome) -> Outcome {
+    fn with_scratch(&mut self, work: impl FnOnce(&mut Self, &mut Scratch) -> Outcome) -> Outcome {
         SCRATCH.with_borrow_mut(|scratch| {
             catch_unwind(AssertUnwindSafe(|| work(self, scratch))).unwrap_or_else(|panic| {
                 *scratch = Scratch::new();
@@ -240,16 +223,17 @@ impl Driver {
 
     /// Begins the handshake. A client sends its hello. A server processes the bytes that were received before. Bytes that do not fit into the
     /// input buffer are dropped; no handshake is that long.
-    fn greet(&mut self, scratch: &mut Scratch) -> Outcome {
+    fn greet(&mut self, wire: &mut dyn Wire, scratch: &mut Scratch) -> Outcome {
         let length = self.partial.len().min(scratch.input.len());
         scratch.input[..length].copy_from_slice(&self.partial[..length]);
         self.partial.clear();
-        self.process(scratch, length);
-        self.pump(scratch)
+        self.process(wire, scratch, &mut Direct::none(), length);
+        self.pump(wire, scratch, &mut Direct::none())
     }
 
-    /// Exchanges reports and requests with the session, writes and reads, until nothing more can be done now. At most [`ROUNDS`] rounds.
-    fn pump(&mut self, scratch: &mut Scratch) -> Outcome {
+    /// Exchanges reports and requests with the session, writes and reads, until nothing more can be done now. At most [`ROUNDS`] rounds. Bytes
+    /// for which `direct` has room are decrypted into it, and do not go to the session.
+    fn pump(&mut self, wire: &mut dyn Wire, scratch: &mut Scratch, direct: &mut Direct<'_, '_>) -> Outcome {
         for _ in 0..ROUNDS {
             let requests = self.exchange();
             if requests.reset {
@@ -262,17 +246,17 @@ impl Driver {
                 return if self.alert { Outcome::Linger } else { Outcome::Done };
             }
             if requests.gives_up && !self.established && !self.lost && !std::mem::replace(&mut self.given_up, true) {
-                shut_down(&*self.stream);
+                wire.shut_down();
                 self.ends.output = true;
                 self.limit = None;
             }
-            let mut busy = self.write(scratch, &requests);
+            let mut busy = self.write(wire, scratch, &requests);
             if self.released.is_some() {
                 if self.lost || !requests.flush_on_exit || (self.is_idle() && (self.ends.output || !requests.finish)) {
                     return Outcome::Done;
                 }
             } else {
-                busy |= self.read_up_to(requests.room, scratch);
+                busy |= self.read_up_to(wire, requests.room, scratch, direct);
             }
             let settled = self.ends.output && self.ends.input && !self.has_news();
             if settled {
@@ -367,6 +351,23 @@ impl Driver {
         room()
     }
 
+    /// Whether the JavaScript thread is the better place for the driver. It never is during the handshake.
+    fn suits_turn(&self) -> bool {
+        let is_sound = self.established && !self.lost && !self.given_up && self.released.is_none();
+        let is_better = match self.shared.place {
+            Place::Turn => true,
+            Place::Task => false,
+            Place::Both => self.load.is_small(),
+        };
+        // What is to be written is written first: if the process ends, only a task can still do that.
+        is_sound && is_better && self.is_idle()
+    }
+
+    /// Whether a task is the better place for the driver.
+    fn suits_task(&self) -> bool {
+        self.shared.place == Place::Both && self.load.is_bulk()
+    }
+
     /// Frees memory that an idle connection does not need.
     fn rest(&mut self) {
         if self.partial.is_empty() {
@@ -375,63 +376,6 @@ impl Driver {
         if self.plain.is_empty() {
             self.plain = Vec::new();
         }
-    }
-
-    /// Waits until the system's socket is ready, the session wakes the task or a time limit is over. Returns true for the time limit.
-    async fn wait(&mut self) -> bool {
-        hooks::pass("tls wait");
-        let shared = Arc::clone(&self.shared);
-        let stream = Arc::clone(&self.stream);
-        let mut interest: Option<Interest> = None;
-        let mut add = |more: Interest| interest = Some(interest.map_or(more, |interest| interest | more));
-        if !self.ends.input && !shared.full.load(SeqCst) && self.released.is_none() {
-            add(Interest::READABLE);
-        }
-        if !self.unwritten.is_empty() {
-            add(Interest::WRITABLE);
-        }
-        if !self.lost && !self.ignores_errors {
-            add(Interest::ERROR);
-        }
-        let deadline = match self.released {
-            Some(since) => Some(since + EXIT_TIMEOUT),
-            None => self.limit.map(|limit| limit.at.into()),
-        };
-        let mut notified = pin!(shared.wake.notified());
-        let mut ready = pin!(async {
-            match interest {
-                // If the socket is readable too, the read finds the error itself.
-                Some(interest) => stream
-                    .ready(interest)
-                    .await
-                    .is_ok_and(|ready| ready.is_error() && !ready.is_readable() && !ready.is_read_closed()),
-                None => pending().await,
-            }
-        });
-        let mut late = pin!(async {
-            match deadline {
-                Some(deadline) => sleep_until(deadline).await,
-                None => pending().await,
-            }
-        });
-        let (is_late, is_error) = poll_fn(|context| {
-            let is_notified = notified.as_mut().poll(context).is_ready();
-            match ready.as_mut().poll(context) {
-                Poll::Ready(is_error) => Poll::Ready((false, is_error)),
-                Poll::Pending if is_notified => Poll::Ready((false, false)),
-                Poll::Pending => late.as_mut().poll(context).map(|()| (true, false)),
-            }
-        })
-        .await;
-        // If the task does not wait for bytes (the session has no room, or the peer has ended), only this report shows that the connection
-        // is lost. tokio repeats the report until the task stops waiting for it.
-        if is_error {
-            match stream.take_error() {
-                Ok(Some(error)) => self.break_off(Syscall::Read, error),
-                _ => self.ignores_errors = true,
-            }
-        }
-        is_late
     }
 
     /// A time limit is over: the limit for the handshake, or the time for writing after the environment has ended.
@@ -445,31 +389,6 @@ impl Driver {
             self.ends.input = true;
             self.fault = Some(Fault::Lost(limit.error(self.remote.clone())));
         }
-    }
-
-    /// Waits, after the alert was written, until the peer ends or [`ALERT_TIMEOUT`] is over, and drops received bytes. If the connection
-    /// were closed with unread bytes, the system would send RST and the peer might lose the alert.
-    async fn linger(self) {
-        shut_down(&*self.stream);
-        let stream = Arc::clone(&self.stream);
-        drop(self);
-        let drain = async {
-            let mut bytes = [0; 1024];
-            loop {
-                match stream.try_read(&mut bytes) {
-                    Ok(0) => return,
-                    Ok(_) => {}
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                        if stream.readable().await.is_err() {
-                            return;
-                        }
-                    }
-                    Err(_) => return,
-                }
-            }
-        };
-        // After the timeout the connection ends, even if the peer has not read the alert.
-        let _ = timeout(ALERT_TIMEOUT, drain).await;
     }
 }
 

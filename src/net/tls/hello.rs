@@ -14,10 +14,10 @@ use tokio::time::sleep_until;
 use super::answer::Answer;
 use super::certificates::Chosen;
 use super::connection::Connection;
-use super::driver::Driver;
+use super::driver::{Driver, InTask};
 use super::error::TlsError;
 use super::server_context::ServerContext;
-use super::session::{SharedSession, notify};
+use super::shared_session::{SharedSession, notify};
 use crate::net::deadline::TimeLimit;
 use crate::net::endpoint::Endpoint;
 use crate::net::panics::{caught, panic_message};
@@ -70,7 +70,7 @@ enum Woken {
 }
 
 impl Hello {
-    /// Runs the connection until it ends, as [`Driver::run`] does. A panic becomes the socket's error.
+    /// Runs the connection until it ends, as [`InTask::run`] does. A panic becomes the socket's error.
     pub async fn run(self) {
         let shared = Arc::clone(&self.shared);
         match caught(self.choose()).await {
@@ -81,7 +81,7 @@ impl Hello {
     }
 
     /// Chooses the certificate, and returns the driver that goes on. `None`: the connection is lost, or nobody needs it any more.
-    async fn choose(mut self) -> Option<Driver> {
+    async fn choose(mut self) -> Option<InTask> {
         let chosen = match self.chosen().await {
             Ok(chosen) => chosen,
             Err(Stop::Refuse(error)) => Some(Chosen::Refused(error)),
@@ -97,7 +97,10 @@ impl Hello {
         };
         let Self { context, stream, shared, remote, received, limit } = self;
         match Connection::server(&context.setup, chosen) {
-            Ok(connection) => Some(Driver::new(connection, stream, shared, remote, received, limit)),
+            Ok(connection) => {
+                let driver = Driver::new(connection, shared, remote, received, limit);
+                Some(InTask::new(Box::new(driver), stream))
+            }
             Err(error) => {
                 shared.lose(SocketError::Tls { error: TlsError::from_rustls(&error), address: Some(remote) });
                 None

@@ -1,9 +1,10 @@
-//! TLS with rustls and ring. It runs outside the JavaScript thread: each connection has one task of the shared tokio runtime.
+//! TLS with rustls and ring. A handshake runs outside the JavaScript thread, in a task of the shared tokio runtime. After it, the
+//! connection is driven in that task or on the JavaScript thread.
 //!
 //! - [`options`](SecureOptions), [`pem`], [`config`] make rustls configurations from the options that the program passes.
 //! - [`verify`], [`roots`], [`x509`] decide whether the peer's certificate is valid.
-//! - [`connection`] encrypts and decrypts records; [`driver`] is the task that reads and writes them; [`session`] is the stream that the
-//!   socket uses; [`plain_chunks`] has the decrypted bytes on their way to it.
+//! - [`connection`] encrypts and decrypts records; [`driver`] reads and writes them; [`place`] says on which thread; [`session`] is
+//!   the stream that the socket uses, and [`shared_session`] what both share; [`plain_chunks`] has the decrypted bytes on their way to it.
 //! - [`wake_batcher`] collects the wake-ups between the tasks and the JavaScript thread, so that few are needed.
 //! - [`handshake_queue`] holds the unfinished handshakes of a server.
 //! - [`certificates`] chooses a server's certificate. With `certificateFor`, [`hello`] reads the client's hello first and asks for the
@@ -24,6 +25,7 @@ mod hello;
 mod kept_certificates;
 mod options;
 mod pem;
+mod place;
 mod plain_chunks;
 mod questions;
 mod refusal;
@@ -31,6 +33,7 @@ mod requested_name;
 mod roots;
 mod server_context;
 mod session;
+mod shared_session;
 mod signature;
 mod start;
 mod verify;
@@ -45,8 +48,10 @@ pub use fault::Fault;
 pub use handshake_queue::{AcceptedTls, HandshakeQueue};
 pub use options::{GivenCertificate, NamedCertificate, SecureOptions};
 pub use pem::Material;
+pub use place::{Place, has_one_processor};
 pub use questions::new_number as new_question;
 pub use server_context::{ServerContext, server_context};
-pub use session::{Session, Target, Waiting, WrittenBytes};
+pub use session::{Session, Waiting};
+pub use shared_session::{Target, WrittenBytes};
 pub use start::{Role, client_role, start, unix_client_role};
 pub use wake_batcher::WakeBatcher;

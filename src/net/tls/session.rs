@@ -1,181 +1,48 @@
-//! The JavaScript thread's side of one TLS connection: a stream of plain bytes that never blocks. A task of the shared tokio runtime, the
-//! driver (`driver.rs`), encrypts, decrypts and does the I/O. The session and the driver share a [`SharedSession`]. Neither holds its lock
-//! during cryptography or I/O.
+//! The JavaScript thread's side of one TLS connection: a stream of plain bytes that never blocks. The driver (`driver.rs`) encrypts, decrypts
+//! and does the I/O. It runs in a task of the shared tokio runtime, or on the JavaScript thread, when the session calls it. In both cases
+//! the session and the driver share a [`SharedSession`]. Neither holds its lock during cryptography or I/O.
+//!
+//! The driver moves between the two places as a whole, with its socket. So no byte is lost or overtakes another one.
+
+mod place;
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSliceMut};
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use socket2::SockRef;
+use mio::Registry;
 use tokio::sync::Notify;
 
+use self::place::DriverPlace;
 use super::answer::Answer;
 use super::connection::Info;
+use super::driver::Direct;
 use super::fault::Fault;
 use super::plain_chunks::{PlainChunks, put_back};
+use super::shared_session::{INBOUND, SessionState, SharedSession, Target, WrittenBytes};
 use super::wake_batcher::WakeBatcher;
+use crate::net::Id;
 use crate::net::activity::Activity;
-use crate::net::send_queue::{Piece, Pool, SendQueue};
+use crate::net::send_queue::{Pool, SendQueue};
 use crate::net::stream_handle::{TaskStream, reset_at_end};
 use crate::net::sys::unacknowledged;
-use crate::net::{Id, SocketError};
 
-/// The most decrypted bytes that may wait for the socket. When there are more, the driver stops reading, and TCP's flow control stops the
-/// peer (R-listen).
-pub const INBOUND: usize = 256 * 1024;
 /// The most plain bytes that may wait for the driver, except that the last piece may exceed it. The other bytes wait in the socket's own
 /// queue, which asks for the next piece of a Blob.
 const OUTBOUND: usize = 256 * 1024;
-
-/// The receiver of the driver's notifications.
-pub enum Target {
-    /// No receiver: the server has taken the handshake's result and no socket is assigned yet, or the session was dropped.
-    None,
-    /// The socket with this id, through the wake batcher.
-    Socket(Id, Arc<WakeBatcher>),
-    /// The server with this id, once the handshake is done, has failed or has a question. The driver then adds `number` to `done`.
-    Server {
-        /// The server.
-        id: Id,
-        /// The wake batcher of the server's environment.
-        batcher: Arc<WakeBatcher>,
-        /// The numbers of the server's handshakes that have news.
-        done: Arc<Mutex<Vec<usize>>>,
-        /// The number of this handshake.
-        number: usize,
-    },
-}
-
-/// The state that the driver and the session share. Each comment begins with the side that writes the field.
-pub struct SessionState {
-    /// Session: the receiver of the driver's notifications.
-    pub target: Target,
-    /// Both: true from a notification until the session takes the news.
-    pub is_notified: bool,
-    /// Driver: what the handshake has agreed on. `None`: it is not done, or the session has taken this.
-    pub info: Option<Box<Info>>,
-    /// Driver: how the connection has failed. `None`: it has not, or the session has taken the fault.
-    pub fault: Option<Fault>,
-    /// Driver: the name for which a server's handshake needs a certificate from `certificateFor`. `None`: it needs none, or the session has
-    /// taken the question.
-    pub question: Option<String>,
-    /// Session: the answer to the question. `None`: there is none yet, or the driver has taken it.
-    pub answer: Option<Box<Answer>>,
-    /// Driver: true if no bytes follow those in `inbound`, because the peer has ended or because of a fault.
-    pub ended: bool,
-    /// Driver: decrypted bytes, which the session takes out.
-    pub inbound: VecDeque<Vec<u8>>,
-    /// Session: plain bytes to be encrypted, which the driver takes out.
-    pub outbound: VecDeque<Piece>,
-    /// Both: the number of bytes in `outbound`. The driver sets 0 when it takes the pieces.
-    pub outbound_len: usize,
-    /// Driver: true while it has taken bytes from `outbound` that are not reported in `written` yet.
-    pub is_writing: bool,
-    /// Driver: bytes that were encrypted and written since the session last took the news.
-    pub written: WrittenBytes,
-    /// Driver: memory of encrypted pieces, which the session puts back into the pool.
-    pub spent: Vec<Vec<u8>>,
-    /// Session: true if close_notify and FIN are to follow the last byte.
-    pub finish: bool,
-    /// Driver: true once close_notify and FIN are sent.
-    pub finished: bool,
-    /// Session: true if more bytes wait in the socket's queue. The driver notifies the session when `outbound` has room.
-    pub wants_room: bool,
-    /// Session: true if a handshake that is not done is not needed any more. The driver then sends FIN without close_notify.
-    pub gives_up: bool,
-    /// Session: true once the session was dropped.
-    pub released: bool,
-    /// Session: true if the environment ends. The driver still writes the bytes in `outbound` after the session was dropped.
-    pub flush_on_exit: bool,
-    /// Session: true if the connection ends with RST now.
-    pub reset: bool,
-}
-
-impl SessionState {
-    /// Whether the peer's end follows `inbound`. While a fault is not reported yet, the end after it does not count.
-    fn is_at_end(&self) -> bool {
-        self.ended && self.fault.is_none()
-    }
-}
-
-/// What the session and the driver share.
-pub struct SharedSession {
-    /// The state under the lock.
-    state: Mutex<SessionState>,
-    /// How many decrypted bytes the socket has not read yet, in `inbound` and in `Session::chunks`.
-    pub queued: AtomicUsize,
-    /// True while the driver does not read because too many bytes are queued.
-    pub full: AtomicBool,
-    /// How many bytes of TLS records the system has taken.
-    pub sent: AtomicU64,
-    /// When bytes last came or went.
-    pub activity: Activity,
-    /// Wakes the driver.
-    pub wake: Arc<Notify>,
-}
-
-impl SharedSession {
-    /// Locks the state. After a panic under the lock the state can still be used, since no change of it can be interrupted halfway.
-    pub fn state(&self) -> MutexGuard<'_, SessionState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The driver has panicked, so the connection is lost. Decrypted bytes that were not passed to the session are dropped, since they may
-    /// be wrong.
-    pub fn break_down(&self, message: String) {
-        self.lose(SocketError::Panic { message });
-    }
-
-    /// The driver ends, and the connection is lost.
-    pub fn lose(&self, error: SocketError) {
-        let mut state = self.state();
-        // An earlier fault is reported instead of this one.
-        let first = state.fault.take().map(Fault::into_error);
-        state.fault = Some(Fault::Lost(first.unwrap_or(error)));
-        state.ended = true;
-        state.is_writing = false;
-        notify(state);
-    }
-}
-
-/// Notifies the target that there is news, unless an earlier notification is still pending.
-pub fn notify(mut state: MutexGuard<'_, SessionState>) {
-    if state.is_notified {
-        return;
-    }
-    match &state.target {
-        Target::None => {}
-        Target::Socket(id, batcher) => {
-            let (id, batcher) = (*id, Arc::clone(batcher));
-            state.is_notified = true;
-            drop(state);
-            batcher.post(id);
-        }
-        Target::Server { id, batcher, done, number } => {
-            if state.info.is_none() && state.fault.is_none() && state.question.is_none() {
-                return;
-            }
-            let (id, batcher, done, number) = (*id, Arc::clone(batcher), Arc::clone(done), *number);
-            state.is_notified = true;
-            drop(state);
-            done.lock().unwrap_or_else(PoisonError::into_inner).push(number);
-            batcher.post(id);
-        }
-    }
-}
 
 /// The JavaScript thread's side of a TLS connection. When the session is dropped, the driver ends the connection.
 pub struct Session {
     /// What the session shares with the driver.
     shared: Arc<SharedSession>,
-    /// The system's socket. The driver reads and writes it; the session only sets options and asks for its state.
-    stream: Arc<TaskStream>,
+    /// Where the driver is.
+    driver: DriverPlace,
     /// Chunks that were taken out of `inbound`, all at once.
     chunks: PlainChunks,
-    /// True: the driver has stopped reading, there is room again, and the driver is to be woken.
+    /// True: the driver has stopped reading, there is room again, and the driver's task is to be woken.
     wakes_reader: bool,
     /// The wake batcher of the environment.
     batcher: Arc<WakeBatcher>,
@@ -197,15 +64,6 @@ pub struct SessionNews {
     pub readable: bool,
     /// True once close_notify and FIN are sent.
     pub finished: bool,
-}
-
-/// Counts of plain bytes whose records the system has taken.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct WrittenBytes {
-    /// All of these bytes.
-    pub bytes: u64,
-    /// Those of `bytes` that came from Blobs.
-    pub of_blobs: u64,
 }
 
 /// What waits to be read.
@@ -262,6 +120,7 @@ impl Session {
             released: false,
             flush_on_exit: false,
             reset: false,
+            returned: None,
         };
         let shared = Arc::new(SharedSession {
             state: Mutex::new(state),
@@ -270,11 +129,12 @@ impl Session {
             sent: AtomicU64::new(0),
             activity: Activity::new(),
             wake: Arc::default(),
+            place: batcher.place,
         });
         let stream = Arc::new(stream);
         let session = Self {
             shared: Arc::clone(&shared),
-            stream: Arc::clone(&stream),
+            driver: DriverPlace::Task(Arc::clone(&stream)),
             chunks: PlainChunks::default(),
             wakes_reader: false,
             batcher,
@@ -285,6 +145,15 @@ impl Session {
     /// From now on the driver notifies the socket `id`. The caller takes the news once after this, since the driver may have news already.
     pub fn assign(&self, id: Id) {
         self.shared.state().target = Target::Socket(id, Arc::clone(&self.batcher));
+    }
+
+    /// Lets a driver on this thread work, or takes over one that its task has given back, and then returns the news as
+    /// [`Session::news`] does. `reads`: received bytes are decrypted, although nobody reads them now.
+    pub fn work_and_news(&mut self, reads: bool, id: Id, registry: &Arc<Registry>, pool: &mut Pool) -> SessionNews {
+        self.take_over(id, registry);
+        self.work(reads);
+        let news = self.news(pool);
+        SessionNews { readable: news.readable || self.can_read(), ..news }
     }
 
     /// Returns what has happened since the last call. Memory of written bytes goes to `pool`.
@@ -317,6 +186,13 @@ impl Session {
 
     /// Reads like a non-blocking socket: returns 0 at the peer's end, and WouldBlock if there are no bytes now.
     pub fn read(&mut self, slices: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        if self.queued() == 0 && self.can_read() {
+            let mut direct = Direct::new(&mut *slices);
+            self.go(&mut direct);
+            if direct.filled() > 0 {
+                return Ok(direct.filled());
+            }
+        }
         loop {
             let shared = &self.shared;
             let total = self.chunks.read(slices, |chunks| {
@@ -346,13 +222,16 @@ impl Session {
     /// Adds the driver to `pending_wakes` if it waits for room and there is some. The driver is woken at the end of the turn, so that it
     /// does not take the processor from the turn.
     pub fn wake_reader(&mut self, pending_wakes: &mut Vec<Arc<Notify>>) {
-        if std::mem::take(&mut self.wakes_reader) {
+        if std::mem::take(&mut self.wakes_reader) && matches!(self.driver, DriverPlace::Task(_)) {
             pending_wakes.push(Arc::clone(&self.shared.wake));
         }
     }
 
     /// Drops the bytes that wait to be read. Returns what has waited.
     pub fn discard(&mut self) -> Waiting {
+        if self.can_read() {
+            self.go(&mut Direct::none());
+        }
         let mut state = self.shared.state();
         let chunks = std::mem::take(&mut state.inbound);
         let ended = state.is_at_end();
@@ -365,9 +244,14 @@ impl Session {
         Waiting::of(bytes > 0, ended)
     }
 
-    /// Gives pieces of `queue` to the driver, as far as there is room, and adds the driver to `pending_wakes`. Returns whether there is
-    /// room for more.
-    pub fn write(&self, queue: &mut SendQueue, pending_wakes: &mut Vec<Arc<Notify>>) -> bool {
+    /// Gives pieces of `queue` to the driver, as far as there is room. A driver in a task is added to `pending_wakes`; it reports later which
+    /// bytes the system has taken. A driver on this thread writes them, and the result says which. Memory of written bytes goes to `pool`.
+    pub fn write(
+        &mut self,
+        queue: &mut SendQueue,
+        pool: &mut Pool,
+        pending_wakes: &mut Vec<Arc<Notify>>,
+    ) -> (WrittenBytes, bool) {
         let mut state = self.shared.state();
         let before = state.outbound_len;
         while state.outbound_len < OUTBOUND {
@@ -378,16 +262,30 @@ impl Session {
         let (wrote, room) = (state.outbound_len > before, state.outbound_len < OUTBOUND);
         state.wants_room = queue.is_ready();
         drop(state);
-        if wrote {
-            pending_wakes.push(Arc::clone(&self.shared.wake));
+        match &self.driver {
+            DriverPlace::Task(_) if wrote => pending_wakes.push(Arc::clone(&self.shared.wake)),
+            DriverPlace::Turn(..) if wrote => {
+                self.go(&mut Direct::none());
+                let mut state = self.shared.state();
+                for memory in state.spent.drain(..) {
+                    pool.put_back(memory);
+                }
+                return (std::mem::take(&mut state.written), state.outbound_len < OUTBOUND);
+            }
+            _ => {}
         }
-        room
+        (WrittenBytes::default(), room)
     }
 
-    /// Makes the driver send close_notify and FIN after the last byte.
-    pub fn finish(&self) {
+    /// Makes the driver send close_notify and FIN after the last byte. Returns whether both are sent.
+    pub fn finish(&mut self) -> bool {
         self.shared.state().finish = true;
-        self.shared.wake.notify_one();
+        match &self.driver {
+            DriverPlace::Task(_) => self.shared.wake.notify_one(),
+            DriverPlace::Turn(..) => self.go(&mut Direct::none()),
+            DriverPlace::Gone => {}
+        }
+        self.shared.state().finished
     }
 
     /// Answers the question for a certificate.
@@ -416,17 +314,12 @@ impl Session {
 
     /// Makes the connection end with RST when its socket is closed later.
     pub fn reset_at_end(&self) {
-        reset_at_end(&*self.stream);
+        self.with_socket(|socket| reset_at_end(socket));
     }
 
     /// When bytes last came or went.
     pub fn last_activity(&self) -> Instant {
         self.shared.activity.last()
-    }
-
-    /// The system's socket.
-    pub fn socket(&self) -> SockRef<'_> {
-        SockRef::from(&*self.stream)
     }
 
     /// How many bytes of TLS records the system has taken.
@@ -436,7 +329,7 @@ impl Session {
 
     /// How many bytes the peer has not acknowledged. `None`: the system does not report it.
     pub fn unacknowledged(&self) -> Option<u64> {
-        unacknowledged(&SockRef::from(&*self.stream))
+        self.with_socket(|socket| unacknowledged(&socket)).flatten()
     }
 
     /// Whether the driver still has to write bytes that it was given, or close_notify and FIN.
@@ -448,14 +341,24 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.batcher.remove_connection();
         let mut state = self.shared.state();
         state.released = true;
         state.target = Target::None;
         let chunks = std::mem::take(&mut state.inbound);
         drop(state);
+        let returned = self.take_returned();
         self.chunks.clear();
         chunks.into_iter().for_each(put_back);
-        self.shared.wake.notify_one();
+        if let Some(task) = returned {
+            task.resume();
+        }
+        match std::mem::replace(&mut self.driver, DriverPlace::Gone) {
+            DriverPlace::Task(_) => {
+                self.batcher.remove_connection();
+                self.shared.wake.notify_one();
+            }
+            DriverPlace::Turn(driver, _) => driver.release(),
+            DriverPlace::Gone => {}
+        }
     }
 }

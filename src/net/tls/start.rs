@@ -7,12 +7,13 @@ use rustls::pki_types::ServerName;
 
 use super::config::{self, ClientSetup};
 use super::connection::Connection;
-use super::driver::Driver;
+use super::driver::{Driver, InTask};
 use super::error::TlsError;
 use super::hello::Hello;
 use super::options::SecureOptions;
 use super::server_context::ServerContext;
-use super::session::{Session, Target};
+use super::session::Session;
+use super::shared_session::Target;
 use super::wake_batcher::WakeBatcher;
 use crate::net::SocketError;
 use crate::net::deadline::TimeLimit;
@@ -82,6 +83,7 @@ pub fn start(
     let connection = connection
         .map_err(|error| SocketError::Tls { error: TlsError::from_rustls(&error), address: Some(remote.clone()) })?;
     let (session, shared, stream) = Session::new(stream, target, Arc::clone(batcher));
-    runtime.spawn(Driver::new(connection, stream, shared, remote, received, limit).run());
+    let driver = Driver::new(connection, shared, remote, received, limit);
+    runtime.spawn(InTask::new(Box::new(driver), stream).run());
     Ok(session)
 }

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 
+use super::place::Place;
 use crate::net::inbox::Inbox;
 use crate::net::panics::restarted;
 use crate::net::{Id, hooks};
@@ -23,8 +24,10 @@ pub struct WakeBatcher {
     notify: Notify,
     /// The wake-ups that the batcher's task has not done yet.
     pending: Mutex<PendingWakes>,
-    /// How many TLS connections are open. With only one, its driver wakes the JavaScript thread directly.
+    /// How many TLS connections are driven in tasks. With only one, its driver wakes the JavaScript thread directly.
     connections: AtomicUsize,
+    /// Where the environment's TLS connections are driven.
+    pub place: Place,
 }
 
 /// The wake-ups that the batcher's task has to do.
@@ -40,24 +43,25 @@ struct PendingWakes {
 
 impl WakeBatcher {
     /// Makes a wake batcher and starts its task.
-    pub fn start(runtime: &Runtime, inbox: &Arc<Inbox>) -> Arc<Self> {
+    pub fn start(runtime: &Runtime, inbox: &Arc<Inbox>, place: Place) -> Arc<Self> {
         let batcher = Arc::new(Self {
             inbox: Arc::clone(inbox),
             notify: Notify::new(),
             pending: Mutex::default(),
             connections: AtomicUsize::new(0),
+            place,
         });
         let runner = Arc::clone(&batcher);
         runtime.spawn(async move { restarted(|| runner.run()).await });
         batcher
     }
 
-    /// Counts a connection that was opened.
+    /// Counts a connection that a task drives from now on.
     pub fn add_connection(&self) {
         self.connections.fetch_add(1, Relaxed);
     }
 
-    /// Removes a closed connection from the count.
+    /// Removes a connection from the count: it is closed, or no task drives it any more.
     pub fn remove_connection(&self) {
         self.connections.fetch_sub(1, Relaxed);
     }

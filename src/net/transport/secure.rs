@@ -11,13 +11,15 @@ use tokio::sync::Notify;
 use super::readiness::Readiness;
 use super::stream::with_slices;
 use super::{Discarded, Finish, Handshake, PeerProgress, TlsNews, WriteReport};
+use crate::net::Id;
 use crate::net::blocks::Block;
-use crate::net::send_queue::{Pool, SendQueue};
+use crate::net::context::Context;
+use crate::net::send_queue::SendQueue;
 use crate::net::tls::{Answer, Session, Waiting};
 
 /// A TLS connection.
 pub struct Secure {
-    /// The session. The other end is the driver, which moves the connection.
+    /// The session. It has the driver, or shares its state with it, and the driver moves the connection.
     session: Session,
     /// The stage of the handshake.
     stage: Stage,
@@ -50,9 +52,19 @@ impl Secure {
         Self { session, stage: Stage::Established, finishing: false, finished: false }
     }
 
-    /// Takes the driver's report.
-    pub fn news(&mut self, readiness: &mut Readiness, pool: &mut Pool) -> TlsNews {
-        let news = self.session.news(pool);
+    /// Takes a report of the poll set about the driver's socket, if the driver is on this thread.
+    pub fn on_ready(&mut self, event: &mio::event::Event, readiness: &mut Readiness) {
+        readiness.readable |= self.session.on_ready(event);
+    }
+
+    /// Whether the driver's report is to be taken, because of what has happened on this thread. `is_reading`: the socket reads anyway.
+    pub fn has_news(&self, is_reading: bool) -> bool {
+        self.session.has_news(is_reading)
+    }
+
+    /// Lets the driver work if it is on this thread, and takes its report. `is_reading`: the socket reads, so the driver does not.
+    pub fn news(&mut self, is_reading: bool, readiness: &mut Readiness, id: Id, context: &mut Context) -> TlsNews {
+        let news = self.session.work_and_news(!is_reading, id, &context.registry, &mut context.pool);
         let handshake = news.info.map(|info| {
             let before = std::mem::replace(&mut self.stage, Stage::Established);
             Handshake { info, is_upgrade: before == Stage::Upgrading }
@@ -100,7 +112,8 @@ impl Secure {
         readiness: &mut Readiness,
         pending_wakes: &mut Vec<Arc<Notify>>,
     ) -> io::Result<usize> {
-        readiness.readable = matches!(read, Ok(1..)) && self.session.waiting() != Waiting::Nothing;
+        readiness.readable =
+            matches!(read, Ok(1..)) && self.session.waiting() != Waiting::Nothing || self.session.can_read();
         self.session.wake_reader(pending_wakes);
         read
     }
@@ -108,30 +121,28 @@ impl Secure {
     pub fn discard(&mut self, readiness: &mut Readiness, pending_wakes: &mut Vec<Arc<Notify>>) -> Discarded {
         let waiting = self.session.discard();
         self.session.wake_reader(pending_wakes);
-        readiness.readable = false;
+        readiness.readable = self.session.can_read();
         Discarded {
             any: matches!(waiting, Waiting::Bytes | Waiting::BytesAndEnd),
             end: matches!(waiting, Waiting::End | Waiting::BytesAndEnd).then_some(Ok(())),
         }
     }
 
-    /// Gives the queued bytes to the session. The driver reports later which bytes the system has taken.
-    pub fn write(
-        &mut self,
-        queue: &mut SendQueue,
-        readiness: &mut Readiness,
-        pending_wakes: &mut Vec<Arc<Notify>>,
-    ) -> WriteReport {
+    /// Gives the queued bytes to the session. A driver in a task reports later which bytes the system has taken.
+    pub fn write(&mut self, queue: &mut SendQueue, readiness: &mut Readiness, context: &mut Context) -> WriteReport {
+        let mut report = WriteReport::default();
         if readiness.writable && queue.is_ready() {
-            readiness.writable = self.session.write(queue, pending_wakes);
+            let Context { pool, pending_wakes, .. } = context;
+            (report.written, readiness.writable) = self.session.write(queue, pool, pending_wakes);
         }
-        WriteReport::default()
+        report
     }
 
     /// Sends close_notify, then FIN.
     pub fn finish(&mut self) -> Finish {
-        if !std::mem::replace(&mut self.finishing, true) {
-            self.session.finish();
+        if !std::mem::replace(&mut self.finishing, true) && self.session.finish() {
+            self.finished = true;
+            return Finish::Sent;
         }
         Finish::UnderWay
     }
@@ -152,9 +163,9 @@ impl Secure {
         self.session.last_activity()
     }
 
-    /// The system's socket.
-    pub fn socket(&self) -> SockRef<'_> {
-        self.session.socket()
+    /// Runs `f` on the system's socket. `None`: the connection is lost, and there is none.
+    pub fn with_socket<T>(&self, f: impl FnOnce(SockRef<'_>) -> T) -> Option<T> {
+        self.session.with_socket(f)
     }
 
     pub fn reset_at_end(&self) {
@@ -167,6 +178,11 @@ impl Secure {
 
     pub fn flush_on_exit(&self) {
         self.session.flush_on_exit();
+    }
+
+    /// The process ends: bytes that a driver on this thread could not write go to a task.
+    pub fn write_in_task(&mut self) {
+        self.session.write_in_task();
     }
 
     /// Whether the session has bytes that the system has not taken yet.

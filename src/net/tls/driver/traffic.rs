@@ -4,9 +4,9 @@
 use std::io::{self, ErrorKind};
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{Driver, ENCRYPTED_AT_ONCE, FIRST_BYTES, LEAST_ROOM, Requests, Scratch, TLS_READ};
+use super::{Direct, Driver, ENCRYPTED_AT_ONCE, FIRST_BYTES, LEAST_ROOM, ROUNDS, Requests, Scratch, TLS_READ, Wire};
 use crate::net::memory::{self, NoMemory};
-use crate::net::stream_handle::{one_write, shut_down};
+use crate::net::stream_handle::one_write;
 use crate::net::syscall::Syscall;
 use crate::net::tls::connection::{FRAGMENT, OVERHEAD};
 use crate::net::tls::error::TlsError;
@@ -19,8 +19,8 @@ const MOST_OUTPUT: usize = ENCRYPTED_AT_ONCE + (ENCRYPTED_AT_ONCE / FRAGMENT + 8
 
 impl Driver {
     /// Encrypts and writes bytes of the batch. Returns whether more can perhaps be done at once.
-    pub(super) fn write(&mut self, scratch: &mut Scratch, requests: &Requests) -> bool {
-        if !self.unwritten.is_empty() && !self.write_rest() {
+    pub(super) fn write(&mut self, wire: &mut dyn Wire, scratch: &mut Scratch, requests: &Requests) -> bool {
+        if !self.unwritten.is_empty() && !self.write_rest(wire) {
             return false;
         }
         scratch.output.clear();
@@ -38,6 +38,7 @@ impl Driver {
             let length = part.len().min(room);
             failed = self.connection.encrypt(&mut self.partial, &part[..length], &mut scratch.output).err();
             room -= length;
+            self.load.add(length);
             self.in_flight.bytes += length as u64;
             self.in_flight.of_blobs += if piece.from_blob { length as u64 } else { 0 };
             piece.advance(length);
@@ -55,15 +56,15 @@ impl Driver {
         if let Some(error) = failed {
             self.fail(error, true);
         }
-        self.write_out(scratch)
+        self.write_out(wire, scratch)
     }
 
     /// Writes the records in `scratch`. Returns whether more can perhaps be done at once.
-    fn write_out(&mut self, scratch: &mut Scratch) -> bool {
+    fn write_out(&mut self, wire: &mut dyn Wire, scratch: &mut Scratch) -> bool {
         let out = scratch.output.as_slice();
         let had = !out.is_empty();
         if had {
-            let written = self.write_to_system(out);
+            let written = self.write_to_system(wire, out);
             if !self.lost && written < out.len() {
                 match memory::copy(&out[written..]) {
                     Ok(rest) => (self.unwritten, self.unwritten_start) = (rest, 0),
@@ -75,7 +76,7 @@ impl Driver {
             scratch.output.clear();
         }
         if self.close_notify && !self.ends.output && !self.lost && self.is_idle() {
-            shut_down(&*self.stream);
+            wire.shut_down();
             self.ends.output = true;
             return true;
         }
@@ -83,9 +84,9 @@ impl Driver {
     }
 
     /// Writes the bytes that the system did not take before. Returns true if none is left, or if the connection is lost.
-    fn write_rest(&mut self) -> bool {
+    fn write_rest(&mut self, wire: &mut dyn Wire) -> bool {
         let out = std::mem::take(&mut self.unwritten);
-        self.unwritten_start += self.write_to_system(&out[self.unwritten_start..]);
+        self.unwritten_start += self.write_to_system(wire, &out[self.unwritten_start..]);
         if self.lost || self.unwritten_start == out.len() {
             return true;
         }
@@ -94,14 +95,14 @@ impl Driver {
     }
 
     /// Writes until the system takes no more. Returns how many bytes the system has taken.
-    fn write_to_system(&mut self, bytes: &[u8]) -> usize {
+    fn write_to_system(&mut self, wire: &mut dyn Wire, bytes: &[u8]) -> usize {
         if self.given_up {
             // The socket has closed before the handshake was done, and FIN was sent. Drop the remaining bytes of the handshake.
             return bytes.len();
         }
         let mut written = 0;
         while written < bytes.len() {
-            match self.stream.try_write(one_write(&bytes[written..])) {
+            match wire.write(one_write(&bytes[written..])) {
                 Ok(more) => written += more,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -119,12 +120,31 @@ impl Driver {
     }
 
     /// Reads and decrypts until the system has no more bytes, or there is no `room` for them. So the JavaScript thread is woken once for
-    /// all of them. Returns whether anything was read.
-    pub(super) fn read_up_to(&mut self, room: usize, scratch: &mut Scratch) -> bool {
+    /// all of them. If `direct` has room, one read is enough. Returns whether anything was read.
+    pub(super) fn read_up_to(
+        &mut self,
+        wire: &mut dyn Wire,
+        room: usize,
+        scratch: &mut Scratch,
+        direct: &mut Direct<'_, '_>,
+    ) -> bool {
         let (mut left, mut has_read) = (room, false);
+        if direct.filled() > 0 {
+            return false;
+        }
+        if direct.room() > 0 {
+            left = 0;
+            for _ in 0..ROUNDS {
+                let most = direct.room().min(TLS_READ);
+                if direct.filled() > 0 || self.ends.input || self.read(wire, scratch, direct, most).is_none() {
+                    break;
+                }
+                has_read = true;
+            }
+        }
         while left >= LEAST_ROOM
             && !self.ends.input
-            && let Some(length) = self.read(scratch, left.min(TLS_READ))
+            && let Some(length) = self.read(wire, scratch, direct, left.min(TLS_READ))
         {
             has_read = true;
             left = left.saturating_sub(length);
@@ -134,7 +154,13 @@ impl Driver {
 
     /// Reads once, at most `most` bytes, and decrypts. Returns how many bytes were read; 0 after the end or a failure, and `None` if the
     /// system has no bytes now.
-    fn read(&mut self, scratch: &mut Scratch, most: usize) -> Option<usize> {
+    fn read(
+        &mut self,
+        wire: &mut dyn Wire,
+        scratch: &mut Scratch,
+        direct: &mut Direct<'_, '_>,
+        most: usize,
+    ) -> Option<usize> {
         let start = self.partial.len();
         let room = scratch.input.len().saturating_sub(start).min(most);
         if room == 0 {
@@ -144,14 +170,15 @@ impl Driver {
             );
             return Some(0);
         }
-        match self.stream.try_read(&mut scratch.input[start..start + room]) {
+        match wire.read(&mut scratch.input[start..start + room]) {
             Ok(0) => self.stream_ended(),
             Ok(length) if self.given_up => return Some(length),
             Ok(length) => {
                 self.shared.activity.note();
                 scratch.input[..start].copy_from_slice(&self.partial);
                 self.partial.clear();
-                self.process(scratch, start + length);
+                self.load.add(length);
+                self.process(wire, scratch, direct, start + length);
                 return Some(length);
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -169,7 +196,13 @@ impl Driver {
     }
 
     /// Passes the first `length` bytes of the input buffer to rustls, and writes the records that rustls returns.
-    pub(super) fn process(&mut self, scratch: &mut Scratch, length: usize) {
+    pub(super) fn process(
+        &mut self,
+        wire: &mut dyn Wire,
+        scratch: &mut Scratch,
+        direct: &mut Direct<'_, '_>,
+        length: usize,
+    ) {
         let incoming = &mut scratch.input[..length];
         if !self.established && self.first.len() < FIRST_BYTES {
             let more = incoming.len().min(FIRST_BYTES - self.first.len());
@@ -177,7 +210,7 @@ impl Driver {
         }
         let (plain, mut collected) = (&mut self.plain, Ok(()));
         let (done, result) = self.connection.process(incoming, &mut scratch.output, &mut |bytes| {
-            collected = collected.and_then(|()| collect(plain, bytes, length));
+            collected = collected.and_then(|()| collect(plain, direct.take(bytes), length));
         });
         hooks::pass("tls read");
         if collected.and_then(|()| memory::append(&mut self.partial, &incoming[done..])).is_err() {
@@ -203,7 +236,7 @@ impl Driver {
             self.connection.encode_rest(&mut scratch.output);
         }
         if self.unwritten.is_empty() {
-            self.write_out(scratch);
+            self.write_out(wire, scratch);
         } else {
             // Earlier records are still unwritten, so these follow them.
             if memory::append(&mut self.unwritten, scratch.output.as_slice()).is_err() {

@@ -1,0 +1,52 @@
+"use strict";
+
+// Where TLS connections are driven once their handshakes are done: in the turns of the JavaScript thread, or in tasks beside it.
+
+const process = require("node:process");
+const { binding } = require("./native.js");
+const { isDeno } = require("./runtime.js");
+const { shown } = require("./shown.js");
+
+/** @typedef {"turn" | "task" | "both"} TlsPlace */
+
+/** The index of the answer in the array of binding.features(): whether this process may use one processor only. */
+const ONE_PROCESSOR = 13;
+
+/**
+ * The value of TCP_UDP_SOCKETS_TLS. Deno may forbid the question. Programs that gave it only the permissions which earlier versions needed
+ * go on as before.
+ */
+function asked() {
+  try {
+    return process.env.TCP_UDP_SOCKETS_TLS;
+  } catch (error) {
+    if (isDeno) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+/**
+ * Where TLS connections are driven, or where TCP_UDP_SOCKETS_TLS forces them to be: "turn", "task", or "both", as much as each connection
+ * moves.
+ *
+ * @returns {TlsPlace}
+ */
+function chooseTlsPlace() {
+  const forced = asked();
+  switch (forced) {
+    case undefined:
+    case "":
+      // With one processor a task gains nothing.
+      return binding.features()?.[ONE_PROCESSOR] ? "turn" : "both";
+    case "turn":
+    case "task":
+    case "both":
+      return forced;
+    default:
+      throw new Error(`TCP_UDP_SOCKETS_TLS is ${shown(forced)}; it can be turn, task or both`);
+  }
+}
+
+module.exports = { tlsPlace: chooseTlsPlace() };
