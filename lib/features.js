@@ -4,26 +4,9 @@
 
 const { AsyncLocalStorage, AsyncResource } = require("node:async_hooks");
 const { isMadeImmutable } = require("./events.js");
-const { binding } = require("./native.js");
 const { isBun, isDeno } = require("./runtime.js");
+const { systemFeatures } = require("./system-features.js");
 const { tlsPlace } = require("./tls-place.js");
-
-/** The features that the system decides, in the order in which the native half gives their values. */
-const SYSTEM = /** @type {const} */ ([
-  "reusePort",
-  "udpSegmentation",
-  "udpCoalescing",
-  "sourceSpecificMulticast",
-  "packetInfo",
-  "networkInterface",
-  "tcpStats",
-  "datagramsDropped",
-  "unixSockets",
-  "abstractUnixPaths",
-  "peerCredentials",
-  "userTimeout",
-  "typeOfService",
-]);
 
 /**
  * Whether a socket's events run in the AsyncLocalStorage context of the code that made it (R-context). In Node they do. Other runtimes are
@@ -42,17 +25,12 @@ function keepsContext() {
   }
 }
 
-/** What the system can do. After a panic in the native half it can do nothing. */
-function ofSystem() {
-  const values = binding.features() ?? [];
-  return /** @type {Record<typeof SYSTEM[number], boolean>} */ (
-    Object.fromEntries(SYSTEM.map((name, index) => [name, values[index] === true]))
-  );
-}
+/** What the system can do, except what only `tlsInTurns` and `tlsInTasks` show. */
+const ofSystem = Object.fromEntries(Object.entries(systemFeatures).filter(([name]) => name !== "oneProcessor"));
 
 /** The object `features` of the package. */
 const features = Object.freeze({
-  ...ofSystem(),
+  ...ofSystem,
   tlsInTurns: tlsPlace !== "task",
   tlsInTasks: tlsPlace !== "turn",
   immutableData: isMadeImmutable,

@@ -3,14 +3,11 @@
 // Where TLS connections are driven once their handshakes are done: in the turns of the JavaScript thread, or in tasks beside it.
 
 const process = require("node:process");
-const { binding } = require("./native.js");
 const { isDeno } = require("./runtime.js");
 const { shown } = require("./shown.js");
+const { systemFeatures } = require("./system-features.js");
 
 /** @typedef {"turn" | "task" | "both"} TlsPlace */
-
-/** The index of the answer in the array of binding.features(): whether this process may use one processor only. */
-const ONE_PROCESSOR = 13;
 
 /**
  * The value of TCP_UDP_SOCKETS_TLS. Deno may forbid the question. Programs that gave it only the permissions which earlier versions needed
@@ -39,7 +36,7 @@ function chooseTlsPlace() {
     case undefined:
     case "":
       // With one processor a task gains nothing.
-      return binding.features()?.[ONE_PROCESSOR] ? "turn" : "both";
+      return systemFeatures.oneProcessor ? "turn" : "both";
     case "turn":
     case "task":
     case "both":

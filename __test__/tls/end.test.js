@@ -4,7 +4,7 @@
 
 const net = require("node:net");
 const { Worker } = require("node:worker_threads");
-const { collect, dial, keep, listen, once, pattern, record, settle, sha256, tcp, track } = require("../helpers");
+const { collect, dial, eventually, keep, listen, once, pattern, record, settle, sha256, tcp, track } = require("../helpers");
 const { defer } = require("../helpers/cleanup");
 const { authority } = require("../helpers/certificates");
 const { dialTLSLater, listenTLS, opened, secureAccepted, secureBoth, secureClient, securePair, secureServer } = require("../helpers/tls");
@@ -224,10 +224,9 @@ describe("R-tls-end: a FIN without close_notify is a lost connection", () => {
     const log = record(socket, ["error", "close"]);
     socket.suspend();
     const inbox = collect(socket);
+    const { bytes } = way;
     peer.write("unread");
-    await new Promise((resolve) => {
-      peer.write("", resolve);
-    });
+    await eventually(() => way.bytes > bytes, "the record on its way");
     await settle();
     await way.cut();
     await settle();
