@@ -11,9 +11,9 @@
 /// the processor that reads.
 pub const MAX_FREE_BLOCKS: usize = 4;
 
-/// The most blocks that one socket fills in a turn: 4 MiB, if all sockets together have not filled `TURN_BLOCKS` yet. A connection that is read
+/// The most blocks that one socket fills in a turn: 1 MiB, if all sockets together have not filled `TURN_BLOCKS` yet. A connection that is read
 /// until it is empty costs a quarter less than one whose buffer stays full, since its bytes are still in the processor's cache.
-const SOCKET_BLOCKS: usize = 64;
+const SOCKET_BLOCKS: usize = 16;
 
 /// The most blocks that all sockets together fill in a turn: 8 MiB. (Each socket may fill one even beyond that.) So timers and other I/O
 /// wait at most a millisecond or two.

@@ -15,8 +15,8 @@ use tcp_udp_sockets::proto::{ReadyState, Sent};
 pub const BLOCK: usize = 64 * 1024;
 /// What a block is full of when it is lent.
 pub const UNTOUCHED: u8 = 0x5a;
-/// The most messages that a socket emits in a turn: 4 MiB in large ones.
-const READ_MESSAGES: usize = 64;
+/// The most messages that a socket emits in a turn: 1 MiB in large ones.
+const READ_MESSAGES: usize = 16;
 /// How long a test waits for what must come. Long, since the machine may be busy; nothing sleeps that long.
 const LIMIT: Duration = Duration::from_secs(30);
 /// The longest single wait: peers on threads of their own are looked at again after it.
