@@ -7,7 +7,7 @@
 const dgram = require("node:dgram");
 const { readdirSync } = require("node:fs");
 const path = require("node:path");
-const { ROOT, collect, dial, dialLater, eventually, listen, once, refusedPort, track } = require("../helpers");
+const { ROOT, collect, dial, dialLater, eventually, expendable, listen, once, refusedPort } = require("../helpers");
 const { authority, selfSigned } = require("../helpers/certificates");
 const { defer } = require("../helpers/cleanup");
 const { launch } = require("../helpers/programs");
@@ -132,7 +132,8 @@ describe("examples that are clients, and an answer that is cut off", () => {
     for (const [answer, complaint] of [["", /peer has ended/], ["Hello", /peer has ended/], ["Good day, in public", /no echo server/]]) {
       const running = CLIENTS["tls-echo-client.js"](server.localPort);
       const { connectedSocket: peer } = await once(server, "connect", PATIENCE);
-      track(peer).send(answer);
+      // The client ends with bytes of the handshake unread, which the system may report as a reset.
+      expendable(peer).send(answer);
       peer.close();
       await expectComplaint(running, complaint);
     }
