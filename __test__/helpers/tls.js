@@ -9,6 +9,7 @@ const tls = require("node:tls");
 const { defer } = require("./cleanup");
 const { deadline, once, record } = require("./events");
 const { keep } = require("./peers");
+const { both, families } = require("./families");
 const { expendable, tcp, tcpServer, track } = require("./sockets");
 
 /**
@@ -205,6 +206,17 @@ async function secureBoth({ server: serverTransport, client: clientTransport, se
 }
 
 /**
+ * Two open sockets of the package over TCP, Unix sockets and TLS. For describe.each(): each row has a name and a function that connects.
+ *
+ * @param {{ cert: string, key: string }} identity the TLS server's
+ * @returns {[string, () => Promise<{ client: any, accepted: any }>][]}
+ */
+function bothOfEach({ cert, key }) {
+  const secure = () => secureBoth({ server: { cert, key }, client: { rejectUnauthorized: false } });
+  return [...families.map((family) => [family.name, () => both(family)]), ["TLS", secure]];
+}
+
+/**
  * Makes a folder for this test, with files in it. It is removed afterwards.
  *
  * @param {Record<string, string | Uint8Array>} [files]
@@ -220,6 +232,7 @@ function folder(files = {}) {
 }
 
 module.exports = {
+  bothOfEach,
   acceptingServer,
   dialTLS,
   dialTLSLater,

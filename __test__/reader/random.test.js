@@ -2,23 +2,17 @@
 
 // Random reads of random pieces against a model: the text that was sent, and how far it was read (R-reader). Plain TCP, Unix sockets and TLS.
 
-const { families, both } = require("../helpers/families");
 const { authority } = require("../helpers/certificates");
-const { acceptingServer, opened, secureClient } = require("../helpers/tls");
-const { once, text, turn } = require("../helpers");
+const { generator, sendInPieces } = require("../helpers/random");
+const { bothOfEach } = require("../helpers/tls");
+const { once, text } = require("../helpers");
 
 jest.setTimeout(60_000);
 
 const { server: identity } = authority();
 
-/** A generator of random numbers below `n`: the same seed gives the same test. @param {number} seed */
-function generator(seed) {
-  let state = seed;
-  return (n) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor((state / 2 ** 32) * n);
-  };
-}
+/** The lengths of the pieces that are sent. */
+const SIZES = [1, 1, 2, 7, 100, 3000, 100_000];
 
 /** Text with lines, delimiters, characters of several bytes and long runs without any of them. */
 function makeText(random, length) {
@@ -28,21 +22,6 @@ function makeText(random, length) {
     result += parts[random(parts.length)];
   }
   return Buffer.from(result);
-}
-
-/** Sends the bytes in random pieces, with random pauses. Then ends. */
-async function sendInPieces(socket, bytes, random) {
-  for (let at = 0; at < bytes.length;) {
-    const size = [1, 1, 2, 7, 100, 3000, 100_000][random(7)];
-    if (!socket.send(bytes.subarray(at, at + size))) {
-      await once(socket, "drain");
-    }
-    at += size;
-    if (random(3) === 0) {
-      await turn();
-    }
-  }
-  socket.halfclose();
 }
 
 /** Does random reads until everything was read. Returns how many. */
@@ -126,23 +105,12 @@ async function readAll(socket, bytes, random) {
   return reads;
 }
 
-/** Two connected sockets over TLS. */
-async function secure() {
-  const server = acceptingServer({ cert: identity.cert, key: identity.key });
-  const connect = once(server, "connect");
-  const client = secureClient(server.localPort, { rejectUnauthorized: false });
-  await opened(client);
-  return { client, accepted: (await connect).connectedSocket };
-}
-
-const pairs = [...families.map((family) => [family.name, () => both(family)]), ["TLS", secure]];
-
-describe.each(pairs)("%s: random reads (R-reader)", (_name, connectBoth) => {
+describe.each(bothOfEach(identity))("%s: random reads (R-reader)", (_name, connectBoth) => {
   test.each(Array.from({ length: 20 }, (_, i) => i + 1))("seed %i", async (seed) => {
     const random = generator(seed * 7919);
     const bytes = makeText(random, 30_000 + random(400_000));
     const { client, accepted } = await connectBoth();
-    const sent = sendInPieces(client, bytes, generator(seed));
+    const sent = sendInPieces(client, bytes, generator(seed), SIZES);
     expect(await readAll(accepted, bytes, random)).toBeGreaterThan(0);
     await sent;
     accepted.close();

@@ -2,52 +2,22 @@
 
 // BYOB reads of `readable`: the bytes go straight into the view that waits, in the order of everything else (R-streams).
 
-const { both, families } = require("../helpers/families");
 const { authority } = require("../helpers/certificates");
-const { acceptingServer, opened, secureClient } = require("../helpers/tls");
+const { families } = require("../helpers/families");
+const { generator, sendInPieces } = require("../helpers/random");
+const { bothOfEach } = require("../helpers/tls");
 const { deadline, once, pattern, record, runJSON, settle, sha256, text, turn } = require("../helpers");
 
 jest.setTimeout(60_000);
 
 const { server: identity } = authority();
 
-/** Two connected sockets over TLS. */
-async function secure() {
-  const server = acceptingServer({ cert: identity.cert, key: identity.key });
-  const connect = once(server, "connect");
-  const client = secureClient(server.localPort, { rejectUnauthorized: false });
-  await opened(client);
-  return { client, accepted: (await connect).connectedSocket };
-}
+/** The lengths of the pieces that are sent. */
+const SIZES = [1, 7, 100, 3000, 100_000, 1_000_000];
 
-const pairs = [...families.map((family) => [family.name, () => both(family)]), ["TLS", secure]];
 const read = (reader, ...args) => deadline(reader.read(...args), "a chunk");
 
-/** A generator of random numbers below `n`: the same seed gives the same test. */
-function generator(seed) {
-  let state = seed;
-  return (n) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor((state / 2 ** 32) * n);
-  };
-}
-
-/** Sends the bytes in random pieces, with random pauses. Then ends. */
-async function sendInPieces(socket, bytes, random) {
-  for (let at = 0; at < bytes.length;) {
-    const size = [1, 7, 100, 3000, 100_000, 1_000_000][random(6)];
-    if (!socket.send(bytes.subarray(at, at + size))) {
-      await once(socket, "drain");
-    }
-    at += size;
-    if (random(3) === 0) {
-      await turn();
-    }
-  }
-  socket.halfclose();
-}
-
-describe.each(pairs)("%s:", (_name, connectBoth) => {
+describe.each(bothOfEach(identity))("%s:", (_name, connectBoth) => {
   test("one buffer, passed back and forth, gets all bytes up to the end (R-streams)", async () => {
     const { client, accepted } = await connectBoth();
     const bytes = pattern(6 * 1024 * 1024);
@@ -88,7 +58,7 @@ describe.each(pairs)("%s:", (_name, connectBoth) => {
     const random = generator(seed * 7919);
     const bytes = pattern(200_000 + random(4_000_000));
     const { client, accepted } = await connectBoth();
-    const sent = sendInPieces(client, bytes, generator(seed));
+    const sent = sendInPieces(client, bytes, generator(seed), SIZES);
     const { readable } = accepted;
     let at = 0;
     for (let isOver = false; !isOver;) {

@@ -51,11 +51,8 @@ const PRELUDE = `
   const { authority } = require(${JSON.stringify(require.resolve("../helpers/certificates"))});
   const { ca, server: identity } = authority();
   const own = { cert: identity.cert, key: identity.key };
-  let state = Number(process.env.SEED);
-  const random = (bound) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor((state / 2 ** 32) * bound);
-  };
+  const { generator } = require(${JSON.stringify(require.resolve("../helpers/random"))});
+  const random = generator(Number(process.env.SEED));
   const filler = Buffer.alloc(1 << 20, Uint8Array.from({ length: 65521 }, () => random(256)));
   /** Messages: many small ones, then large ones, three times. */
   function phases() {

@@ -5,6 +5,7 @@
 const { randomInt } = require("node:crypto");
 const { ROOT, tcpPair, collect, eventually, sleep } = require("../helpers");
 const { authority } = require("../helpers/certificates");
+const { generator } = require("../helpers/random");
 const { securePair } = require("../helpers/tls");
 
 const { relay } = require(ROOT);
@@ -14,15 +15,6 @@ jest.setTimeout(30_000);
 const { ca, server: identity } = authority();
 const open = { peer: { allowHalfOpen: true } };
 const ROUNDS = 25;
-
-/** Numbers from a seed, so that a failure can be had again. */
-function generator(seed) {
-  let state = seed;
-  return (bound) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * bound);
-  };
-}
 
 /** One relay, and what may happen to it. Returns what was done, for the message of a failure. */
 async function play(random) {
