@@ -28,6 +28,18 @@ const DATAGRAM_COST = 512;
 /** The second argument of binding.takeIn(): what a stream does with the bytes of a TCP socket (docs/binding.md). */
 const Intake = /** @type {const} */ ({ FLOWING: 0, HELD: 1, DROPPED: 2, DIRECT: 3 });
 
+/**
+ * Says to the native half what the stream does with the bytes, if it still has the socket.
+ *
+ * @param {SocketRecord} record
+ * @param {number} intake
+ */
+function takeIn(record, intake) {
+  if (record.id !== GONE) {
+    binding.takeIn(record.id, intake);
+  }
+}
+
 /** The bit of listen() for `message` and `connect`. */
 const INCOMING = 1;
 /** The bit of listen() for `halfclose`. */
@@ -282,9 +294,7 @@ class ByteReadable extends Readable {
   /** Reports to the native half what the stream does with the bytes. @param {number} intake */
   #takeIn(intake) {
     this.#intake = intake;
-    if (this.record.id !== GONE) {
-      binding.takeIn(this.record.id, intake);
-    }
+    takeIn(this.record, intake);
   }
 }
 
@@ -348,4 +358,4 @@ function connectionReadable(record) {
   return new ItemReadable(record, { highWaterMark: 0 });
 }
 
-module.exports = { HALFCLOSE, INCOMING, Intake, Readable, byteReadable, connectionReadable, datagramReadable, requestIncoming, webStreams };
+module.exports = { HALFCLOSE, INCOMING, Intake, Readable, byteReadable, connectionReadable, datagramReadable, requestIncoming, takeIn, webStreams };

@@ -9,7 +9,7 @@ const { fromFailure, invalidState, networkError } = require("./errors.js");
 const { requestBits } = require("./listener-bits.js");
 const { binding } = require("./native.js");
 const { cancel } = require("./pending-operations.js");
-const { HALFCLOSE, INCOMING, Intake } = require("./readable.js");
+const { HALFCLOSE, INCOMING, Intake, takeIn } = require("./readable.js");
 const { WAITS } = require("./reads.js");
 const { GONE } = require("./socket-record.js");
 const { readyState } = require("./sockets.js");
@@ -369,9 +369,7 @@ class ReaderIntake {
   #ask(intake) {
     if (this.#intake !== intake) {
       this.#intake = intake;
-      if (this.#record.id !== GONE) {
-        binding.takeIn(this.#record.id, intake);
-      }
+      takeIn(this.#record, intake);
     }
   }
 }

@@ -11,7 +11,7 @@ const { clearTimeout, setImmediate, setTimeout } = require("node:timers");
 const { networkError } = require("../errors.js");
 const { requestBits } = require("../listener-bits.js");
 const { binding } = require("../native.js");
-const { HALFCLOSE, INCOMING, Intake } = require("../readable.js");
+const { HALFCLOSE, INCOMING, Intake, takeIn } = require("../readable.js");
 const { shown } = require("../shown.js");
 const { GONE } = require("../socket-record.js");
 const { transmit } = require("../stream-send.js");
@@ -196,7 +196,7 @@ class SocketStream extends Duplex {
     const record = this.#record;
     if (record !== undefined && record.id !== GONE && isHeld !== this.#isHeld) {
       this.#isHeld = isHeld;
-      binding.takeIn(record.id, isHeld ? Intake.HELD : Intake.FLOWING);
+      takeIn(record, isHeld ? Intake.HELD : Intake.FLOWING);
     }
   }
 
