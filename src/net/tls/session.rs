@@ -164,9 +164,7 @@ impl Session {
             // The server may soon give this handshake's number to another handshake.
             state.target = Target::None;
         }
-        for memory in state.spent.drain(..) {
-            pool.put_back(memory);
-        }
+        state.recycle(pool);
         SessionNews {
             info: state.info.take(),
             fault: state.fault.take(),
@@ -267,9 +265,7 @@ impl Session {
             DriverPlace::Turn(..) if wrote => {
                 self.go(&mut Direct::none());
                 let mut state = self.shared.state();
-                for memory in state.spent.drain(..) {
-                    pool.put_back(memory);
-                }
+                state.recycle(pool);
                 return (std::mem::take(&mut state.written), state.outbound_len < OUTBOUND);
             }
             _ => {}

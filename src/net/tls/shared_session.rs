@@ -13,7 +13,7 @@ use super::fault::Fault;
 use super::place::Place;
 use super::wake_batcher::WakeBatcher;
 use crate::net::activity::Activity;
-use crate::net::send_queue::Piece;
+use crate::net::send_queue::{Piece, Pool};
 use crate::net::{Id, SocketError};
 
 /// The most decrypted bytes that may wait for the socket. When there are more, the driver stops reading, and TCP's flow control stops the
@@ -89,6 +89,13 @@ pub struct SessionState {
 }
 
 impl SessionState {
+    /// Puts the memory of encrypted pieces back into the pool.
+    pub fn recycle(&mut self, pool: &mut Pool) {
+        for memory in self.spent.drain(..) {
+            pool.put_back(memory);
+        }
+    }
+
     /// Whether the peer's end follows `inbound`. While a fault is not reported yet, the end after it does not count.
     pub fn is_at_end(&self) -> bool {
         self.ended && self.fault.is_none()
