@@ -1,7 +1,7 @@
 "use strict";
 
 // What an idle connection takes of the JavaScript heap. No clock is involved: the heap is counted after collections of all objects. Its
-// native memory is one block, whose size a test in src/net/stream_socket.rs bounds.
+// native memory is one block, whose size a test in src/net/any_socket.rs bounds.
 
 const { once } = require("node:events");
 const net = require("node:net");

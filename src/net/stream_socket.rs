@@ -500,14 +500,3 @@ impl StreamSocket {
 fn ledger(options: &StreamOptions) -> Ledger {
     Ledger::new(options.high_water_mark, options.max_buffered_amount)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::StreamSocket;
-
-    /// A server may have tens of thousands of idle connections. What few of them need is boxed.
-    #[test]
-    fn an_idle_connection_takes_at_most_400_bytes() {
-        assert!(size_of::<StreamSocket>() <= 400, "{} bytes", size_of::<StreamSocket>());
-    }
-}
