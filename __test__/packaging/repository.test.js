@@ -67,6 +67,16 @@ test(
   LIMIT,
 );
 
+test("each platform's package has the licence and the notices of what is in its binary", () => {
+  const { to } = layOut("--owner", "somebody");
+  const platforms = readdirSync(to).filter((name) => name !== "tcp-udp-sockets");
+  expect(platforms.length).toBeGreaterThan(0);
+  for (const platform of platforms) {
+    expect(readFileSync(path.join(to, platform, "LICENSE"), "utf8")).toMatch(/^MIT License/);
+    expect(readFileSync(path.join(to, platform, "THIRD-PARTY-NOTICES.txt"), "utf8")).toMatch(/^tokio \d.*\(MIT\)$/m);
+  }
+});
+
 test(
   "the packed README has no relative link and no relative picture, and what it links to exists",
   () => {

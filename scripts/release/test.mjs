@@ -18,7 +18,7 @@ import { WAKE_SOURCES } from "../wake-sources.mjs";
 import { run, script } from "./run.mjs";
 import { target } from "./targets.mjs";
 
-/** The image for musl. The container gets the repository and no network but its own loopback, after its packages are installed. */
+/** The image for musl: Node on Alpine. */
 const ALPINE = "docker.io/library/node:24-alpine";
 /** Milliseconds that the whole suite may take under one wake source. */
 const SUITE = 2_400_000;
