@@ -19,7 +19,7 @@ import { bun, pnpm, yarn } from "./tools.mjs";
 
 /** How each manager installs a package in a folder whose configuration names the registry. */
 const MANAGERS = {
-  npm: (name, at) => npm(["install", "--userconfig", at.npmrc, "--cache", at.cache, name], at),
+  npm: (name, at) => npm(["install", ...at.options, "--cache", at.cache, name], at),
   pnpm: (name, at) => run(process.execPath, [pnpm(), "add", "--store-dir", at.cache, name], at),
   yarn: (name, at) => run(process.execPath, [yarn(), "add", name], at),
   bun: (name, at) => run(bun(), ["add", "--cache-dir", at.cache, name], at),
@@ -34,7 +34,7 @@ const MANAGERS = {
 export function publishLocally(folder, registry) {
   const packed = packedFiles(folder);
   const main = packed.at(-1);
-  const publish = (what) => npm(["publish", "--userconfig", registry.npmrc, "--tag", "latest", "--loglevel", "error", what]);
+  const publish = (what) => npm(["publish", ...registry.options, "--tag", "latest", "--loglevel", "error", what]);
   for (const name of Object.keys(main.manifest.optionalDependencies)) {
     if (!packed.some((each) => each.name === name)) publish(`./npm/${path.basename(name)}`);
   }
@@ -42,7 +42,7 @@ export function publishLocally(folder, registry) {
 }
 
 /** Installs the package with one manager, and runs the smoke test. @param {string} manager @param {string} spec @param {import("./registry.mjs").Registry} registry */
-function install(manager, spec, { url, npmrc, folder }) {
+function install(manager, spec, { url, npmrc, options, folder }) {
   const project = path.join(folder, manager);
   mkdirSync(project);
   copyFileSync(path.join(root, "__test__", "smoke", "smoke.mjs"), path.join(project, "smoke.mjs"));
@@ -58,7 +58,7 @@ function install(manager, spec, { url, npmrc, folder }) {
   // Yarn takes the folder for a project of its own only with a lock file.
   if (manager === "yarn") writeFileSync(path.join(project, "yarn.lock"), "");
   const env = { ...process.env, CI: "1", YARN_IGNORE_PATH: "1" };
-  MANAGERS[manager](spec, { cwd: project, env, npmrc, cache: path.join(project, "cache") });
+  MANAGERS[manager](spec, { cwd: project, env, options, cache: path.join(project, "cache") });
   const where = manager === "pnpm" ? path.join(realpathSync(path.join(project, "node_modules", "tcp-udp-sockets")), "..", "@tcp-udp-sockets") : path.join(project, "node_modules", "@tcp-udp-sockets");
   const platforms = existsSync(where) ? readdirSync(where) : [];
   if (platforms.join() !== thisPlatform()) throw new Error(`${manager} installed the binaries ${platforms.join() || "of no platform"}`);

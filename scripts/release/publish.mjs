@@ -4,8 +4,7 @@
 //   node scripts/release/publish.mjs                    only reports what would be published (`npm publish --dry-run`)
 //   node scripts/release/publish.mjs --for-real         publishes
 //   … --from FOLDER           has the packed files; by default target/packed
-//   … --userconfig FILE       npm's configuration, such as that of a local registry
-//   … --without-provenance    for a local registry, which takes no statement
+//   … --without-provenance    from a machine that is not GitHub's
 //
 // It refuses while the owner of the repository is not filled in (scripts/repository.mjs).
 
@@ -28,11 +27,11 @@ const NPM = "11.5";
  * @property {string} from the folder with the packed files
  * @property {boolean} [forReal] publishes; without it only reports
  * @property {boolean} [provenance] adds a statement of provenance
- * @property {string} [userconfig] npm's configuration
+ * @property {string[]} [options] npm's options for another registry than its own
  */
 
 /** @param {How} how */
-export function publish({ from, forReal = false, provenance = true, userconfig }) {
+export function publish({ from, forReal = false, provenance = true, options = [] }) {
   const packed = packedFiles(from);
   for (const { name, manifest } of packed) {
     // dist.mjs makes packages private while the owner is not filled in.
@@ -41,24 +40,23 @@ export function publish({ from, forReal = false, provenance = true, userconfig }
   }
   const version = npmOutput(["--version"]).trim();
   if (forReal && provenance && isOlder(version, NPM)) throw new Error(`npm ${version} is too old for trusted publishing: ${NPM} or later is needed`);
-  const configuration = userconfig === undefined ? [] : ["--userconfig", userconfig];
   for (const { file, name, version: own, integrity } of packed) {
-    const known = published(`${name}@${own}`, configuration);
+    const known = published(`${name}@${own}`, options);
     if (known !== undefined && known !== integrity) throw new Error(`${name}@${own} is published already, with other content (${known})`);
     if (known !== undefined) {
       console.log(`${name}@${own}: published already`);
       continue;
     }
     const tag = own.includes("-") ? "next" : "latest";
-    const options = ["--access", "public", "--tag", tag, ...(forReal ? [] : ["--dry-run"]), ...(forReal && provenance ? ["--provenance"] : [])];
-    npm(["publish", file, ...options, ...configuration]);
+    const how = ["--access", "public", "--tag", tag, ...(forReal ? [] : ["--dry-run"]), ...(forReal && provenance ? ["--provenance"] : [])];
+    npm(["publish", file, ...how, ...options]);
   }
 }
 
-/** The digest of a published version; undefined if there is none. @param {string} spec @param {string[]} configuration */
-function published(spec, configuration) {
+/** The digest of a published version; undefined if there is none. @param {string} spec @param {string[]} options of npm */
+function published(spec, options) {
   try {
-    const text = npmOutput(["view", spec, "dist.integrity", "--json", "--loglevel", "silent", ...configuration]).trim();
+    const text = npmOutput(["view", spec, "dist.integrity", "--json", "--loglevel", "silent", ...options]).trim();
     return text === "" ? undefined : JSON.parse(text);
   } catch {
     // npm fails if there is no such package. Another cause shows when the package is published.
@@ -72,10 +70,9 @@ if (import.meta.url === pathToFileURL(realpathSync(process.argv[1])).href) {
       options: {
         from: { type: "string", default: path.join(root, "target", "packed") },
         "for-real": { type: "boolean", default: false },
-        userconfig: { type: "string" },
         "without-provenance": { type: "boolean", default: false },
       },
     });
-    publish({ from: values.from, forReal: values["for-real"], provenance: !values["without-provenance"], userconfig: values.userconfig });
+    publish({ from: values.from, forReal: values["for-real"], provenance: !values["without-provenance"] });
   });
 }

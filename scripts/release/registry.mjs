@@ -43,6 +43,8 @@ function freePort() {
  * @typedef {object} Registry
  * @property {string} url with a slash at its end
  * @property {string} npmrc the path of a file of npm's configuration that names the registry
+ * @property {string[]} options npm's options for this registry alone: they come before the environment and each file of configuration, so
+ *   that nothing is published elsewhere by mistake
  * @property {string} folder a temporary folder, which stop() removes
  * @property {() => Promise<void>} stop
  */
@@ -58,6 +60,7 @@ export async function startRegistry(port) {
   const npmrc = path.join(folder, "npmrc");
   // npm publishes only with a token, and the registry takes any.
   writeFileSync(npmrc, `registry=${url}\n//127.0.0.1:${chosen}/:_authToken=rehearsal\nupdate-notifier=false\naudit=false\nfund=false\n`);
+  const options = ["--userconfig", npmrc, "--registry", url, `--@tcp-udp-sockets:registry=${url}`];
   const child = spawn(process.execPath, [program, "--config", configuration, "--listen", `127.0.0.1:${chosen}`], {
     cwd: folder,
     stdio: ["ignore", "inherit", "inherit"],
@@ -73,7 +76,7 @@ export async function startRegistry(port) {
   };
   for (const end = Date.now() + START; ; await delay(100)) {
     const answers = await fetch(`${url}-/ping`).then(({ ok }) => ok, () => false);
-    if (answers) return { url, npmrc, folder, stop };
+    if (answers) return { url, npmrc, options, folder, stop };
     if (child.exitCode !== null || Date.now() > end) {
       await stop();
       throw new Error("the local registry does not start");

@@ -45,11 +45,11 @@ await script("release: rehearse", async () => {
   const registry = await startRegistry();
   try {
     console.log("\n##### publish, dry run");
-    publish({ from: packed, userconfig: registry.npmrc });
+    publish({ from: packed, options: registry.options });
     console.log("\n##### publish to the local registry");
     publishLocally(packed, registry);
     console.log("\n##### publish again: nothing is left to do");
-    publish({ from: packed, userconfig: registry.npmrc, forReal: true, provenance: false });
+    publish({ from: packed, options: registry.options, forReal: true, provenance: false });
     console.log("\n##### verify");
     await verify({ from: packed, registry: registry.url, provenance: false, wait: 0 });
     console.log("\n##### install");
