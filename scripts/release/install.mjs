@@ -59,7 +59,10 @@ function install(manager, spec, { url, npmrc, options, folder }) {
   if (manager === "yarn") writeFileSync(path.join(project, "yarn.lock"), "");
   const env = { ...process.env, CI: "1", YARN_IGNORE_PATH: "1" };
   MANAGERS[manager](spec, { cwd: project, env, options, cache: path.join(project, "cache") });
-  const where = manager === "pnpm" ? path.join(realpathSync(path.join(project, "node_modules", "tcp-udp-sockets")), "..", "@tcp-udp-sockets") : path.join(project, "node_modules", "@tcp-udp-sockets");
+  const modules = path.join(project, "node_modules");
+  // pnpm puts the dependencies of a package beside it, and not into the project's own folder.
+  const beside = manager === "pnpm" ? path.dirname(realpathSync(path.join(modules, "tcp-udp-sockets"))) : modules;
+  const where = path.join(beside, "@tcp-udp-sockets");
   const platforms = existsSync(where) ? readdirSync(where) : [];
   if (platforms.join() !== thisPlatform()) throw new Error(`${manager} installed the binaries ${platforms.join() || "of no platform"}`);
   run(process.execPath, ["smoke.mjs", "tcp-udp-sockets"], { cwd: project });

@@ -19,7 +19,7 @@ import { run, script } from "./run.mjs";
 import { target } from "./targets.mjs";
 
 /** The image for musl: Node on Alpine. */
-const ALPINE = "docker.io/library/node:24-alpine";
+const ALPINE = "node:24-alpine";
 /** Milliseconds that the whole suite may take under one wake source. */
 const SUITE = 2_400_000;
 

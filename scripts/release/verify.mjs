@@ -1,7 +1,7 @@
 // Checks that a registry has what was packed: each package with its digest, under its tag, and the statement of provenance that names this
 // repository, its workflow and the version's tag. It asks again for a while, because a registry shows new packages late.
 //
-//   node scripts/release/verify.mjs                     checks npm's registry
+//   node scripts/release/verify.mjs                     checks the registry that npm uses
 //   … --from FOLDER           has the packed files; by default target/packed
 //   … --registry URL          another registry
 //   … --without-provenance    for a local registry, which has no statements
@@ -20,7 +20,7 @@ import { parseArgs } from "node:util";
 import { pathToFileURL } from "node:url";
 import { root } from "../build.mjs";
 import { packedFiles } from "./packed.mjs";
-import { npm, script } from "./run.mjs";
+import { npm, npmOutput, script } from "./run.mjs";
 
 /** The type of a statement about how a package was built. */
 const PROVENANCE = "https://slsa.dev/provenance/v1";
@@ -120,11 +120,12 @@ if (import.meta.url === pathToFileURL(realpathSync(process.argv[1])).href) {
     const { values } = parseArgs({
       options: {
         from: { type: "string", default: path.join(root, "target", "packed") },
-        registry: { type: "string", default: "https://registry.npmjs.org/" },
+        registry: { type: "string" },
         wait: { type: "string", default: "300" },
         "without-provenance": { type: "boolean", default: false },
       },
     });
-    await verify({ from: values.from, registry: values.registry, provenance: !values["without-provenance"], wait: Number(values.wait) });
+    const registry = values.registry ?? npmOutput(["config", "get", "registry"]).trim();
+    await verify({ from: values.from, registry, provenance: !values["without-provenance"], wait: Number(values.wait) });
   });
 }
