@@ -155,14 +155,22 @@ function requirePackage(attempts, target) {
   const from = `@tcp-udp-sockets/${target}`;
   try {
     switch (target) {
+      case "android-arm64":
+        return require("@tcp-udp-sockets/android-arm64");
       case "darwin-arm64":
         return require("@tcp-udp-sockets/darwin-arm64");
       case "darwin-x64":
         return require("@tcp-udp-sockets/darwin-x64");
+      case "freebsd-x64":
+        return require("@tcp-udp-sockets/freebsd-x64");
+      case "linux-arm-gnueabihf":
+        return require("@tcp-udp-sockets/linux-arm-gnueabihf");
       case "linux-arm64-gnu":
         return require("@tcp-udp-sockets/linux-arm64-gnu");
       case "linux-arm64-musl":
         return require("@tcp-udp-sockets/linux-arm64-musl");
+      case "linux-riscv64-gnu":
+        return require("@tcp-udp-sockets/linux-riscv64-gnu");
       case "linux-x64-gnu":
         return require("@tcp-udp-sockets/linux-x64-gnu");
       case "linux-x64-musl":
@@ -184,7 +192,8 @@ function requirePackage(attempts, target) {
 function abi() {
   switch (process.platform) {
     case "linux":
-      return isMusl() ? "-musl" : "-gnu";
+      // Node exists only for those 32-bit ARM processors that compute with floating-point numbers in hardware ("hf").
+      return `${isMusl() ? "-musl" : "-gnu"}${process.arch === "arm" ? "eabihf" : ""}`;
     case "win32":
       return "-msvc";
     default:

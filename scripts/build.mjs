@@ -27,10 +27,14 @@ const SOURCES = ["Cargo.toml", "Cargo.lock", "build.rs", ".cargo", "src"];
 
 /** Rust's names for the platforms that npm/ has a package for. */
 export const TRIPLES = {
+  "android-arm64": "aarch64-linux-android",
   "darwin-arm64": "aarch64-apple-darwin",
   "darwin-x64": "x86_64-apple-darwin",
+  "freebsd-x64": "x86_64-unknown-freebsd",
+  "linux-arm-gnueabihf": "armv7-unknown-linux-gnueabihf",
   "linux-arm64-gnu": "aarch64-unknown-linux-gnu",
   "linux-arm64-musl": "aarch64-unknown-linux-musl",
+  "linux-riscv64-gnu": "riscv64gc-unknown-linux-gnu",
   "linux-x64-gnu": "x86_64-unknown-linux-gnu",
   "linux-x64-musl": "x86_64-unknown-linux-musl",
   "win32-arm64-msvc": "aarch64-pc-windows-msvc",
@@ -80,11 +84,11 @@ export function binary(platform = thisPlatform()) {
 }
 
 /** This machine's platform, as in the names of the packages in npm/. */
-function thisPlatform() {
+export function thisPlatform() {
   const { arch, platform } = process;
   if (platform === "win32") return `win32-${arch}-msvc`;
   if (platform !== "linux") return `${platform}-${arch}`;
-  return `linux-${arch}-${isMusl() ? "musl" : "gnu"}`;
+  return `linux-${arch}-${isMusl() ? "musl" : "gnu"}${arch === "arm" ? "eabihf" : ""}`;
 }
 
 /** Whether Node itself runs on musl. Node reports a version only for glibc. */

@@ -34,7 +34,7 @@ export function notices(triple) {
 }
 
 /** The crates that are linked into the library, without those of build scripts and macros, which only run at compile time. */
-function compiledIn(triple) {
+export function compiledIn(triple) {
   const { packages, resolve } = metadata(triple);
   const byId = new Map(packages.map((crate) => [crate.id, crate]));
   const nodes = new Map(resolve.nodes.map((node) => [node.id, node]));

@@ -8,9 +8,7 @@ import path from "node:path";
 import process from "node:process";
 import { root } from "./build.mjs";
 import { prepare } from "./setup.mjs";
-
-/** The wake sources of this platform: uv works in Node on Unix, tokio (its one-shot watch) on Linux, and thread everywhere. */
-const WAKE_SOURCES = { linux: ["uv", "tokio", "thread"], win32: ["thread"] }[process.platform] ?? ["uv", "thread"];
+import { WAKE_SOURCES } from "./wake-sources.mjs";
 
 const args = process.argv.slice(2).filter((arg) => arg !== "--soak");
 const soak = process.argv.includes("--soak");

@@ -9,10 +9,28 @@ const process = require("node:process");
 const { highestGlibc, readElf } = require("./elf");
 
 const MAX_SIZE = 4 << 20; // bytes
-const LIBRARIES = /^(libc|libm|libdl|libpthread|librt|libgcc_s|ld-linux-x86-64|ld-linux-aarch64|libc\.musl-\w+)\.so/;
+/** How much larger a binary may be than the size that docs/platforms.md records. */
+const GROWTH = 1.05;
+/** Those of Linux, and those of FreeBSD and Android. */
+const LIBRARIES =
+  /^(libc|libm|libdl|libpthread|librt|libgcc_s|ld-linux-(x86-64|aarch64|armhf|riscv64-lp64d)|libc\.musl-\w+|libthr|libexecinfo|libkvm|libmemstat|libprocstat|libdevstat|libutil|liblog)\.so/;
 
 const root = path.join(__dirname, "..", "..");
 const binaries = readdirSync(root).filter((name) => /^tcp-udp-sockets\..*\.node$/.test(name));
+
+/** The recorded sizes in bytes, by platform; NaN where none is recorded. */
+const sizes = new Map(
+  [...readFileSync(path.join(root, "docs", "platforms.md"), "utf8").matchAll(/^\| `([\w-]+)` \| ([\d,]+|–) \|$/gm)].map(([, platform, size]) => {
+    return [platform, Number(size.replaceAll(",", ""))];
+  }),
+);
+
+test("docs/platforms.md has a line for the size of each platform's binary, all under 4 MB", () => {
+  expect([...sizes.keys()]).toEqual(readdirSync(path.join(root, "npm")).sort());
+  const measured = [...sizes.values()].filter((size) => !Number.isNaN(size));
+  expect(measured.length).toBeGreaterThan(0);
+  for (const size of measured) expect(size).toBeLessThan(MAX_SIZE);
+});
 
 test("there is a binary", () => {
   expect(binaries).not.toEqual([]);
@@ -29,6 +47,11 @@ for (const name of binaries) {
 
     (release ? test : test.skip)("is under 4 MB", () => {
       expect(bytes.length).toBeLessThan(MAX_SIZE);
+    });
+
+    const recorded = sizes.get(name.split(".")[1]);
+    (release && recorded > 0 ? test : test.skip)(`is at most 5 % larger than the recorded size, ${recorded}`, () => {
+      expect(bytes.length).toBeLessThan(recorded * GROWTH);
     });
 
     if (elf === undefined) return;

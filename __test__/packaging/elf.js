@@ -1,7 +1,7 @@
 "use strict";
 
-// Reads of a 64-bit little-endian ELF file what a packaging test asks; no binutils needed, and so any Linux binary can be
-// looked at on any system.
+// Reads of a little-endian ELF file what a packaging test asks; no binutils needed, and so any Linux binary can be looked at on any
+// system.
 
 const PT = { LOAD: 1, DYNAMIC: 2, GNU_STACK: 0x6474e551, GNU_RELRO: 0x6474e552 };
 const DT = { NEEDED: 1n, STRTAB: 5n, BIND_NOW: 24n, FLAGS: 30n, FLAGS_1: 0x6ffffffbn, VERNEED: 0x6ffffffen, VERNEEDNUM: 0x6fffffffn };
@@ -11,23 +11,34 @@ const PF_X = 1;
 const SHT_SYMTAB = 2;
 
 /**
+ * Where a file for 64-bit processors has what is read here, and one for 32-bit processors: in the ELF header the place of each table, and the
+ * size and the count of its rows; then the members of a row.
+ */
+const LAYOUTS = {
+  2: { segments: [32, 54, 56], sections: [40, 58, 60], segment: { flags: 4, offset: 8, address: 16, size: 32 }, word: 8 },
+  1: { segments: [28, 42, 44], sections: [32, 46, 48], segment: { flags: 24, offset: 4, address: 8, size: 16 }, word: 4 },
+};
+
+/**
  * @param {Buffer} file
  * @returns {{ relro: boolean, bindNow: boolean, executableStack: boolean, stripped: boolean, libraries: string[],
  *   versions: string[] }} `libraries`: what it needs; `versions`: the symbol versions that it needs of them
  */
 function readElf(file) {
-  if (file.toString("latin1", 0, 6) !== "\x7fELF\x02\x01") throw new Error("not a 64-bit little-endian ELF file");
-  const segments = table(file, 32, 54, 56, (at) => ({
+  const layout = LAYOUTS[file[4]];
+  if (file.toString("latin1", 0, 4) !== "\x7fELF" || layout === undefined || file[5] !== 1) throw new Error("not a little-endian ELF file");
+  const word = (at) => (layout.word === 8 ? Number(file.readBigUInt64LE(at)) : file.readUInt32LE(at));
+  const segments = table(file, layout.segments, word, (at) => ({
     type: file.readUInt32LE(at),
-    flags: file.readUInt32LE(at + 4),
-    offset: Number(file.readBigUInt64LE(at + 8)),
-    address: Number(file.readBigUInt64LE(at + 16)),
-    size: Number(file.readBigUInt64LE(at + 32)),
+    flags: file.readUInt32LE(at + layout.segment.flags),
+    offset: word(at + layout.segment.offset),
+    address: word(at + layout.segment.address),
+    size: word(at + layout.segment.size),
   }));
-  const sections = table(file, 40, 58, 60, (at) => file.readUInt32LE(at + 4));
+  const sections = table(file, layout.sections, word, (at) => file.readUInt32LE(at + 4));
 
   const of = (type) => segments.find((segment) => segment.type === type);
-  const dynamic = readDynamic(file, of(PT.DYNAMIC));
+  const dynamic = readDynamic(file, of(PT.DYNAMIC), layout.word);
   const value = (tag) => dynamic.find((entry) => entry.tag === tag)?.value;
   const inFile = (address) => {
     const { address: start, offset } = segments.find(
@@ -53,16 +64,18 @@ function readElf(file) {
 }
 
 /** The rows of the program or section header table, whose place, row size and row count the ELF header tells. */
-function table(file, placeAt, sizeAt, countAt, row) {
-  const place = Number(file.readBigUInt64LE(placeAt));
+function table(file, [placeAt, sizeAt, countAt], word, row) {
+  const place = word(placeAt);
   const size = file.readUInt16LE(sizeAt);
   return Array.from({ length: file.readUInt16LE(countAt) }, (_, index) => row(place + index * size));
 }
 
-function readDynamic(file, { offset, size }) {
+/** The entries of the dynamic section: a tag and a value, each one word. */
+function readDynamic(file, { offset, size }, word) {
   const entries = [];
-  for (let at = offset; at < offset + size; at += 16) {
-    entries.push({ tag: file.readBigInt64LE(at), value: file.readBigUInt64LE(at + 8) });
+  for (let at = offset; at < offset + size; at += 2 * word) {
+    if (word === 8) entries.push({ tag: file.readBigInt64LE(at), value: file.readBigUInt64LE(at + 8) });
+    else entries.push({ tag: BigInt(file.readInt32LE(at)), value: BigInt(file.readUInt32LE(at + 4)) });
   }
   return entries;
 }

@@ -24,7 +24,7 @@ test("there is a platform package for each build target", () => {
 test.each(platforms)("platform package %s", (platform) => {
   const [os, cpu, abi] = platform.split("-");
   const file = `tcp-udp-sockets.${platform}.node`;
-  const libc = { gnu: ["glibc"], musl: ["musl"] }[abi];
+  const libc = { gnu: ["glibc"], gnueabihf: ["glibc"], musl: ["musl"] }[abi];
   const own = JSON.parse(read("npm", platform, "package.json"));
   expect(own).toMatchObject({
     name: `@${manifest.name}/${platform}`,

@@ -24,7 +24,8 @@ function known() {
 test("an unknown target is refused, with those that are known", () => {
   expect(known()).toEqual([
     "x86_64-pc-windows-gnu", "x86_64-pc-windows-msvc", "aarch64-pc-windows-msvc", "aarch64-apple-darwin", "x86_64-apple-darwin",
-    "x86_64-unknown-freebsd", "aarch64-unknown-linux-gnu", "x86_64-unknown-linux-musl",
+    "x86_64-unknown-freebsd", "aarch64-unknown-linux-gnu", "armv7-unknown-linux-gnueabihf", "riscv64gc-unknown-linux-gnu",
+    "aarch64-linux-android", "x86_64-unknown-linux-musl",
   ]);
 });
 

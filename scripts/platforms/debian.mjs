@@ -1,14 +1,16 @@
 // Downloads packages of Debian, with apt's sources and keys of this system, and unpacks them instead of installing them. apt's lists and
 // downloads go to a folder of ours. So this needs no root, and changes nothing on the system.
 
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { Unavailable, run } from "./cache.mjs";
 
 /** Throws if this system is not Debian. @param {string} purpose the check that is left out then */
 export function requireDebian(purpose) {
-  if (!existsSync("/etc/debian_version")) {
+  // Ubuntu has /etc/debian_version, too, but not these packages.
+  const release = existsSync("/etc/os-release") ? readFileSync("/etc/os-release", "utf8") : "";
+  if (!/^ID="?debian"?$/m.test(release)) {
     throw new Unavailable(`${purpose}: the standard library's sources come from Debian's packages, and this system is not Debian`);
   }
 }

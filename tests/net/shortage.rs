@@ -40,7 +40,7 @@ fn exhaust() {
         libc::close(next);
         next
     };
-    set_limit(next.cast_unsigned().into());
+    set_limit(next.try_into().expect("dup() has succeeded"));
 }
 
 /// Runs `test` in a child process; the test of that name calls this first.
