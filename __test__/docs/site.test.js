@@ -128,7 +128,10 @@ describe("the built site", () => {
       '<head>\n    <script>globalThis.__SITE__=new URL("./",location.href).pathname</script></head>' +
         '<script>window.__VP_SITE_DATA__=JSON.parse("{\\"base\\":\\""+__SITE__+"\\"}");</script><a href="./index.html"><img src="./a.png">',
     );
-    expect(evaluate(`({ relativeScript }) => relativeScript(${JSON.stringify(`const a="/__site__/",b='{"c":"/__site__/d"}';`)})`)).toBe(`const a=__SITE__,b='{"c":"'+__SITE__+'d"}';`);
+    const script = `const a="/__site__/",b='{"c":"/__site__/d"}',e=function(f){return"/__site__/"+f};`;
+    expect(evaluate(`({ relativeScript }) => relativeScript(${JSON.stringify(script)})`)).toBe(
+      `const a=(__SITE__),b='{"c":"'+__SITE__+'d"}',e=function(f){return(__SITE__)+f};`,
+    );
   });
 });
 

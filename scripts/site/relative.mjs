@@ -26,7 +26,8 @@ export function relativeHTML(html) {
 /** @param {string} script */
 export function relativeScript(script) {
   return script
-    .replaceAll(`"${PLACEHOLDER}"`, "__SITE__")
+    // In parentheses, because a word may stand directly before it: return"/__site__/".
+    .replaceAll(`"${PLACEHOLDER}"`, "(__SITE__)")
     .replaceAll(/'(?:[^'\\\n]|\\.)*'/g, (literal) => literal.replaceAll(PLACEHOLDER, "'+__SITE__+'"));
 }
 
