@@ -59,10 +59,13 @@ describe("the pages", () => {
 
   test("a link to a file without a page leads to the repository if its address is known, and is plain text otherwise", () => {
     const root = copy();
-    const manifest = { ...JSON.parse(read("package.json")), repository: undefined };
-    writeFileSync(path.join(root, "package.json"), JSON.stringify(manifest));
-    expect(staged(root).pages.index).toMatch(/(?<!\[)examples\/? holds the draft's own examples/);
-    writeFileSync(path.join(root, "package.json"), JSON.stringify({ ...manifest, repository: { type: "git", url: "git+https://github.com/somebody/tcp-udp-sockets.git" } }));
+    const manifest = JSON.parse(read("package.json"));
+    const repositoryOf = (/** @type {string} */ owner) => ({ type: "git", url: `git+https://github.com/${owner}/tcp-udp-sockets.git` });
+    for (const repository of [undefined, repositoryOf("OWNER")]) {
+      writeFileSync(path.join(root, "package.json"), JSON.stringify({ ...manifest, repository }));
+      expect(staged(root).pages.index).toMatch(/(?<!\[)examples\/? holds the draft's own examples/);
+    }
+    writeFileSync(path.join(root, "package.json"), JSON.stringify({ ...manifest, repository: repositoryOf("somebody") }));
     expect(staged(root).pages.index).toContain("](https://github.com/somebody/tcp-udp-sockets/blob/main/examples)");
   });
 

@@ -13,12 +13,12 @@ const [README, API] = ["README.md", "docs/api.md"];
 /** Matches an address of the repository itself, of which the rest is a path in it. README has such links, because npm shows it too. */
 const OWN_ADDRESS = /^https:\/\/(?:github\.com\/[^/]+\/tcp-udp-sockets\/(?:blob|tree|raw)|raw\.githubusercontent\.com\/[^/]+\/tcp-udp-sockets)\/[^/]+\//;
 
-/** The repository's address on the Web, from package.json; undefined while it has none. @param {string} root */
+/** The repository's address on the Web, from package.json; undefined while it has none, or no owner ("OWNER"). @param {string} root */
 export function repositoryOf(root) {
   const { repository } = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8"));
   const address = typeof repository === "string" ? repository.replace(/^github:/, "https://github.com/") : repository?.url;
   const [, web] = /^(?:git\+)?(https:\/\/[\w./-]+?)(?:\.git)?$/.exec(address ?? "") ?? [];
-  return web;
+  return web?.includes("/OWNER/") ? undefined : web;
 }
 
 /** Cuts a source into the sections that pages may name. @param {string} source @param {string} markdown */
