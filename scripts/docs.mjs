@@ -112,7 +112,7 @@ function play(scene, place, limit) {
 async function runAll(scenes, limit, onResult) {
   const place = makePlace();
   try {
-    const types = checkTypes(scenes.flat(), place.folder);
+    const types = checkTypes(scenes.flat().filter(({ run }) => run.runtime === undefined), place.folder);
     const waiting = scenes.map((scene) => scene.map((block) => (block.language === "ts" && !types.has(block.name) ? { ...block, program: withoutTypes(block) } : block)));
     const work = async () => {
       for (let scene = waiting.shift(); scene !== undefined; scene = waiting.shift()) {

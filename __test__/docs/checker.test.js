@@ -3,7 +3,7 @@
 // The checker of the documentation's code blocks tells what is wrong with a page.
 
 const { execFile } = require("node:child_process");
-const { mkdtempSync, readFileSync, rmSync, writeFileSync } = require("node:fs");
+const { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } = require("node:fs");
 const os = require("node:os");
 const path = require("node:path");
 const { ROOT } = require("../helpers");
@@ -25,12 +25,16 @@ function check(markdown, ...options) {
   writeFileSync(page, markdown);
   return new Promise((resolve) => {
     const args = [path.join(ROOT, "scripts", "docs.mjs"), page, "--json", ...options];
-    execFile(process.execPath, args, (error, stdout, stderr) => {
+    execFile(process.execPath, args, { env: { ...process.env, PATH: [bin, process.env.PATH].join(path.delimiter) } }, (error, stdout, stderr) => {
       const blocks = stdout.split("\n").filter(Boolean).map((line) => JSON.parse(line));
       resolve({ code: error?.code ?? 0, blocks, summary: stderr.trim().split("\n").at(-1) });
     });
   });
 }
+
+/** A folder with programs of the tests, which the checker finds first. */
+const bin = path.join(folder, "bin");
+mkdirSync(bin);
 
 /** A block as a page has it. */
 const block = (language, code, run) => `${run === undefined ? "" : `<!-- run: ${run} -->\n`}\`\`\`${language}\n${code}\n\`\`\`\n`;
@@ -90,6 +94,7 @@ const wrong = {
   "a block that does not end": ["```js\n1;\n", /does not end/],
   "an empty block": ["```js\n```\n", /is empty/],
   "an unknown clause": [block("js", LOG, "peers echo 127.0.0.1:6791"), /unknown clause "peers echo 127\.0\.0\.1:6791"/],
+  "an unknown runtime": [block("js", LOG, "in perl"), /unknown clause "in perl"/],
   "an unknown peer": [block("js", LOG, "peer ecco 127.0.0.1:6791"), /no peer "ecco"/],
   "an unknown client": [block("js", LOG, "client ecco 6791"), /no client "ecco"/],
   "a step that .ci/run has not": [block("sh", "npm run demo", 'by .ci/run\'s step "dem"'), /has no step "dem"/],
@@ -163,6 +168,14 @@ describe("scripts/docs.mjs", () => {
     test("nothing to run at all", async () => {
       expect((await check("Text.\n")).code).toBe(1);
     });
+  });
+
+  (process.platform === "win32" ? test.skip : test)("a block of another runtime runs there, and its types are not checked", async () => {
+    writeFileSync(path.join(bin, "bun"), '#!/bin/sh\necho "$0: $(basename "$1")"\n', { mode: 0o755 });
+    const { code, blocks } = await check(block("js", 'console.log(Bun.version); // …/bun: ….mjs', "in bun"));
+    rmSync(path.join(bin, "bun"));
+    expect(blocks).toEqual([expect.objectContaining({ outcome: "ran", detail: "" })]);
+    expect(code).toBe(0);
   });
 
   test("what this machine lacks is skipped by name, and fails where everything has to run", async () => {

@@ -10,6 +10,8 @@
 //   serves PORT to the next block   the block runs on beside the next one, and is stopped after it
 //   before the next block           the next block runs afterwards, in the same folder
 //   makes FILE                      the block has to write this file, not empty
+//   in RUNTIME                      the block runs in `bun`, `deno` or `workerd` (Cloudflare's runtime of Workers, where it serves port 8080), not in
+//                                   Node, and its types are not checked; needs RUNTIME
 //   needs PROGRAM, needs node 26    if it is missing, the block is skipped, and counted
 //   by .ci/run's step "NAME"        not run here: that step runs it (several: steps "A", "B")
 //   not here: REASON                not run anywhere; at most five of all blocks
@@ -25,6 +27,7 @@ const LANGUAGES = new Set(["js", "ts", "sh", "json", "text"]);
  * @property {boolean} before whether the next block runs after this one in the same folder
  * @property {string[]} makes
  * @property {string[]} needs programs, such as `openssl` or `node 26`
+ * @property {"bun" | "deno" | "workerd" | undefined} runtime where it runs; undefined: in Node
  * @property {string[]} steps of .ci/run that run it instead
  * @property {string | undefined} not why it cannot run
  *
@@ -44,6 +47,7 @@ const CLAUSES = [
   [/^serves (\d+) to the next block$/, (run, [, port]) => (run.serves = Number(port))],
   [/^before the next block$/, (run) => (run.before = true)],
   [/^makes ([\w./-]+)$/, (run, [, file]) => run.makes.push(file)],
+  [/^in (bun|deno|workerd)$/, (run, [, runtime]) => Object.assign(run, { runtime, needs: [...run.needs, runtime] })],
   [/^needs (node \d+|[\w-]+)$/, (run, [, program]) => run.needs.push(program)],
   [/^by \.ci\/run's steps? ("[^"]+"(?:, "[^"]+")*)$/, (run, [, names]) => run.steps.push(...names.slice(1, -1).split('", "'))],
   [/^not here: (.*\w.*)$/, (run, [, reason]) => (run.not = reason)],
@@ -52,7 +56,7 @@ const CLAUSES = [
 /** @param {string | undefined} text the text after `run:` @param {string[]} problems */
 function readRun(text, problems) {
   /** @type {Run} */
-  const run = { peers: [], clients: [], serves: undefined, before: false, makes: [], needs: [], steps: [], not: undefined };
+  const run = { peers: [], clients: [], serves: undefined, before: false, makes: [], needs: [], runtime: undefined, steps: [], not: undefined };
   for (const clause of text?.split(";").map((part) => part.trim()) ?? []) {
     const [form, add] = CLAUSES.find(([pattern]) => pattern.test(clause)) ?? [];
     if (form === undefined || add === undefined) problems.push(`unknown clause "${clause}": see scripts/docs/blocks.mjs`);

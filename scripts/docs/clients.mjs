@@ -4,6 +4,7 @@ import { X509Certificate } from "node:crypto";
 import dgram from "node:dgram";
 import { once } from "node:events";
 import { copyFileSync } from "node:fs";
+import http from "node:http";
 import net from "node:net";
 import path from "node:path";
 import process from "node:process";
@@ -25,6 +26,15 @@ export const clients = {
   /** Sends two lines, and receives the same. */
   async "line-echo"({ port }) {
     await echoed(await reach(port), "one\ntwo\n");
+  },
+
+  /** Asks for a page, which is "Hello World". */
+  async http({ port }) {
+    (await reach(port)).destroy();
+    const [response] = await once(http.get(`http://127.0.0.1:${port}/`), "response");
+    let text = "";
+    for await (const chunk of response) text += chunk;
+    if (response.statusCode !== 200 || text !== TEXT) throw new Error(`status ${response.statusCode}: ${text}`);
   },
 
   async "udp-echo"({ port }) {

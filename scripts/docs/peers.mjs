@@ -10,8 +10,11 @@ import net from "node:net";
 import path from "node:path";
 import tls from "node:tls";
 
-/** How long a peer waits for more data before it ends a connection that the client does not end, in ms. */
+/** How long a peer waits before it ends a connection that the client does not end, in ms. */
 const IDLE = 500;
+
+/** The same for a peer whose clients end their connections themselves, unless they are broken. A busy machine may hold them up for long. */
+const PATIENT = 10_000;
 
 /** The addresses of the names in the pages. No server listens at the IPv6 one, and no route leads there. */
 export const HOSTS = {
@@ -28,15 +31,20 @@ export const addressOf = (host) => HOSTS[host]?.find((address) => net.isIPv4(add
 
 /** Kinds of peer. @type {Record<string, (where: { host: string, port: number }, file: (name: string) => Buffer) => Promise<Peer>>} */
 export const peers = {
-  echo: (where) => listening(net.createServer({ allowHalfOpen: true }, echo), where),
+  echo: (where) => listening(net.createServer({ allowHalfOpen: true }, echo), where, { idle: PATIENT }),
 
   "tls-echo": (where, file) =>
-    listening(tls.createServer({ cert: file("server.pem"), key: file("server.key"), allowHalfOpen: true }, echo), where, "secureConnection"),
+    listening(tls.createServer({ cert: file("server.pem"), key: file("server.key"), allowHalfOpen: true }, echo), where, {
+      type: "secureConnection",
+      idle: PATIENT,
+    }),
 
   http: (where) => listening(http.createServer({ keepAliveTimeout: IDLE }, answer), where),
 
   https: (where, file) =>
-    listening(https.createServer({ cert: file("example.com.pem"), key: file("example.com.key"), keepAliveTimeout: IDLE }, answer), where, "secureConnection"),
+    listening(https.createServer({ cert: file("example.com.pem"), key: file("example.com.key"), keepAliveTimeout: IDLE }, answer), where, {
+      type: "secureConnection",
+    }),
 
   /** Receives a file, which has to be movie.mkv. */
   async taker(where, file) {
@@ -86,16 +94,18 @@ function answer(request, response) {
 /**
  * @param {net.Server} server
  * @param {{ host: string, port: number }} where
- * @param {string} [type] the event that reports a client
+ * @param {object} [options]
+ * @param {string} [options.type] the event that reports a client
+ * @param {number} [options.idle] after how many ms it ends a connection
  */
-async function listening(server, { host, port }, type = "connection") {
+async function listening(server, { host, port }, { type = "connection", idle = IDLE } = {}) {
   /** @type {Peer} */
   const peer = { used: false };
   server.on(type, (socket) => {
     peer.used = true;
     socket.on("error", () => {});
     // Servers end idle connections. (http would handle a time-out of the socket itself by destroying it.)
-    setTimeout(() => socket.end(), IDLE).unref();
+    setTimeout(() => socket.end(), idle).unref();
   });
   server.listen(port, addressOf(host));
   await once(server, "listening");

@@ -29,12 +29,39 @@ const running = new Set();
 
 /** @typedef {import("./blocks.mjs").Block} Block */
 
+/** The commands that run a program. @type {Record<string, (source: string) => string[]>} */
+const COMMANDS = {
+  node: (source) => [process.execPath, source],
+  sh: (source) => ["sh", "-e", source],
+  bun: (source) => ["bun", source],
+  deno: (source) => ["deno", "run", "--no-lock", "--no-prompt", "--unstable-net", "-A", source],
+  workerd(source) {
+    const config = `${source}.capnp`;
+    writeFileSync(config, workerd(path.basename(source)));
+    return ["workerd", "serve", config];
+  },
+};
+
+/** The configuration of workerd: a worker that serves port 8080, and may connect to any address. @param {string} source */
+const workerd = (source) => `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    (name = "main", worker = (modules = [(name = "worker", esModule = embed "${source}")], compatibilityDate = "2026-01-01")),
+    (name = "internet", network = (
+      allow = ["public", "private", "local", "network"],
+      tlsOptions = (trustBrowserCas = false, trustedCertificates = [embed "ca.pem"]),
+    )),
+  ],
+  sockets = [(name = "http", address = "127.0.0.1:8080", http = (), service = "main")],
+);
+`;
+
 /** @param {Block} block */
-function start({ name, language, code, program = code }) {
+function start({ name, language, code, run, program = code }) {
   const title = name.replaceAll(/[^\w.]/g, "-");
   const source = path.join(folder, `${title}.${language === "sh" ? "sh" : "mjs"}`);
   writeFileSync(source, program);
-  const command = language === "sh" ? ["sh", "-e", source] : [process.execPath, source];
+  const command = COMMANDS[language === "sh" ? "sh" : (run.runtime ?? "node")](source);
   const child = spawn(command[0], command.slice(1), { cwd: folder, env: environment(), stdio: ["ignore", "pipe", "pipe"], detached: true });
   running.add(child);
   const output = { stdout: "", stderr: "" };

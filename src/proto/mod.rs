@@ -16,6 +16,8 @@ mod ledger_tests;
 #[cfg(test)]
 mod machine_end_tests;
 #[cfg(test)]
+mod machine_page_tests;
+#[cfg(test)]
 mod machine_random_tests;
 #[cfg(test)]
 mod machine_stream_tests;
