@@ -7,7 +7,7 @@ const { runJSON } = require("../helpers");
 const { faultsOf, all } = require("./endpoint");
 const { judge } = require("./judge");
 
-/** Faults in each exchange. All take about 5 s on two processors. */
+/** Faults in each exchange. */
 const SAMPLE = 50;
 
 test("faults at random bytes and at the edges of TLS records: no hang, no wrong byte, each socket tells its end once (R-tls-end, R-tcp-lost, R-relay)", async () => {
