@@ -130,7 +130,7 @@ describe("names of the system's, raced (R-connect)", () => {
 
   namespaceTest("an IPv6 address that answers nobody does not keep IPv4 from winning", async () => {
     const result = await inNamespace(
-      `const server = net.createServer().listen(0, "127.0.0.1");
+      `const server = net.createServer((peer) => peer.on("error", () => {})).listen(0, "127.0.0.1");
       await once(server, "listening");
       const { port } = server.address();
       const asked = [];

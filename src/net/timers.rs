@@ -87,16 +87,23 @@ impl Timers {
         }
     }
 
-    /// Takes one deadline that has passed. `None`: there is none.
-    pub fn pop_due(&mut self) -> Option<(Id, DeadlineKind)> {
-        let (&(at, _), &due) = self.by_moment.first_key_value()?;
+    /// Whether a deadline has passed.
+    pub fn is_due(&mut self) -> bool {
+        let Some((&(at, _), _)) = self.by_moment.first_key_value() else { return false };
         let now = Instant::now();
         if at > now {
             // The task may have woken for a deadline that was removed. Let it sleep until this one.
             self.notify_task(now);
+        }
+        at <= now
+    }
+
+    /// Takes one deadline that has passed. `None`: there is none.
+    pub fn pop_due(&mut self) -> Option<(Id, DeadlineKind)> {
+        if !self.is_due() {
             return None;
         }
-        self.by_moment.pop_first();
+        let (_, due) = self.by_moment.pop_first()?;
         self.by_socket.remove(&due);
         Some(due)
     }

@@ -37,6 +37,8 @@ use super::{Id, SocketError, hooks, memory};
 
 /// The most readiness reports that are taken from the poll set at once. The next turn takes the others.
 const READINESS_REPORTS: usize = 1024;
+/// How often a turn asks the poll set, if a deadline has passed and each answer is full: enough for 65,536 sockets.
+const QUESTIONS: usize = 64;
 /// The longest time that the end of the process waits for tasks that still write.
 const EXIT_FLUSH_TIMEOUT: Duration = Duration::from_millis(100);
 /// The interval at which the end of the process checks whether the tasks are done.
@@ -63,6 +65,8 @@ pub struct Net {
     references: usize,
     /// The last UDP socket that was removed. `None`: none was.
     removed: Option<RemovedUdp>,
+    /// Whether a deadline had passed when this turn began. The end of the turn serves it.
+    is_deadline_due: bool,
     /// The state that all sockets share.
     context: Context,
 }
@@ -120,6 +124,7 @@ impl Net {
             ready_queue: VecDeque::new(),
             owners: Vec::new(),
             removed: None,
+            is_deadline_due: false,
             references: 0,
             context,
         })
@@ -218,13 +223,23 @@ impl Net {
 
     /// Starts a turn: asks the poll set what is ready.
     pub fn begin(&mut self) {
-        if let Some(mut set) = self.poll.take() {
+        // What has come in counts before a deadline that has passed: the thread may have been blocked, or the process stopped. So the
+        // deadlines of a turn are served at its end, and not before all reports are there.
+        self.is_deadline_due = self.poll.is_some() && self.context.timers.is_due();
+        let mut questions = if self.is_deadline_due { QUESTIONS } else { 1 };
+        while questions > 0
+            && let Some(mut set) = self.poll.take()
+        {
+            questions -= 1;
             // If a signal interrupted the call, the next turn asks again. Nothing else can fail with a valid poll set.
-            if set.wait(Some(Duration::ZERO)).is_ok() {
-                self.return_poll(set);
-            } else {
+            if set.wait(Some(Duration::ZERO)).is_err() {
                 self.poll = Some(set);
+                break;
             }
+            if questions > 0 && set.events.iter().count() < READINESS_REPORTS {
+                questions = 0;
+            }
+            self.return_poll(set);
         }
         hooks::pass("begin");
         self.begin_known();
@@ -232,7 +247,6 @@ impl Net {
 
     /// Starts a turn that serves only the sockets that are known to be ready. It does not ask the poll set.
     pub fn begin_known(&mut self) {
-        self.serve_deadlines();
         self.serve_inbox();
         self.ready_queue.extend(self.context.ready.drain(..));
         let were_blocks_used_up = self.context.blocks.begin_turn();
@@ -384,6 +398,9 @@ impl Net {
                     AnySocket::Server(_) | AnySocket::Operation(_) | AnySocket::Broken(_) => {}
                 }
             });
+        }
+        if std::mem::take(&mut self.is_deadline_due) {
+            self.serve_deadlines();
         }
         self.deliver_relay_signals();
         self.context.wake_tasks();

@@ -194,9 +194,10 @@ impl<E> Machine<E> {
 
     // --- reports from below ---
 
-    /// The connection is established.
+    /// The connection is established. It does not count after the attempt has failed: a time limit may pass while the last bytes of a
+    /// handshake are on their way to this thread.
     pub fn connected(&mut self) {
-        if self.link == Link::Connecting {
+        if self.link == Link::Connecting && self.fault.is_none() {
             self.link = Link::Connected;
         }
     }

@@ -127,6 +127,18 @@ fn a_failed_attempt_is_one_error_and_no_close() {
 
 /// R-tcp-send: outside "open", send() throws an InvalidStateError and leaves bufferedAmount as it is.
 #[test]
+fn an_attempt_that_has_failed_is_not_established_by_a_late_report() {
+    let mut machine = connecting();
+    machine.lost("timed out");
+    machine.connected();
+    // Unread bytes hold back no failed attempt.
+    machine.set_listeners(true, false);
+    assert_eq!(machine.next(true), Some(Event::Error("timed out")));
+    assert_eq!((machine.state(), machine.next(true)), (ReadyState::Closed, None));
+    assert!(machine.is_over());
+}
+
+#[test]
 fn send_is_refused_outside_open() {
     let mut closed = open();
     closed.reset(|| "abandoned");
