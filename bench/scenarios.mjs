@@ -149,6 +149,16 @@ const udp = (size) => {
       counted: "datagram",
       metrics: [cpuPer("datagram")],
     },
+    // The same in loops, against the events of the other APIs.
+    ...[["loop", "for await over the socket"], ["readable", "for await over readable"]].map(([way, title]) => ({
+      name: `udp-receive-${way}-${size}`,
+      title: `UDP receive, flood, ${shown}, ${title}`,
+      server: "udp-discard",
+      special: { package: `udp-discard-${way}` },
+      load: ["udp-flood", "--size", String(size)],
+      counted: "datagram",
+      metrics: [cpuPer("datagram")],
+    })),
     {
       name: `udp-send-${size}`,
       title: `UDP send to one destination, ${shown}`,

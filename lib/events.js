@@ -34,22 +34,37 @@ function goBelowMessageEvent() {
 /** The value of `ports`. It is empty, because no MessagePort has sent the message. */
 const noPorts = /** @type {MessagePort[]} */ (Object.freeze(/** @type {unknown[]} */ ([])));
 
+/** The engine's own function, since a program may replace it. */
+const { isView } = ArrayBuffer;
+
 /** The `message` event of a TCPSocket or a UnixSocket: a MessageEvent. */
 class StreamMessageEvent extends Event {
-  /** The value of the attribute `data`. */
+  /**
+   * The value of the attribute `data`. Before the program reads it, it may be a Uint8Array of its own whose ArrayBuffer is the value: a short
+   * one has no ArrayBuffer until it is asked for (R-data).
+   *
+   * @type {ArrayBuffer | Uint8Array}
+   */
   #data;
 
-  /** @param {ArrayBuffer} data */
+  /** @param {ArrayBuffer | Uint8Array} data a Uint8Array is one of which nobody else knows, and it is the whole of its ArrayBuffer */
   constructor(data) {
     super("message");
     if (!isBelowMessageEvent) {
       goBelowMessageEvent();
     }
-    this.#data = transferToImmutable === undefined ? data : transferToImmutable.call(data);
+    this.#data = transferToImmutable === undefined || isView(data) ? data : transferToImmutable.call(data);
   }
 
   get data() {
-    return this.#data;
+    const data = this.#data;
+    return isView(data) ? this.#dataOf(data) : data;
+  }
+
+  /** @param {Uint8Array} bytes */
+  #dataOf({ buffer }) {
+    const data = /** @type {ArrayBuffer} */ (buffer);
+    return (this.#data = transferToImmutable === undefined ? data : transferToImmutable.call(data));
   }
 
   // A socket's message has no values for the following attributes. They read #data as their brand check, which throws for an object of
@@ -86,7 +101,7 @@ class UDPMessageEvent extends StreamMessageEvent {
   #details;
 
   /**
-   * @param {ArrayBuffer} data
+   * @param {ArrayBuffer | Uint8Array} data as for StreamMessageEvent
    * @param {number | string} remoteAddress formatted when the program reads the attribute
    * @param {number} remotePort
    * @param {readonly [number | string, string | null, number | null] | 0} [details]

@@ -4,7 +4,7 @@
 // package takes none from the system.
 
 const { asyncIterators } = require("./async-iterator.js");
-const { requestIncoming } = require("./readable.js");
+const { requestIncoming, requestIncomingLater } = require("./readable.js");
 const { noteCaller } = require("./trace.js");
 const { checkedRecord } = require("./webidl.js");
 
@@ -41,7 +41,7 @@ class Iteration {
    */
   take(value) {
     const waiting = this.#waiting.shift();
-    requestIncoming(this.record);
+    requestIncomingLater(this.record);
     waiting?.resolve({ done: false, value });
   }
 

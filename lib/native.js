@@ -10,7 +10,7 @@ const { loadBinding } = require("./load-binding.js");
 
 /**
  * @typedef {object} Binding
- * @property {(serve: () => void, options: object) => { instance: number, scratch: Uint8Array, slots: Uint32Array } | Failure} attach
+ * @property {(serve: () => void, options: object) => { instance: number, scratch: Uint8Array, slots: Uint32Array, datagrams: Uint32Array, datagramBytes: Uint8Array } | Failure} attach
  * @property {(instance: number) => any} next
  * @property {(instance: number, options: object) => { id: number, remoteAddress: string, localAddress: string, localPort: number } | Failure} openTcp
  * @property {(instance: number, options: object) => { id: number, remoteAddress: string | null, localAddress: string, localPort: number } | Failure} openUdp
@@ -100,6 +100,12 @@ const LAST = 64;
 /** A bit in the kind of an event whose other values are not all numbers. Its first value is then an array of all values. */
 const PACKED = 128;
 
+/**
+ * A bit in the kind of a message whose values are in the memory `datagrams`, perhaps with further messages of the same socket. The third slot
+ * is their number.
+ */
+const BATCH = 256;
+
 /** The kind that next() reports when this package instance has no more events in this turn. */
 const NO_EVENT = 0xffffffff;
 
@@ -115,4 +121,4 @@ const SHORT_STRING = Math.floor(8192 / 3);
 /** @type {Binding} */
 const binding = loadBinding();
 
-module.exports = { Kind, LAST, NO_EVENT, PACKED, READY_STATES, SHORT_STRING, binding };
+module.exports = { BATCH, Kind, LAST, NO_EVENT, PACKED, READY_STATES, SHORT_STRING, binding };

@@ -6,7 +6,8 @@
 const process = require("node:process");
 const { setImmediate } = require("node:timers");
 const { fromFailure } = require("./errors.js");
-const { NO_EVENT, PACKED, binding } = require("./native.js");
+const { reportDeferred } = require("./listener-bits.js");
+const { BATCH, NO_EVENT, PACKED, binding } = require("./native.js");
 const { chooseWake, collectsLate, microtaskDrain } = require("./runtime.js");
 const { deliver, discard, sockets } = require("./sockets.js");
 const { tlsPlace } = require("./tls-place.js");
@@ -20,7 +21,20 @@ const shared = {
   scratch: new Uint8Array(0),
   /** The numbers of the event that next() has returned: its id, its kind, and its values after the first. @type {Uint32Array} */
   slots: new Uint32Array(0),
+  /** The short datagrams of one batch: how many were taken, then the address, the port and the length of each. @type {Uint32Array} */
+  datagrams: new Uint32Array(0),
+  /** The same memory. From the byte FIRST_BYTE on it has the bytes of the datagrams, SHORT_DATAGRAM bytes for each. @type {Uint8Array} */
+  datagramBytes: new Uint8Array(0),
 };
+
+/** The longest datagram, in bytes, that is in `shared.datagrams`. */
+const SHORT_DATAGRAM = 64;
+/** The most datagrams that are there. */
+const DATAGRAM_BATCH = 32;
+/** The byte of `shared.datagramBytes` at which the first datagram begins: behind the numbers of all. */
+const FIRST_BYTE = 4 * (1 + 3 * DATAGRAM_BATCH);
+/** The engine's own method, since a program may replace it. */
+const { slice } = Uint8Array.prototype;
 
 /** The number that the native half has given this instance; undefined until the first socket. @type {number | undefined} */
 let instance;
@@ -33,6 +47,16 @@ const { apply } = Reflect;
 
 /** Takes this instance's events, one by one. The native half calls it in each turn that has events for this instance. */
 function serve() {
+  try {
+    takeEvents();
+  } finally {
+    // Also after an event whose listener, or whose microtasks, have thrown.
+    reportDeferred();
+  }
+}
+
+/** Takes the events until there are no more, or until one of them was delivered and microtasks cannot be run here. */
+function takeEvents() {
   const { slots } = shared;
   for (;;) {
     const a = next(/** @type {number} */ (instance));
@@ -42,6 +66,13 @@ function serve() {
       return;
     }
     const id = /** @type {number} */ (slots[0]);
+    if ((kind & BATCH) !== 0) {
+      deliverDatagrams(id, kind & ~BATCH, /** @type {number} */ (slots[2]));
+      if (drainMicrotasks === null) {
+        return;
+      }
+      continue;
+    }
     if ((kind & PACKED) === 0) {
       deliver(id, kind, a, slots[2], slots[3], slots[4]);
     } else {
@@ -53,6 +84,34 @@ function serve() {
       return;
     }
     drainMicrotasks();
+    reportDeferred();
+  }
+}
+
+/**
+ * Delivers short datagrams, one by one (R-task). While it does so, the native half may revoke the rest, for example because a handler has
+ * called suspend(). Then the count of those taken is no longer the one that this function has written.
+ *
+ * @param {number} id
+ * @param {number} kind
+ * @param {number} count
+ */
+function deliverDatagrams(id, kind, count) {
+  const { datagramBytes, datagrams } = shared;
+  for (let taken = 1; ; taken++) {
+    const at = 3 * taken - 2;
+    const start = FIRST_BYTE + SHORT_DATAGRAM * (taken - 1);
+    // A short Uint8Array lies in the engine's heap. It gets an ArrayBuffer only if the program asks for it.
+    const data = slice.call(datagramBytes, start, start + /** @type {number} */ (datagrams[at + 2]));
+    deliver(id, kind, data, datagrams[at], datagrams[at + 1], 0);
+    if (drainMicrotasks !== null) {
+      drainMicrotasks();
+      reportDeferred();
+    }
+    if (taken >= count || datagrams[0] !== taken) {
+      return;
+    }
+    datagrams[0] = taken + 1;
   }
 }
 
@@ -80,6 +139,7 @@ const attachment = {
   // The version of the runtime's libuv. With it the native half recognises this libuv if a library has brought another one along.
   uv: process.versions.uv,
   collectYoung: collectsLate,
+  takesSeveral: drainMicrotasks !== null,
 };
 
 /** Returns the number of this instance. The first call attaches the instance, so that require() alone starts nothing. */
@@ -91,6 +151,8 @@ function packageInstance() {
     }
     shared.scratch = answer.scratch;
     shared.slots = answer.slots;
+    shared.datagrams = answer.datagrams;
+    shared.datagramBytes = answer.datagramBytes;
     instance = answer.instance;
     // flush() sends the data that was queued in the turn that ends the process (process.exit(), an uncaught exception), and removes the
     // files of servers at paths. All package instances share this function, so one listener is enough for all of them.

@@ -9,7 +9,7 @@
 // The bytes of a BYOB reader are read straight into the view that waits. The native half only reports that there are bytes, and readable()
 // reads them. If no view waits then, they stay in the system until the program gives one.
 
-const { requestBits } = require("./listener-bits.js");
+const { requestBits, requestBitsLater } = require("./listener-bits.js");
 const { binding } = require("./native.js");
 const { GONE } = require("./socket-record.js");
 
@@ -332,6 +332,16 @@ function requestIncoming(record) {
 }
 
 /**
+ * As requestIncoming(), for the record of the event that is being delivered. The native half gets to know it after the event's microtasks.
+ *
+ * @param {SocketRecord} record
+ */
+function requestIncomingLater(record) {
+  const { iteration, intake, exclusiveBits } = record.ensureExtras();
+  requestBitsLater(record, iteration?.isAwaited || intake?.isWanting ? INCOMING : 0, exclusiveBits);
+}
+
+/**
  * The `readable` of a TCPSocket or a UnixSocket.
  *
  * @param {SocketRecord} record
@@ -358,4 +368,4 @@ function connectionReadable(record) {
   return new ItemReadable(record, { highWaterMark: 0 });
 }
 
-module.exports = { HALFCLOSE, INCOMING, Intake, Readable, byteReadable, connectionReadable, datagramReadable, requestIncoming, takeIn, webStreams };
+module.exports = { HALFCLOSE, INCOMING, Intake, Readable, byteReadable, connectionReadable, datagramReadable, requestIncoming, requestIncomingLater, takeIn, webStreams };

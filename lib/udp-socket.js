@@ -356,6 +356,9 @@ function changeMembership(record, member, change, argumentCount, multicastGroupA
   }
 }
 
+/** The engine's own function, since a program may replace it. */
+const { isView } = ArrayBuffer;
+
 handle(Kind.UDP_MESSAGE, (record, data, address, port, details) => {
   const taker = takerOf(record);
   if (taker === undefined) {
@@ -363,7 +366,7 @@ handle(Kind.UDP_MESSAGE, (record, data, address, port, details) => {
     return;
   }
   /** @type {Record<string, unknown>} */
-  const message = { data: new Uint8Array(data), remoteAddress: addressText(address), remotePort: port };
+  const message = { data: isView(data) ? data : new Uint8Array(data), remoteAddress: addressText(address), remotePort: port };
   if (typeof details === "object") {
     // R-udp-reply. Unknown members are left out, so that the message can be given to a `writable`.
     const [localAddress, localInterface, typeOfService] = details;

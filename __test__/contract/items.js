@@ -80,21 +80,30 @@ const eventKinds = {
 /** @type {Item} */
 const eventNumbers = {
   sides: {
-    "src/": ({ seam }) => known({
+    "src/": ({ seam, src }) => known({
       LAST: constant("LAST", seam),
       PACKED: constant("PACKED", seam),
+      BATCH: constant("BATCH", seam),
+      "short datagram": constant("SHORT_DATAGRAM", seam),
+      "datagrams of a batch": constant("DATAGRAM_BATCH", src),
       "no event": number(/\bconst NO_EVENT: [^=]*= \[\w+, ([\w:]+),/, seam),
       slots: constant("SLOTS", seam),
     }),
     "lib/": ({ lib }) => known({
       LAST: constant("LAST", lib),
       PACKED: constant("PACKED", lib),
+      BATCH: constant("BATCH", lib),
+      "short datagram": constant("SHORT_DATAGRAM", lib),
+      "datagrams of a batch": constant("DATAGRAM_BATCH", lib),
       "no event": number(/!\(kind < (\w+)\)/, lib),
       slots: Math.max(...[...lib.matchAll(/\bslots\[(\d)\]/g)].map(([, index]) => Number(index) + 1)),
     }),
     "docs/binding.md": ({ binding }) => known({
       LAST: number(/`\| (\d+)` \(LAST\)/, binding),
       PACKED: number(/`\| (\d+)` \(PACKED\)/, binding),
+      BATCH: number(/`\| (\d+)` \(BATCH\)/, binding),
+      "short datagram": number(/Datagrams of at most (\d+) bytes/, binding),
+      "datagrams of a batch": number(/how many they are \(at most (\d+)\)/, binding),
       "no event": number(/the kind \((0x\w+)/, binding),
       slots: number(/`slots`: a Uint32Array of (\d+)/, binding),
     }),

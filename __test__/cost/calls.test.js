@@ -277,6 +277,58 @@ countingTest("UDP echo: many datagrams a call, both ways", async () => {
   await server.end();
 });
 
+/** Servers that answer every 64th datagram. */
+const COUNTING_SERVERS = {
+  "`for await`": () => {
+    const socket = new UDPSocket({ localAddress: "127.0.0.1" });
+    void (async () => {
+      let count = 0;
+      for await (const { data, remotePort } of socket) {
+        if (data.byteLength === 64 && (count += 1) % 64 === 0) socket.send("x", "127.0.0.1", remotePort);
+      }
+    })();
+    return socket;
+  },
+  readable: () => {
+    const socket = new UDPSocket({ localAddress: "127.0.0.1" });
+    void (async () => {
+      let count = 0;
+      for await (const { data, remotePort } of socket.readable) {
+        if (data.byteLength === 64 && (count += 1) % 64 === 0) socket.send("x", "127.0.0.1", remotePort);
+      }
+    })();
+    return socket;
+  },
+  "message events whose data is not read": () => {
+    const socket = new UDPSocket({ localAddress: "127.0.0.1" });
+    let count = 0;
+    socket.onmessage = ({ remotePort }) => {
+      if ((count += 1) % 64 === 0) socket.send("x", "127.0.0.1", remotePort);
+    };
+    return socket;
+  },
+};
+
+for (const [way, serve] of Object.entries(COUNTING_SERVERS)) {
+  countingTest(`UDP, short datagrams by ${way}: two calls for 64 of them, and no memory outside of the engine's heap`, async () => {
+    const server = await counted(serving(serve));
+    const socket = await peer();
+    const round = async () => {
+      server.pause();
+      await Promise.all(
+        Array.from({ length: 64 }, () => new Promise((resolve) => socket.send(Buffer.alloc(64), server.port, "127.0.0.1", resolve))),
+      );
+      const back = once(socket, "message");
+      server.resume();
+      await back;
+    };
+    const cost = await costOf(server, 64, round);
+    expect(cost.reads).toBeLessThan(0.06 * OTHER);
+    expect(cost.allocations).toBeLessThan(0.5);
+    await server.end();
+  });
+}
+
 countingTest("UDP: a burst to as many destinations as datagrams is one call", async () => {
   const server = await counted(
     serving(() => {

@@ -142,6 +142,22 @@ await start({
     return socket.localPort;
   },
 
+  "udp-discard-loop": () => {
+    const socket = new UDPSocket({ localAddress });
+    void (async () => {
+      for await (const { data } of socket) void data.byteLength;
+    })();
+    return socket.localPort;
+  },
+
+  "udp-discard-readable": () => {
+    const socket = new UDPSocket({ localAddress });
+    void (async () => {
+      for await (const { data } of socket.readable) void data.byteLength;
+    })();
+    return socket.localPort;
+  },
+
   "udp-send": () => {
     const socket = new UDPSocket({ localAddress });
     let isSending = false;

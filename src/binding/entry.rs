@@ -80,6 +80,7 @@ fn run_guarded<'scope>(
 ) -> Value<'scope> {
     let called = guarded(|| {
         hooks::pass(name);
+        call.environment.count_taken(call.env);
         function(call)
     });
     match called {

@@ -1,5 +1,6 @@
 //! Everything of one Node-API environment: its sockets, the package instances that own the sockets, and its wake source.
 
+mod ahead;
 mod blocks;
 mod turn;
 mod young;
@@ -9,6 +10,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use napi::sys;
 use slab::Slab;
 
+use self::ahead::Ahead;
 use super::env::{Env, Raw};
 use super::guard::guarded;
 use super::package_instance::PackageInstance;
@@ -41,6 +43,10 @@ pub struct Environment {
     in_turn: Cell<bool>,
     /// The next event of this turn. `None` if the turn has not looked for it yet, or JavaScript has taken it.
     pending: RefCell<Option<Event>>,
+    /// The datagrams that JavaScript has and takes one by one. `None`: it has none.
+    ahead: Cell<Option<Ahead>>,
+    /// Whether JavaScript can take several datagrams before `serve()` returns.
+    takes_several: Cell<bool>,
     /// How many events of this turn were taken, by JavaScript or to be dropped.
     events_taken: Cell<usize>,
     /// True after `next()` has panicked and has left its event pending. `serve_all` sets it back to false.
@@ -70,6 +76,8 @@ impl Environment {
             new_block_bytes: Cell::new(None),
             in_turn: Cell::new(false),
             pending: RefCell::new(None),
+            ahead: Cell::new(None),
+            takes_several: Cell::new(false),
             events_taken: Cell::new(0),
             has_missed_event: Cell::new(false),
             ended_owner: Cell::new(None),
@@ -145,6 +153,7 @@ impl Environment {
     /// alive.
     pub fn after_call(&self, env: Env<'_>) {
         if self.in_turn.get() {
+            self.check_ahead(env);
             return;
         }
         let Some(wake) = self.wake.get() else { return };

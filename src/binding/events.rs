@@ -13,6 +13,9 @@ const LAST: u32 = 64;
 /// This bit is added to the kind if a value after the first one is not a number. Then `next()` returns an array of all values.
 const PACKED: u32 = 128;
 
+/// This bit is added to the kind of a message if the memory `datagrams` has its values, and perhaps further messages of the same socket.
+const BATCH: u32 = 256;
+
 /// Returns the value that `next()` returns for `event`. Writes the event's numbers to `slots`.
 pub fn describe<'scope>(
     environment: &Environment,
@@ -51,6 +54,13 @@ pub fn describe<'scope>(
             env.float(*read)
         }
         EventKind::Datagram(payload, from, details) => {
+            if details.is_none()
+                && let Some(count) = environment.give_short_datagrams(env, event, *payload, from)
+            {
+                slots[1] |= BATCH;
+                slots[2] = count;
+                return env.undefined();
+            }
             let data = environment.data(env, *payload);
             let port = from.port().into();
             match (from.ip(), details) {

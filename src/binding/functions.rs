@@ -153,6 +153,7 @@ fn attach<'scope>(call: &Call<'scope>) -> Value<'scope> {
     match (Source::named(&wake), place, PackageInstance::new(call.env, serve, options)) {
         (Some(source), Some(place), Some((instance, answer))) => {
             call.environment.collect_young(call.env.to_bool(call.env.get(options, c"collectYoung")) == Some(true));
+            call.environment.take_several(call.env.to_bool(call.env.get(options, c"takesSeveral")) == Some(true));
             call.env.set(answer, c"instance", call.env.uint(call.environment.attach(instance, source, place)));
             answer
         }

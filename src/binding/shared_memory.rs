@@ -73,17 +73,41 @@ impl SharedMemory {
         }
     }
 
-    /// Writes `values` at the beginning of the memory. Does nothing if the memory is gone, too small or not aligned.
-    pub fn write<const COUNT: usize>(&self, env: Env<'_>, values: [u32; COUNT]) {
-        if let Some((start, length)) = self.location(env)
-            && length >= size_of::<[u32; COUNT]>()
+    /// Writes `values` from the 32-bit number `index` on. Does nothing if the memory is gone, too small or not aligned.
+    pub fn write<const COUNT: usize>(&self, env: Env<'_>, index: usize, values: [u32; COUNT]) {
+        if let Some(start) = self.address(env, index * size_of::<u32>(), size_of::<[u32; COUNT]>())
             && start.cast::<u32>().is_aligned()
         {
-            // SAFETY: `location` has reported that the memory is there now, and it is long enough and aligned, as checked above. `start`
+            // SAFETY: `address` has reported that the memory is there now and long enough, and it is aligned, as checked above. `start`
             // points to `UnsafeCell`s or to memory of the engine, so writing through `start` is allowed. JavaScript is the only other user
             // of the memory, and it does not run during the write.
             unsafe { ptr::write(start.cast(), values) };
         }
+    }
+
+    /// Copies `bytes` to the memory, from its byte `offset` on. Does nothing if the memory is gone or too small.
+    pub fn copy(&self, env: Env<'_>, offset: usize, bytes: &[u8]) {
+        if let Some(start) = self.address(env, offset, bytes.len()) {
+            // SAFETY: `address` has reported that the memory is there now and long enough. `bytes` is borrowed and the memory consists of
+            // `UnsafeCell`s or is the engine's, so they do not overlap. JavaScript is the only other user of the memory, and it does not run
+            // during the copy.
+            unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), start, bytes.len()) };
+        }
+    }
+
+    /// The 32-bit number `index`. `None` if the memory is gone, too small or not aligned.
+    pub fn read(&self, env: Env<'_>, index: usize) -> Option<u32> {
+        let start = self.address(env, index * size_of::<u32>(), size_of::<u32>())?.cast::<u32>();
+        // SAFETY: `address` has reported that the memory is there now and long enough, and it is aligned, as checked here. JavaScript is the
+        // only other user of the memory, and it does not run during the read. Any bytes are a valid number.
+        start.is_aligned().then(|| unsafe { ptr::read(start) })
+    }
+
+    /// The address of `length` bytes from the byte `offset` on, valid until JavaScript runs. `None` if the memory is gone or too small.
+    fn address(&self, env: Env<'_>, offset: usize, length: usize) -> Option<*mut u8> {
+        let (start, size) = self.location(env)?;
+        // SAFETY: `offset` is at most `size`, as checked first, and `size` bytes lie at `start`.
+        (offset <= size && length <= size - offset).then(|| unsafe { start.add(offset) })
     }
 }
 

@@ -79,7 +79,7 @@ pub use panics::{panic_message, restarted};
 pub use poll_set::PollSet;
 pub use resolver::Family;
 pub use runtime::runtime;
-pub use sizes::READ_SIZE;
+pub use sizes::{DATAGRAM_BATCH, READ_SIZE};
 pub use stream_socket::{GiveBack, Unkept};
 pub use sys::{PeerCredentials, TcpStats, has_network_interface, has_packet_info};
 pub use syscall::Syscall;

@@ -5,11 +5,13 @@
 //! - `calls.rs`: the calls that JavaScript makes on one socket.
 //! - `deadlines.rs`: what each deadline does.
 //! - `relay.rs`: relay().
+//! - `upcoming.rs`: datagrams that JavaScript gets before it takes them.
 
 mod calls;
 mod deadlines;
 mod open;
 mod relay;
+mod upcoming;
 
 use std::any::Any;
 use std::collections::VecDeque;

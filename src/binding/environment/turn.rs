@@ -55,7 +55,10 @@ impl Environment {
     /// Lets JavaScript take all events of this turn.
     fn serve_all(&self, env: Env<'_>) {
         let mut misses_left = MISSES;
-        while let Some(owner) = self.advance(env) {
+        loop {
+            // A handler may have thrown before JavaScript took all datagrams that it has.
+            self.end_ahead(env);
+            let Some(owner) = self.advance(env) else { break };
             let before = self.events_taken.get();
             if !self.serve(env, owner) {
                 self.is_terminated.set(true);
@@ -99,6 +102,7 @@ impl Environment {
 
     /// Takes the next event of this turn, if it is for the package instance `owner`. Otherwise returns `None`.
     pub fn take_event(&self, env: Env<'_>, owner: u32) -> Option<Event> {
+        self.end_ahead(env);
         self.after_last_event(env);
         if !self.in_turn.get() {
             return None;

@@ -92,6 +92,24 @@ impl UdpSocket {
         if self.batch.is_empty() { Step::Read(kind) } else { Step::Event(kind) }
     }
 
+    /// The rest of the batch, as long as it is what the socket emits next.
+    pub fn upcoming<'a>(&self, context: &'a Context) -> impl Iterator<Item = (SocketAddr, &'a [u8])> + use<'a> {
+        let is_next = self.wants_data() && self.held.is_empty() && self.errors.is_empty() && !self.packet_info;
+        let indices = if is_next { self.batch.clone() } else { 0..0 };
+        let received = indices.filter_map(|index| context.batches.received.get(index));
+        received.map(|&Received { start, len, from, .. }| {
+            (ip_address::canonical(from), &context.buffer[start..start + len])
+        })
+    }
+
+    /// Takes the next `count` datagrams of the batch, which JavaScript has. Returns whether they were the last ones.
+    pub fn take_upcoming(&mut self, count: usize, context: &Context) -> bool {
+        let taken = self.batch.start..self.batch.end.min(self.batch.start + count);
+        self.batch.start = taken.end;
+        self.figures.read += context.batches.received[taken.clone()].iter().map(|one| one.len as u64).sum::<u64>();
+        !taken.is_empty() && self.batch.is_empty()
+    }
+
     /// Copies the rest of the batch. suspend() was called in the middle of the batch, or the last listener was removed.
     fn hold(&mut self, context: &mut Context) {
         for index in std::mem::replace(&mut self.batch, 0..0) {
