@@ -107,6 +107,7 @@ pub fn define<'scope>(env: Env<'scope>, exports: Value<'scope>) -> Result<()> {
     #[cfg(feature = "test-hooks")]
     define! {
         "panicAt" => panic_at, Panicked::Undefined;
+        "panicsLeft" => panics_left, Panicked::Number(0);
     }
     Ok(())
 }
@@ -203,4 +204,10 @@ fn describe<'scope>(call: &Call<'scope>, event: Event) -> Option<(Value<'scope>,
 fn panic_at<'scope>(call: &Call<'scope>) -> Value<'scope> {
     hooks::arm(call.text(0).ok().flatten().unwrap_or_default(), call.number(1));
     call.env.undefined()
+}
+
+/// `panicsLeft(disarm)`: the number of points that are set to panic and have not done so. With 1, none panics any more; with 0 they stay set.
+#[cfg(feature = "test-hooks")]
+fn panics_left<'scope>(call: &Call<'scope>) -> Value<'scope> {
+    call.env.int(i32::try_from(hooks::left(call.number(0) != 0)).unwrap_or(i32::MAX))
 }
