@@ -15,10 +15,19 @@ const KINDS = [...CONNECTIONS, ...Object.keys(RELAYS), "udp", "udp-connected", "
 
 /** Points that panic (src/net/hooks.rs), with how many passes there may be before. Those of the JavaScript thread, tasks and threads. */
 const POINTS = [
-  "step", "stepped", "describe", "ready", "flush", "begin", "next", "watch", "end", "closing", "deadline", "timer task", "relay", "tls write",
-  "tls read", "tls wait", "tls to turn", "tls to task", "tls reports", "tls hello", "wake batcher", "look-up", "look-up delivered",
+  "step", "stepped", "describe", "ready", "flush", "begin", "next", "watch", "end", "closing", "deadline", "timer task",
   "send", "sendScratch", "sendBlob", "readyState", "bufferedAmount", "close", "reset", "halfclose", "suspend", "resume",
 ];
+const TLS_POINTS = ["tls write", "tls read", "tls wait", "tls to turn", "tls to task", "tls reports", "tls hello", "wake batcher"];
+/** The points that a kind passes. @param {string} kind */
+function pointsOf(kind) {
+  return [
+    ...POINTS,
+    ...(/tls|mixed/.test(kind) ? [...TLS_POINTS, ...TLS_POINTS] : []),
+    ...(kind.startsWith("relay") ? Array(6).fill("relay") : []),
+    ...(kind === "connect" ? ["look-up", "look-up delivered", "openLookup", "openTcp"] : []),
+  ];
+}
 
 /** @typedef {(bound: number) => number} Random */
 
@@ -148,17 +157,17 @@ function draw(seed, kind, { panics = false } = {}) {
   const isRelay = kind in RELAYS;
   const pairs = isRelay ? RELAYS[/** @type {keyof typeof RELAYS} */ (kind)] : Array(1 + random(2)).fill(kind);
   const ends = pairs.flatMap((/** @type {string} */ pair) => [0, 1].map(() => ({
-    style: pick(random, /** @type {(keyof typeof STYLES)[]} */ (pair === "framing" || isRelay ? ["events"] : ["events", "events", "streams", "echo", "reader"])),
+    style: pick(random, /** @type {(keyof typeof STYLES)[]} */ (pair === "framing" || isRelay ? ["events"] : pair === "starttls" ? ["events", "events", "events", "reader"] : ["events", "events", "streams", "echo", "reader"])),
     options: drawOptions(random, isGentle),
   })));
   const framing = pick(random, [{ delimiter: "\n" }, { lengthPrefix: 4 }, { lengthPrefix: 4, littleEndian: true }, { lengthPrefix: 3, includesPrefix: true }]);
   const weights = ends.map(({ style }, index) => sum(
     COMMON, STYLES[style], random(3) === 0 ? ENDINGS : {}, isGentle ? {} : ROUGH,
-    kind === "starttls" ? { startTls: 4 } : {}, isRelay && index % 2 === 1 ? { relay: 6 } : {}, panics ? { panic: 4 } : {},
+    kind === "starttls" ? { startTls: 8 } : {}, isRelay && index % 2 === 1 ? { relay: 15 } : {}, panics ? { panic: 8 } : {},
   ));
   const operations = drawOperations(random, ends.length, weights, 3 + random(pick(random, [8, 25, 60])));
   for (const operation of operations) {
-    if (operation.do === "panic") Object.assign(operation, { point: pick(random, POINTS), passes: pick(random, [0, 0, 1, 3, 10]) });
+    if (operation.do === "panic") Object.assign(operation, { point: pick(random, pointsOf(kind)), passes: pick(random, [0, 0, 1, 3, 10]) });
     if (operation.do === "endWriter" && !isGentle && random(2) === 0) Object.assign(operation, { how: "abort" });
   }
   return { ...base, relay: isRelay, pairs, ends, framing: kind === "framing" ? framing : undefined, early: random(4), abstract: random(2) === 0, operations };
@@ -186,4 +195,4 @@ function drawPlain(random, kind, isGentle) {
   }));
 }
 
-module.exports = { CONNECTIONS, FOREIGN, KINDS, POINTS, RELAYS, draw };
+module.exports = { CONNECTIONS, FOREIGN, KINDS, RELAYS, draw };

@@ -137,6 +137,8 @@ async function toForeign(world, kind, names, makeOurs, accepted) {
   /** @type {any} */
   let taken;
   listening.on("tlsClientError", () => {});
+  // One whose handshake never ends is Node's to keep.
+  listening.on("connection", (socket) => world.defer(() => socket.destroy()));
   listening.on(event, (socket) => {
     taken = new ForeignEnd(world, names[1], socket, accepted);
     join(end, taken);

@@ -20,21 +20,23 @@ const LIMIT = 90_000;
 /** Milliseconds until the descriptors of a play must be free: tasks close theirs after the event. */
 const DESCRIPTORS = 4000;
 
-/** The open descriptors of this process without pipes, which relay() keeps for the next one; undefined where the system does not list them. */
-function countDescriptors() {
+/** What the open descriptors of this process refer to, without pipes, which relay() keeps for the next one; undefined where the system does not tell. */
+function listDescriptors() {
   try {
-    return readdirSync("/proc/self/fd").filter((name) => !isPipe(`/proc/self/fd/${name}`)).length;
+    return readdirSync("/proc/self/fd").map((name) => target(`/proc/self/fd/${name}`)).filter((name) => !name.startsWith("pipe:"));
   } catch {
     return undefined;
   }
 }
 
-/** Whether a descriptor is a pipe. One that is closed meanwhile is that of the listing. @param {string} file */
-function isPipe(file) {
+const countDescriptors = () => listDescriptors()?.length;
+
+/** What a descriptor refers to. One that is closed meanwhile, as that of the listing, counts as a pipe. @param {string} file */
+function target(file) {
   try {
-    return readlinkSync(file).startsWith("pipe:");
+    return readlinkSync(file);
   } catch {
-    return true;
+    return "pipe:";
   }
 }
 
@@ -138,7 +140,7 @@ async function playConnections(world) {
 /** Stands for an end that never came to be. */
 const ABSENT = { name: "absent", isForeign: true, queued: {}, state: "closed", checkState() {}, socket: { readyState: "closed" } };
 
-/** Everything is over: what must hold then. @param {any} world @param {number | undefined} descriptors there were before */
+/** Everything is over: what must hold then. @param {any} world @param {string[] | undefined} descriptors there were before */
 async function conclude(world, descriptors) {
   const isOver = () => world.ends.every((/** @type {any} */ end) => end.isOver) && world.promises.every((/** @type {any} */ { isSettled }) => isSettled);
   const moved = () => world.ends.reduce((/** @type {number} */ sum, /** @type {any} */ end) => sum + (end.into?.position ?? end.delivered ?? 0) + (end.isOver ? 1 : 0), 0);
@@ -161,8 +163,12 @@ async function conclude(world, descriptors) {
   world.isOver = true;
   await world.cleanUp();
   if (descriptors !== undefined && world.problems.length === 0) {
-    const isFree = () => /** @type {number} */ (countDescriptors()) <= descriptors;
-    if (!(await world.until(isFree, DESCRIPTORS))) world.fault("descriptors", `${countDescriptors()} descriptors are open, ${descriptors} were before`);
+    const isFree = () => /** @type {number} */ (countDescriptors()) <= descriptors.length;
+    if (!(await world.until(isFree, DESCRIPTORS * world.slowness))) {
+      const left = listDescriptors() ?? [];
+      for (const name of descriptors) if (left.includes(name)) left.splice(left.indexOf(name), 1);
+      world.fault("descriptors", `${descriptors.length} descriptors were open before, and these are new: ${left.join(", ")}`);
+    }
   }
 }
 
@@ -181,7 +187,7 @@ async function play(plan, how) {
     schedule: (/** @type {any} */ operation) => schedule(world, operation),
     ...panicsOf(plan, how.native),
   });
-  const descriptors = how.countsDescriptors ? countDescriptors() : undefined;
+  const descriptors = how.countsDescriptors ? listDescriptors() : undefined;
   const listeners = { unhandledRejection: "unhandled rejection", uncaughtException: "uncaught exception" };
   const handlers = Object.entries(listeners).map(([type, what]) => {
     const handler = (/** @type {any} */ error) => world.fault("unhandled", `${what}: ${error?.stack ?? error}`);

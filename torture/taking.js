@@ -210,7 +210,14 @@ const taking = {
     const { peer } = end;
     const both = [end, peer];
     if (world.plan.kind !== "starttls" || !peer || both.some((one) => one.upgraded || one.state !== "open" || one.intake !== "none" || one.hasWritable)) return;
-    for (const one of both) one.upgraded = true;
+    for (const one of both) {
+      one.upgraded = true;
+      // What was sent before gets through only where somebody takes it.
+      if (!isHasty) {
+        actions.resume(one, {}, world);
+        if (!one.isMessageListener) actions.listen(one, { type: "message", how: "add" }, world);
+      }
+    }
     const isQuiet = () => both.every((one) => one.socket.bufferedAmount === 0 && one.into.position === one.into.total);
     if (isHasty) {
       end.roughen();
