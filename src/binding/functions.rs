@@ -22,7 +22,7 @@ use super::numbers::NOT_OPEN;
 use super::package_instance::{PackageInstance, SLOTS};
 use super::wake::Source;
 use super::{events, secure};
-use crate::net::{Event, SocketError, TlsPlace, hooks};
+use crate::net::{Event, EventKind, SocketError, TlsPlace, hooks};
 use crate::proto::ReadyState;
 
 /// Adds every function to `exports`.
@@ -192,7 +192,12 @@ fn describe<'scope>(call: &Call<'scope>, event: Event) -> Option<(Value<'scope>,
         })
     };
     let panic = match attempt(&event) {
-        Ok(described) => return Some(described),
+        Ok(described) => {
+            if matches!(event.kind, EventKind::Open(_) | EventKind::UnixOpen(_)) {
+                call.environment.net(|net| net.deliver_open(event.id));
+            }
+            return Some(described);
+        }
         Err(panic) => panic,
     };
     let instead = guarded(|| call.environment.break_event(call.env, event, &*panic)).ok().flatten()?;

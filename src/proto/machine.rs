@@ -156,11 +156,6 @@ impl<E> Machine<E> {
         self.fault.is_some()
     }
 
-    /// Whether `open` was emitted, or a server accepted the socket. Then `close` follows an error.
-    pub fn has_opened(&self) -> bool {
-        self.has_opened
-    }
-
     /// Whether suspend() is in force. It has no effect on a relayed socket.
     pub fn is_suspended(&self) -> bool {
         self.suspended && !self.is_relayed()
