@@ -160,6 +160,8 @@ function draw(seed, kind, { panics = false } = {}) {
     style: pick(random, /** @type {(keyof typeof STYLES)[]} */ (pair === "framing" || isRelay ? ["events"] : pair === "starttls" ? ["events", "events", "events", "reader"] : ["events", "events", "streams", "echo", "reader"])),
     options: drawOptions(random, isGentle),
   })));
+  // A stream's write() waits for drain, so a limit below the high-water mark and a chunk would end it at any time.
+  for (const { style, options } of ends) if (style === "streams" || style === "echo") delete options.maxBufferedAmount;
   const framing = pick(random, [{ delimiter: "\n" }, { lengthPrefix: 4 }, { lengthPrefix: 4, littleEndian: true }, { lengthPrefix: 3, includesPrefix: true }]);
   const weights = ends.map(({ style }, index) => sum(
     COMMON, STYLES[style], random(3) === 0 ? ENDINGS : {}, isGentle ? {} : ROUGH,
