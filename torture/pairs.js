@@ -14,6 +14,8 @@ const { TCPServerSocket, TCPSocket, UnixServerSocket, UnixSocket, connect } = re
 
 /** Milliseconds until an end must have been accepted, or its attempt be over. */
 const PATIENCE = 8000;
+/** Milliseconds that the other end of a failed attempt may need to come. */
+const FAILING = 300;
 /** Paths of Unix servers that were used. */
 let paths = 0;
 
@@ -122,7 +124,8 @@ async function overServer(world, kind, server, names, makeOurs, dialled, accepte
   } else {
     ends = makeOurs((/** @type {any} */ options) => new TCPSocket("127.0.0.1", server.localPort, options));
   }
-  const isThere = await world.until(() => taken !== undefined && ends.hasOpened, ends.isRough ? 300 : PATIENCE);
+  await world.until(() => ends.hasOpened || ends.isOver, ends.isRough ? FAILING : PATIENCE);
+  const isThere = await world.until(() => taken !== undefined, ends.hasOpened && !ends.isRough ? PATIENCE : FAILING) && ends.hasOpened;
   if (!isThere && !ends.isRough && !ends.isOver && !world.plan.panics) world.fault("hang", `no connection came to be: ${world.states()}`);
   return [ends, taken];
 }
@@ -146,7 +149,8 @@ async function toForeign(world, kind, names, makeOurs, accepted) {
   await new Promise((resolve) => { listening.listen(0, "127.0.0.1", () => resolve(undefined)); });
   const { port } = /** @type {net.AddressInfo} */ (listening.address());
   const end = makeOurs((/** @type {any} */ options) => new TCPSocket("127.0.0.1", port, options));
-  await world.until(() => (taken !== undefined && end.hasOpened), end.isRough ? 300 : PATIENCE);
+  await world.until(() => end.hasOpened || end.isOver, end.isRough ? FAILING : PATIENCE);
+  await world.until(() => taken !== undefined, end.hasOpened && !end.isRough ? PATIENCE : FAILING);
   listening.close();
   return [end, taken];
 }
