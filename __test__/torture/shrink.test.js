@@ -16,9 +16,9 @@ test("the shrinker finds the two operations of sixty that fail together, and mak
     const play = async (plan) => {
       plays += 1;
       const [one, other] = ["op 17", "op 44"].map((name) => plan.operations.find((operation) => operation.do === name));
-      return { problems: one && other && other.size > 100 ? [{ rule: "R-this" }] : [{ rule: "R-other" }] };
+      return { problems: one && other && other.size > 100 ? [{ rule: "this rule" }] : [{ rule: "another rule" }] };
     };
-    report({ least: await shrink({ operations, early: 2 }, play, "R-this", 10_000), plays });
+    report({ least: await shrink({ operations, early: 2 }, play, "this rule", 10_000), plays });
   });`);
   expect(result.least).toEqual({
     early: 0,
@@ -32,7 +32,7 @@ test("the shrinker finds the two operations of sixty that fail together, and mak
 
 test("what does not fail again is not cut down", async () => {
   const result = await runJSON(`import(${url("shrink.mjs")}).then(async ({ shrink }) => {
-    const least = await shrink({ operations: [1, 2] }, async () => ({ problems: [] }), "R-this", 1000);
+    const least = await shrink({ operations: [1, 2] }, async () => ({ problems: [] }), "this rule", 1000);
     report(least === undefined);
   });`);
   expect(result).toBe(true);
