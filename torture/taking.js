@@ -251,9 +251,13 @@ const taking = {
     const other = world.ends.find((/** @type {any} */ one) => one !== end && one !== end.peer && one.wasAccepted === end.wasAccepted && one.peer !== undefined);
     if (world.plan.relay !== true || other === undefined || end.intake === "relayed" || other.intake === "relayed") return;
     const both = [end, other];
-    const mayRelay = both.every((one) => one.state === "open" && one.intake === "none" && one.framing === undefined);
+    const isEligible = both.every((one) => one.state === "open" && one.intake === "none" && one.framing === undefined);
     let isRefused = false;
     const promise = relay(end.raw, other.raw);
+    // A panic in the call refuses the relay.
+    const hasPanicked = world.hasPanicked();
+    const mayRelay = isEligible && !hasPanicked;
+    if (hasPanicked) both.forEach((one) => { one.roughen(); });
     const [into, out] = [end.into, end.out];
     if (mayRelay) {
       for (const one of both) {
@@ -277,6 +281,7 @@ const taking = {
     }, (error) => {
       isRefused = error?.name === "InvalidStateError";
       if (mayRelay && isRefused) end.fault("R-relay", `relay() refused open sockets: ${error}`);
+      if (hasPanicked) return;
       if (!mayRelay && !isRefused) end.fault("R-relay", `relay() rejected with ${error}`);
       if (mayRelay && both.every((one) => one.error !== error)) end.fault("R-relay", `relay() rejected with an exception of no socket: ${error}`);
     });
