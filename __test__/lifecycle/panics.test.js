@@ -77,6 +77,19 @@ describeWithHooks("in the turn", () => {
     ]);
   });
 
+  test.each(["describe", "stepped"])("%s of open: a failed attempt, with error alone", async (point) => {
+    const { result } = await runWithHooks(`
+      const peers = net.createServer((peer) => peer.on("error", () => {}).resume());
+      await new Promise((resolve) => peers.listen(0, "127.0.0.1", resolve));
+      panicAt("${point}", 0);
+      const dialled = client(peers.address().port);
+      const settled = await Promise.all([dialled.opened, dialled.closed].map((promise) => promise.then(() => "fulfilled", () => "rejected")));
+      const other = await otherWorks();
+      peers.close();
+      return { log, settled, other };`);
+    expect(result).toEqual({ log: [internal("client", point)], settled: ["rejected", "rejected"], other: "still here" });
+  });
+
   test("describe: a connection that cannot be told of is ended, and its server has the error", async () => {
     const { result } = await runWithHooks(`
       const listening = server();
@@ -305,6 +318,21 @@ describeWithHooks("in tasks and threads", () => {
     expect(result.lost).toContainEqual(internal("server", "tls hello"));
     expect(result.later.filter((line) => line.includes("error"))).toEqual([]);
     expect(result.asked).toEqual(["localhost"]);
+  });
+
+  test("begin: what a TLS task has reported then is served all the same", async () => {
+    const { result } = await runWithHooks(`
+      ${keys}
+      const [dialled] = await pair(own, trust);
+      for (let count = 1; count <= 60; count++) {
+        // The task's report comes in one of the next turns.
+        panicAt("begin", count % 4);
+        dialled.send("number " + count);
+        await until(() => log.length === count);
+      }
+      dialled.close();
+      return log.filter((line) => !line.startsWith("accepted message"));`, { TCP_UDP_SOCKETS_TLS: "task" });
+    expect(result).toEqual([]);
   });
 
   test("what a dead TLS connection was about to send goes out on no other of its thread", async () => {

@@ -218,6 +218,21 @@ describe("relay(a, b) (R-relay)", () => {
     expect((await ends).code).toBe("ECONNRESET");
   });
 
+  test("a loss of one changes the other's readyState with the other's close event, not before (R-task)", async () => {
+    const { a, b, peerA, logs, result } = await relayed();
+    const states = [];
+    for (const type of ["error", "close"]) {
+      a.addEventListener(type, () => states.push([a.readyState, b.readyState]));
+    }
+    b.addEventListener("close", () => states.push(b.readyState));
+    peerA.resetAndDestroy();
+    await rejection(result);
+    await Promise.all(logs.map((log) => log.until("close")));
+    expect(states.filter((state) => typeof state === "string")).toEqual(["closed"]);
+    const before = states.slice(0, states.indexOf("closed"));
+    expect(before).toEqual(before.map(() => ["closed", "open"]));
+  });
+
   test("reset() of one closes it at once, resets the other, and fulfils with the counts", async () => {
     const { a, b, peerA, peerB, logs, result } = await relayed();
     const at = collect(peerB);

@@ -119,4 +119,23 @@ describe("relay() with TLS on one side or on both (R-relay)", () => {
     second.peer.end();
     expect(await result).toEqual({ bytesToA: 0, bytesToB: 0 });
   });
+
+  test.each([
+    ["TLS to plain", accepted, plain],
+    ["plain to TLS", plain, client],
+  ])("%s: a loss of one changes the other's readyState with the other's close event, not before (R-task)", async (_, makeA, makeB) => {
+    const [first, second] = [await makeA(), await makeB()];
+    const logs = [first, second].map(({ socket }) => record(socket, ["error", "close"]));
+    const seen = [];
+    first.socket.addEventListener("error", () => seen.push(second.socket.readyState));
+    second.socket.addEventListener("close", () => seen.push(second.socket.readyState));
+    const result = relay(first.socket, second.socket);
+    // node:tls ends without close_notify then, which is a loss too (R-tls-end).
+    if (first.peer.encrypted) first.peer.destroy();
+    else first.peer.resetAndDestroy();
+    await rejection(result);
+    await Promise.all(logs.map((log) => log.until("close")));
+    expect(logs.map((log) => log.types)).toEqual([["error", "close"], ["close"]]);
+    expect(seen).toEqual(["open", "closed"]);
+  });
 });

@@ -22,7 +22,7 @@ use super::numbers::NOT_OPEN;
 use super::package_instance::{PackageInstance, SLOTS};
 use super::wake::Source;
 use super::{events, secure};
-use crate::net::{Event, SocketError, TlsPlace, hooks};
+use crate::net::{Event, EventKind, SocketError, TlsPlace, hooks};
 use crate::proto::ReadyState;
 
 /// Adds every function to `exports`.
@@ -107,6 +107,7 @@ pub fn define<'scope>(env: Env<'scope>, exports: Value<'scope>) -> Result<()> {
     #[cfg(feature = "test-hooks")]
     define! {
         "panicAt" => panic_at, Panicked::Undefined;
+        "panicsLeft" => panics_left, Panicked::Number(0);
     }
     Ok(())
 }
@@ -192,7 +193,12 @@ fn describe<'scope>(call: &Call<'scope>, event: Event) -> Option<(Value<'scope>,
         })
     };
     let panic = match attempt(&event) {
-        Ok(described) => return Some(described),
+        Ok(described) => {
+            if matches!(event.kind, EventKind::Open(_) | EventKind::UnixOpen(_)) {
+                call.environment.net(|net| net.deliver_open(event.id));
+            }
+            return Some(described);
+        }
         Err(panic) => panic,
     };
     let instead = guarded(|| call.environment.break_event(call.env, event, &*panic)).ok().flatten()?;
@@ -204,4 +210,10 @@ fn describe<'scope>(call: &Call<'scope>, event: Event) -> Option<(Value<'scope>,
 fn panic_at<'scope>(call: &Call<'scope>) -> Value<'scope> {
     hooks::arm(call.text(0).ok().flatten().unwrap_or_default(), call.number(1));
     call.env.undefined()
+}
+
+/// `panicsLeft(disarm)`: the number of points that are set to panic and have not done so. With 1, none panics any more; with 0 they stay set.
+#[cfg(feature = "test-hooks")]
+fn panics_left<'scope>(call: &Call<'scope>) -> Value<'scope> {
+    call.env.int(i32::try_from(hooks::left(call.number(0) != 0)).unwrap_or(i32::MAX))
 }

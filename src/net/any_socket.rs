@@ -49,7 +49,7 @@ impl AnySocket {
     pub fn break_down(&mut self, message: String, id: Id, context: &mut Context) {
         let error = SocketError::Panic { message };
         let left = match self {
-            Self::Stream(stream) if stream.machine.has_opened() => {
+            Self::Stream(stream) if stream.open_delivered => {
                 vec![
                     EventKind::Error(error),
                     EventKind::Close(stream.machine.ledger.buffered_amount(), stream.figures()),

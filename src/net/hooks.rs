@@ -13,6 +13,16 @@ mod armed {
         ARMED.lock().unwrap_or_else(PoisonError::into_inner).push((point, passes));
     }
 
+    /// The number of points that are armed and have not panicked yet. With `disarm` none is armed afterwards.
+    pub fn left(disarm: bool) -> usize {
+        let mut armed = ARMED.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = armed.len();
+        if disarm {
+            armed.clear();
+        }
+        left
+    }
+
     /// Panics if `point` is armed and no passes without a panic are left.
     pub fn pass(point: &str) {
         let mut armed = ARMED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -28,7 +38,7 @@ mod armed {
 }
 
 #[cfg(feature = "test-hooks")]
-pub use armed::{arm, pass};
+pub use armed::{arm, left, pass};
 
 /// A point at which a build with `test-hooks` can panic. It does nothing in other builds.
 #[cfg(not(feature = "test-hooks"))]

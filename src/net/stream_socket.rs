@@ -104,6 +104,8 @@ pub struct StreamSocket {
     last_event: Option<Box<EventKind>>,
     /// True if a server accepted the connection.
     is_accepted: bool,
+    /// True once JavaScript knows the connection as open: then `close` follows the error of a panic. A panic may also befall the `open` event.
+    pub open_delivered: bool,
     /// The outcome of the TLS handshake, until JavaScript asks for it.
     tls_info: Option<Box<Info>>,
     /// True while startTls() is done and its event is not emitted.
@@ -187,7 +189,12 @@ impl StreamSocket {
         options: &StreamOptions,
     ) -> Self {
         let machine = Machine::accepted(ledger(options), options.allow_half_open);
-        Self { is_accepted: true, permit: Some(permit), ..Self::new(machine, transport, remote, local, options) }
+        Self {
+            is_accepted: true,
+            open_delivered: true,
+            permit: Some(permit),
+            ..Self::new(machine, transport, remote, local, options)
+        }
     }
 
     fn new(
@@ -218,6 +225,7 @@ impl StreamSocket {
             relay: None,
             last_event: None,
             is_accepted: false,
+            open_delivered: false,
             tls_info: None,
             secured_due: false,
             question: None,

@@ -312,6 +312,15 @@ impl Net {
         }
     }
 
+    /// JavaScript has received the `open` event of a stream socket.
+    pub fn deliver_open(&mut self, id: Id) {
+        self.with(id, |socket, _, _| {
+            if let AnySocket::Stream(stream) = socket {
+                stream.open_delivered = true;
+            }
+        });
+    }
+
     /// Closes a socket whose code panicked. Its events report the panic as a lost connection would be reported.
     pub fn break_down(&mut self, id: Id, panic: &(dyn Any + Send)) {
         if let Some(entry) = self.sockets.get_mut(id.index()).filter(|entry| entry.id == id) {

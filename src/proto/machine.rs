@@ -28,6 +28,8 @@ pub struct Machine<E> {
     fault: Option<Box<E>>,
     /// True while [`Event::Close`] is due.
     close_due: bool,
+    /// True once the other socket of the relay was lost: this one is to become closed with [`Event::Close`].
+    reset_due: bool,
     /// True from [`Event::HalfClose`] until the closing that follows it, if `allowHalfOpen` is false and there was a `halfclose` listener.
     closes_after_half_close: bool,
     /// The option `allowHalfOpen`. None: the socket stays half open only if there is a `halfclose` listener (R-tcp-fin).
@@ -65,6 +67,7 @@ impl<E> Machine<E> {
             has_opened: false,
             fault: None,
             close_due: false,
+            reset_due: false,
             closes_after_half_close: false,
             allow_half_open,
             suspended: false,
@@ -153,11 +156,6 @@ impl<E> Machine<E> {
         self.fault.is_some()
     }
 
-    /// Whether `open` was emitted, or a server accepted the socket. Then `close` follows an error.
-    pub fn has_opened(&self) -> bool {
-        self.has_opened
-    }
-
     /// Whether suspend() is in force. It has no effect on a relayed socket.
     pub fn is_suspended(&self) -> bool {
         self.suspended && !self.is_relayed()
@@ -213,6 +211,14 @@ impl<E> Machine<E> {
     pub fn peer_ended(&mut self) {
         if self.incoming == DirectionState::Flowing {
             self.incoming = DirectionState::Ending;
+        }
+    }
+
+    /// relay(): the connection of the other socket is lost, so this one was reset. readyState changes with [`Event::Close`] (R-task).
+    pub fn other_lost(&mut self) {
+        if self.state != ReadyState::Closed {
+            self.link = Link::Gone;
+            self.reset_due = true;
         }
     }
 
@@ -388,6 +394,11 @@ impl<E> Machine<E> {
                 self.state = ReadyState::Open;
             }
             return Some(Event::Open);
+        }
+        if std::mem::take(&mut self.reset_due) && self.state != ReadyState::Closed {
+            self.fault = None;
+            self.state = ReadyState::Closed;
+            return Some(Event::Close);
         }
         if let Some(error) = self.take_fault(unread) {
             self.close_due = self.has_opened;

@@ -304,6 +304,10 @@ fn random_operations_break_no_invariant() {
                     watch.write(random.below(300));
                 }
                 77..=82 => watch.report(|machine| machine.ledger.settle()),
+                83 if watch.opened && random.chance(20) => {
+                    watch.was_reset = true;
+                    watch.report(Tcp::other_lost);
+                }
                 _ => {
                     // Once the peer's end was reported, there are no unread bytes.
                     let unread = watch.machine.peer_may_send() && random.chance(30);

@@ -446,3 +446,22 @@ fn data_is_wanted_only_while_somebody_listens() {
     machine.set_listeners(false, false);
     assert!(!machine.wants_data() && !machine.drops_data());
 }
+
+/// R-relay, R-task: the loss of a relay's other socket resets this one. readyState changes with `close`, not with the report.
+#[test]
+fn the_loss_of_the_other_socket_of_a_relay_changes_the_state_with_close() {
+    let mut machine = open();
+    machine.relay();
+    machine.other_lost();
+    assert!(machine.state() == ReadyState::Open && !machine.can_write() && !machine.wants_data());
+    assert_eq!(emitted(&mut machine), [(Event::Close, ReadyState::Closed)]);
+    assert_over(&mut machine);
+    for call in [|machine: &mut Tcp| machine.close(|| "abandoned"), |machine: &mut Tcp| machine.reset(|| "abandoned")] {
+        let mut machine = open();
+        machine.relay();
+        machine.other_lost();
+        call(&mut machine);
+        assert_eq!(emitted(&mut machine), [(Event::Close, ReadyState::Closed)]);
+        assert_over(&mut machine);
+    }
+}

@@ -23,6 +23,10 @@ impl Turns for Environment {
         // C code calls this function, so no panic may leave it. A panic in one part must not stop the next part either. (`net` turns a
         // panic of one socket into an error of that socket.) The next turn does what a panic has left undone.
         let begun = guarded(|| self.net(|net| if ask { net.begin() } else { net.begin_known() }));
+        if begun.is_err() {
+            // The poll set has reported already that other threads have news, and reports it once.
+            let _ = guarded(|| self.net(|net| net.begin_known()));
+        }
         self.events_taken.set(0);
         // After a panic `serve_all` runs once more, for the events that JavaScript has not taken yet.
         let served = guarded(|| self.serve_all(env)).or_else(|_| guarded(|| self.serve_all(env)));

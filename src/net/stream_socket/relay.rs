@@ -103,8 +103,12 @@ impl StreamSocket {
             RelaySignal::Lost | RelaySignal::Reset => {
                 self.on_relay_news(id, context);
                 // If this connection is lost, its own error is about to be emitted.
-                if !self.machine.is_faulty() {
-                    self.reset(id, context);
+                if self.machine.is_faulty() {
+                    return;
+                }
+                match signal {
+                    RelaySignal::Reset => self.reset(id, context),
+                    _ => self.other_lost(id, context),
                 }
             }
         }
@@ -196,9 +200,16 @@ impl StreamSocket {
             }
             RelayOutcome::Lost(error) => self.machine.lost(error),
             // This happens even after close(), since there is no connection any more.
-            RelayOutcome::OtherLost => self.reset(id, context),
+            RelayOutcome::OtherLost => self.other_lost(id, context),
             RelayOutcome::Returned { left, registered } => self.take_back(&left, registered, id, context),
         }
+    }
+
+    /// The other socket's connection is lost, so this one is reset. readyState changes with the event that reports it (R-task).
+    fn other_lost(&mut self, id: Id, context: &mut Context) {
+        self.machine.other_lost();
+        self.disconnect(true, id, context);
+        self.schedule(id, context);
     }
 
     /// close(): takes the connection back from the task. The connection then ends, after the bytes that are still to be written to it.
