@@ -21,6 +21,7 @@ use super::answer::Answer;
 use super::connection::Info;
 use super::driver::Direct;
 use super::fault::Fault;
+use super::place::DrivenIn;
 use super::plain_chunks::{PlainChunks, put_back};
 use super::shared_session::{INBOUND, SessionState, SharedSession, Target, WrittenBytes};
 use super::wake_batcher::WakeBatcher;
@@ -46,6 +47,8 @@ pub struct Session {
     wakes_reader: bool,
     /// The wake batcher of the environment.
     batcher: Arc<WakeBatcher>,
+    /// Where the driver has gone and that is not reported yet, in order. `None`: nobody watches its moves.
+    moves: Option<VecDeque<DrivenIn>>,
 }
 
 /// What has happened since the last call of [`Session::news`].
@@ -138,6 +141,7 @@ impl Session {
             chunks: PlainChunks::default(),
             wakes_reader: false,
             batcher,
+            moves: None,
         };
         (session, shared, stream)
     }

@@ -15,7 +15,7 @@ use crate::net::Id;
 use crate::net::blocks::Block;
 use crate::net::context::Context;
 use crate::net::send_queue::SendQueue;
-use crate::net::tls::{Answer, Session, Waiting};
+use crate::net::tls::{Answer, DrivenIn, Session, Waiting};
 
 /// A TLS connection.
 pub struct Secure {
@@ -74,6 +74,16 @@ impl Secure {
         readiness.readable = news.readable;
         let fin_sent = news.finished && !std::mem::replace(&mut self.finished, true);
         TlsNews { written: news.written, handshake, fin_sent, fault: news.fault, question: news.question }
+    }
+
+    /// From now on [`Self::next_move`] reports where the driver goes. Returns where it is. `None`: there is no driver any more.
+    pub fn watch_moves(&mut self) -> Option<DrivenIn> {
+        self.session.watch_moves()
+    }
+
+    /// Where the driver has gone next. `None`: it has not moved, or nobody watches.
+    pub fn next_move(&mut self) -> Option<DrivenIn> {
+        self.session.next_move()
     }
 
     /// Answers the handshake's question for a certificate.
