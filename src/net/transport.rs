@@ -306,6 +306,14 @@ impl Transport {
         }
     }
 
+    /// Whether [`Self::read_blocks`] can fill a block of `size` bytes, as far as is known.
+    pub fn fills_block(&self, size: usize) -> bool {
+        match &self.link {
+            Link::Secure(secure) => secure.fills_block(size),
+            Link::Gone | Link::Plain(_) | Link::Lent(_) => true,
+        }
+    }
+
     /// Reads once into several blocks, one after the other.
     pub fn read_blocks(&mut self, blocks: &mut [Block], pending_wakes: &mut Vec<Arc<Notify>>) -> io::Result<usize> {
         match &mut self.link {

@@ -106,13 +106,21 @@ impl Secure {
         self.after_read(read, readiness, pending_wakes)
     }
 
+    /// Whether a read can fill a block of `size` bytes, as far as is known.
+    pub fn fills_block(&self, size: usize) -> bool {
+        self.session.fills(size)
+    }
+
     pub fn read_blocks(
         &mut self,
         blocks: &mut [Block],
         readiness: &mut Readiness,
         pending_wakes: &mut Vec<Arc<Notify>>,
     ) -> io::Result<usize> {
-        let read = with_slices(blocks, |slices, _| self.session.read(slices));
+        // A block that is not full is copied, so the rest waits for the bytes that follow, or goes into a smaller buffer.
+        let size = blocks.first().map_or(1, |block| block.memory().1);
+        let count = self.session.most_filled(size).min(blocks.len());
+        let read = with_slices(&mut blocks[..count], |slices, _| self.session.read(slices));
         self.after_read(read, readiness, pending_wakes)
     }
 
