@@ -215,6 +215,8 @@ const channels = {
   unixClient: new Channel(`${PREFIX}unix.client.socket`),
   /** A UnixServerSocket has accepted a connection: { socket }. */
   unixServer: new Channel(`${PREFIX}unix.server.socket`),
+  /** Where a TLS connection is driven, once its handshake is done and after each move: { socket, place }. */
+  tlsPlace: new Channel(`${PREFIX}tls.place`),
   /** Something has failed on a socket: { socket, error }. */
   error: new Channel(`${PREFIX}error`),
   /** A socket is closed: { socket, error?, and its figures }. */

@@ -7,7 +7,10 @@ const { channels, loadChannels, operation } = require("./channels.js");
 const { isLogging, logLine, logSocket } = require("./debug-log.js");
 const { endpoint, isTransfer } = require("./errors.js");
 const { figure } = require("./figures.js");
+const { binding } = require("./native.js");
 const { messageOf } = require("./shown.js");
+
+const { watchTlsPlace } = binding;
 
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 /** @typedef {typeof channels.tcpClient} Channel */
@@ -58,6 +61,7 @@ function connected(record) {
   const { extras, secure, socket } = record;
   if (secure?.kind === "on") {
     handshakeDone({ socket }, secure.info);
+    secured(record);
   }
   if (extras?.connecting !== undefined) {
     extras.connecting.fulfilled(socket);
@@ -77,6 +81,33 @@ function connected(record) {
 function handshakeDone(message, info) {
   const handshake = atOnce(message);
   handshake?.fulfilled(info);
+}
+
+/**
+ * TLS is established on a socket. A subscriber learns where the connection is driven, now and after each move. Without one, the native half
+ * reports no moves.
+ *
+ * @param {SocketRecord} record
+ */
+function secured(record) {
+  if (channels.tlsPlace.hasSubscribers) {
+    const isInTask = watchTlsPlace(record.id);
+    if (isInTask !== null) {
+      tlsMoved(record, isInTask);
+    }
+  }
+}
+
+/**
+ * A TLS connection is driven in another place from now on.
+ *
+ * @param {SocketRecord} record
+ * @param {boolean} isInTask false: it is in the turn
+ */
+function tlsMoved({ socket }, isInTask) {
+  if (channels.tlsPlace.hasSubscribers) {
+    channels.tlsPlace.publish({ socket, place: isInTask ? "task" : "turn" });
+  }
 }
 
 /**
@@ -235,4 +266,6 @@ module.exports = {
   made,
   notConnected,
   observeConnect,
+  secured,
+  tlsMoved,
 };

@@ -51,6 +51,7 @@ const { loadBinding } = require("./load-binding.js");
  * @property {(options: object, name: string) => Failure | undefined} checkSecure
  * @property {(id: number, options: object, name: string | undefined, milliseconds: number | undefined, isEarly: boolean) => Failure | undefined} startTls
  * @property {(id: number) => import("./secure-transport.js").SecureTransportInfo | null} secureInfo
+ * @property {(id: number) => boolean | null} watchTlsPlace
  * @property {(id: number, options: object) => Failure | undefined} setSecureContext
  * @property {(id: number, question: number, certificate: object | null) => Failure | undefined} certificateAnswer
  * @property {(id: number, question: number, reason: string) => number} certificateFail
@@ -82,6 +83,7 @@ const Kind = /** @type {const} */ ({
   STREAM_READABLE: 12,
   STREAM_FINISH: 14,
   STREAM_CERTIFICATE: 15,
+  STREAM_TLS_MOVED: 16,
   UDP_MESSAGE: 17,
   UDP_DRAIN: 18,
   UDP_ERROR: 19,

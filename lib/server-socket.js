@@ -5,7 +5,7 @@
 const { follow } = require("./abort.js");
 const { askForCertificate, setCertificateFor } = require("./certificates.js");
 const { closeAtOnce } = require("./closing.js");
-const { handshakeDone, made } = require("./diagnostics.js");
+const { handshakeDone, made, secured } = require("./diagnostics.js");
 const { defineEnds } = require("./ends.js");
 const { fromFailure, invalidState } = require("./errors.js");
 const { defineEventHandlers } = require("./event-handler.js");
@@ -178,6 +178,7 @@ function deliverConnection(server, accepted, channel) {
   made(accepted, channel);
   if (accepted.secure?.kind === "on") {
     handshakeDone({ socket: connectedSocket, server: server.socket }, accepted.secure.info);
+    secured(accepted);
   }
   const taker = takerOf(server);
   if (taker === undefined) {

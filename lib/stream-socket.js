@@ -6,7 +6,7 @@ const { follow } = require("./abort.js");
 const { PIECE_BYTES, answer } = require("./blob.js");
 const { askForCertificate, setCertificateFor } = require("./certificates.js");
 const { closeSocket, resetSocket } = require("./closing.js");
-const { beginHandshake } = require("./diagnostics.js");
+const { beginHandshake, secured, tlsMoved } = require("./diagnostics.js");
 const { defineEnds } = require("./ends.js");
 const { fromFailure, invalidState, networkError } = require("./errors.js");
 const { defineEventHandlers } = require("./event-handler.js");
@@ -314,6 +314,7 @@ handle(Kind.STREAM_BLOB, (record) => {
   answer(record, PIECE_BYTES);
 });
 handle(Kind.STREAM_CERTIFICATE, askForCertificate);
+handle(Kind.STREAM_TLS_MOVED, tlsMoved);
 handle(Kind.STREAM_SECURED, (record) => {
   const secure = ensureSecure(record);
   secure.kind = "on";
@@ -321,6 +322,7 @@ handle(Kind.STREAM_SECURED, (record) => {
   setCertificateFor(record, undefined);
   const upgrade = takeUpgrade(record);
   upgrade?.handshake?.fulfilled(secure.info);
+  secured(record);
   upgrade?.resolve(secure.info);
 });
 

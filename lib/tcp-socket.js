@@ -4,7 +4,7 @@
 
 const { addressText } = require("./address.js");
 const { channels } = require("./channels.js");
-const { beginConnecting, constructed, made } = require("./diagnostics.js");
+const { beginConnecting, constructed, made, secured } = require("./diagnostics.js");
 const { defineStats } = require("./figures.js");
 const { storeFraming } = require("./framing.js");
 const { defineSetOptions } = require("./live-options.js");
@@ -186,6 +186,9 @@ function establish(established) {
   const socket = new TCPSocket(ESTABLISHED, established);
   if (established.record !== undefined) {
     made(established.record, channels.tcpClient);
+    if (established.record.secure?.kind === "on") {
+      secured(established.record);
+    }
   }
   return socket;
 }

@@ -29,6 +29,7 @@ const KINDS = {
   Close: "STREAM_CLOSE",
   Blob: "STREAM_BLOB",
   Secured: "STREAM_SECURED",
+  TlsMoved: "STREAM_TLS_MOVED",
   Relayed: "STREAM_RELAYED",
   Ended: "STREAM_ENDED",
   Finish: "STREAM_FINISH",
@@ -48,6 +49,7 @@ const KINDS = {
 const DESCRIBED = [
   [/^none/, "NONE"],
   [/^stream startTls/, "STREAM_SECURED"],
+  [/^stream TLS/, "STREAM_TLS_MOVED"],
   [/^stream relay/, "STREAM_RELAYED"],
   [/^stream end\b/, "STREAM_ENDED"],
   [/^look-?up/, "LOOKUP"],

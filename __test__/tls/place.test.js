@@ -312,3 +312,43 @@ describeWithHooks("a connection changes its place", () => {
     expect(result).toEqual([]);
   });
 });
+
+test("in the turn, what waits is read into messages of 64 KiB, each without a copy", async () => {
+  // A message that does not fill its memory is copied into a smaller one.
+  const result = await runJSON(
+    `${PRELUDE}
+    (async () => {
+      const server = new TCPServerSocket({ localAddress: "127.0.0.1", secureTransport: own, receiveBufferSize: 4 << 20 });
+      const accepted = once(server, "connect");
+      const peer = tls.connect({ port: server.localPort, host: "127.0.0.1", ca: ca.cert, servername: "localhost" });
+      peer.on("error", fail);
+      const socket = (await accepted).connectedSocket;
+      const sizes = [];
+      socket.suspend();
+      const all = new Promise((resolve) => {
+        let left = 3 << 20;
+        socket.onmessage = ({ data }) => {
+          sizes.push(data.byteLength);
+          left -= data.byteLength;
+          if (left === 0) resolve();
+        };
+      });
+      // The system takes all of it before the first byte is read.
+      if (!peer.authorized) await new Promise((resolve) => peer.once("secureConnect", resolve));
+      // Records of this size, with what they add, do not fill a read of 256 KiB.
+      peer.setMaxSendFragment(4096);
+      await new Promise((resolve) => peer.write(Buffer.alloc(3 << 20), resolve));
+      socket.resume();
+      await all;
+      peer.destroy();
+      socket.close();
+      server.close();
+      const full = sizes.filter((size) => size === 65536).length;
+      report([full, sizes.length]);
+    })().catch(fail);`,
+    { env: { ...env("turn"), SEED: "1" }, timeout: 30_000 },
+  );
+  const [full, count] = result;
+  expect(full).toBeGreaterThanOrEqual(46);
+  expect(count).toBeLessThanOrEqual(50);
+});

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::env::{Env, Value};
 use super::environment::Environment;
 use super::package_instance::SLOTS;
-use crate::net::{Event, EventKind, Figures, PacketDetails, PeerCredentials, ip_text};
+use crate::net::{Event, EventKind, Figures, PacketDetails, PeerCredentials, TlsDrivenIn, ip_text};
 
 /// This bit is added to the kind of a socket's last event.
 const LAST: u32 = 64;
@@ -48,6 +48,7 @@ pub fn describe<'scope>(
             slots[2] = *question;
             env.string(name)
         }
+        EventKind::TlsMoved(place) => env.boolean(*place == TlsDrivenIn::Task),
         EventKind::Relayed(bytes) => env.float(*bytes),
         EventKind::Close(buffered, Figures { read, written }) => {
             [slots[2], slots[3], slots[4]] = [*buffered, *written as u32, (*written >> 32) as u32];
@@ -118,6 +119,7 @@ fn number(kind: &EventKind) -> u32 {
         EventKind::Readable => 12,
         EventKind::Finish => 14,
         EventKind::Certificate(..) => 15,
+        EventKind::TlsMoved(_) => 16,
         EventKind::Datagram(..) => 17,
         EventKind::UdpDrain => 18,
         EventKind::UdpError(_) => 19,

@@ -90,6 +90,7 @@ pub fn define<'scope>(env: Env<'scope>, exports: Value<'scope>) -> Result<()> {
         "sendBlob" => stream::send_blob, Panicked::Number(NOT_OPEN);
         "checkSecure" => secure::check, Panicked::Failure;
         "startTls" => secure::start_tls, Panicked::Failure;
+        "watchTlsPlace" => secure::watch_place, Panicked::Null;
         "secureInfo" => secure::secure_info, Panicked::Null;
         "setSecureContext" => secure::set_secure_context, Panicked::Failure;
         "certificateAnswer" => secure::certificate_answer, Panicked::Failure;

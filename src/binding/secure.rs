@@ -9,7 +9,9 @@ use super::env::Value;
 use super::failure::attempt;
 use super::numbers::START_TLS_TIMEOUT;
 use super::options;
-use crate::net::{LimitKind, Role, SecureInfo, SocketError, TimeLimit, client_role, server_context, unix_client_role};
+use crate::net::{
+    LimitKind, Role, SecureInfo, SocketError, TimeLimit, TlsDrivenIn, client_role, server_context, unix_client_role,
+};
 
 /// `checkSecure(options, name)`: returns the Failure that startTls() would return on a client for these options, or undefined.
 pub fn check<'scope>(call: &Call<'scope>) -> Value<'scope> {
@@ -88,6 +90,13 @@ pub fn secure_info<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let info =
         call.environment.net(|net| net.stream(call.id(), |stream, _| stream.take_tls_info())).flatten().flatten();
     info.map_or_else(|| call.env.null(), |info| describe(call, &info))
+}
+
+/// `watchTlsPlace(id)`: from now on event 16 reports where the TLS connection is driven. Returns true for a task, false for the turn, and
+/// null without TLS.
+pub fn watch_place<'scope>(call: &Call<'scope>) -> Value<'scope> {
+    let place = call.environment.net(|net| net.stream(call.id(), |stream, _| stream.watch_tls_place()));
+    place.flatten().flatten().map_or_else(|| call.env.null(), |place| call.env.boolean(place == TlsDrivenIn::Task))
 }
 
 /// Makes an object with the members of `SecureTransportInfo`.

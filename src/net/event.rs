@@ -6,6 +6,7 @@ use super::endpoint::Endpoint;
 use super::figures::Figures;
 use super::packet_details::PacketDetails;
 use super::sys::PeerCredentials;
+use super::tls::DrivenIn;
 use super::{Id, SocketError};
 
 /// Something that happened to a socket, for its listeners.
@@ -54,6 +55,8 @@ pub enum EventKind {
     Secured,
     /// Stream: the handshake of startTls() needs a certificate for this name. The number is the question's.
     Certificate(String, u32),
+    /// Stream: the TLS driver has moved there. It is reported only if JavaScript has asked for it.
+    TlsMoved(DrivenIn),
     /// UDP: a datagram arrived from this address. With packetInfo it has details (in a box, so that other events stay small).
     Datagram(Payload, SocketAddr, Option<Box<PacketDetails>>),
     /// UDP: bufferedAmount is back at 0.

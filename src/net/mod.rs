@@ -84,8 +84,8 @@ pub use stream_socket::{GiveBack, Unkept};
 pub use sys::{PeerCredentials, TcpStats, has_network_interface, has_packet_info};
 pub use syscall::Syscall;
 pub use tls::{
-    GivenCertificate, Info as SecureInfo, Material, NamedCertificate, Place as TlsPlace, Role, SecureOptions,
-    ServerContext, TlsError, client_role, server_context, unix_client_role,
+    DrivenIn as TlsDrivenIn, GivenCertificate, Info as SecureInfo, Material, NamedCertificate, Place as TlsPlace, Role,
+    SecureOptions, ServerContext, TlsError, client_role, server_context, unix_client_role,
 };
 pub use turn::{Net, Next};
 pub use udp_socket::{Destination, UdpSent};

@@ -367,6 +367,11 @@ impl StreamSocket {
             {
                 return Step::Event(event);
             }
+            if !self.machine.is_link_gone()
+                && let Some(place) = self.transport.next_tls_move()
+            {
+                return Step::Event(EventKind::TlsMoved(place));
+            }
             let unread = self.has_unread();
             if let Some(event) = self.machine.next(unread) {
                 return self.emit(event, id, context);

@@ -41,7 +41,7 @@ use super::relay_task::{TaskEnd, TaskHandle};
 use super::send_queue::SendQueue;
 use super::stream_handle::{PolledStream, StdStream};
 use super::syscall::Syscall;
-use super::tls::{Answer, Role, Session};
+use super::tls::{Answer, DrivenIn, Role, Session};
 use super::{Id, SocketError};
 
 /// What a stream socket reads from and writes to.
@@ -131,6 +131,22 @@ impl Transport {
     pub fn tls_news(&mut self, is_reading: bool, id: Id, context: &mut Context) -> Option<TlsNews> {
         match &mut self.link {
             Link::Secure(secure) => Some(secure.news(is_reading, &mut self.readiness, id, context)),
+            Link::Gone | Link::Plain(_) | Link::Lent(_) => None,
+        }
+    }
+
+    /// From now on [`Self::next_tls_move`] reports where the TLS driver goes. Returns where it is. `None`: there is none.
+    pub fn watch_tls_moves(&mut self) -> Option<DrivenIn> {
+        match &mut self.link {
+            Link::Secure(secure) => secure.watch_moves(),
+            Link::Gone | Link::Plain(_) | Link::Lent(_) => None,
+        }
+    }
+
+    /// Where the TLS driver has gone next. `None`: it has not moved, or nobody watches.
+    pub fn next_tls_move(&mut self) -> Option<DrivenIn> {
+        match &mut self.link {
+            Link::Secure(secure) => secure.next_move(),
             Link::Gone | Link::Plain(_) | Link::Lent(_) => None,
         }
     }
@@ -287,6 +303,14 @@ impl Transport {
             Link::Plain(plain) => plain.read(buffer, &mut self.readiness),
             Link::Secure(secure) => secure.read(buffer, &mut self.readiness, pending_wakes),
             Link::Gone | Link::Lent(_) => self.readiness.nothing_to_read(),
+        }
+    }
+
+    /// Whether [`Self::read_blocks`] can fill a block of `size` bytes, as far as is known.
+    pub fn fills_block(&self, size: usize) -> bool {
+        match &self.link {
+            Link::Secure(secure) => secure.fills_block(size),
+            Link::Gone | Link::Plain(_) | Link::Lent(_) => true,
         }
     }
 

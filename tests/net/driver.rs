@@ -230,6 +230,7 @@ impl World {
             EventKind::Blob => Told::Blob,
             EventKind::Relayed(bytes) => Told::Relayed(bytes),
             EventKind::Secured => Told::Secured,
+            EventKind::TlsMoved(_) => panic!("no test asks where TLS is driven"),
             EventKind::Datagram(place, from, _) => Told::Datagram(self.received(place), from),
             EventKind::UdpDrain => Told::UdpDrain,
             EventKind::UdpError(error) => Told::UdpError(code(error)),

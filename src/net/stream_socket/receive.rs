@@ -185,7 +185,8 @@ impl StreamSocket {
         let in_blocks = self.receiving.is_bulk
             && self.relay.is_none()
             && self.receiving.frames.is_none()
-            && !context.blocks.are_refused();
+            && !context.blocks.are_refused()
+            && self.transport.fills_block(READ_SIZE);
         let read = if in_blocks {
             if let Some(missing) = context.blocks.missing(filled) {
                 return Reading::NeedsBlocks(missing);

@@ -9,7 +9,9 @@ use crate::net::deadline::{DeadlineKind, TimeLimit};
 use crate::net::event::EventKind;
 use crate::net::options::StreamOptions;
 use crate::net::send_queue::SendQueue;
-use crate::net::tls::{AcceptedTls, Answer, Chosen, Fault, GivenCertificate, Info, Role, TlsError, new_question};
+use crate::net::tls::{
+    AcceptedTls, Answer, Chosen, DrivenIn, Fault, GivenCertificate, Info, Role, TlsError, new_question,
+};
 use crate::net::transport::Transport;
 use crate::net::{Id, SocketError};
 use crate::proto::ReadyState;
@@ -86,6 +88,11 @@ impl StreamSocket {
     /// Takes the outcome of the TLS handshake.
     pub fn take_tls_info(&mut self) -> Option<Box<Info>> {
         self.tls_info.take()
+    }
+
+    /// From now on an event reports each move of the TLS driver. Returns where the driver is. `None`: there is no TLS connection.
+    pub fn watch_tls_place(&mut self) -> Option<DrivenIn> {
+        self.transport.watch_tls_moves()
     }
 
     /// The event that asks JavaScript for a certificate, if that is due.

@@ -22,6 +22,8 @@ use crate::net::memory::{self, NoMemory};
 
 /// The most bytes by which a record is longer than its contents: header, nonce, tag and type.
 pub const OVERHEAD: usize = 64;
+/// By how much a record of TLS 1.3 is longer than its contents, in bytes: header, type and tag.
+pub const RECORD_OVERHEAD: usize = 22;
 /// The most contents of one record, in bytes.
 pub const FRAGMENT: usize = 16 * 1024;
 

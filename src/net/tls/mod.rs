@@ -48,7 +48,7 @@ pub use fault::Fault;
 pub use handshake_queue::{AcceptedTls, HandshakeQueue};
 pub use options::{GivenCertificate, NamedCertificate, SecureOptions};
 pub use pem::Material;
-pub use place::{Place, has_one_processor};
+pub use place::{DrivenIn, Place, has_one_processor};
 pub use questions::new_number as new_question;
 pub use server_context::{ServerContext, server_context};
 pub use session::{Session, Waiting};

@@ -25,6 +25,15 @@ impl Place {
     }
 }
 
+/// Where the driver of one connection is now, for diagnostics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DrivenIn {
+    /// On the JavaScript thread.
+    Turn,
+    /// In a task.
+    Task,
+}
+
 /// Whether this process may use one processor only. Then a task gains nothing.
 pub fn has_one_processor() -> bool {
     available_parallelism().is_ok_and(|processors| processors.get() == 1)

@@ -21,6 +21,7 @@ use super::answer::Answer;
 use super::connection::Info;
 use super::driver::Direct;
 use super::fault::Fault;
+use super::place::DrivenIn;
 use super::plain_chunks::{PlainChunks, put_back};
 use super::shared_session::{INBOUND, SessionState, SharedSession, Target, WrittenBytes};
 use super::wake_batcher::WakeBatcher;
@@ -34,6 +35,10 @@ use crate::net::sys::unacknowledged;
 /// queue, which asks for the next piece of a Blob.
 const OUTBOUND: usize = 256 * 1024;
 
+/// The least room in bytes for which bytes are decrypted into the rest of the reader's memory, after those that have waited. A smaller read
+/// would cost more than it brings.
+const LEAST_DIRECT: usize = 16 * 1024;
+
 /// The JavaScript thread's side of a TLS connection. When the session is dropped, the driver ends the connection.
 pub struct Session {
     /// What the session shares with the driver.
@@ -46,6 +51,8 @@ pub struct Session {
     wakes_reader: bool,
     /// The wake batcher of the environment.
     batcher: Arc<WakeBatcher>,
+    /// Where the driver has gone and that is not reported yet, in order. `None`: nobody watches its moves.
+    moves: Option<VecDeque<DrivenIn>>,
 }
 
 /// What has happened since the last call of [`Session::news`].
@@ -138,6 +145,7 @@ impl Session {
             chunks: PlainChunks::default(),
             wakes_reader: false,
             batcher,
+            moves: None,
         };
         (session, shared, stream)
     }
@@ -184,22 +192,18 @@ impl Session {
 
     /// Reads like a non-blocking socket: returns 0 at the peer's end, and WouldBlock if there are no bytes now.
     pub fn read(&mut self, slices: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        if self.queued() == 0 && self.can_read() {
-            let mut direct = Direct::new(&mut *slices);
-            self.go(&mut direct);
-            if direct.filled() > 0 {
-                return Ok(direct.filled());
-            }
-        }
         loop {
-            let shared = &self.shared;
-            let total = self.chunks.read(slices, |chunks| {
-                if shared.queued.load(SeqCst) > 0 {
-                    std::mem::swap(chunks, &mut shared.state().inbound);
+            let total = self.read_queued(slices);
+            if self.can_read() && self.queued() == 0 {
+                let mut direct = Direct::after(total, &mut *slices);
+                if total == 0 || direct.room() >= LEAST_DIRECT {
+                    self.go(&mut direct);
+                    if direct.filled() > 0 {
+                        return Ok(total + direct.filled());
+                    }
                 }
-            });
+            }
             if total > 0 {
-                self.give_room(total);
                 return Ok(total);
             }
             let state = self.shared.state();
@@ -209,6 +213,30 @@ impl Session {
             }
             return if state.is_at_end() { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
         }
+    }
+
+    /// Reads bytes that wait in the session. Returns how many.
+    fn read_queued(&mut self, slices: &mut [IoSliceMut<'_>]) -> usize {
+        let shared = &self.shared;
+        let total = self.chunks.read(slices, |chunks| {
+            if shared.queued.load(SeqCst) > 0 {
+                std::mem::swap(chunks, &mut shared.state().inbound);
+            }
+        });
+        if total > 0 {
+            self.give_room(total);
+        }
+        total
+    }
+
+    /// Whether a read can fill memory of `size` bytes, as far as is known.
+    pub fn fills(&self, size: usize) -> bool {
+        self.can_read() || self.queued() >= size
+    }
+
+    /// How many of the memories of `size` bytes a read is to fill: as many as it can fill to their ends, but one at least.
+    pub fn most_filled(&self, size: usize) -> usize {
+        if self.can_read() { usize::MAX } else { (self.queued() / size).max(1) }
     }
 
     /// `bytes` fewer bytes are queued. If the driver has stopped reading and there is room again, it is to be woken.

@@ -15,7 +15,7 @@ use crate::net::Id;
 use crate::net::blocks::Block;
 use crate::net::context::Context;
 use crate::net::send_queue::SendQueue;
-use crate::net::tls::{Answer, Session, Waiting};
+use crate::net::tls::{Answer, DrivenIn, Session, Waiting};
 
 /// A TLS connection.
 pub struct Secure {
@@ -76,6 +76,16 @@ impl Secure {
         TlsNews { written: news.written, handshake, fin_sent, fault: news.fault, question: news.question }
     }
 
+    /// From now on [`Self::next_move`] reports where the driver goes. Returns where it is. `None`: there is no driver any more.
+    pub fn watch_moves(&mut self) -> Option<DrivenIn> {
+        self.session.watch_moves()
+    }
+
+    /// Where the driver has gone next. `None`: it has not moved, or nobody watches.
+    pub fn next_move(&mut self) -> Option<DrivenIn> {
+        self.session.next_move()
+    }
+
     /// Answers the handshake's question for a certificate.
     pub fn answer(&self, answer: Answer) {
         self.session.answer(answer);
@@ -96,13 +106,21 @@ impl Secure {
         self.after_read(read, readiness, pending_wakes)
     }
 
+    /// Whether a read can fill a block of `size` bytes, as far as is known.
+    pub fn fills_block(&self, size: usize) -> bool {
+        self.session.fills(size)
+    }
+
     pub fn read_blocks(
         &mut self,
         blocks: &mut [Block],
         readiness: &mut Readiness,
         pending_wakes: &mut Vec<Arc<Notify>>,
     ) -> io::Result<usize> {
-        let read = with_slices(blocks, |slices, _| self.session.read(slices));
+        // A block that is not full is copied, so the rest waits for the bytes that follow, or goes into a smaller buffer.
+        let size = blocks.first().map_or(1, |block| block.memory().1);
+        let count = self.session.most_filled(size).min(blocks.len());
+        let read = with_slices(&mut blocks[..count], |slices, _| self.session.read(slices));
         self.after_read(read, readiness, pending_wakes)
     }
 

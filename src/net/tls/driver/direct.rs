@@ -18,9 +18,16 @@ impl<'slices, 'memory> Direct<'slices, 'memory> {
         Self { free: &mut [], start: 0, filled: 0 }
     }
 
-    /// Memory of a reader for whom no bytes wait in the session.
-    pub fn new(slices: &'slices mut [IoSliceMut<'memory>]) -> Self {
-        Self { free: slices, start: 0, filled: 0 }
+    /// Memory of a reader whose first `used` bytes are filled already. No other bytes wait in the session.
+    pub fn after(used: usize, slices: &'slices mut [IoSliceMut<'memory>]) -> Self {
+        let (mut free, mut start) = (slices, used);
+        while let Some(first) = free.first()
+            && start >= first.len()
+        {
+            start -= first.len();
+            free = &mut std::mem::take(&mut free)[1..];
+        }
+        Self { free, start, filled: 0 }
     }
 
     /// For how many bytes there is room.
@@ -59,13 +66,27 @@ mod tests {
         for cut in [1, 2, 3, 5, 8, 20] {
             let mut memory = [vec![0; 3], vec![], vec![0; 1], vec![0; 4]];
             let mut slices = memory.each_mut().map(|slice| IoSliceMut::new(slice));
-            let mut direct = Direct::new(&mut slices);
+            let mut direct = Direct::after(0, &mut slices);
             assert_eq!((direct.room(), direct.filled()), (8, 0));
             let bytes: Vec<u8> = (1..=11).collect();
             let left: Vec<u8> = bytes.chunks(cut).flat_map(|part| direct.take(part).to_vec()).collect();
             assert_eq!((direct.room(), direct.filled()), (0, 8));
             assert_eq!(left, bytes[8..]);
             assert_eq!(memory.concat(), bytes[..8]);
+        }
+    }
+
+    #[test]
+    fn the_used_beginning_stays_as_it_is() {
+        for used in 0..=8 {
+            let mut memory = [vec![0; 3], vec![], vec![0; 1], vec![0; 4]];
+            let mut slices = memory.each_mut().map(|slice| IoSliceMut::new(slice));
+            let mut direct = Direct::after(used, &mut slices);
+            assert_eq!((direct.room(), direct.filled()), (8 - used, 0));
+            assert_eq!(direct.take(&[7; 9]).len(), 1 + used);
+            assert_eq!((direct.room(), direct.filled()), (0, 8 - used));
+            let expected: Vec<u8> = (0..8).map(|at| if at < used { 0 } else { 7 }).collect();
+            assert_eq!(memory.concat(), expected);
         }
     }
 

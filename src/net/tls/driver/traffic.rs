@@ -8,7 +8,7 @@ use super::{Direct, Driver, ENCRYPTED_AT_ONCE, FIRST_BYTES, LEAST_ROOM, ROUNDS, 
 use crate::net::memory::{self, NoMemory};
 use crate::net::stream_handle::one_write;
 use crate::net::syscall::Syscall;
-use crate::net::tls::connection::{FRAGMENT, OVERHEAD};
+use crate::net::tls::connection::{FRAGMENT, OVERHEAD, RECORD_OVERHEAD};
 use crate::net::tls::error::TlsError;
 use crate::net::tls::fault::Fault;
 use crate::net::tls::plain_chunks::{PLAIN_CHUNK, chunk};
@@ -135,7 +135,7 @@ impl Driver {
         if direct.room() > 0 {
             left = 0;
             for _ in 0..ROUNDS {
-                let most = direct.room().min(TLS_READ);
+                let most = records_of(direct.room()).saturating_sub(self.partial.len()).max(FRAGMENT);
                 if direct.filled() > 0 || self.ends.input || self.read(wire, scratch, direct, most).is_none() {
                     break;
                 }
@@ -297,6 +297,14 @@ impl Driver {
         // Before the handshake is done, no received bytes are for the program, so none need to be read.
         self.ends.input |= !self.established;
     }
+}
+
+/// How many bytes of records it takes, at most, to fill memory of `room` bytes, where the records are full: what follows the last full record
+/// may be incomplete. So the memory is filled to its end, and a block of the engine needs no copy. What has no room there, less than one
+/// record, goes to the session, and is read first next time.
+fn records_of(room: usize) -> usize {
+    let room = room.min(TLS_READ);
+    room + (room / FRAGMENT + 1) * RECORD_OVERHEAD + FRAGMENT
 }
 
 /// Appends plain bytes to the chunks. `expected` is roughly how many bytes will be appended in all.

@@ -11,6 +11,7 @@ use super::Session;
 use crate::net::stream_handle::TaskStream;
 use crate::net::syscall::Syscall;
 use crate::net::tls::driver::{Direct, InTask, InTurn, NextPlace};
+use crate::net::tls::place::DrivenIn;
 use crate::net::tls::shared_session::Target;
 use crate::net::{Id, SocketError, hooks};
 
@@ -35,6 +36,7 @@ impl Session {
         let target = match InTurn::take_over(*task, id, registry) {
             Ok(driver) => {
                 self.driver = DriverPlace::Turn(driver, id);
+                self.note_move(DrivenIn::Turn);
                 Target::Turn
             }
             Err(error) => {
@@ -43,6 +45,27 @@ impl Session {
             }
         };
         self.shared.state().target = target;
+    }
+
+    /// From now on [`Session::next_move`] reports where the driver goes. Returns where it is. `None`: there is no driver any more.
+    pub fn watch_moves(&mut self) -> Option<DrivenIn> {
+        self.moves.get_or_insert_default();
+        match &self.driver {
+            DriverPlace::Task(_) => Some(DrivenIn::Task),
+            DriverPlace::Turn(..) => Some(DrivenIn::Turn),
+            DriverPlace::Gone => None,
+        }
+    }
+
+    /// Where the driver has gone next. `None`: it has not moved, or nobody watches.
+    pub fn next_move(&mut self) -> Option<DrivenIn> {
+        self.moves.as_mut()?.pop_front()
+    }
+
+    fn note_move(&mut self, to: DrivenIn) {
+        if let Some(moves) = &mut self.moves {
+            moves.push_back(to);
+        }
     }
 
     /// The driver that has been given back. `None`: it is in its task, or was taken before.
@@ -66,7 +89,10 @@ impl Session {
                     self.batcher.post(id);
                 }
                 match driver.move_to_task() {
-                    Ok(stream) => self.driver = DriverPlace::Task(stream),
+                    Ok(stream) => {
+                        self.driver = DriverPlace::Task(stream);
+                        self.note_move(DrivenIn::Task);
+                    }
                     Err(error) => {
                         self.batcher.remove_connection();
                         self.lose(error);
@@ -98,6 +124,9 @@ impl Session {
     /// Whether the session's news is to be taken, because of what has happened on this thread. `is_reading`: the socket calls
     /// [`Session::read`] anyway.
     pub fn has_news(&self, is_reading: bool) -> bool {
+        if self.moves.as_ref().is_some_and(|moves| !moves.is_empty()) {
+            return true;
+        }
         match &self.driver {
             DriverPlace::Turn(driver, _) => {
                 driver.has_more() || (!is_reading && driver.can_read()) || self.shared.state().is_notified
