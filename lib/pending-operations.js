@@ -3,14 +3,14 @@
 // Pending operations: the work that the native half does for connect() before there is a socket object, namely look-ups, timers, connection
 // attempts and TLS handshakes. Each has an id like a socket, and its events go to a handler instead of an interface.
 
+const { IdTable } = require("./id-table.js");
 const { LAST, binding } = require("./native.js");
-const { pinned } = require("./pinned.js");
 
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 /** @typedef {(kind: number, a: any, b: any, c: any, d: any) => void} OperationHandler */
 
-/** The pending operations by id, each with the record in whose async context its handler runs. @type {Map<number, { record: SocketRecord, handler: OperationHandler }>} */
-const operations = pinned(new Map(), ["get", "set", "delete"]);
+/** The pending operations, each with the record in whose async context its handler runs. @type {InstanceType<typeof IdTable<{ record: SocketRecord, handler: OperationHandler }>>} */
+const operations = new IdTable();
 
 /**
  * From now on events with this id go to the handler.
