@@ -53,6 +53,7 @@ pub fn define<'scope>(env: Env<'scope>, exports: Value<'scope>) -> Result<()> {
         "attach" => attach, Panicked::Failure;
         "next" => next, Panicked::NoEvent;
         "openTcp" => open::open_tcp, Panicked::Failure;
+        "openAttempt" => open::open_attempt, Panicked::Failure;
         "openUdp" => open::open_udp, Panicked::Failure;
         "openServer" => open::open_server, Panicked::Failure;
         "openUnix" => open::open_unix, Panicked::Failure;
