@@ -28,6 +28,7 @@ const { loadBinding } = require("./load-binding.js");
  * @property {(id: number) => number} bytesWritten
  * @property {(id: number) => number} datagramsDropped
  * @property {(id: number) => (number | null)[]} stats
+ * @property {(id: number) => boolean | undefined} hasPendingRead
  * @property {() => boolean[] | null} features
  * @property {(id: number, bits: number) => void} listen
  * @property {(id: number) => void} suspend

@@ -9,7 +9,7 @@ const { LAST, binding } = require("./native.js");
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 /** @typedef {(kind: number, a: any, b: any, c: any, d: any) => void} OperationHandler */
 
-/** The pending operations, each with the record in whose async context its handler runs. @type {InstanceType<typeof IdTable<{ record: SocketRecord, handler: OperationHandler }>>} */
+/** The pending operations, each with the record in whose async context its handler runs. @type {InstanceType<typeof IdTable<{ record: SocketRecord, handler: OperationHandler, id: number }>>} */
 const operations = new IdTable();
 
 /**
@@ -20,7 +20,25 @@ const operations = new IdTable();
  * @param {OperationHandler} handler
  */
 function register(record, id, handler) {
-  operations.set(id, { record, handler });
+  operations.set(id, { record, handler, id });
+  if (!record.referenced) {
+    binding.ref(id, false);
+  }
+}
+
+/**
+ * Whether the operations of a record keep the process alive, now and later.
+ *
+ * @param {SocketRecord} record
+ * @param {boolean} isReferenced
+ */
+function reference(record, isReferenced) {
+  record.referenced = isReferenced;
+  for (const operation of operations.values()) {
+    if (operation.record === record) {
+      binding.ref(operation.id, isReferenced);
+    }
+  }
 }
 
 /**
@@ -53,4 +71,4 @@ function deliverToOperation(id, kind, a, b, c, d) {
   }
 }
 
-module.exports = { cancel, deliverToOperation, register, unregister };
+module.exports = { cancel, deliverToOperation, reference, register, unregister };

@@ -9,7 +9,7 @@ const { fromFailure } = require("./errors.js");
 const { Lookup } = require("./lookup.js");
 const { Kind, binding } = require("./native.js");
 const { packageInstance } = require("./package-instance.js");
-const { cancel, register, unregister } = require("./pending-operations.js");
+const { cancel, reference, register, unregister } = require("./pending-operations.js");
 const { allFailed, blocked, handshakeFailed, lookupTimedOut, notFound } = require("./race-errors.js");
 const { GONE } = require("./socket-record.js");
 const { discard } = require("./sockets.js");
@@ -417,6 +417,15 @@ class Race {
   /** Ends the race, if it is not over. @param {Error} error */
   abort(error) {
     this.#failWith(error);
+  }
+
+  /**
+   * Whether the race, and the socket that it leads to, keep the process alive. Without a call they do.
+   *
+   * @param {boolean} isReferenced
+   */
+  reference(isReferenced) {
+    reference(this.#record, isReferenced);
   }
 
   /** Fails with an error of the package. Its stack shows the call of connect(). @param {Error} error */

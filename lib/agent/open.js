@@ -88,7 +88,10 @@ function openHost(options, own, defaultPort) {
         settle,
       );
       begin(() => race.start(target.address));
-      return () => race.abort(networkError("the stream was destroyed", { code: "ECONNABORTED" }));
+      return {
+        abort: () => race.abort(networkError("the stream was destroyed", { code: "ECONNABORTED" })),
+        reference: (/** @type {boolean} */ isReferenced) => race.reference(isReferenced),
+      };
     },
     toStreamOptions(options, { keepAliveDelay: settings.keepAliveDelay ?? 0, noDelay: settings.noDelay }),
   );
@@ -146,7 +149,10 @@ function openPath(path, options, own) {
     };
     socket.addEventListener("open", opened, { signal });
     socket.addEventListener("error", (/** @type {any} */ { error }) => report.refused(error), { signal });
-    return () => socket.close();
+    return {
+      abort: () => socket.close(),
+      reference: (/** @type {boolean} */ isReferenced) => (isReferenced ? socket.ref() : socket.unref()),
+    };
   }, toStreamOptions(options));
 }
 

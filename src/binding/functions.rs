@@ -68,6 +68,7 @@ pub fn define<'scope>(env: Env<'scope>, exports: Value<'scope>) -> Result<()> {
         "bytesWritten" => figures::bytes_written, Panicked::Number(0);
         "datagramsDropped" => figures::datagrams_dropped, Panicked::Number(0);
         "stats" => figures::stats, Panicked::Null;
+        "hasPendingRead" => figures::has_pending_read, Panicked::Undefined;
         "features" => figures::features, Panicked::Null;
         "listen" => all_sockets::listen, Panicked::Undefined;
         "suspend" => all_sockets::suspend, Panicked::Undefined;
