@@ -21,7 +21,8 @@ const operations = new IdTable();
  */
 function register(record, id, handler) {
   operations.set(id, { record, handler, id });
-  if (!record.referenced) {
+  // Those of shutdown() keep the process alive, whatever unref() of the server says.
+  if (record.pending && !record.referenced) {
     binding.ref(id, false);
   }
 }
