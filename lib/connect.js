@@ -12,7 +12,6 @@ const { checkTCPOptions, toTCPOptions } = require("./tcp-options.js");
 const { traceAbove } = require("./trace.js");
 const { checkUnknown } = require("./unknown-options.js");
 const {
-  bare,
   checkPort,
   dictionary,
   enumeration,
@@ -62,17 +61,29 @@ const { connect } = {
       checkUnknown(options, OPTION_NAMES, "connect", WHERE);
 
       checkPort(number, 1, `${WHERE}: port`);
-      const { kind, secure, settings } = checkTCPOptions(converted, WHERE);
-      const { connectTimeout, ...eachOf } = settings;
+      const { kind, secure } = checkTCPOptions(converted, WHERE);
       const target = parseHost(text, WHERE);
-      const family = familyOf(settings.localAddress);
+      const family = familyOf(converted.localAddress);
       const failure = secure === undefined ? undefined : binding.checkSecure(secure, target.name);
       if (failure !== undefined) {
         throw fromFailure(failure, WHERE);
       }
       return new Promise((resolve, reject) => {
         const trace = traceAbove(connect);
-        const race = bare({ ...own, connectTimeout, family, settings: eachOf, kind, secure, signal: converted.signal, trace });
+        /** @type {import("./race.js").RaceOptions} */
+        const race = {
+          allowAddress: own.allowAddress,
+          attemptDelay: own.attemptDelay,
+          connectTimeout: converted.connectTimeout,
+          dnsQueryType: own.dnsQueryType,
+          family,
+          kind,
+          lookup: own.lookup,
+          secure,
+          settings: converted,
+          signal: converted.signal,
+          trace,
+        };
         const { settle, begin } = observeConnect({ host: target.text, port: number }, { resolve, reject });
         const run = new Race(target, number, race, settle);
         begin(() => run.start(target.address));

@@ -12,7 +12,8 @@ const { loadBinding } = require("./load-binding.js");
  * @typedef {object} Binding
  * @property {(serve: () => void, options: object) => { instance: number, scratch: Uint8Array, slots: Uint32Array, datagrams: Uint32Array, datagramBytes: Uint8Array } | Failure} attach
  * @property {(instance: number) => any} next
- * @property {(instance: number, options: object) => { id: number, remoteAddress: string, localAddress: string, localPort: number } | Failure} openTcp
+ * @property {(instance: number, remoteAddress: string, remotePort: number, options: object, members: number) => { id: number, remoteAddress: string, localAddress: string, localPort: number } | Failure} openTcp
+ * @property {(instance: number, remoteAddress: string, remotePort: number, options: object, members: number) => { id: number } | Failure} openAttempt
  * @property {(instance: number, options: object) => { id: number, remoteAddress: string | null, localAddress: string, localPort: number } | Failure} openUdp
  * @property {(instance: number, options: object) => { id: number, localAddress: string, localPort: number } | Failure} openServer
  * @property {(instance: number, options: object) => { id: number, remotePath: string } | Failure} openUnix
@@ -27,6 +28,7 @@ const { loadBinding } = require("./load-binding.js");
  * @property {(id: number) => number} bytesWritten
  * @property {(id: number) => number} datagramsDropped
  * @property {(id: number) => (number | null)[]} stats
+ * @property {(id: number) => boolean | undefined} hasPendingRead
  * @property {() => boolean[] | null} features
  * @property {(id: number, bits: number) => void} listen
  * @property {(id: number) => void} suspend

@@ -3,14 +3,14 @@
 // Pending operations: the work that the native half does for connect() before there is a socket object, namely look-ups, timers, connection
 // attempts and TLS handshakes. Each has an id like a socket, and its events go to a handler instead of an interface.
 
+const { IdTable } = require("./id-table.js");
 const { LAST, binding } = require("./native.js");
-const { pinned } = require("./pinned.js");
 
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 /** @typedef {(kind: number, a: any, b: any, c: any, d: any) => void} OperationHandler */
 
-/** The pending operations by id, each with the record in whose async context its handler runs. @type {Map<number, { record: SocketRecord, handler: OperationHandler }>} */
-const operations = pinned(new Map(), ["get", "set", "delete"]);
+/** The pending operations, each with the record in whose async context its handler runs. @type {InstanceType<typeof IdTable<{ record: SocketRecord, handler: OperationHandler, id: number }>>} */
+const operations = new IdTable();
 
 /**
  * From now on events with this id go to the handler.
@@ -20,7 +20,26 @@ const operations = pinned(new Map(), ["get", "set", "delete"]);
  * @param {OperationHandler} handler
  */
 function register(record, id, handler) {
-  operations.set(id, { record, handler });
+  operations.set(id, { record, handler, id });
+  // Those of shutdown() keep the process alive, whatever unref() of the server says.
+  if (record.pending && !record.referenced) {
+    binding.ref(id, false);
+  }
+}
+
+/**
+ * Whether the operations of a record keep the process alive, now and later.
+ *
+ * @param {SocketRecord} record
+ * @param {boolean} isReferenced
+ */
+function reference(record, isReferenced) {
+  record.referenced = isReferenced;
+  for (const operation of operations.values()) {
+    if (operation.record === record) {
+      binding.ref(operation.id, isReferenced);
+    }
+  }
 }
 
 /**
@@ -53,4 +72,4 @@ function deliverToOperation(id, kind, a, b, c, d) {
   }
 }
 
-module.exports = { cancel, deliverToOperation, register, unregister };
+module.exports = { cancel, deliverToOperation, reference, register, unregister };

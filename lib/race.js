@@ -9,16 +9,16 @@ const { fromFailure } = require("./errors.js");
 const { Lookup } = require("./lookup.js");
 const { Kind, binding } = require("./native.js");
 const { packageInstance } = require("./package-instance.js");
-const { cancel, register, unregister } = require("./pending-operations.js");
+const { cancel, reference, register, unregister } = require("./pending-operations.js");
 const { allFailed, blocked, handshakeFailed, lookupTimedOut, notFound } = require("./race-errors.js");
 const { GONE } = require("./socket-record.js");
 const { discard } = require("./sockets.js");
+const { SHARES_LOCAL_PORT, membersOf } = require("./tcp-options.js");
 const { establish, newRecord } = require("./tcp-socket.js");
 const { startTimer } = require("./timer.js");
 const { leadOn, leadTo } = require("./trace.js");
-const { bare } = require("./webidl.js");
 
-const { openTcp, reset, startTls } = binding;
+const { openAttempt, reset, startTls } = binding;
 
 /** @typedef {import("./errors.js").Failure} Failure */
 /** @typedef {import("./host.js").Address} Address */
@@ -48,8 +48,14 @@ const HANDSHAKE_TIMEOUT = 120_000;
  */
 
 /**
+ * An object without a prototype, of which the members of openTcp() count, except connectTimeout and secure.
+ *
+ * @typedef {{ localPort?: number | undefined, framing?: import("./framing.js").Framing | undefined }} Settings
+ */
+
+/**
  * @typedef {object} RaceOptions
- * @property {Record<string, unknown>} settings the options for the socket of each attempt
+ * @property {Settings} settings the options for the socket of each attempt
  * @property {4 | 6 | undefined} family the family of localAddress
  * @property {Function} [allowAddress]
  * @property {number} [attemptDelay]
@@ -62,8 +68,11 @@ const HANDSHAKE_TIMEOUT = 120_000;
  * @property {import("./secure-transport.js").SecureOptions | undefined} secure the TLS options; undefined: no TLS
  */
 
-/** Those that are not settled. @type {Set<Race>} */
-const races = new Set();
+/** The members of openTcp()'s options that connect() itself follows. */
+const OF_THE_RACE = membersOf({ connectTimeout: true, secure: true });
+
+/** Those that are not settled, in no order. It is no Set for the reason that id-table.js gives. @type {Race[]} */
+const races = [];
 
 /** One connect(), from its call until its promise is settled. */
 class Race {
@@ -83,6 +92,8 @@ class Race {
   #settle;
   /** True once the promise is settled. */
   #isOver = false;
+  /** The index in the list of races; GONE if it is not there. */
+  #place = GONE;
 
   /** The look-up; undefined where none is needed. @type {InstanceType<typeof import("./lookup.js").Lookup> | undefined} */
   #lookup;
@@ -96,8 +107,8 @@ class Race {
   /** The TLS handshake on the channels of diagnostics; null before it, and without a subscriber. @type {import("./channels.js").Operation | null} */
   #handshaking = null;
 
-  /** True if several attempts may use the same local port. */
-  #sharesLocalPort = false;
+  /** The options of the attempts that the native half reads, as bits (tcp-options.js). */
+  #members = 0;
   /** The addresses that are not tried yet, in order. @type {Address[]} */
   #waiting = [];
   /** The attempts, in the order of their starts. @type {Attempt[]} */
@@ -123,7 +134,8 @@ class Race {
 
   /** Starts the race. @param {Address | undefined} address the address, if the host is one; undefined if it is a name */
   start(address) {
-    races.add(this);
+    this.#place = races.length;
+    races[this.#place] = this;
     try {
       this.#begin(address);
     } catch (error) {
@@ -190,7 +202,9 @@ class Race {
       return;
     }
     this.#waiting = alternating(usable);
-    this.#sharesLocalPort = usable.length > 1 && Boolean(this.#options.settings.localPort);
+    const { settings } = this.#options;
+    const members = membersOf(settings) & ~OF_THE_RACE;
+    this.#members = usable.length > 1 && settings.localPort ? members | SHARES_LOCAL_PORT : members;
     this.#next();
   }
 
@@ -252,15 +266,7 @@ class Race {
    * @param {Attempt} attempt
    */
   #attempt(attempt) {
-    const opened = openTcp(
-      packageInstance(),
-      bare({
-        ...this.#options.settings,
-        remoteAddress: attempt.address,
-        remotePort: this.#port,
-        sharesLocalPort: this.#sharesLocalPort,
-      }),
-    );
+    const opened = openAttempt(packageInstance(), attempt.address, this.#port, this.#options.settings, this.#members);
     if (!("id" in opened)) {
       this.#failed(attempt, opened);
       return false;
@@ -318,10 +324,11 @@ class Race {
     const record = this.#record;
     const succeed = () => {
       this.#end();
-      const ends = { remoteAddress, remotePort: this.#port, localAddress, localPort };
       const hostName = this.#isName ? this.#name : undefined;
-      const framing = /** @type {import("./framing.js").Framing | undefined} */ (settings.framing);
-      const socket = establish({ id, ...ends, record, signal, connectTimeout, hostName, secureTransport: kind, framing });
+      const { framing } = settings;
+      const socket = establish({
+        id, remoteAddress, remotePort: this.#port, localAddress, localPort, record, signal, connectTimeout, hostName, secureTransport: kind, framing,
+      });
       this.#handshaking?.fulfilled(record.secure?.info, { socket });
       this.#settle.resolve(socket);
     };
@@ -412,6 +419,15 @@ class Race {
     this.#failWith(error);
   }
 
+  /**
+   * Whether the race, and the socket that it leads to, keep the process alive. Without a call they do.
+   *
+   * @param {boolean} isReferenced
+   */
+  reference(isReferenced) {
+    reference(this.#record, isReferenced);
+  }
+
   /** Fails with an error of the package. Its stack shows the call of connect(). @param {Error} error */
   #failWith(error) {
     this.#fail(leadTo(error, this.#options.trace));
@@ -430,7 +446,7 @@ class Race {
   /** Ends everything that is still pending. It reports nothing. */
   #end() {
     this.#isOver = true;
-    races.delete(this);
+    this.#leave();
     this.#record.pending = false;
     this.#endAttempts();
     this.#lookup?.cancel();
@@ -438,6 +454,18 @@ class Race {
     if (this.#handshake !== GONE) {
       unregister(this.#handshake);
       reset(this.#handshake);
+    }
+  }
+
+  /** Leaves the list of races. The last one takes its place. */
+  #leave() {
+    if (this.#place >= 0) {
+      const last = /** @type {Race} */ (races.pop());
+      if (last !== this) {
+        races[this.#place] = last;
+        last.#place = this.#place;
+      }
+      this.#place = GONE;
     }
   }
 

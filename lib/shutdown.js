@@ -164,11 +164,11 @@ class Shutdown {
 
   /** Collects the sockets that are left. */
   collect() {
-    sockets.forEach((record) => {
+    for (const record of sockets.values()) {
       if (record.server === this.#record) {
         this.#left.add(record);
       }
-    });
+    }
   }
 
   /**

@@ -2,17 +2,17 @@
 
 // The registry of the sockets that the native half has. It passes each event on to the interface that the event belongs to.
 
+const { IdTable } = require("./id-table.js");
 const { LAST, READY_STATES, binding } = require("./native.js");
 const { deliverToOperation } = require("./pending-operations.js");
-const { pinned } = require("./pinned.js");
 const { GONE } = require("./socket-record.js");
 
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 /** @typedef {(id: number, kind: number, a: any, b: any, c: any, d: any) => void} Dispatch */
 /** @typedef {(record: SocketRecord, a: any, b: any, c: any, d: any) => void} Handler */
 
-/** The records of these sockets, by id. The map protects them from garbage collection (R-keep). @type {Map<number, SocketRecord>} */
-const sockets = pinned(new Map(), ["get", "set", "delete", "forEach"]);
+/** The records of these sockets. The table protects them from garbage collection (R-keep). @type {InstanceType<typeof IdTable<SocketRecord>>} */
+const sockets = new IdTable();
 
 /** The handler of each kind of event. @type {Handler[]} */
 const handlers = [];

@@ -14,10 +14,9 @@ const { requirePermission } = require("./permission.js");
 const { handle } = require("./sockets.js");
 const { transmit } = require("./stream-send.js");
 const { adoptConnection, defineStreamSocket, fireOpen, followSignal, newStreamRecord, storeSecure, streamKind } = require("./stream-socket.js");
-const { checkTCPOptions, toTCPOptions } = require("./tcp-options.js");
+const { checkTCPOptions, membersOf, toTCPOptions } = require("./tcp-options.js");
 const { checkUnknown } = require("./unknown-options.js");
 const {
-  bare,
   brandCheck,
   checkPort,
   defineInterface,
@@ -94,15 +93,18 @@ class TCPSocket extends EventTarget {
 
     // Steps 1 to 3, R-port. The native half checks the addresses when it parses them.
     checkPort(port, 1, `${where}: remotePort`);
-    const { kind, secure, settings } = checkTCPOptions(converted, where);
+    const { kind, secure } = checkTCPOptions(converted, where);
     // Steps 4 to 8, R-tcp-create. When open() returns, the connection attempt has started.
     const record = newRecord(this);
-    storeSecure(record, kind, settings.connectTimeout);
-    storeFraming(record, settings.framing);
+    storeSecure(record, kind, converted.connectTimeout);
+    storeFraming(record, converted.framing);
     const opened = beginConnecting(record, { host: address, port }, () =>
-      open(record, binding.openTcp, bare({ ...settings, remoteAddress: address, remotePort: port, secure }), () => {
-        followSignal(converted.signal, record);
-      }),
+      open(
+        record,
+        (instance, given) => binding.openTcp(instance, address, port, given, membersOf(given)),
+        Object.assign(converted, { secure }),
+        () => followSignal(converted.signal, record),
+      ),
     );
     this.#record = record;
     this.#remoteAddress = opened.remoteAddress;

@@ -78,16 +78,18 @@ async function endSocket({ name, socket }) {
 // Methods of an object literal cannot be called with `new`.
 const { closeAll, openSockets, socketPair } = {
   openSockets() {
-    return [...sockets.values()].filter((record) => readyState(record) !== "closed").map(({ socket }) => socket);
+    const open = sockets.values().filter((record) => readyState(record) !== "closed");
+    // The order in which they were made.
+    return open.sort((a, b) => a.asyncId() - b.asyncId()).map(({ socket }) => socket);
   },
 
   async closeAll() {
-    while (sockets.size > 0 || races.size > 0) {
+    while (sockets.size > 0 || races.length > 0) {
       for (const race of [...races]) {
         race.abort(networkError("connect(): closeAll() was called", { code: "ECONNABORTED" }));
       }
       // A socket may be closed and still be in the registry, because it has bytes to send or an event to fire.
-      await Promise.all([...sockets.values()].map(endSocket));
+      await Promise.all(sockets.values().map(endSocket));
       // Closing a server may deliver connections, and handlers may open sockets. A promise may settle before the last event of its socket.
       await new Promise((resolve) => {
         setImmediate(resolve);

@@ -255,6 +255,55 @@ test("bytes that come while a socket is idle destroy it: they are no response to
   expect((await fetchText({ agent, port, path: "/right" })).text).toBe("GET /right 0");
 });
 
+test("bytes that wait in the system when an idle socket is reused are no response either (R-agent)", async () => {
+  const { port, sockets } = await httpServer();
+  const agent = make({ keepAlive: true });
+  await fetchText({ agent, port });
+  await eventually(() => Object.keys(agent.freeSockets).length > 0);
+  for (const each of sockets) each.write("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong");
+  // In the same task, so that nothing was read in between.
+  const request = fetchText({ agent, port, path: "/right" });
+  const { code, text } = await request.catch((error) => error);
+  // Since Node 22 http.Agent asks before it chooses a socket. Elsewhere the request fails as if the server had just closed the connection.
+  expect([text, code]).toEqual(text === undefined ? [undefined, "ECONNRESET"] : ["GET /right 0", undefined]);
+  expect((await fetchText({ agent, port, path: "/next" })).text).toBe("GET /next 0");
+});
+
+describe("unref() of a stream that is connecting (R-agent, R-keep)", () => {
+  test("lets the process end during the look-up", async () => {
+    const ended = await runJSON(
+      `const { Agent } = require("./agent");
+      const agent = new Agent({ lookup: () => new Promise(() => {}) });
+      agent.createConnection({ host: "any.test", port: 9 }).unref();
+      report("unreferenced");`,
+    );
+    expect(ended).toBe("unreferenced");
+  });
+
+  blackHoleTest("lets the process end during the attempts, also with a connectTimeout", async () => {
+    const { port } = await blackHole("127.0.0.1");
+    const ended = await runJSON(
+      `const { Agent } = require("./agent");
+      new Agent({ connectTimeout: 60_000 }).createConnection({ host: "127.0.0.1", port: ${port} }).unref();
+      report("unreferenced");`,
+    );
+    expect(ended).toBe("unreferenced");
+  });
+
+  test("is undone by ref()", async () => {
+    const { port } = await httpServer();
+    const connected = await runJSON(
+      `const { Agent } = require("./agent");
+      const stream = new Agent().createConnection({ host: "127.0.0.1", port: ${port} }).unref().ref();
+      stream.once("connect", () => {
+        report("connected");
+        stream.destroy();
+      });`,
+    );
+    expect(connected).toBe("connected");
+  });
+});
+
 test("setNoDelay(), setKeepAlive(), ref(), unref() and setTimeout() return the stream, and check their arguments (R-agent)", async () => {
   const { port } = await httpServer();
   const stream = make({}).createConnection({ host: "127.0.0.1", port });

@@ -22,7 +22,7 @@ const INTERFACES = {
 const ONLY_LIB = ["secureTransport", "signal", "useSecureTransport"];
 
 /** What the native half is given beside a constructor's options. */
-const ONLY_NATIVE = { UDPOptions: [], TCPOptions: ["remoteAddress", "remotePort", "secure", "sharesLocalPort"], TCPServerOptions: ["secure"], UnixOptions: ["path", "secure"], UnixServerOptions: ["secure"] };
+const ONLY_NATIVE = { UDPOptions: [], TCPOptions: ["secure"], TCPServerOptions: ["secure"], UnixOptions: ["path", "secure"], UnixServerOptions: ["secure"] };
 
 /** Given to the native half with the others, and not read there. */
 const UNREAD = { UDPOptions: [], TCPOptions: [], TCPServerOptions: [], UnixOptions: [], UnixServerOptions: [] };
@@ -98,19 +98,29 @@ const optionNames = {
   },
 };
 
+/** The members that have a bit, in the order of the bits. @param {RegExp} list @param {RegExp} name @param {string} text */
+const bitsOf = (list, name, text) => ({ "TCPOptions, by bits": [...(list.exec(text)?.[1] ?? "").matchAll(name)].map(([, member]) => member).join(" ") });
+
 /** Which the native half is given. @type {Item} */
 const nativeOptionNames = {
   sides: {
-    "src/": (texts) => each((name, { rust, open }) => (open ? present([...optionsRead(rust, texts).keys(), ...UNREAD[name]], name) : {})),
-    "lib/": ({ lib }) => each((name, where) => {
-      if (!where.open) return {};
-      const given = dictionary(where.dictionary, lib).filter((option) => !ONLY_LIB.includes(option));
-      return present([...given, ...ONLY_NATIVE[name]], name);
+    "src/": (texts) => ({
+      ...each((name, { rust, open }) => (open ? present([...optionsRead(rust, texts).keys(), ...UNREAD[name]], name) : {})),
+      ...bitsOf(/const TCP_MEMBERS: [^=]*= \[([^\]]*)\]/, /c"(\w+)"/g, texts.seam),
+    }),
+    "lib/": ({ lib }) => ({
+      ...each((name, where) => {
+        if (!where.open) return {};
+        const given = dictionary(where.dictionary, lib).filter((option) => !ONLY_LIB.includes(option));
+        return present([...given, ...ONLY_NATIVE[name]], name);
+      }),
+      ...bitsOf(/const MEMBERS = [^[]*\[([^\]]*)\]/, /"(\w+)"/g, lib),
     }),
     "docs/binding.md": ({ binding }) => each((name, { open }) => {
       if (!open) return {};
-      const [, list = "", rest = ""] = new RegExp(`\`${open}\\(instance, \\{([^}]*)\\}([^]*?)\\n(?:- |\\n)`).exec(binding) ?? [];
-      return present([...list.match(/\w+/g) ?? [], ...[...rest.matchAll(/`(\w+)`: /g)].map(([, option]) => option)], name);
+      const [, list = "", rest = ""] = new RegExp(`\`${open}\\(instance, (?:\\w+, )*\\{([^}]*)\\}([^]*?)\\n(?:- |\\n)`).exec(binding) ?? [];
+      const bits = open === "openTcp" ? { "TCPOptions, by bits": (list.match(/\w+/g) ?? []).sort().join(" ") } : {};
+      return Object.assign(bits, present([...list.match(/\w+/g) ?? [], ...[...rest.matchAll(/`(\w+)`: /g)].map(([, option]) => option)], name));
     }),
   },
 };

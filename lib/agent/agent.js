@@ -91,44 +91,65 @@ function report(stream, event, callback) {
   stream.once("error", failed);
 }
 
-class Agent extends http.Agent {
-  /** The own options. */
-  #own;
+/**
+ * What a class of agents does to connect: returns the socket that is connecting, and the event that it emits when it is established; null if
+ * the runtime is to connect.
+ *
+ * @typedef {(agent: any, options: Record<string | symbol, any>, own: OwnOptions) => { socket: any, event: string } | null} Connect
+ */
 
-  /** @param {unknown} [options] */
-  constructor(options = undefined) {
-    const { own, rest } = takeAgentOptions(options, "Agent constructor");
-    super(rest);
-    this.#own = own;
-  }
+/**
+ * What Agent and HttpsAgent have in common: the own options, and which connections they are for.
+ *
+ * @template {new (...values: any[]) => any} Base
+ * @param {Base} Base http.Agent or https.Agent
+ * @param {string} name
+ * @param {Connect} connect
+ */
+function agentOver(Base, name, connect) {
+  return class extends Base {
+    /** @type {OwnOptions} */
+    #own;
 
-  /**
-   * @param {any} request
-   * @param {any} options
-   * @param {any[]} more
-   */
-  addRequest(request, options, ...more) {
-    checkRequest(request, options, this.#own);
-    // @ts-expect-error Node's typings leave it out.
-    return super.addRequest(request, options, ...more);
-  }
-
-  /**
-   * @param {any[]} values options and a callback
-   * @returns {any} a stream that is connecting
-   */
-  createConnection(...values) {
-    const { options, callback } = normalized(values);
-    refuseOwn(options, "Agent.createConnection()");
-    if (/** @type {any} */ (this).options?.proxyEnv) {
-      // The runtime knows how to speak to proxies.
-      return super.createConnection(options, callback);
+    /** @param {any[]} values */
+    constructor(...values) {
+      const { own, rest } = takeAgentOptions(values[0], `${name} constructor`);
+      super(rest);
+      this.#own = own;
     }
-    const stream = openStream(options, this.#own, /** @type {any} */ (this).defaultPort ?? 80);
-    report(stream, "connect", callback);
-    return stream;
-  }
 
+    /**
+     * @param {any} request
+     * @param {any} options
+     * @param {any[]} more
+     */
+    addRequest(request, options, ...more) {
+      checkRequest(request, options, this.#own);
+      return super.addRequest(request, options, ...more);
+    }
+
+    /**
+     * @param {any[]} values options and a callback
+     * @returns {any} a socket that is connecting
+     */
+    createConnection(...values) {
+      const { options, callback } = normalized(values);
+      refuseOwn(options, `${name}.createConnection()`);
+      // The runtime knows how to speak to proxies.
+      const connecting = this.options?.proxyEnv ? null : connect(this, options, this.#own);
+      if (connecting === null) {
+        return super.createConnection(options, callback);
+      }
+      report(connecting.socket, connecting.event, callback);
+      return connecting.socket;
+    }
+  };
+}
+
+/** @type {Connect} */
+const connectPlainly = (agent, options, own) => ({ socket: openStream(options, own, agent.defaultPort ?? 80), event: "connect" });
+
+class Agent extends agentOver(http.Agent, "Agent", connectPlainly) {
   /** @param {any} socket */
   keepSocketAlive(socket) {
     markIdle(socket, true);
@@ -145,4 +166,4 @@ class Agent extends http.Agent {
   }
 }
 
-module.exports = { Agent, checkRequest, normalized, report, takeAgentOptions };
+module.exports = { Agent, agentOver };

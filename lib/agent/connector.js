@@ -46,7 +46,8 @@ const { connector } = {
       const { hostname, httpSocket, localAddress, protocol } = target;
       const isSecure = protocol === "https:";
       const port = target.port || (isSecure ? 443 : 80);
-      const socketOptions = { ...shared, host: hostname, port, localAddress: localAddress ?? shared.localAddress };
+      // Not a literal that spreads the shared options first: Node 20 makes those slowly.
+      const socketOptions = Object.assign({}, shared, { host: hostname, port, localAddress: localAddress ?? shared.localAddress });
       if (httpSocket && filters(own)) {
         const error = invalidAccess(`${WHERE}: a proxy connects onwards itself: the filter of addresses would judge only the proxy's`);
         queueMicrotask(() => callback(error, null));

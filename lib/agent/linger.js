@@ -19,8 +19,8 @@ const LINGER = 2000;
  */
 function linger(socket, record, isInterrupted) {
   const extras = record.ensureExtras();
-  extras.intake = /** @type {any} */ (deaf);
-  extras.outlet = /** @type {any} */ (mute);
+  extras.intake = /** @type {any} */ (new Deaf(ignore));
+  extras.outlet = /** @type {any} */ (new Mute(ignore));
   socket.unref();
   if (isInterrupted) {
     socket.reset();
@@ -34,17 +34,38 @@ function linger(socket, record, isInterrupted) {
   timer.unref();
   const over = () => clearTimeout(timer);
   // A peer that still sends is reset, as the system does where a descriptor was closed.
-  extras.intake = /** @type {any} */ ({ ...deaf, take: () => socket.reset() });
-  extras.outlet = /** @type {any} */ ({ ...mute, fail: over, end: over });
+  extras.intake = /** @type {any} */ (new Deaf(() => socket.reset()));
+  extras.outlet = /** @type {any} */ (new Mute(over));
   socket.halfclose();
 }
 
 const ignore = () => {};
 
 /** Receives nothing any more. It also stands for a listener, so that a loss is not reported as unheard (R-unheard). */
-const deaf = { name: "readable", take: ignore, end: ignore, fail: ignore, closing: ignore };
+class Deaf {
+  name = "readable";
+
+  /** @param {() => void} take is called when the peer sends more */
+  constructor(take) {
+    this.take = take;
+  }
+
+  end() {}
+  fail() {}
+  closing() {}
+}
 
 /** Sends nothing any more. */
-const mute = { drained: ignore, finished: ignore, fail: ignore, interrupt: ignore, end: ignore };
+class Mute {
+  /** @param {() => void} over is called when the connection has ended, or is lost */
+  constructor(over) {
+    this.fail = over;
+    this.end = over;
+  }
+
+  drained() {}
+  finished() {}
+  interrupt() {}
+}
 
 module.exports = { linger };

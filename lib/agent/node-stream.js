@@ -6,8 +6,7 @@
 
 const { isIP } = require("node:net");
 const process = require("node:process");
-const { Duplex } = require("node:stream");
-const { clearTimeout, setImmediate, setTimeout } = require("node:timers");
+const { setImmediate } = require("node:timers");
 const { networkError } = require("../errors.js");
 const { requestBits } = require("../listener-bits.js");
 const { binding } = require("../native.js");
@@ -15,8 +14,11 @@ const { HALFCLOSE, INCOMING, Intake, takeIn } = require("../readable.js");
 const { shown } = require("../shown.js");
 const { GONE } = require("../socket-record.js");
 const { transmit } = require("../stream-send.js");
+const { ActivityTimer } = require("./activity-timer.js");
 const { linger } = require("./linger.js");
+const { LiveSettings } = require("./live-settings.js");
 const { toKeepAliveDelay } = require("./options.js");
+const { NetMembers } = require("./net-members.js");
 const { PooledHandle } = require("./pooled-handle.js");
 
 /** @typedef {InstanceType<typeof import("../socket-record.js").SocketRecord>} SocketRecord */
@@ -28,15 +30,19 @@ const { PooledHandle } = require("./pooled-handle.js");
  * @typedef {{ opened: (socket: any, record: SocketRecord) => void, refused: (reason: unknown) => void }} Report
  */
 
+/**
+ * An attempt to connect. `reference` says whether it keeps the process alive; the socket it leads to does the same.
+ *
+ * @typedef {{ abort: () => void, reference: (isReferenced: boolean) => void }} Connecting
+ */
+
 /** The longest time of a timer of node:timers, in milliseconds. */
 const LONGEST = 2 ** 31 - 1;
 
 /** Marks a stream as idle in the pool of an agent, or as in use. @type {(stream: object, isIdle: boolean) => void} */
 let markIdle = () => {};
 
-class SocketStream extends Duplex {
-  /** As net.Socket has it: true until the connection is established, or has failed. */
-  connecting = true;
+class SocketStream extends NetMembers {
   /** As net.Socket has it: the milliseconds of setTimeout(). */
   timeout = 0;
   /** As net.Socket has it: the addresses that were tried, each with its port. @type {string[]} */
@@ -44,12 +50,10 @@ class SocketStream extends Duplex {
   /** What http.Agent asks of a handle. @type {InstanceType<typeof PooledHandle> | null} */
   _handle = null;
 
-  /** The TCPSocket or UnixSocket; undefined while it is connecting. @type {any} */
-  #socket;
   /** Its record. @type {SocketRecord | undefined} */
   #record;
-  /** Ends the attempt to connect; null if there is none. @type {(() => void) | null} */
-  #cancel = null;
+  /** The attempt to connect; null if there is none. @type {Connecting | null} */
+  #connecting = null;
   /** The write that waits for the connection. @type {(() => void) | null} */
   #early = null;
   /** The callback of the write that waits until the socket has sent what it buffers. @type {Callback | null} */
@@ -62,17 +66,13 @@ class SocketStream extends Duplex {
   #isIdle = false;
   /** True once resetAndDestroy() was called. */
   #isReset = false;
-  /** False after unref(). */
-  #isReferenced = true;
-  /** What setNoDelay() and setKeepAlive() have set, so that the same again costs no system call. @type {Record<string, unknown>} */
+  /** What setNoDelay() and setKeepAlive() have set. @type {InstanceType<typeof LiveSettings>} */
   #settings;
-  /** The timer of setTimeout(). @type {NodeJS.Timeout | null} */
+  /** The timer of setTimeout(); null without one. @type {InstanceType<typeof ActivityTimer> | null} */
   #timer = null;
-  /** bytesWritten when the timer was last started. */
-  #writtenBefore = 0;
 
   /**
-   * @param {(stream: SocketStream, report: Report) => () => void} open starts to connect, and returns the function that ends the attempt
+   * @param {(stream: SocketStream, report: Report) => Connecting} open starts to connect
    * @param {{ allowHalfOpen?: boolean, highWaterMark?: number | undefined, settings?: Record<string, unknown> }} options `settings`: what
    *   noDelay and keepAliveDelay are from the start
    */
@@ -82,8 +82,8 @@ class SocketStream extends Duplex {
         ? { allowHalfOpen, autoDestroy: true, decodeStrings: false, emitClose: false }
         : { allowHalfOpen, autoDestroy: true, decodeStrings: false, emitClose: false, highWaterMark },
     );
-    this.#settings = settings;
-    this._handle = new PooledHandle();
+    this.#settings = new LiveSettings(settings);
+    this._handle = new PooledHandle(() => this.#hasPendingRead());
     let isStarting = true;
     const refused = (/** @type {unknown} */ reason) => {
       if (isStarting) {
@@ -94,7 +94,7 @@ class SocketStream extends Duplex {
       }
     };
     try {
-      this.#cancel = open(this, { opened: (socket, record) => this.#opened(socket, record), refused });
+      this.#connecting = open(this, { opened: (socket, record) => this.#opened(socket, record), refused });
     } catch (error) {
       refused(error);
     }
@@ -108,8 +108,8 @@ class SocketStream extends Duplex {
    * @param {SocketRecord} record
    */
   #opened(socket, record) {
-    this.#cancel = null;
-    this.#socket = socket;
+    this.#connecting = null;
+    this._socket = socket;
     this.#record = record;
     const extras = record.ensureExtras();
     extras.intake = /** @type {any} */ ({
@@ -127,9 +127,7 @@ class SocketStream extends Duplex {
       end: () => this.#run(() => this.#closed()),
     });
     requestBits(record, INCOMING | HALFCLOSE, INCOMING);
-    if (!this.#isReferenced) {
-      socket.unref();
-    }
+    this.#settings.opened(socket, record);
     this.connecting = false;
     const early = this.#early;
     this.#early = null;
@@ -140,7 +138,7 @@ class SocketStream extends Duplex {
 
   /** @param {unknown} reason */
   #refused(reason) {
-    this.#cancel = null;
+    this.#connecting = null;
     // A lookup() or an allowAddress() of the program may throw anything.
     const isError = typeof reason === "object" && reason !== null;
     this.destroy(/** @type {Error} */ (isError ? reason : networkError(`cannot connect: ${shown(reason)} was thrown`, { cause: reason })));
@@ -198,6 +196,26 @@ class SocketStream extends Duplex {
       this.#isHeld = isHeld;
       takeIn(record, isHeld ? Intake.HELD : Intake.FLOWING);
     }
+  }
+
+  /** @param {boolean} isIdle */
+  #markIdle(isIdle) {
+    const handle = this._handle;
+    if (!isIdle && handle !== null && !handle.isChecked && handle.hasPendingRead()) {
+      // The runtime has not asked, and it is too late to take another socket. The request has its listeners in the next tick.
+      setImmediate(() => this.destroy(/** @type {any} */ (networkError("the server sent bytes, or ended the idle connection", { code: "ECONNRESET", syscall: "read" }))));
+    } else {
+      this.#isIdle = isIdle;
+    }
+    if (handle !== null) {
+      handle.isChecked = false;
+    }
+  }
+
+  /** Whether a read would find something. @returns {boolean} */
+  #hasPendingRead() {
+    const record = this.#record;
+    return record !== undefined && record.id !== GONE && binding.hasPendingRead(record.id) === true;
   }
 
   /** The peer has ended its direction. */
@@ -351,10 +369,10 @@ class SocketStream extends Duplex {
     this.#early = null;
     const record = this.#record;
     if (record === undefined) {
-      this.#cancel?.();
-      this.#cancel = null;
+      this.#connecting?.abort();
+      this.#connecting = null;
     } else if (record.id !== GONE) {
-      linger(this.#socket, record, this.#isReset || this.#isHeld || this.#writing !== null);
+      linger(this._socket, record, this.#isReset || this.#isHeld || this.#writing !== null);
     }
     const waiting = [this.#writing, this.#finishing];
     this.#writing = null;
@@ -398,8 +416,7 @@ class SocketStream extends Duplex {
     this.#stopTimer();
     this.timeout = Math.min(milliseconds, LONGEST);
     if (this.timeout > 0 && !this.destroyed) {
-      this.#timer = setTimeout(() => this.#expired(), this.timeout);
-      this.#timer.unref();
+      this.#timer = new ActivityTimer(this.timeout, () => this.#progress(), () => this.emit("timeout"));
     }
     if (callback !== undefined) {
       this.removeListener("timeout", callback);
@@ -416,19 +433,13 @@ class SocketStream extends Duplex {
   }
 
   #stopTimer() {
-    clearTimeout(this.#timer ?? undefined);
+    this.#timer?.stop();
     this.#timer = null;
   }
 
-  #expired() {
-    const { bytesWritten = 0 } = this.#socket ?? {};
-    if (this.#writing !== null && bytesWritten !== this.#writtenBefore) {
-      // A long write makes progress.
-      this.#writtenBefore = bytesWritten;
-      this.#refresh();
-      return;
-    }
-    this.emit("timeout");
+  /** How many bytes of a write under way the system has; undefined: nothing is being written. */
+  #progress() {
+    return this.#writing === null ? undefined : /** @type {number | undefined} */ (this._socket?.bytesWritten);
   }
 
   /** @param {boolean} [isOn] */
@@ -447,113 +458,36 @@ class SocketStream extends Duplex {
   }
 
   /**
-   * Sets an option of the socket, if it is not set already. A UnixSocket has neither of the two.
-   *
    * @param {string} name
    * @param {unknown} value
    */
   #set(name, value) {
-    if (this.#settings[name] === value || this.destroyed) {
-      return;
-    }
-    this.#settings[name] = value;
-    if (this.connecting) {
-      this.once("connect", () => this.#apply(name, value));
-    } else {
-      this.#apply(name, value);
+    if (!this.destroyed) {
+      this.#settings.set(name, value);
     }
   }
 
-  /**
-   * @param {string} name
-   * @param {unknown} value
-   */
-  #apply(name, value) {
-    if (this.#record?.name === "TCPSocket" && this.#record.id !== GONE) {
-      this.#socket.setOptions({ [name]: value });
-    }
-  }
-
-  /** The open socket keeps the process alive. */
+  /** The connection keeps the process alive, also while it is being established. */
   ref() {
-    this.#isReferenced = true;
-    this.#socket?.ref();
+    this.#connecting?.reference(true);
+    this._socket?.ref();
     return this;
   }
 
-  /** The open socket does not keep the process alive. */
+  /** The connection does not keep the process alive. */
   unref() {
-    this.#isReferenced = false;
-    this.#socket?.unref();
+    this.#connecting?.reference(false);
+    this._socket?.unref();
     return this;
-  }
-
-  get pending() {
-    return this.#record === undefined;
-  }
-
-  get readyState() {
-    if (this.connecting) {
-      return "opening";
-    }
-    if (this.readable && this.writable) {
-      return "open";
-    }
-    return this.readable ? "readOnly" : this.writable ? "writeOnly" : "closed";
-  }
-
-  get bytesRead() {
-    return this.#socket?.bytesRead ?? 0;
-  }
-
-  /** Written bytes: those that the system has, and those that wait. */
-  get bytesWritten() {
-    const { bytesWritten = 0, bufferedAmount = 0 } = this.#socket ?? {};
-    return bytesWritten + bufferedAmount + this.writableLength;
-  }
-
-  get remoteAddress() {
-    return this.#socket?.remoteAddress;
-  }
-
-  get remotePort() {
-    const port = this.#socket?.remotePort;
-    return port === undefined ? undefined : Number(port);
-  }
-
-  get remoteFamily() {
-    return familyOf(this.remoteAddress);
-  }
-
-  get localAddress() {
-    return this.#socket?.localAddress;
-  }
-
-  get localPort() {
-    return this.#socket?.localPort;
-  }
-
-  get localFamily() {
-    return familyOf(this.localAddress);
-  }
-
-  address() {
-    const { localAddress: address, localFamily: family, localPort: port } = this;
-    return address === undefined ? {} : { address, family, port };
   }
 
   static {
     markIdle = (stream, isIdle) => {
       if (#isIdle in stream) {
-        /** @type {SocketStream} */ (stream).#isIdle = isIdle;
+        /** @type {SocketStream} */ (stream).#markIdle(isIdle);
       }
     };
   }
-}
-
-/** @param {string | undefined} address */
-function familyOf(address) {
-  return address === undefined ? undefined : address.includes(":") ? "IPv6" : "IPv4";
 }
 
 /** The error of a write that was under way when the stream was destroyed without an error. */

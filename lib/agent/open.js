@@ -16,7 +16,7 @@ const { recordOf: tcpRecordOf } = require("../tcp-socket.js");
 const { UnixSocket, recordOf: unixRecordOf } = require("../unix-socket.js");
 const { checkPort } = require("../webidl.js");
 const { SocketStream } = require("./node-stream.js");
-const { addressFilter, filters, toConnectOptions } = require("./options.js");
+const { addressFilter, filters, queryType, toSettings } = require("./options.js");
 
 /** @typedef {import("./options.js").OwnOptions} OwnOptions */
 /** @typedef {import("./node-stream.js").SocketRecord} SocketRecord */
@@ -55,14 +55,13 @@ function openStream(options, own, defaultPort) {
 function openHost(options, own, defaultPort) {
   const host = String(options.host || options.hostname || "localhost");
   const port = Number(options.port || defaultPort);
-  const raceOptions = toConnectOptions(options, own);
-  const { keepAliveDelay = 0, noDelay } = raceOptions.settings;
+  const settings = toSettings(options, own);
   return new SocketStream(
     (stream, report) => {
       requirePermission(WHERE);
       checkPort(port, 1, `${WHERE}: port`);
       const target = parsed(host);
-      const { localAddress } = raceOptions.settings;
+      const { localAddress } = settings;
       const name = target.address === undefined ? host : null;
       const settled = {
         /** @param {any} socket */
@@ -74,20 +73,27 @@ function openHost(options, own, defaultPort) {
         target,
         port,
         {
-          ...raceOptions,
           allowAddress: addressFilter(own, (address) => stream.attempted(name, address, port)),
+          attemptDelay: own.attemptDelay,
+          connectTimeout: own.connectTimeout,
+          dnsQueryType: own.dnsQueryType ?? queryType(options),
           family: localAddress === undefined ? undefined : familyOf(localAddress),
           kind: "off",
+          lookup: own.lookup,
           secure: undefined,
+          settings,
           signal: undefined,
           trace: null,
         },
         settle,
       );
       begin(() => race.start(target.address));
-      return () => race.abort(networkError("the stream was destroyed", { code: "ECONNABORTED" }));
+      return {
+        abort: () => race.abort(networkError("the stream was destroyed", { code: "ECONNABORTED" })),
+        reference: (/** @type {boolean} */ isReferenced) => race.reference(isReferenced),
+      };
     },
-    { ...streamOptions(options), settings: { keepAliveDelay, noDelay } },
+    toStreamOptions(options, { keepAliveDelay: settings.keepAliveDelay ?? 0, noDelay: settings.noDelay }),
   );
 }
 
@@ -127,11 +133,11 @@ function openPath(path, options, own) {
         code: "ERR_ADDRESS_BLOCKED",
         address: String(path),
       });
-    }, streamOptions(options));
+    }, toStreamOptions(options));
   }
   if (process.platform === "win32") {
     // A named pipe.
-    return net.connect({ path, ...streamOptions(options) });
+    return net.connect({ path, ...toStreamOptions(options) });
   }
   return new SocketStream((_stream, report) => {
     const socket = /** @type {any} */ (new UnixSocket(path, { connectTimeout: own.connectTimeout }));
@@ -143,13 +149,19 @@ function openPath(path, options, own) {
     };
     socket.addEventListener("open", opened, { signal });
     socket.addEventListener("error", (/** @type {any} */ { error }) => report.refused(error), { signal });
-    return () => socket.close();
-  }, streamOptions(options));
+    return {
+      abort: () => socket.close(),
+      reference: (/** @type {boolean} */ isReferenced) => (isReferenced ? socket.ref() : socket.unref()),
+    };
+  }, toStreamOptions(options));
 }
 
-/** @param {Record<string, any>} options */
-function streamOptions({ allowHalfOpen, highWaterMark }) {
-  return { allowHalfOpen: Boolean(allowHalfOpen), highWaterMark: highWaterMark ?? undefined };
+/**
+ * @param {Record<string, any>} options
+ * @param {Record<string, unknown>} [settings]
+ */
+function toStreamOptions({ allowHalfOpen, highWaterMark }, settings = undefined) {
+  return { allowHalfOpen: Boolean(allowHalfOpen), highWaterMark: highWaterMark ?? undefined, settings };
 }
 
 module.exports = { openStream };

@@ -125,34 +125,28 @@ function addressFilter({ allowAddress, blockList }, attempted) {
 }
 
 /**
- * The options of a Race (race.js) that come from the own options and those of the runtime.
+ * The options for the socket of each attempt (race.js), from the own options and those of the runtime.
  *
  * @param {Record<string, any>} options
  * @param {OwnOptions} own
  */
-function toConnectOptions(options, own) {
-  const { attemptDelay, connectTimeout, dnsQueryType = queryType(options), lookup } = own;
-  const { keepAlive, keepAliveInitialDelay, localAddress, localPort, noDelay = true } = options;
+function toSettings({ keepAlive, keepAliveInitialDelay, localAddress, localPort, noDelay = true }, own) {
   if (localPort) {
     checkPort(Number(localPort), 0, "connect(): options.localPort");
   }
   return {
-    attemptDelay,
-    connectTimeout,
-    dnsQueryType,
-    lookup,
-    settings: {
-      keepAliveCount: own.keepAliveCount,
-      keepAliveDelay: keepAlive ? toKeepAliveDelay(keepAliveInitialDelay) : undefined,
-      keepAliveInterval: own.keepAliveInterval,
-      localAddress: localAddress ? String(localAddress) : undefined,
-      localPort: localPort ? Number(localPort) : undefined,
-      noDelay: Boolean(noDelay),
-      receiveBufferSize: own.receiveBufferSize,
-      sendBufferSize: own.sendBufferSize,
-      typeOfService: own.typeOfService,
-      userTimeout: own.userTimeout,
-    },
+    // Properties of Object.prototype are no options.
+    __proto__: null,
+    keepAliveCount: own.keepAliveCount,
+    keepAliveDelay: keepAlive ? toKeepAliveDelay(keepAliveInitialDelay) : undefined,
+    keepAliveInterval: own.keepAliveInterval,
+    localAddress: localAddress ? String(localAddress) : undefined,
+    localPort: localPort ? Number(localPort) : undefined,
+    noDelay: Boolean(noDelay),
+    receiveBufferSize: own.receiveBufferSize,
+    sendBufferSize: own.sendBufferSize,
+    typeOfService: own.typeOfService,
+    userTimeout: own.userTimeout,
   };
 }
 
@@ -187,4 +181,4 @@ function toKeepAliveDelay(delay) {
   return number > 0 ? number : SYSTEM_KEEP_ALIVE_DELAY;
 }
 
-module.exports = { addressFilter, filters, refuseOwn, takeOptions, toConnectOptions, toKeepAliveDelay };
+module.exports = { addressFilter, filters, queryType, refuseOwn, takeOptions, toKeepAliveDelay, toSettings };

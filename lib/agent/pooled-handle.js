@@ -10,10 +10,19 @@ class PooledHandle {
   onread = null;
   /** So that http.Agent does not call readStart(). */
   reading = true;
+  /** Whether the runtime, or reuseSocket(), has asked hasPendingRead() since the socket was last used. */
+  isChecked = false;
+  /** Returns whether a read would find something. */
+  #hasPendingRead;
   /** The resource of the request that uses the socket; undefined: the one that made it. @type {AsyncResource | undefined} */
   #resource;
   /** The id of the resource that made the socket. */
   #firstId = executionAsyncId();
+
+  /** @param {() => boolean} hasPendingRead */
+  constructor(hasPendingRead) {
+    this.#hasPendingRead = hasPendingRead;
+  }
 
   asyncReset() {
     this.#resource = new AsyncResource("SOCKETSTREAM");
@@ -31,8 +40,13 @@ class PooledHandle {
     return 0;
   }
 
+  /**
+   * Whether something waits to be read. Of an idle socket nobody asked for it: it would count as the response to the next request. http.Agent
+   * asks for it before it reuses a socket, since Node 22.
+   */
   hasPendingRead() {
-    return false;
+    this.isChecked = true;
+    return this.#hasPendingRead();
   }
 
   /** Runs a function in the context of the request. @param {() => void} act */

@@ -53,6 +53,7 @@ pub fn define<'scope>(env: Env<'scope>, exports: Value<'scope>) -> Result<()> {
         "attach" => attach, Panicked::Failure;
         "next" => next, Panicked::NoEvent;
         "openTcp" => open::open_tcp, Panicked::Failure;
+        "openAttempt" => open::open_attempt, Panicked::Failure;
         "openUdp" => open::open_udp, Panicked::Failure;
         "openServer" => open::open_server, Panicked::Failure;
         "openUnix" => open::open_unix, Panicked::Failure;
@@ -67,6 +68,7 @@ pub fn define<'scope>(env: Env<'scope>, exports: Value<'scope>) -> Result<()> {
         "bytesWritten" => figures::bytes_written, Panicked::Number(0);
         "datagramsDropped" => figures::datagrams_dropped, Panicked::Number(0);
         "stats" => figures::stats, Panicked::Null;
+        "hasPendingRead" => figures::has_pending_read, Panicked::Undefined;
         "features" => figures::features, Panicked::Null;
         "listen" => all_sockets::listen, Panicked::Undefined;
         "suspend" => all_sockets::suspend, Panicked::Undefined;

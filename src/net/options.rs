@@ -118,6 +118,8 @@ pub struct TcpOptions {
     pub remote_address: String,
     /// The port to connect to: 1 to 65,535.
     pub remote_port: u16,
+    /// True for an attempt of connect(): nobody asks for its local address before the connection is established.
+    pub is_attempt: bool,
     /// The IP literal to bind to. None: the system chooses.
     pub local_address: Option<String>,
     /// The port to bind to. None or 0: the system chooses.

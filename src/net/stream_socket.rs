@@ -146,7 +146,9 @@ impl StreamSocket {
                 return Ok(socket);
             }
         };
-        if let Ok(local) = stream.local_addr() {
+        if !options.is_attempt
+            && let Ok(local) = stream.local_addr()
+        {
             socket.local = ip_address::canonical(local).into();
         }
         socket.transport = Transport::connecting(stream, role, options.connect_timeout);

@@ -23,7 +23,7 @@ pub enum ConnectStart {
 /// Starts an attempt. An error means that an argument is wrong, or that the system is short of resources.
 pub fn start(options: &TcpOptions, remote: SocketAddr) -> Result<ConnectStart, SocketError> {
     let wanted = local_wanted(options, &remote)?;
-    let socket = match Socket::new(Domain::for_address(remote), Type::STREAM, Some(Protocol::TCP)) {
+    let socket = match sys::new_socket(Domain::for_address(remote), Type::STREAM, Some(Protocol::TCP)) {
         Ok(socket) => socket,
         Err(error) if errno::is_resource_shortage(&error) => {
             return Err(SocketError::system_at(Syscall::Socket, remote, error));
@@ -43,7 +43,6 @@ pub fn start(options: &TcpOptions, remote: SocketAddr) -> Result<ConnectStart, S
 }
 
 fn configure(socket: &Socket, options: &TcpOptions, remote: &SocketAddr) -> Result<(), SocketError> {
-    socket.set_nonblocking(true).map_err(|error| SocketError::system(Syscall::SetNonBlocking, error))?;
     if remote.is_ipv6() {
         socket_options::set("ipv6Only", options.ipv6_only, false, |only| socket.set_only_v6(only))?;
     }
@@ -105,9 +104,8 @@ fn listen_on_wildcard(options: &ServerOptions, port: u16) -> Result<TcpListener,
 /// Makes a socket that listens on `local`.
 fn listen_on(options: &ServerOptions, local: SocketAddr) -> Result<TcpListener, SocketError> {
     let failed = |syscall| move |error| SocketError::local(syscall, local, error);
-    let raw =
-        Socket::new(Domain::for_address(local), Type::STREAM, Some(Protocol::TCP)).map_err(failed(Syscall::Socket))?;
-    raw.set_nonblocking(true).map_err(failed(Syscall::SetNonBlocking))?;
+    let raw = sys::new_socket(Domain::for_address(local), Type::STREAM, Some(Protocol::TCP))
+        .map_err(failed(Syscall::Socket))?;
     if local.is_ipv6() {
         socket_options::set("ipv6Only", options.ipv6_only, false, |only| raw.set_only_v6(only))?;
     }

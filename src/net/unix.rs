@@ -121,8 +121,8 @@ impl UnixAttempt {
     /// Makes the socket. An error means that an option is refused, or that the system is short of resources.
     pub fn new(options: &UnixOptions, path: UnixPath) -> Result<Self, SocketError> {
         let failed = |syscall, error| SocketError::system_at(syscall, path.endpoint(), error);
-        let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(|error| failed(Syscall::Socket, error))?;
-        socket.set_nonblocking(true).map_err(|error| failed(Syscall::SetNonBlocking, error))?;
+        let socket =
+            sys::new_socket(Domain::UNIX, Type::STREAM, None).map_err(|error| failed(Syscall::Socket, error))?;
         socket_options::set_buffer_sizes(&socket, &options.buffers)?;
         Ok(Self { socket, path, pause: FIRST_PAUSE })
     }

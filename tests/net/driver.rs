@@ -391,6 +391,7 @@ pub fn stream_options() -> StreamOptions {
 
 pub fn tcp_options(remote: SocketAddr, stream: StreamOptions) -> TcpOptions {
     TcpOptions {
+        is_attempt: false,
         remote_address: remote.ip().to_string(),
         remote_port: remote.port(),
         local_address: None,

@@ -36,6 +36,12 @@ pub fn stats<'scope>(call: &Call<'scope>) -> Value<'scope> {
     ])
 }
 
+/// `hasPendingRead(id)`: whether a read of the stream socket would find something now.
+pub fn has_pending_read<'scope>(call: &Call<'scope>) -> Value<'scope> {
+    let pending = call.environment.net(|net| net.stream(call.id(), |stream, _| stream.has_pending_read())).flatten();
+    call.env.boolean(pending.unwrap_or(false))
+}
+
 /// `features()`: a boolean for each member of Features, in its order.
 pub fn features<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let features = Features::of_system();

@@ -7,7 +7,8 @@ use crate::binding::call::Call;
 use crate::binding::env::Value;
 use crate::binding::failure::attempt;
 use crate::binding::options;
-use crate::net::{self, Endpoint, Family, Id, SocketError, ip_text};
+use crate::net::memory::NoMemory;
+use crate::net::{self, Endpoint, Family, Id, SocketError, TcpOptions, ip_text};
 
 /// What an open… function returns: an object with the socket's id and with the members that `describe` adds, or the Failure.
 fn opened<'scope>(
@@ -37,9 +38,29 @@ fn set_local<'scope>(call: &Call<'scope>, opened: Value<'scope>, local: &Endpoin
     call.env.set(opened, c"localPort", call.env.uint(local.port().unwrap_or(0).into()));
 }
 
-/// `openTcp(instance, options)`.
+/// The options of a TCP connection, from the arguments of `openTcp` and `openAttempt`.
+fn tcp_options(call: &Call<'_>, is_attempt: bool) -> Result<TcpOptions, NoMemory> {
+    Ok(TcpOptions {
+        remote_address: call.text(1)?.unwrap_or_default(),
+        remote_port: u16::try_from(call.number(2)).unwrap_or(0),
+        is_attempt,
+        ..options::tcp(call.env, call.arguments[3], call.number(4))?
+    })
+}
+
+/// `openAttempt(instance, remoteAddress, remotePort, options, members)`.
+pub fn open_attempt<'scope>(call: &Call<'scope>) -> Value<'scope> {
+    let options = attempt!(call, tcp_options(call, true));
+    opened(
+        call,
+        call.environment.open(call.env, call.number(0), |net| net.open_tcp(call.number(0), &options)),
+        |_, _| {},
+    )
+}
+
+/// `openTcp(instance, remoteAddress, remotePort, options, members)`.
 pub fn open_tcp<'scope>(call: &Call<'scope>) -> Value<'scope> {
-    let options = attempt!(call, options::tcp(call.env, call.arguments[1]));
+    let options = attempt!(call, tcp_options(call, false));
     let result = call.environment.open(call.env, call.number(0), |net| net.open_tcp(call.number(0), &options));
     opened(call, result, |id, opened| {
         let ends = call

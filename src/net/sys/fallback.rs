@@ -5,11 +5,18 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use mio::net::UdpSocket;
-use socket2::{SockRef, Socket};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::datagrams::{Outgoing, Received};
 use super::vocabulary::{FilterMode, TcpStats};
 use crate::net::sizes::{DATAGRAM_STRIDE, READ_SIZE};
+
+/// Makes a socket whose calls do not block.
+pub fn new_socket(domain: Domain, kind: Type, protocol: Option<Protocol>) -> io::Result<Socket> {
+    let socket = Socket::new(domain, kind, protocol)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
 
 /// Returns nothing: the package asks only Linux.
 pub fn tcp_stats(_socket: &Socket) -> TcpStats {

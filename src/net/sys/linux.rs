@@ -11,12 +11,17 @@ use std::os::fd::AsRawFd;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use socket2::{SockRef, Socket};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 pub use self::figures::{counts_drops, dropped_datagrams, tcp_stats};
 pub use self::groups::{has_joined, keep_groups_apart, membership_limit, set_source_filter};
 pub use self::mmsg::Batches;
 pub use self::pipe::{Pipe, put_back_pipe, take_pipe};
+
+/// Makes a socket whose calls do not block, with one system call.
+pub fn new_socket(domain: Domain, kind: Type, protocol: Option<Protocol>) -> io::Result<Socket> {
+    Socket::new(domain, kind.nonblocking(), protocol)
+}
 
 /// Sets how long sent bytes may stay unacknowledged before the connection is lost (TCP_USER_TIMEOUT). 0: the system's own limits.
 pub fn set_user_timeout(socket: &Socket, limit: Duration) -> io::Result<()> {

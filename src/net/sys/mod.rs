@@ -46,8 +46,8 @@ pub use self::family::{
 pub use self::group_sources::{TAKES_SOURCES, change_source};
 pub use self::kernel::{
     Batches, Pipe, ThreadId, choose_port_at_connect, counts_drops, dropped_datagrams, has_joined, keep_groups_apart,
-    membership_limit, put_back_pipe, read_checked, report_destinations, report_packet_info, set_source_filter,
-    set_user_timeout, take_pipe, takes_segments, tcp_stats,
+    membership_limit, new_socket, put_back_pipe, read_checked, report_destinations, report_packet_info,
+    set_source_filter, set_user_timeout, take_pipe, takes_segments, tcp_stats,
 };
 pub use self::unacknowledged::unacknowledged;
 pub use self::vocabulary::{
