@@ -5,6 +5,7 @@
 // closed socket in memory.
 
 const { addAbortListener } = require("node:events");
+const { findGetter } = require("./original-getter.js");
 const { shown } = require("./webidl.js");
 
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
@@ -18,7 +19,7 @@ const { shown } = require("./webidl.js");
 // The runtime's own functions. They are stored here, because a program may replace them on the prototype later.
 const { addEventListener, removeEventListener } = EventTarget.prototype;
 /** The getter of `aborted`; undefined in a vm context without AbortSignal. */
-const abortedOf = globalThis.AbortSignal && Object.getOwnPropertyDescriptor(AbortSignal.prototype, "aborted")?.get;
+const abortedOf = findGetter(globalThis.AbortSignal?.prototype, "aborted");
 
 /**
  * The options with which the runtime itself listens for `abort`. In Node they contain a private option, with which Node calls the listener

@@ -4,6 +4,7 @@
 // (docs/binding.md, Blobs).
 
 const { binding } = require("./native.js");
+const { findGetter } = require("./original-getter.js");
 const { SENTENCE, cut } = require("./shown.js");
 const { GONE } = require("./socket-record.js");
 
@@ -34,7 +35,7 @@ const PIECE_BYTES = 256 * 1024;
  */
 const kinds = [...new Set([globalThis.Blob, require("node:buffer").Blob])].flatMap((constructor) => {
   const prototype = constructor?.prototype;
-  const size = prototype && Object.getOwnPropertyDescriptor(prototype, "size")?.get;
+  const size = findGetter(prototype, "size");
   return size !== undefined && prototype.arrayBuffer !== undefined
     ? [{ size, slice: prototype.slice, arrayBuffer: prototype.arrayBuffer, Blob: constructor }]
     : [];

@@ -5,6 +5,7 @@
 
 const { TextEncoder } = require("node:util");
 const { invalidAccess, invalidState } = require("./errors.js");
+const { originalGetter } = require("./original-getter.js");
 const { shared } = require("./package-instance.js");
 const { pinned } = require("./pinned.js");
 const { readyState } = require("./sockets.js");
@@ -13,36 +14,25 @@ const { shown } = require("./webidl.js");
 /** @typedef {InstanceType<typeof import("./socket-record.js").SocketRecord>} SocketRecord */
 /** @typedef {import("./native.js").Bytes} Bytes */
 
-/**
- * Returns the original getter of a prototype's property. A program may replace the getter later.
- *
- * @param {object} prototype
- * @param {string} name
- * @returns {(this: any) => any}
- */
-function getter(prototype, name) {
-  return /** @type {any} */ (Object.getOwnPropertyDescriptor(prototype, name)).get;
-}
-
 /** The prototype that all typed arrays share. */
 const typedArrayPrototype = Object.getPrototypeOf(Uint8Array.prototype);
 // Each getter throws for an object of another type, and works for objects of all realms. instanceof does not work for other realms (jest).
 /** ArrayBuffer's byteLength. */
-const arrayBufferLength = getter(ArrayBuffer.prototype, "byteLength");
+const arrayBufferLength = originalGetter(ArrayBuffer.prototype, "byteLength");
 /** SharedArrayBuffer's byteLength; undefined in some Electron windows, which have no SharedArrayBuffer. */
-const sharedBufferLength = globalThis.SharedArrayBuffer && getter(SharedArrayBuffer.prototype, "byteLength");
+const sharedBufferLength = globalThis.SharedArrayBuffer && originalGetter(SharedArrayBuffer.prototype, "byteLength");
 /** DataView's buffer. */
-const dataViewBuffer = getter(DataView.prototype, "buffer");
+const dataViewBuffer = originalGetter(DataView.prototype, "buffer");
 /** DataView's byteLength. */
-const dataViewLength = getter(DataView.prototype, "byteLength");
+const dataViewLength = originalGetter(DataView.prototype, "byteLength");
 /** DataView's byteOffset. */
-const dataViewOffset = getter(DataView.prototype, "byteOffset");
+const dataViewOffset = originalGetter(DataView.prototype, "byteOffset");
 /** A typed array's buffer. */
-const typedArrayBuffer = getter(typedArrayPrototype, "buffer");
+const typedArrayBuffer = originalGetter(typedArrayPrototype, "buffer");
 /** A typed array's byteLength. */
-const typedArrayLength = getter(typedArrayPrototype, "byteLength");
+const typedArrayLength = originalGetter(typedArrayPrototype, "byteLength");
 /** A typed array's byteOffset. */
-const typedArrayOffset = getter(typedArrayPrototype, "byteOffset");
+const typedArrayOffset = originalGetter(typedArrayPrototype, "byteOffset");
 /** Methods of typed arrays. A program may replace them later. */
 const { slice: typedArraySlice, values: typedArrayValues } = typedArrayPrototype;
 /** Whether a value is a typed array or a DataView, of any realm. */

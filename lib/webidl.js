@@ -5,6 +5,7 @@
 
 const { TextEncoder } = require("node:util");
 const { invalidAccess } = require("./errors.js");
+const { originalGetter } = require("./original-getter.js");
 const { shown } = require("./shown.js");
 
 /** Encodes strings that stand for bytes. */
@@ -329,7 +330,7 @@ function record(convert) {
 
 const { isView } = ArrayBuffer;
 /** The getter of an ArrayBuffer's length. It accepts an ArrayBuffer of any realm, and throws for anything else. */
-const arrayBufferLength = /** @type {any} */ (Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, "byteLength")).get;
+const arrayBufferLength = originalGetter(ArrayBuffer.prototype, "byteLength");
 
 /**
  * BufferSource: a copy of the bytes; undefined for a value of another type.

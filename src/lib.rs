@@ -12,6 +12,9 @@
 //!
 //! `docs/architecture.md` shows how the layers work together; `docs/binding.md` is the contract with `lib/`.
 
+#[cfg(any(test, feature = "fuzzing"))]
+#[cfg_attr(test, allow(dead_code))]
+pub mod fuzzing;
 pub mod net;
 pub mod proto;
 

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { setTimeout } from "node:timers";
 
-const LIMIT = 20_000; // ms
+const LIMIT = Number(process.env.SMOKE_LIMIT ?? 20_000); // ms
 const LARGE = 4 << 20; // bytes
 
 const specifier = process.argv[2] ?? "../../index.mjs";

@@ -18,6 +18,8 @@ mod error;
 mod event;
 mod features;
 mod figures;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzed;
 mod heap;
 pub mod hooks;
 mod id;

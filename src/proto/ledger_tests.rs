@@ -1,7 +1,8 @@
 //! Tests of the bufferedAmount account: first the rulings, one by one, then random operations.
 
 use super::Ledger;
-use super::machine_tests::{HIGH_WATER_MARK, LIMIT};
+use super::ledger_operations::random_operations;
+use super::machine_watch::{HIGH_WATER_MARK, LIMIT};
 use super::random::Random;
 
 fn ledger() -> Ledger {
@@ -142,51 +143,9 @@ fn written_blob_bytes_do_not_count_against_the_limit() {
     assert!(!ledger.overflows(1), "bufferedAmount is {} and all of it a Blob's", ledger.buffered());
 }
 
-/// In any order of sends, writes and settles the account agrees with a plain model.
 #[test]
 fn random_operations_keep_the_sums() {
     for seed in 1..=2000 {
-        let mut random = Random::new(seed);
-        let mut ledger = ledger();
-        let (mut accepted, mut written, mut settled, mut refused) = (0u64, 0u64, 0u64, false);
-        let mut blobs = 0;
-        for _ in 0..100 {
-            match random.below(5) {
-                0 | 1 => {
-                    let bytes = random.below(200);
-                    let go_on = if random.chance(30) {
-                        blobs += bytes;
-                        ledger.accept_blob(bytes)
-                    } else {
-                        ledger.accept(bytes)
-                    };
-                    accepted += bytes;
-                    let above = bytes > 0 && accepted - settled > u64::from(HIGH_WATER_MARK);
-                    assert_eq!(go_on, !above, "seed {seed}");
-                    refused |= above;
-                }
-                2 => {
-                    let bytes = random.below(accepted - written + 1);
-                    let from_blobs = bytes.min(blobs);
-                    blobs -= from_blobs;
-                    ledger.wrote(bytes, from_blobs);
-                    written += bytes;
-                }
-                3 => {
-                    ledger.settle();
-                    settled = written;
-                }
-                _ => {
-                    assert_eq!(ledger.drain_ready(), refused && accepted == settled, "seed {seed}");
-                    if ledger.drain_ready() {
-                        ledger.drained();
-                        refused = false;
-                    }
-                }
-            }
-            assert_eq!(ledger.buffered(), accepted - settled, "seed {seed}");
-            assert_eq!(ledger.unwritten(), accepted - written, "seed {seed}");
-            assert_eq!(ledger.is_settled(), settled == written, "seed {seed}");
-        }
+        random_operations(&mut Random::new(seed), seed);
     }
 }

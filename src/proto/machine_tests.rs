@@ -1,12 +1,8 @@
 //! Tests of the readyState machine, ruling by ruling. Each begins in a state, makes a call or a report, and checks the events and the
 //! state.
 
+pub(super) use super::machine_watch::{HIGH_WATER_MARK, LIMIT, Tcp};
 use super::{Event, Ledger, Machine, ReadyState, Sent};
-
-pub(super) type Tcp = Machine<&'static str>;
-
-pub(super) const HIGH_WATER_MARK: u32 = 100;
-pub(super) const LIMIT: u32 = 1000;
 
 fn ledger() -> Ledger {
     Ledger::new(HIGH_WATER_MARK, LIMIT)

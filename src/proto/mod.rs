@@ -11,10 +11,14 @@ mod machine;
 mod machine_states;
 mod ready_state;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod ledger_operations;
 #[cfg(test)]
 mod ledger_tests;
 #[cfg(test)]
 mod machine_end_tests;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod machine_operations;
 #[cfg(test)]
 mod machine_page_tests;
 #[cfg(test)]
@@ -23,8 +27,10 @@ mod machine_random_tests;
 mod machine_stream_tests;
 #[cfg(test)]
 mod machine_tests;
-#[cfg(test)]
-mod random;
+#[cfg(any(test, feature = "fuzzing"))]
+mod machine_watch;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod random;
 
 pub use address::{AddressError, Literal, needs_zone};
 pub use event::{Event, Intake, Sent};

@@ -11,6 +11,8 @@
 //! no buffer.
 
 mod direct;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) mod fuzzing;
 mod in_turn;
 mod load;
 mod task;

@@ -20,6 +20,8 @@ mod connection;
 mod driver;
 mod error;
 mod fault;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) mod fuzzed;
 mod handshake_queue;
 mod hello;
 mod kept_certificates;

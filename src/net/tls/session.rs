@@ -6,11 +6,10 @@
 
 mod place;
 
-use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSliceMut};
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
-use std::sync::{Arc, Mutex};
+
+use std::sync::Arc;
 use std::time::Instant;
 
 use mio::Registry;
@@ -23,10 +22,9 @@ use super::driver::Direct;
 use super::fault::Fault;
 use super::place::DrivenIn;
 use super::plain_chunks::{PlainChunks, put_back};
-use super::shared_session::{INBOUND, SessionState, SharedSession, Target, WrittenBytes};
+use super::shared_session::{INBOUND, SharedSession, Target, WrittenBytes};
 use super::wake_batcher::WakeBatcher;
 use crate::net::Id;
-use crate::net::activity::Activity;
 use crate::net::send_queue::{Pool, SendQueue};
 use crate::net::stream_handle::{TaskStream, reset_at_end};
 use crate::net::sys::unacknowledged;
@@ -106,38 +104,7 @@ impl Session {
         batcher: Arc<WakeBatcher>,
     ) -> (Self, Arc<SharedSession>, Arc<TaskStream>) {
         batcher.add_connection();
-        let state = SessionState {
-            target,
-            is_notified: false,
-            info: None,
-            fault: None,
-            question: None,
-            answer: None,
-            ended: false,
-            inbound: VecDeque::new(),
-            outbound: VecDeque::new(),
-            outbound_len: 0,
-            is_writing: false,
-            written: WrittenBytes::default(),
-            spent: Vec::new(),
-            finish: false,
-            finished: false,
-            wants_room: false,
-            gives_up: false,
-            released: false,
-            flush_on_exit: false,
-            reset: false,
-            returned: None,
-        };
-        let shared = Arc::new(SharedSession {
-            state: Mutex::new(state),
-            queued: AtomicUsize::new(0),
-            full: AtomicBool::new(false),
-            sent: AtomicU64::new(0),
-            activity: Activity::new(),
-            wake: Arc::default(),
-            place: batcher.place,
-        });
+        let shared = SharedSession::new(target, batcher.place);
         let stream = Arc::new(stream);
         let session = Self {
             shared: Arc::clone(&shared),

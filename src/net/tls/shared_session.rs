@@ -121,6 +121,42 @@ pub struct SharedSession {
 }
 
 impl SharedSession {
+    /// The state of a connection whose driver has not started.
+    pub fn new(target: Target, place: Place) -> Arc<Self> {
+        let state = SessionState {
+            target,
+            is_notified: false,
+            info: None,
+            fault: None,
+            question: None,
+            answer: None,
+            ended: false,
+            inbound: VecDeque::new(),
+            outbound: VecDeque::new(),
+            outbound_len: 0,
+            is_writing: false,
+            written: WrittenBytes::default(),
+            spent: Vec::new(),
+            finish: false,
+            finished: false,
+            wants_room: false,
+            gives_up: false,
+            released: false,
+            flush_on_exit: false,
+            reset: false,
+            returned: None,
+        };
+        Arc::new(Self {
+            state: Mutex::new(state),
+            queued: AtomicUsize::new(0),
+            full: AtomicBool::new(false),
+            sent: AtomicU64::new(0),
+            activity: Activity::new(),
+            wake: Arc::default(),
+            place,
+        })
+    }
+
     /// Locks the state. After a panic under the lock the state can still be used, since no change of it can be interrupted halfway.
     pub fn state(&self) -> MutexGuard<'_, SessionState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

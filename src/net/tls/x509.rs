@@ -296,13 +296,13 @@ impl<'a> Reader<'a> {
         let (year, rest) = match tag {
             // The year has two digits: 50 to 99 mean 1950 to 1999, 00 to 49 mean 2000 to 2049.
             UTC_TIME => {
-                let short: u64 = text.get(..2)?.parse().ok()?;
+                let short = digits(text.get(..2)?)?;
                 (short + if short >= 50 { 1900 } else { 2000 }, text.get(2..)?)
             }
-            GENERALIZED_TIME => (text.get(..4)?.parse().ok()?, text.get(4..)?),
+            GENERALIZED_TIME => (digits(text.get(..4)?)?, text.get(4..)?),
             _ => return None,
         };
-        let number = |at: usize| rest.get(at..at + 2)?.parse::<u64>().ok();
+        let number = |at: usize| digits(rest.get(at..at + 2)?);
         let (month, day, hour, minute, second) = (number(0)?, number(2)?, number(4)?, number(6)?, number(8)?);
         if !(1..=12).contains(&month) || !(1..=31).contains(&day) || year < 1900 {
             return None;
@@ -314,6 +314,11 @@ impl<'a> Reader<'a> {
         let seconds = days.saturating_sub(719_468) * 86_400 + hour * 3600 + minute * 60 + second;
         Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
     }
+}
+
+/// The number that these digits are. `None`: there is another character among them.
+fn digits(text: &str) -> Option<u64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
 #[cfg(test)]
@@ -333,6 +338,7 @@ mod tests {
         assert_eq!(time(GENERALIZED_TIME, "20261122191437Z"), Some(1_795_374_877));
         assert_eq!(time(GENERALIZED_TIME, "99991231235959Z"), Some(253_402_300_799));
         assert_eq!(time(UTC_TIME, "7013"), None);
+        assert_eq!(time(UTC_TIME, "70+1+1000000Z"), None);
     }
 
     #[test]

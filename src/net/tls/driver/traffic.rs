@@ -279,10 +279,11 @@ impl Driver {
         SocketError::Tls { error, address: Some(self.remote.clone()) }
     }
 
-    /// TLS has failed, so no byte that is received from now on can be trusted. `alert`: the peer gets an alert with the reason.
+    /// TLS has failed, so no byte that is received from now on can be trusted. `alert`: the peer gets an alert with the reason, unless
+    /// close_notify was sent, which nothing may follow.
     fn fail(&mut self, error: TlsError, alert: bool) {
         self.ends.input = true;
-        self.alert |= alert;
+        self.alert |= alert && !self.close_notify;
         if !std::mem::replace(&mut self.lost, true) {
             self.fault = Some(Fault::Lost(self.error_of(error)));
         }

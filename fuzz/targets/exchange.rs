@@ -1,0 +1,4 @@
+//! See `exchange` in `src/fuzzing.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tcp_udp_sockets::fuzzing::exchange(bytes));

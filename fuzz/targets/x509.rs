@@ -1,0 +1,4 @@
+//! See `x509` in `src/fuzzing.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tcp_udp_sockets::fuzzing::x509(bytes));

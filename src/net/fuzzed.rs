@@ -1,0 +1,3 @@
+//! What the fuzz targets of this layer do: see `src/fuzzing.rs`.
+
+pub use super::tls::fuzzed::{Identity, pem, tls, x509};
