@@ -6,6 +6,7 @@
 
 mod place;
 
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSliceMut};
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
