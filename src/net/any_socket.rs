@@ -50,10 +50,9 @@ impl AnySocket {
         let error = SocketError::Panic { message };
         let left = match self {
             Self::Stream(stream) if stream.open_delivered => {
-                vec![
-                    EventKind::Error(error),
-                    EventKind::Close(stream.machine.ledger.buffered_amount(), stream.figures()),
-                ]
+                let close = EventKind::Close(stream.machine.ledger.buffered_amount(), stream.figures());
+                // A socket has one error. After it only `close` is left.
+                if stream.machine.has_emitted_error() { vec![close] } else { vec![EventKind::Error(error), close] }
             }
             Self::Stream(_) => vec![EventKind::Error(error)],
             Self::Udp(_) => vec![EventKind::UdpError(error)],

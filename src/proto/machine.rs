@@ -26,6 +26,8 @@ pub struct Machine<E> {
     /// The error of a failed attempt or of a lost connection. None: there is no error, or it was emitted. (It is boxed, since few connections
     /// have one.)
     fault: Option<Box<E>>,
+    /// True once [`Event::Error`] was emitted.
+    has_emitted_error: bool,
     /// True while [`Event::Close`] is due.
     close_due: bool,
     /// True once the other socket of the relay was lost: this one is to become closed with [`Event::Close`].
@@ -66,6 +68,7 @@ impl<E> Machine<E> {
             outgoing: DirectionState::Flowing,
             has_opened: false,
             fault: None,
+            has_emitted_error: false,
             close_due: false,
             reset_due: false,
             closes_after_half_close: false,
@@ -149,6 +152,11 @@ impl<E> Machine<E> {
     /// Whether the connection is up and the peer's FIN has not arrived.
     pub fn peer_may_send(&self) -> bool {
         self.link == Link::Up && self.incoming == DirectionState::Flowing
+    }
+
+    /// Whether the error of a failure or a loss was emitted.
+    pub fn has_emitted_error(&self) -> bool {
+        self.has_emitted_error
     }
 
     /// Whether a failure or a loss is known and not emitted yet.
@@ -404,6 +412,7 @@ impl<E> Machine<E> {
             self.close_due = self.has_opened;
             self.state = ReadyState::Closed;
             self.link = Link::Gone;
+            self.has_emitted_error = true;
             return Some(Event::Error(error));
         }
         if self.fault.is_some() {

@@ -127,6 +127,9 @@ impl World {
             match self.net.next() {
                 Next::Event(event) => {
                     told = true;
+                    if matches!(event.kind, EventKind::Open(_) | EventKind::UnixOpen(_)) {
+                        self.net.deliver_open(event.id);
+                    }
                     let heard = self.hear(event.id, event.kind);
                     assert!(!self.ended.contains(&event.id), "{:?}: {heard:?} after its last event", event.id);
                     if let Told::Message(_) = heard {

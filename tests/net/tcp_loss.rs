@@ -43,6 +43,24 @@ fn bytes_before_a_reset_are_delivered_first() {
     }
 }
 
+/// A panic between the `error` of a loss and the `close` that follows: the socket has had its error.
+#[test]
+fn a_panic_after_the_error_of_a_loss_makes_no_second_error() {
+    let mut world = World::new();
+    let (client, peer) = with_peer(&mut world);
+    reset_by(peer);
+    world.until(
+        &mut |net, id, told| {
+            if *told == lost() {
+                net.break_down(id, &"a panic");
+            }
+        },
+        |world| world.has_told(client, &Told::Close(0)),
+    );
+    assert_eq!(world.story(client), [lost(), Told::Close(0)]);
+    assert!(!world.net.keeps_alive());
+}
+
 /// Bytes that the other side's system does not have yet.
 #[cfg(target_os = "linux")]
 fn unacknowledged(stream: &TcpStream) -> i32 {

@@ -145,7 +145,8 @@ impl Environment {
             }
             _ => {}
         }
-        if !event.last {
+        // An `error` that `close` follows is described again, with the panic as the error: the socket is closed already.
+        if !event.last && !matches!(event.kind, EventKind::Error(_)) {
             self.net(|net| net.break_down(event.id, panic));
             return None;
         }

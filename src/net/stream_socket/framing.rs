@@ -102,7 +102,7 @@ impl StreamSocket {
     pub(super) fn frame(&mut self, len: usize, context: &mut Context) -> Reading {
         let Some(frames) = &mut self.receiving.frames else { return Reading::Nothing };
         if let Err(error) = frames.push(&context.buffer[..len]) {
-            self.machine.lost(error.into());
+            self.give_up(error.into());
             return Reading::Changed;
         }
         if frames.is_ready() { Reading::Changed } else { Reading::Nothing }
@@ -122,7 +122,7 @@ impl StreamSocket {
                 Ok(copy) => context.held = copy,
                 Err(error) => {
                     frames.clear();
-                    self.machine.lost(error.into());
+                    self.give_up(error.into());
                     return None;
                 }
             }

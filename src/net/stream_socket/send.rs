@@ -105,11 +105,16 @@ impl StreamSocket {
     /// This end gives up a connection that still works. It ends with RST if possible, so that the peer does not take the bytes that it has
     /// for all of them.
     pub(super) fn cut(&mut self, error: SocketError, id: Id, context: &mut Context) {
-        self.machine.lost(error);
+        self.give_up(error);
         self.queue.clear(&mut context.pool);
+        self.schedule(id, context);
+    }
+
+    /// As [`StreamSocket::cut`], where the socket is being stepped, which goes on with the error.
+    pub(super) fn give_up(&mut self, error: SocketError) {
+        self.machine.lost(error);
         self.is_cut = true;
         self.transport.reset_at_end();
-        self.schedule(id, context);
     }
 
     /// send() of a Blob. The queue keeps its position, and its bytes follow later.
