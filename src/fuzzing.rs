@@ -3,7 +3,8 @@
 
 use std::net::IpAddr;
 
-use crate::net::fuzzed::{self, Identity};
+use crate::net::fuzzed;
+pub use crate::net::fuzzed::ServerIdentity;
 use crate::proto::random::Random;
 use crate::proto::{AddressError, Boundary, FrameFault, Framing, Literal, ledger_operations, machine_operations};
 
@@ -103,11 +104,9 @@ pub fn x509(bytes: &[u8]) {
 }
 
 /// A TLS connection whose bytes are altered on their way.
-pub fn tls(bytes: &[u8], identity: &Identity) {
+pub fn tls(bytes: &[u8], identity: &ServerIdentity) {
     fuzzed::tls(&mut Random::given(bytes), identity);
 }
-
-pub use crate::net::fuzzed::Identity as TlsIdentity;
 
 #[cfg(test)]
 mod tests {
@@ -164,9 +163,9 @@ mod tests {
         replay("x509", x509);
     }
 
-    fn identity() -> Identity {
+    fn identity() -> ServerIdentity {
         let made = rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();
-        Identity { certificate: made.cert.der().to_vec(), key: made.signing_key.serialize_der() }
+        ServerIdentity { certificate: made.cert.der().to_vec(), key: made.signing_key.serialize_der() }
     }
 
     #[test]

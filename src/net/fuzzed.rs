@@ -1,3 +1,3 @@
 //! What the fuzz targets of this layer do: see `src/fuzzing.rs`.
 
-pub use super::tls::fuzzed::{Identity, pem, tls, x509};
+pub use super::tls::fuzzed::{ServerIdentity, pem, tls, x509};

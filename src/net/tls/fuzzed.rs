@@ -2,7 +2,7 @@
 
 use rustls::pki_types::CertificateDer;
 
-pub use super::driver::fuzzing::{Identity, run as tls};
+pub use super::driver::fuzzing::{ServerIdentity, run as tls};
 use super::error::TlsError;
 use super::pem::{self, Material};
 use super::x509::{self, Certificate, PublicKey};

@@ -7,7 +7,7 @@ mod theirs;
 
 use std::collections::VecDeque;
 
-pub use self::theirs::Identity;
+pub use self::theirs::ServerIdentity;
 use self::{ours::Ours, theirs::Theirs};
 use crate::proto::random::Random;
 
@@ -156,7 +156,7 @@ fn check(ends: &[End; 2]) {
 
 /// Runs two ends of a connection as the choices say. No end may panic or spin, receive bytes that were not sent, or see the peer's end before the
 /// last byte. If no byte was altered, everything arrives, and both ends end without a fault.
-pub fn run(random: &mut Random<'_>, identity: &Identity) {
+pub fn run(random: &mut Random<'_>, identity: &ServerIdentity) {
     let (client, server): (Box<dyn Party>, Box<dyn Party>) = match random.below(6) {
         0 | 1 => (Box::new(Ours::client(identity)), Box::new(Ours::server(identity))),
         kind @ 2..=3 => (Box::new(Ours::client(identity)), Box::new(Theirs::server(identity, kind == 2))),

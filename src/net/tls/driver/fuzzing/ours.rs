@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use super::super::{Direct, Driver, Outcome, Wire};
 use super::Party;
-use super::theirs::{Identity, NAME};
+use super::theirs::{NAME, ServerIdentity};
 use crate::net::endpoint::Endpoint;
 use crate::net::send_queue::{Pool, SendQueue};
 use crate::net::tls::config;
@@ -83,7 +83,7 @@ pub struct Ours {
 
 impl Ours {
     /// A client that trusts the identity's certificate only.
-    pub fn client(identity: &Identity) -> Self {
+    pub fn client(identity: &ServerIdentity) -> Self {
         let ca = Some(vec![Material::Bytes(identity.certificate.clone())]);
         let options = SecureOptions { ca, sni: Some(NAME.to_owned()), ..SecureOptions::default() };
         let setup = config::client(&options).expect("the options are valid");
@@ -92,7 +92,7 @@ impl Ours {
     }
 
     /// A server with the identity.
-    pub fn server(identity: &Identity) -> Self {
+    pub fn server(identity: &ServerIdentity) -> Self {
         let options = SecureOptions {
             cert: Some(vec![Material::Bytes(identity.certificate.clone())]),
             key: Some(Material::Bytes(identity.key.clone())),

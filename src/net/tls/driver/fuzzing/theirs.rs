@@ -16,7 +16,7 @@ use super::Party;
 pub const NAME: &str = "a.example";
 
 /// The server's certificate for `a.example`, and its key.
-pub struct Identity {
+pub struct ServerIdentity {
     /// The certificate in DER.
     pub certificate: Vec<u8>,
     /// The private key in DER (PKCS#8).
@@ -46,7 +46,7 @@ fn versions(is_old: bool) -> [&'static SupportedProtocolVersion; 1] {
 
 impl Theirs {
     /// A client that trusts the identity's certificate. `is_old`: it knows TLS 1.2 only; otherwise TLS 1.3 only.
-    pub fn client(identity: &Identity, is_old: bool) -> Self {
+    pub fn client(identity: &ServerIdentity, is_old: bool) -> Self {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from(identity.certificate.clone())).expect("the certificate is valid");
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -59,7 +59,7 @@ impl Theirs {
     }
 
     /// A server with the identity. `is_old`: it knows TLS 1.2 only; otherwise TLS 1.3 only.
-    pub fn server(identity: &Identity, is_old: bool) -> Self {
+    pub fn server(identity: &ServerIdentity, is_old: bool) -> Self {
         let chain = vec![CertificateDer::from(identity.certificate.clone())];
         let key = PrivateKeyDer::try_from(identity.key.clone()).expect("the key is valid");
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
