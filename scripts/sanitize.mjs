@@ -53,7 +53,8 @@ mkdirSync(folder, { recursive: true });
 copyFileSync(path.join(folder, target, "release", "libtcp_udp_sockets.so"), binary);
 
 const given = process.argv.slice(2);
-run(process.execPath, ["node_modules/jest/bin/jest.js", "--maxWorkers=2", `--testPathIgnorePatterns=${LEFT_OUT.join("|")}`, ...(given.length > 0 ? given : SUITES)], {
+const suites = given.length > 0 ? given : SUITES;
+run(process.execPath, ["node_modules/jest/bin/jest.js", "--maxWorkers=2", ...suites, `--testPathIgnorePatterns=${LEFT_OUT.join("|")}`], {
   LD_PRELOAD: library,
   ASAN_OPTIONS: "detect_leaks=0:abort_on_error=1:handle_segv=0:allocator_may_return_null=1",
   TCP_UDP_SOCKETS_BINARY: binary,

@@ -48,7 +48,7 @@ describe("the pages", () => {
     const groups = evaluate("({ GROUPS }) => GROUPS");
     const pages = groups.flatMap(({ pages: all }) => all);
     const sources = readdirSync(path.join(ROOT, "docs")).filter((name) => name.endsWith(".md")).map((name) => `docs/${name}`);
-    expect([...new Set(pages.map(({ source }) => source))].sort()).toEqual([...sources, "CHANGELOG.md", "CONTRIBUTING.md", "README.md"].sort());
+    expect([...new Set(pages.map(({ source }) => source))].sort()).toEqual([...sources, "CHANGELOG.md", "CONTRIBUTING.md", "README.md", "SECURITY.md"].sort());
     expect(Object.keys(site.pages).sort()).toEqual(["index", "api", ...pages.map(({ page }) => page)].sort());
   });
 
