@@ -3,6 +3,10 @@
 const { SLOWNESS } = require("./__test__/helpers/slowness");
 
 const soak = process.env.TCP_UDP_SOCKETS_SOAK === "1";
+/** True: only tests that can differ by the wake source. `npm test` runs all tests under the first one, and these under the others. */
+const onlySockets = process.env.TCP_UDP_SOCKETS_TESTS === "sockets";
+/** The folders of the tests that cannot: they check sources, pages, packages and the checkers themselves. */
+const SAME_EVERYWHERE = ["circles", "contract", "docs", "packaging", "torture"].map((folder) => `<rootDir>/__test__/${folder}/`);
 
 /** @type {import("jest").Config} */
 module.exports = {
@@ -11,7 +15,7 @@ module.exports = {
   reporters: ["default", "<rootDir>/__test__/helpers/skip-reporter.js"],
   // Each soak test takes minutes. `npm run test:soak` runs them.
   testMatch: [soak ? "<rootDir>/__test__/soak/**/*.test.js" : "<rootDir>/__test__/**/*.test.js"],
-  testPathIgnorePatterns: soak ? ["/node_modules/"] : ["/node_modules/", "<rootDir>/__test__/soak/"],
+  testPathIgnorePatterns: ["/node_modules/", ...(soak ? [] : ["<rootDir>/__test__/soak/"]), ...(onlySockets ? SAME_EVERYWHERE : [])],
   // Folders with copies of the package that a build makes, and with the code of others.
   modulePathIgnorePatterns: ["<rootDir>/dist/", "<rootDir>/target/"],
   watchPathIgnorePatterns: ["<rootDir>/target/", "\\.node$"],
