@@ -158,10 +158,11 @@ impl Party for Ours {
             if self.is_over {
                 return;
             }
-            let outcome = self.call();
+            let (outcome, before) = (self.call(), self.received.len());
             self.is_over = matches!(outcome, Outcome::Done | Outcome::Linger);
             self.take_reports();
-            if outcome == Outcome::Wait {
+            // Where the session has taken bytes, there is room for more, and it calls the driver again.
+            if outcome == Outcome::Wait && self.received.len() == before {
                 return;
             }
         }
