@@ -46,10 +46,11 @@ test("an idle accepted socket takes about a kilobyte of the heap", async () => {
     server.process.stdin.write("?");
     return server.next();
   };
-  const before = await connect(1000);
-  const after = await connect(1000);
-  expect(after.connections - before.connections).toBe(1000);
-  const each = (after.heap - before.heap) / 1000;
+  const counts = [await connect(700), await connect(700), await connect(700), await connect(700)];
+  const steps = counts.slice(1).map(({ connections, heap }, index) => [connections - counts[index].connections, heap - counts[index].heap]);
+  expect(steps.map(([connections]) => connections)).toEqual([700, 700, 700]);
+  // Compiled code and grown tables come with some step, once. So the smallest one counts.
+  const each = Math.min(...steps.map(([, heap]) => heap)) / 700;
   expect(each).toBeLessThan(MOST);
   expect(each).toBeGreaterThan(200);
 });

@@ -29,7 +29,9 @@ const preloads = (...files) => files.flatMap((file) => ["--require", file]);
 const world = (name) => path.join(ROOT, "__test__", "fixtures", "worlds", `${name}.js`);
 
 describe.each(["async-hooks", "subclasses", "fake-timers", "wrapped-listeners"])("world: %s", (name) => {
-  test("before the package is loaded", () => {
+  // Turns are taken by `setImmediate` of node:timers there, and fake timers that come first replace that, too (docs/runtimes.md).
+  const stops = name === "fake-timers" && process.env.TCP_UDP_SOCKETS_WAKE !== "uv";
+  (stops ? test.skip : test)(`before the package is loaded${stops ? " (needs the wake source uv)" : ""}`, () => {
     expect(smoke(preloads(world(name)))).toEqual(RIGHT);
   }, LIMIT);
 
