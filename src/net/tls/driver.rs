@@ -23,7 +23,6 @@ use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::SeqCst;
 
 use tokio::time::Instant;
 
@@ -35,7 +34,7 @@ use super::connection::{Connection, Info, Output, discard_reports};
 use super::fault::Fault;
 use super::place::Place;
 use super::plain_chunks::{PLAIN_CHUNK, put_back};
-use super::shared_session::{INBOUND, SharedSession, WrittenBytes, notify};
+use super::shared_session::{SharedSession, WrittenBytes, notify};
 use crate::net::deadline::TimeLimit;
 use crate::net::endpoint::Endpoint;
 use crate::net::send_queue::Piece;
@@ -44,8 +43,6 @@ use crate::net::send_queue::Piece;
 /// segments on this processor. So small reads are expensive: with a quarter of this size a megabyte cost a fifth more. This size still fits
 /// into a second-level cache.
 const TLS_READ: usize = 256 * 1024;
-/// The driver reads only while the session has room for at least this many bytes.
-const LEAST_ROOM: usize = 64 * 1024;
 /// The size of the input buffer in bytes. It has room for one read, and before it for the bytes that are left over from earlier reads: an
 /// incomplete record, or a handshake message of several records, which has 64 KiB at most.
 const INPUT: usize = TLS_READ + 128 * 1024;
@@ -298,7 +295,7 @@ impl Driver {
             for chunk in self.plain.drain(..) {
                 append(&mut state.inbound, chunk);
             }
-            has_news |= self.shared.queued.fetch_add(bytes, SeqCst) == 0;
+            has_news |= self.shared.room.add(bytes);
         }
         if let Some(fault) = self.fault.take() {
             state.fault = Some(match state.fault.take() {
@@ -323,7 +320,7 @@ impl Driver {
         let written = state.written.bytes;
         has_news |= written >= NOTIFY_WRITTEN || (written > 0 && self.batch.is_empty());
         has_news |= !self.batch.is_empty() && std::mem::take(&mut state.wants_room);
-        let room = self.room();
+        let room = self.shared.room.room();
         let requests = Requests {
             room,
             // close_notify follows only when the last byte was taken from the session.
@@ -337,20 +334,6 @@ impl Driver {
             notify(state);
         }
         requests
-    }
-
-    /// How many bytes may be read now. At most [`INBOUND`] decrypted bytes may wait in the session.
-    fn room(&self) -> usize {
-        let room = || INBOUND.saturating_sub(self.shared.queued.load(SeqCst));
-        if room() < LEAST_ROOM {
-            self.shared.full.store(true, SeqCst);
-            // The session may have read bytes before `full` was set, and then it does not wake this task. So look again.
-            if self.shared.queued.load(SeqCst) > INBOUND / 2 {
-                return 0;
-            }
-        }
-        self.shared.full.store(false, SeqCst);
-        room()
     }
 
     /// Whether the JavaScript thread is the better place for the driver. It never is during the handshake.

@@ -4,7 +4,7 @@
 //! - [`options`](SecureOptions), [`pem`], [`config`] make rustls configurations from the options that the program passes.
 //! - [`verify`], [`roots`], [`x509`] decide whether the peer's certificate is valid.
 //! - [`connection`] encrypts and decrypts records; [`driver`] reads and writes them; [`place`] says on which thread; [`session`] is
-//!   the stream that the socket uses, and [`shared_session`] what both share; [`plain_chunks`] has the decrypted bytes on their way to it.
+//!   the stream that the socket uses, and [`shared_session`] what both share, with [`inbound_room`], which says who waits for whom; [`plain_chunks`] has the decrypted bytes on their way to it.
 //! - [`wake_batcher`] collects the wake-ups between the tasks and the JavaScript thread, so that few are needed.
 //! - [`handshake_queue`] holds the unfinished handshakes of a server.
 //! - [`certificates`] chooses a server's certificate. With `certificateFor`, [`hello`] reads the client's hello first and asks for the
@@ -24,6 +24,7 @@ mod fault;
 pub(super) mod fuzzed;
 mod handshake_queue;
 mod hello;
+mod inbound_room;
 mod kept_certificates;
 mod options;
 mod pem;
@@ -41,6 +42,11 @@ mod start;
 mod verify;
 mod wake_batcher;
 mod x509;
+
+/// The atomics of `inbound_room.rs`, which a test replaces by loom's.
+mod atomics {
+    pub use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+}
 
 pub use answer::Answer;
 pub use certificates::Chosen;

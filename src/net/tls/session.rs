@@ -8,7 +8,7 @@ mod place;
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSliceMut};
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::Ordering::Relaxed;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -23,7 +23,7 @@ use super::driver::Direct;
 use super::fault::Fault;
 use super::place::DrivenIn;
 use super::plain_chunks::{PlainChunks, put_back};
-use super::shared_session::{INBOUND, SharedSession, Target, WrittenBytes};
+use super::shared_session::{SharedSession, Target, WrittenBytes};
 use super::wake_batcher::WakeBatcher;
 use crate::net::Id;
 use crate::net::send_queue::{Pool, SendQueue};
@@ -147,7 +147,7 @@ impl Session {
             question: state.question.take(),
             written: std::mem::take(&mut state.written),
             has_room: state.outbound_len < OUTBOUND,
-            readable: state.ended || self.shared.queued.load(SeqCst) > 0,
+            readable: state.ended || self.shared.room.queued() > 0,
             finished: state.finished,
         }
     }
@@ -155,7 +155,7 @@ impl Session {
     /// What waits to be read. While a fault is not reported yet, the end after it does not count.
     pub fn waiting(&self) -> Waiting {
         let state = self.shared.state();
-        Waiting::of(self.shared.queued.load(SeqCst) > 0, state.is_at_end())
+        Waiting::of(self.shared.room.queued() > 0, state.is_at_end())
     }
 
     /// Reads like a non-blocking socket: returns 0 at the peer's end, and WouldBlock if there are no bytes now.
@@ -187,7 +187,7 @@ impl Session {
     fn read_queued(&mut self, slices: &mut [IoSliceMut<'_>]) -> usize {
         let shared = &self.shared;
         let total = self.chunks.read(slices, |chunks| {
-            if shared.queued.load(SeqCst) > 0 {
+            if shared.room.queued() > 0 {
                 std::mem::swap(chunks, &mut shared.state().inbound);
             }
         });
@@ -209,8 +209,7 @@ impl Session {
 
     /// `bytes` fewer bytes are queued. If the driver has stopped reading and there is room again, it is to be woken.
     fn give_room(&mut self, bytes: usize) {
-        let left = self.shared.queued.fetch_sub(bytes, SeqCst) - bytes;
-        self.wakes_reader |= left <= INBOUND / 2 && self.shared.full.swap(false, SeqCst);
+        self.wakes_reader |= self.shared.room.take(bytes);
     }
 
     /// Adds the driver to `pending_wakes` if it waits for room and there is some. The driver is woken at the end of the turn, so that it

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -10,15 +10,12 @@ use tokio::sync::Notify;
 use super::answer::Answer;
 use super::connection::Info;
 use super::fault::Fault;
+use super::inbound_room::InboundRoom;
 use super::place::Place;
 use super::wake_batcher::WakeBatcher;
 use crate::net::activity::Activity;
 use crate::net::send_queue::{Piece, Pool};
 use crate::net::{Id, SocketError};
-
-/// The most decrypted bytes that may wait for the socket. When there are more, the driver stops reading, and TCP's flow control stops the
-/// peer (R-listen).
-pub const INBOUND: usize = 256 * 1024;
 
 /// The receiver of the driver's notifications.
 pub enum Target {
@@ -107,9 +104,7 @@ pub struct SharedSession {
     /// The state under the lock.
     pub(super) state: Mutex<SessionState>,
     /// How many decrypted bytes the socket has not read yet, in `inbound` and in `Session::chunks`.
-    pub queued: AtomicUsize,
-    /// True while the driver does not read because too many bytes are queued.
-    pub full: AtomicBool,
+    pub room: InboundRoom,
     /// How many bytes of TLS records the system has taken.
     pub sent: AtomicU64,
     /// When bytes last came or went.
@@ -148,8 +143,7 @@ impl SharedSession {
         };
         Arc::new(Self {
             state: Mutex::new(state),
-            queued: AtomicUsize::new(0),
-            full: AtomicBool::new(false),
+            room: InboundRoom::new(),
             sent: AtomicU64::new(0),
             activity: Activity::new(),
             wake: Arc::default(),

@@ -4,7 +4,6 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::SeqCst;
 
 use mio::{Interest, Registry};
 use socket2::SockRef;
@@ -118,7 +117,7 @@ impl InTurn {
 
     /// Whether there may be bytes to decrypt now, and they may be read.
     pub fn can_read(&self) -> bool {
-        self.wire.readable && !self.is_over && !self.driver.ends.input && !self.driver.shared.full.load(SeqCst)
+        self.wire.readable && !self.is_over && !self.driver.ends.input && !self.driver.shared.room.is_full()
     }
 
     /// Whether there is something to do now other than reading.

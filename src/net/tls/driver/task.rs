@@ -4,7 +4,6 @@ use std::future::{Future, pending, poll_fn};
 use std::io::{self, ErrorKind};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::SeqCst;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -144,7 +143,7 @@ impl InTask {
         let stream = Arc::clone(&self.stream);
         let mut interest: Option<Interest> = None;
         let mut add = |more: Interest| interest = Some(interest.map_or(more, |interest| interest | more));
-        if !self.driver.ends.input && !shared.full.load(SeqCst) && self.driver.released.is_none() {
+        if !self.driver.ends.input && !shared.room.is_full() && self.driver.released.is_none() {
             add(Interest::READABLE);
         }
         if !self.driver.unwritten.is_empty() {

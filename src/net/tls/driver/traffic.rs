@@ -4,13 +4,14 @@
 use std::io::{self, ErrorKind};
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{Direct, Driver, ENCRYPTED_AT_ONCE, FIRST_BYTES, LEAST_ROOM, ROUNDS, Requests, Scratch, TLS_READ, Wire};
+use super::{Direct, Driver, ENCRYPTED_AT_ONCE, FIRST_BYTES, ROUNDS, Requests, Scratch, TLS_READ, Wire};
 use crate::net::memory::{self, NoMemory};
 use crate::net::stream_handle::one_write;
 use crate::net::syscall::Syscall;
 use crate::net::tls::connection::{FRAGMENT, OVERHEAD, RECORD_OVERHEAD};
 use crate::net::tls::error::TlsError;
 use crate::net::tls::fault::Fault;
+use crate::net::tls::inbound_room::LEAST_ROOM;
 use crate::net::tls::plain_chunks::{PLAIN_CHUNK, chunk};
 use crate::net::{SocketError, errno, hooks};
 

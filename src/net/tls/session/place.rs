@@ -2,7 +2,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::SeqCst;
 
 use mio::Registry;
 use socket2::SockRef;
@@ -173,6 +172,6 @@ impl Session {
 
     /// How many bytes of decrypted data wait.
     pub(super) fn queued(&self) -> usize {
-        self.shared.queued.load(SeqCst)
+        self.shared.room.queued()
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::SeqCst;
 
 use super::super::{Direct, Driver, Outcome, Wire};
 use super::Party;
@@ -135,7 +134,7 @@ impl Ours {
             bytes.is_empty() || (!failed_before && self.driver.established),
             "bytes of a connection that is not sound"
         );
-        self.shared.queued.fetch_sub(bytes.len(), SeqCst);
+        self.shared.room.take(bytes.len());
         self.received.extend(bytes);
     }
 }
