@@ -324,7 +324,8 @@ for (const [way, serve] of Object.entries(COUNTING_SERVERS)) {
     };
     const cost = await costOf(server, 64, round);
     expect(cost.reads).toBeLessThan(0.06 * OTHER);
-    expect(cost.allocations).toBeLessThan(0.5);
+    // An ArrayBuffer for each datagram would be three. V8 itself allocates now and then, in Node 24 most.
+    expect(cost.allocations).toBeLessThan(1.5);
     await server.end();
   });
 }
