@@ -40,7 +40,10 @@ fn exhaust() {
         libc::close(next);
         next
     };
-    set_limit(next.try_into().expect("dup() has succeeded"));
+    // A limit is signed on FreeBSD and unsigned elsewhere.
+    #[allow(clippy::unnecessary_fallible_conversions)]
+    let limit = next.try_into().expect("dup() has succeeded");
+    set_limit(limit);
 }
 
 /// Runs `test` in a child process; the test of that name calls this first.
