@@ -20,10 +20,13 @@ const LIMIT = 90_000;
 /** Milliseconds until the descriptors of a play must be free: tasks close theirs after the event. */
 const DESCRIPTORS = 4000;
 
-/** What the open descriptors of this process refer to, without pipes, which relay() keeps for the next one; undefined where the system does not tell. */
+/**
+ * What the open descriptors of this process refer to; undefined where the system does not tell. Without pipes, which relay() keeps for the next
+ * one, and without /dev/null, which Node 26 opens once at some time, and the package never.
+ */
 function listDescriptors() {
   try {
-    return readdirSync("/proc/self/fd").map((name) => target(`/proc/self/fd/${name}`)).filter((name) => !name.startsWith("pipe:"));
+    return readdirSync("/proc/self/fd").map((name) => target(`/proc/self/fd/${name}`)).filter((name) => !name.startsWith("pipe:") && name !== "/dev/null");
   } catch {
     return undefined;
   }
