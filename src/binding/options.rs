@@ -55,6 +55,11 @@ struct Members<'scope> {
 }
 
 impl<'scope> Members<'scope> {
+    /// An object that may have any members.
+    fn of(env: Env<'scope>, object: Value<'scope>) -> Self {
+        Self { env, object, only: None }
+    }
+
     /// A member of the object; `None` if it is undefined. (The check is for Deno, whose Node-API converts undefined to a number. Node's
     /// returns an error.)
     fn member(&self, name: &CStr) -> Option<Value<'scope>> {
@@ -219,7 +224,7 @@ pub fn tcp<'scope>(env: Env<'scope>, object: Value<'scope>, only: u32) -> Result
 
 /// The options of openServer().
 pub fn server<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<ServerOptions, NoMemory> {
-    let members = Members { env, object, only: None };
+    let members = Members::of(env, object);
     Ok(ServerOptions {
         local_address: members.text(c"localAddress")?,
         local_port: members.port(c"localPort"),
@@ -231,7 +236,7 @@ pub fn server<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<ServerO
 
 /// The options of openUnix().
 pub fn unix<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<UnixOptions, NoMemory> {
-    let members = Members { env, object, only: None };
+    let members = Members::of(env, object);
     Ok(UnixOptions {
         path: members.text(c"path")?.unwrap_or_default(),
         buffers: members.buffers(),
@@ -243,7 +248,7 @@ pub fn unix<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<UnixOptio
 
 /// The options of openUnixServer().
 pub fn unix_server<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<UnixServerOptions, NoMemory> {
-    let members = Members { env, object, only: None };
+    let members = Members::of(env, object);
     Ok(UnixServerOptions {
         path: members.text(c"path")?.unwrap_or_default(),
         mode: members.number(c"mode"),
@@ -253,7 +258,7 @@ pub fn unix_server<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<Un
 
 /// The options of TLS: SecureTransportOptions. A member of these that takes one value or several is always a list here.
 pub fn secure<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<SecureOptions, NoMemory> {
-    let members = Members { env, object, only: None };
+    let members = Members::of(env, object);
     Ok(SecureOptions {
         sni: members.text(c"sni")?,
         alpn: members.texts(c"alpn")?,
@@ -272,7 +277,7 @@ pub fn secure<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<SecureO
 
 /// The option `framing`. JavaScript gives all members, and either `delimiter` or `lengthPrefix`.
 fn framing<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<Arc<Framing>, NoMemory> {
-    let members = Members { env, object, only: None };
+    let members = Members::of(env, object);
     let boundary = match members.member(c"delimiter") {
         // SAFETY: the bytes are copied, here. No JavaScript runs before that.
         Some(delimiter) => Boundary::Delimiter(memory::copy(unsafe { env.bytes(delimiter) }.unwrap_or(&[]))?.into()),
@@ -287,7 +292,7 @@ fn framing<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<Arc<Framin
 
 /// One element of `serverCertificates`; `None` if a member is missing.
 fn named<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<Option<NamedCertificate>, NoMemory> {
-    let members = Members { env, object, only: None };
+    let members = Members::of(env, object);
     let (name, cert, key) = (members.text(c"name")?, members.materials(c"cert")?, members.key()?);
     Ok(name.zip(cert).zip(key).map(|((name, cert), key)| NamedCertificate { name, cert, key }))
 }
@@ -297,7 +302,7 @@ pub fn given_certificate<'scope>(
     env: Env<'scope>,
     object: Value<'scope>,
 ) -> Result<Option<GivenCertificate>, NoMemory> {
-    let members = Members { env, object, only: None };
+    let members = Members::of(env, object);
     let (what, cert, key) = (members.text(c"what")?.unwrap_or_default(), members.materials(c"cert")?, members.key()?);
     let ttl = Duration::from_millis(members.number(c"ttl").unwrap_or(0).into());
     Ok(cert.zip(key).map(|(cert, key)| GivenCertificate { what, cert, key, ttl }))
@@ -315,7 +320,7 @@ fn material<'scope>(env: Env<'scope>, from: Value<'scope>) -> Result<Option<Mate
 
 /// The options of openUdp().
 pub fn udp<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<UdpOptions, NoMemory> {
-    let members = Members { env, object, only: None };
+    let members = Members::of(env, object);
     Ok(UdpOptions {
         local_address: members.text(c"localAddress")?,
         local_port: members.port(c"localPort"),
@@ -340,7 +345,7 @@ pub fn send<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<Option<Se
     if env.type_of(object) == sys::ValueType::napi_undefined {
         return Ok(None);
     }
-    let members = Members { env, object, only: None };
+    let members = Members::of(env, object);
     Ok(Some(SendOptions {
         local_address: members.text(c"localAddress")?,
         local_interface: members.text(c"localInterface")?,
@@ -350,12 +355,12 @@ pub fn send<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<Option<Se
 
 /// The options of setOptions() on a UDP socket.
 pub fn udp_changes<'scope>(env: Env<'scope>, object: Value<'scope>) -> Result<UdpChanges, NoMemory> {
-    Members { env, object, only: None }.udp_changes()
+    Members::of(env, object).udp_changes()
 }
 
 /// The options of setOptions() on a stream socket and on a server.
 pub fn stream_changes<'scope>(env: Env<'scope>, object: Value<'scope>) -> StreamChanges {
-    let members = Members { env, object, only: None };
+    let members = Members::of(env, object);
     StreamChanges {
         network: members.network(),
         buffers: members.buffers(),
