@@ -31,7 +31,6 @@ const PEER = `
 /** Moves one end of the link into a namespace with the peer; gives the script the peer's ports and what it needs to transfer. */
 const TWO = `
   const { spawn } = require("node:child_process");
-  const { createHash } = require("node:crypto");
   const ip = (...args) => execFileSync("ip", args);
   ip("link", "set", "v1", "arp", "on");
   const peer = spawn("unshare", ["-n", process.execPath, "-e", ${JSON.stringify(PEER)}], { stdio: ["pipe", "pipe", "inherit"] });
@@ -48,32 +47,14 @@ const TWO = `
   there("link", "set", "v1", "up");
   peer.stdin.write("go");
   const [plain, secure, echo] = JSON.parse(String((await require("node:events").once(peer.stdout, "data"))[0]));
-  const SIZE = 4 * 1024 * 1024;
-  /** Sends SIZE bytes and compares what comes back; calls change() when a quarter is back. */
-  function transfer(port, options, change) {
-    return new Promise((resolve) => {
-      const socket = new TCPSocket(NEIGHBOUR, port, { idleTimeout: 20_000, ...options });
-      const sent = createHash("sha1"), back = createHash("sha1");
-      let out = 0, got = 0, isChanged = false, error = null;
-      const pump = () => {
-        while (out < SIZE) {
-          const bytes = Buffer.alloc(16384, String(out));
-          sent.update(bytes);
-          out += bytes.length;
-          if (!socket.send(bytes)) return;
-        }
-        socket.halfclose();
-      };
-      socket.onopen = pump;
-      socket.ondrain = pump;
-      socket.onmessage = ({ data }) => {
-        back.update(new Uint8Array(data));
-        got += data.byteLength;
-        if (!isChanged && got > SIZE / 4) { isChanged = true; change(); }
-      };
-      socket.onerror = (event) => { error = event.error.code; };
-      socket.onclose = () => resolve({ error, isChanged, whole: got === SIZE && sent.digest("hex") === back.digest("hex") });
-    });
+  const { transfer: play } = require(${JSON.stringify(path.join(__dirname, "transfer.js"))});
+  /** Sends 4 MiB and compares what comes back; calls change() when a quarter is back. */
+  async function transfer(port, options, change) {
+    let isChanged = false;
+    const atQuarter = () => { isChanged = true; change(); };
+    const socket = new TCPSocket(NEIGHBOUR, port, { idleTimeout: 20_000, ...options });
+    const { error = null, whole } = await play(socket, { size: 4 << 20, piece: 16384, atQuarter });
+    return { error, isChanged, whole };
   }
   /** A transfer, plain and with TLS at once. The change is made once, by the one that gets there first. */
   async function both(change) {

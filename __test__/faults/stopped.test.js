@@ -3,6 +3,7 @@
 // SIGSTOP and SIGCONT in the middle of a transfer: of the peer, and of ourselves. Nothing is lost, and a time limit that the peer's pause
 // does not reach does not fire.
 
+const path = require("node:path");
 const { start } = require("../helpers");
 const { authority } = require("../helpers/certificates");
 
@@ -26,31 +27,10 @@ const ECHO = `
 
 /** A client that sends, and compares what comes back. It reports when a quarter is back, and at the end. */
 const CLIENT = `
-  const { createHash } = require("node:crypto");
-  const SIZE = ${SIZE} * 1024 * 1024;
+  const { transfer } = require(${JSON.stringify(path.join(__dirname, "transfer.js"))});
   const secure = process.env.CA && { secureTransport: { ca: process.env.CA } };
   const socket = new TCPSocket("127.0.0.1", Number(process.env.PORT), { idleTimeout: Number(process.env.IDLE), ...secure });
-  const sent = createHash("sha1"), back = createHash("sha1");
-  let out = 0, got = 0, told = false, error;
-  const block = (at) => Buffer.alloc(65536, String(at));
-  const pump = () => {
-    while (out < SIZE) {
-      const bytes = block(out);
-      sent.update(bytes);
-      out += bytes.length;
-      if (!socket.send(bytes)) return;
-    }
-    socket.halfclose();
-  };
-  socket.onopen = pump;
-  socket.ondrain = pump;
-  socket.onmessage = ({ data }) => {
-    back.update(new Uint8Array(data));
-    got += data.byteLength;
-    if (!told && got > SIZE / 4) { told = true; report("under way"); }
-  };
-  socket.onerror = (event) => { error = event.error.code; };
-  socket.onclose = () => report({ error, whole: got === SIZE && sent.digest("hex") === back.digest("hex") });`;
+  transfer(socket, { size: ${SIZE} << 20, piece: 65536, atQuarter: () => report("under way") }).then(report);`;
 
 const SECURE = { server: { CERT: identity.cert, KEY: identity.key }, client: { CA: ca.cert } };
 
