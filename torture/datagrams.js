@@ -6,6 +6,7 @@
 const { Buffer } = require("node:buffer");
 const { thrown } = require("./actions");
 const { piece } = require("./flow");
+const { suspending } = require("./suspending");
 const { shown } = require("./world");
 const { UDPSocket, once } = require("..");
 
@@ -215,14 +216,7 @@ const operations = {
     });
     if (isClosed && error?.name !== "InvalidStateError") end.fault("R-udp-group", `joinMulticastGroup() of a closed socket threw ${error}`);
   },
-  suspend(end) {
-    end.socket.suspend();
-    end.isSuspended = end.state === "open";
-  },
-  resume(end) {
-    end.socket.resume();
-    end.isSuspended = false;
-  },
+  ...suspending,
   setOptions(end, { value }) {
     const highWaterMark = [0, 100, 65536][value % 3];
     const error = thrown(() => end.socket.setOptions({ highWaterMark, timeToLive: 1 + (value & 63) }));

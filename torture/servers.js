@@ -6,6 +6,7 @@ const net = require("node:net");
 const { thrown } = require("./actions");
 const { runPlain } = require("./datagrams");
 const { unixPath } = require("./pairs");
+const { suspending } = require("./suspending");
 const { shown, turn } = require("./world");
 const { TCPServerSocket, TCPSocket, UnixServerSocket, UnixSocket } = require("..");
 
@@ -139,14 +140,7 @@ const operations = {
     if (one.isNode) one.drop();
     else one.socket.reset();
   },
-  suspend(end) {
-    end.socket.suspend();
-    end.isSuspended = end.state === "open";
-  },
-  resume(end) {
-    end.socket.resume();
-    end.isSuspended = false;
-  },
+  ...suspending,
   listen(end, { value }, world) {
     if (end.isIterated) return;
     const handler = (event) => {
