@@ -1,7 +1,8 @@
 "use strict";
 
 // R-error: what there is no memory for throws NetworkError, code "ENOBUFS", and changes nothing: the process goes on. Each program in a
-// process of its own, which lowers its own limit (ulimit -v) once it has made what it sends.
+// process of its own, which lowers its own limit (ulimit -v) once it has made what it sends, and lifts it again when the calls are over: the
+// peer is in the same process, and V8 ends a process that has no memory for a garbage collection.
 
 const { spawnSync } = require("node:child_process");
 const { start } = require("../helpers");
@@ -18,7 +19,10 @@ const PRELUDE = `
   /** The process may have so much address space more than it has. */
   function limit(more) {
     const now = Number(/VmSize:\\s+(\\d+) kB/.exec(readFileSync("/proc/self/status", "utf8"))[1]) * 1024;
-    execFileSync("prlimit", ["--pid", String(process.pid), "--as=" + (now + more)]);
+    execFileSync("prlimit", ["--pid", String(process.pid), "--as=" + (now + more) + ":"]);
+  }
+  function unlimit() {
+    execFileSync("prlimit", ["--pid", String(process.pid), "--as=unlimited:"]);
   }
   function attempt(what, f) {
     try {
@@ -73,6 +77,7 @@ const sending = (options, listen) => `
       attempt("Blob", () => socket.send(blob));
       attempt("short", () => socket.send("last"));
       socket.close();
+      unlimit();
     });
   });`;
 
@@ -101,7 +106,7 @@ testLimited("TLS: a send() that there is no memory for throws and changes nothin
 
 testLimited("TCP: who does not heed send()'s false is told so, and what was taken before arrives", async () => {
   const script = `
-    // Three of them can be kept, and what is left is enough for Node itself, which ends where it has nothing.
+    // Three of them can be kept, and what is left is enough for Node itself.
     const piece = Buffer.alloc(64 * MIB, "p");
     const server = net.createServer({ pauseOnConnect: true }, (connection) => {
       globalThis.resume = () => { collect(connection); connection.resume(); };
@@ -124,6 +129,7 @@ testLimited("TCP: who does not heed send()'s false is told so, and what was take
         }
         console.log("taken", taken);
         socket.close();
+        unlimit();
         const expected = createHash("sha1");
         for (let n = 0; n < taken; n++) expected.update(piece);
         process.env.WANTED = expected.digest("hex");
@@ -151,6 +157,7 @@ testLimited("UDP: a string that there is no memory for throws and changes nothin
       attempt("string", () => socket.send(text, "127.0.0.1", port));
       console.log(socket.readyState, socket.bufferedAmount);
       attempt("short", () => socket.send("datagram", "127.0.0.1", port));
+      unlimit();
     });`;
   const lines = [`string ${REFUSED}`, "open 0", "short true", "peer got datagram"];
   expect(await run(script)).toEqual({ ...OVER, lines });
