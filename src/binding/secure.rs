@@ -26,7 +26,7 @@ pub fn check<'scope>(call: &Call<'scope>) -> Value<'scope> {
 pub fn start_tls<'scope>(call: &Call<'scope>) -> Value<'scope> {
     let options = attempt!(call, options::secure(call.env, call.arguments[1]));
     let name = attempt!(call, call.text(2));
-    let milliseconds = call.env.to_u32(call.arguments[3]).unwrap_or(START_TLS_TIMEOUT);
+    let milliseconds = call.env.to_optional_u32(call.arguments[3]).unwrap_or(START_TLS_TIMEOUT);
     let limit = (milliseconds > 0).then(|| TimeLimit {
         at: Instant::now() + Duration::from_millis(milliseconds.into()),
         milliseconds: milliseconds.into(),

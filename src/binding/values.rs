@@ -171,12 +171,17 @@ impl<'scope> Env<'scope> {
         self.type_of(value) == sys::ValueType::napi_string
     }
 
-    /// A number as u32; `None` if the value is not a number.
+    /// A number as u32; `None` if the value is not a number. In Deno undefined counts as 0.
     pub fn to_u32(self, from: Value<'scope>) -> Option<u32> {
         let mut number = 0;
         // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; the engine checks whether the value is a
         // number; `number` outlives the call.
         ok(unsafe { sys::napi_get_value_uint32(self.raw(), from.raw(), &raw mut number) }).then_some(number)
+    }
+
+    /// A number that may be missing, as u32; `None` if the value is undefined, or anything else that is not a number.
+    pub fn to_optional_u32(self, from: Value<'scope>) -> Option<u32> {
+        (self.type_of(from) == sys::ValueType::napi_number).then(|| self.to_u32(from)).flatten()
     }
 
     /// A number as u64, for sizes of Blobs; `None` if the value is not a number.
