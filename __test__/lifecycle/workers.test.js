@@ -60,13 +60,19 @@ describe("worker_threads (R-end-of-life)", () => {
         peers.listen(0, "127.0.0.1");
         await once(peers, "listening");
         const { port } = peers.address();
-        const one = async () => {
+        // What is still awaited, for the message of a test that hangs.
+        const steps = new Map();
+        setTimeout(() => console.error(result, [...steps.values()]), 75_000).unref();
+        const one = async (number) => {
+          const step = (name) => steps.set(number, name);
+          step("the worker's ports");
           const worker = new Worker(workerSource, { eval: true, workerData: { root, port } });
           worker.on("error", (error) => {
             console.error(error);
             process.exit(71);
           });
           const ports = await once(worker, "message", 10_000);
+          step("data");
           // Both directions are busy: our client reads from its server, and its client writes to ours.
           const dialled = net.connect(ports.tcp, "127.0.0.1").on("error", () => {});
           dialled.write(Buffer.alloc(1 << 20));
@@ -81,22 +87,29 @@ describe("worker_threads (R-end-of-life)", () => {
             socket.on("end", () => socket.destroy());
             socket.once("close", resolve);
           }));
+          step("the worker's end");
           await worker.terminate();
           result.ended += 1;
+          step("close of the connection to it");
           await closes[0];
           result.dialled += 1;
+          step("close of the connection from it");
           await closes[1];
           result.accepted += 1;
+          step("its ports");
           const free = [await canBind(ports.tcp), await canBindUdp(ports.udp)];
           result.tcpFree += free[0];
           result.udpFree += free[1];
+          steps.delete(number);
         };
         const arrived = new Map();
         const awaited = new Map();
         peers.on("connection", (socket) => {
           socket.on("error", () => {});
           const take = awaited.get(socket.remotePort);
+          // A later worker may get the same port.
           if (take) {
+            awaited.delete(socket.remotePort);
             take(socket);
           } else {
             arrived.set(socket.remotePort, socket);
@@ -105,13 +118,14 @@ describe("worker_threads (R-end-of-life)", () => {
         const waitFor = (from) => new Promise((resolve) => {
           const socket = arrived.get(from);
           if (socket) {
+            arrived.delete(from);
             resolve(socket);
           } else {
             awaited.set(from, resolve);
           }
         });
         for (let i = 0; i < 50; i++) {
-          await Promise.all([one(), one()]);
+          await Promise.all([one(2 * i), one(2 * i + 1)]);
         }
         peers.close();
         report(result);`,
