@@ -3,10 +3,20 @@
 const { SLOWNESS } = require("./__test__/helpers/slowness");
 
 const soak = process.env.TCP_UDP_SOCKETS_SOAK === "1";
-/** True: only tests that can differ by the wake source. `npm test` runs all tests under the first one, and these under the others. */
-const onlySockets = process.env.TCP_UDP_SOCKETS_TESTS === "sockets";
-/** The folders of the tests that cannot: they check sources, pages, packages and the checkers themselves. */
-const SAME_EVERYWHERE = ["circles", "contract", "docs", "packaging", "torture"].map((folder) => `<rootDir>/__test__/${folder}/`);
+/**
+ * Which tests run. `npm test` runs all of them under the first wake source, "sockets" under the second one (tests that can differ by the wake
+ * source), and "waits" under the others, which are like the second one in all but the way in which a thread waits.
+ */
+const part = process.env.TCP_UDP_SOCKETS_TESTS ?? "";
+/** The folders of the tests that cannot differ: they check sources, pages, packages and the checkers themselves. */
+const SAME_EVERYWHERE = ["circles", "contract", "docs", "packaging", "torture"];
+/** The folders of the tests in which it matters how a thread waits. */
+const WAITS = ["faults", "lifecycle", "shortage", "tcp-server-socket", "tcp-socket", "udp-socket", "unix-socket"];
+
+/** @param {string[]} folders */
+const inFolders = (folders) => folders.map((folder) => `<rootDir>/__test__/${folder}/**/*.test.js`);
+const testMatch = soak ? inFolders(["soak"]) : part === "waits" ? inFolders(WAITS) : ["<rootDir>/__test__/**/*.test.js"];
+const left = [...(soak ? [] : ["soak"]), ...(part === "sockets" ? SAME_EVERYWHERE : [])];
 
 /** @type {import("jest").Config} */
 module.exports = {
@@ -14,8 +24,8 @@ module.exports = {
   testEnvironment: "<rootDir>/__test__/helpers/jest-environment.js",
   reporters: ["default", "<rootDir>/__test__/helpers/skip-reporter.js"],
   // Each soak test takes minutes. `npm run test:soak` runs them.
-  testMatch: [soak ? "<rootDir>/__test__/soak/**/*.test.js" : "<rootDir>/__test__/**/*.test.js"],
-  testPathIgnorePatterns: ["/node_modules/", ...(soak ? [] : ["<rootDir>/__test__/soak/"]), ...(onlySockets ? SAME_EVERYWHERE : [])],
+  testMatch,
+  testPathIgnorePatterns: ["/node_modules/", ...left.map((folder) => `<rootDir>/__test__/${folder}/`)],
   // Folders with copies of the package that a build makes, and with the code of others.
   modulePathIgnorePatterns: ["<rootDir>/dist/", "<rootDir>/target/"],
   watchPathIgnorePatterns: ["<rootDir>/target/", "\\.node$"],

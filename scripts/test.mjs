@@ -1,5 +1,6 @@
 // Prepares the clone. Then it runs the jest suite under each wake source of this platform, or only under the one that
-// TCP_UDP_SOCKETS_WAKE names. Tests that cannot differ by the wake source run under the first one only. Arguments go to jest.
+// TCP_UDP_SOCKETS_WAKE names. The first one has all tests, the second one those of sockets, and the others those in which it matters how a
+// thread waits. Arguments go to jest.
 //
 //   node scripts/test.mjs [--soak] [JEST'S ARGUMENTS]
 
@@ -14,6 +15,9 @@ const args = process.argv.slice(2).filter((arg) => arg !== "--soak");
 const soak = process.argv.includes("--soak");
 const asked = process.env.TCP_UDP_SOCKETS_WAKE;
 const failed = [];
+/** Which tests each wake source has (jest.config.js). Who names one, or files, gets all. */
+const PARTS = ["", "sockets"];
+const LAST_PART = "waits";
 
 try {
   await prepare({ packages: true, native: true });
@@ -23,13 +27,12 @@ try {
 }
 
 for (const [index, wake] of (asked ? [asked] : WAKE_SOURCES).entries()) {
-  // Who names files wants them under each.
-  const onlySockets = index > 0 && args.length === 0;
+  const part = args.length === 0 ? (PARTS[index] ?? LAST_PART) : "";
   console.log(`\n=== jest, wake source ${wake}, Node ${process.versions.node}`);
   const jest = path.join(root, "node_modules", "jest", "bin", "jest.js");
   const { status } = spawnSync(process.execPath, [...process.execArgv, jest, ...args], {
     cwd: root,
-    env: { ...process.env, TCP_UDP_SOCKETS_WAKE: wake, ...(soak && { TCP_UDP_SOCKETS_SOAK: "1" }), ...(onlySockets && { TCP_UDP_SOCKETS_TESTS: "sockets" }) },
+    env: { ...process.env, TCP_UDP_SOCKETS_WAKE: wake, ...(soak && { TCP_UDP_SOCKETS_SOAK: "1" }), ...(part !== "" && { TCP_UDP_SOCKETS_TESTS: part }) },
     stdio: "inherit",
   });
   if (status !== 0) failed.push(wake);
