@@ -5,6 +5,7 @@
 
 const process = require("node:process");
 const { setImmediate } = require("node:timers");
+const { busyPoll } = require("./busy-poll.js");
 const { fromFailure } = require("./errors.js");
 const { reportDeferred } = require("./listener-bits.js");
 const { BATCH, NO_EVENT, PACKED, binding } = require("./native.js");
@@ -132,6 +133,7 @@ function takeTurn(turn) {
 const attachment = {
   wake: chooseWake(),
   tls: tlsPlace,
+  busyPoll,
   /** @param {() => boolean} turn */
   setImmediate: (turn) => setImmediate(takeTurn, turn),
   // The async resource of the wake-ups and the turns. It does not keep the process alive. Each open socket is a resource of its own, which does.

@@ -2,27 +2,11 @@
 
 // Where TLS connections are driven once their handshakes are done: in the turns of the JavaScript thread, or in tasks beside it.
 
-const process = require("node:process");
-const { isDeno } = require("./runtime.js");
+const { setting } = require("./settings.js");
 const { shown } = require("./shown.js");
 const { systemFeatures } = require("./system-features.js");
 
 /** @typedef {"turn" | "task" | "both"} TlsPlace */
-
-/**
- * The value of TCP_UDP_SOCKETS_TLS. Deno may forbid the question. Programs that gave it only the permissions which earlier versions needed
- * go on as before.
- */
-function asked() {
-  try {
-    return process.env.TCP_UDP_SOCKETS_TLS;
-  } catch (error) {
-    if (isDeno) {
-      return undefined;
-    }
-    throw error;
-  }
-}
 
 /**
  * Where TLS connections are driven, or where TCP_UDP_SOCKETS_TLS forces them to be: "turn", "task", or "both", as much as each connection
@@ -31,7 +15,7 @@ function asked() {
  * @returns {TlsPlace}
  */
 function chooseTlsPlace() {
-  const forced = asked();
+  const forced = setting("TCP_UDP_SOCKETS_TLS");
   switch (forced) {
     case undefined:
     case "":

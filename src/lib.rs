@@ -22,7 +22,10 @@ pub mod proto;
 #[cfg(all(feature = "binding", not(test)))]
 mod binding;
 
-// This file is the only part of the binding that can be tested without Node.
+// These files are the only part of the binding that can be tested without Node.
+#[cfg(all(feature = "binding", test, unix))]
+#[path = "binding/wake/busy_poll.rs"]
+mod busy_poll;
 #[cfg(all(feature = "binding", test, unix))]
 #[path = "binding/wake/uv_handles.rs"]
 mod uv_handles;

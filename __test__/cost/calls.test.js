@@ -122,8 +122,7 @@ countingTest("TCP: a thousand small sends in a turn are one write, and none of t
   };
   const cost = await costOf(server, 1000, round);
   expect(cost.writes).toBeLessThan(0.0011 * OTHER);
-  // The other sources go on polling for 20 µs after the last event: some 20 polls a round.
-  expect(cost.polls).toBeLessThan(OTHER === 1 ? 0.004 : 0.04);
+  expect(cost.polls).toBeLessThan(0.004 * OTHER);
   expect(cost.allocations).toBeLessThan(0.03);
   await server.end();
 });

@@ -1,15 +1,19 @@
 //! The turns of one environment: ask which sockets are ready, emit one event after another, then write what was sent.
 //!
-//! - this file: removing sockets, begin, next, finish, the end.
+//! - this file: removing sockets, begin_known, next, finish, the end.
 //! - `open.rs`: opening sockets.
+//! - `poll.rs`: asking the poll set.
 //! - `calls.rs`: the calls that JavaScript makes on one socket.
 //! - `deadlines.rs`: what each deadline does.
+//! - `exchange.rs`: what kind of turn the last one was.
 //! - `relay.rs`: relay().
 //! - `upcoming.rs`: datagrams that JavaScript gets before it takes them.
 
 mod calls;
 mod deadlines;
+mod exchange;
 mod open;
+mod poll;
 mod relay;
 mod upcoming;
 
@@ -36,11 +40,10 @@ use super::step::Step;
 use super::syscall::Syscall;
 use super::tls::Place;
 use super::{Id, SocketError, hooks, memory};
+use exchange::Exchange;
 
 /// The most readiness reports that are taken from the poll set at once. The next turn takes the others.
 const READINESS_REPORTS: usize = 1024;
-/// How often a turn asks the poll set, if a deadline has passed and each answer is full: enough for 65,536 sockets.
-const QUESTIONS: usize = 64;
 /// The longest time that the end of the process waits for tasks that still write.
 const EXIT_FLUSH_TIMEOUT: Duration = Duration::from_millis(100);
 /// The interval at which the end of the process checks whether the tasks are done.
@@ -69,6 +72,8 @@ pub struct Net {
     removed: Option<RemovedUdp>,
     /// Whether a deadline had passed when this turn began. The end of the turn serves it.
     is_deadline_due: bool,
+    /// What this turn has brought and sent, or the last one.
+    exchange: Exchange,
     /// The state that all sockets share.
     context: Context,
 }
@@ -127,6 +132,7 @@ impl Net {
             owners: Vec::new(),
             removed: None,
             is_deadline_due: false,
+            exchange: Exchange::default(),
             references: 0,
             context,
         })
@@ -135,31 +141,6 @@ impl Net {
     /// Sets where TLS connections that are made from now on are driven. Before that it is [`Place::Both`].
     pub fn set_tls_place(&mut self, place: Place) {
         self.context.tls_place = place;
-    }
-
-    /// The poll set's descriptor, for a wake source to watch.
-    #[cfg(unix)]
-    pub fn descriptor(&self) -> Option<std::os::fd::RawFd> {
-        use std::os::fd::AsRawFd;
-        self.poll.as_ref().map(|set| set.poll.as_raw_fd())
-    }
-
-    /// A waker that makes the poll set ready. It works from any thread.
-    pub fn waker(&self) -> Arc<Waker> {
-        Arc::clone(&self.waker)
-    }
-
-    /// Lends the poll set to the waiting thread. Until the set is back, a turn serves only the sockets that are known to be ready.
-    pub fn lend_poll(&mut self) -> Option<PollSet> {
-        self.poll.take()
-    }
-
-    /// Takes the poll set back, with the reports of its last wait.
-    pub fn return_poll(&mut self, set: PollSet) {
-        // The poll set is put back even after a panic, since without it no socket would get a report. (A panic in a socket's code has
-        // already become that socket's error.)
-        let _ = catch_unwind(AssertUnwindSafe(|| self.on_ready(&set.events)));
-        self.poll = Some(set);
     }
 
     // --- the sockets ---
@@ -223,32 +204,9 @@ impl Net {
         !self.context.ready.is_empty() || !self.context.dirty.is_empty() || !self.ready_queue.is_empty()
     }
 
-    /// Starts a turn: asks the poll set what is ready.
-    pub fn begin(&mut self) {
-        // What has come in counts before a deadline that has passed: the thread may have been blocked, or the process stopped. So the
-        // deadlines of a turn are served at its end, and not before all reports are there.
-        self.is_deadline_due = self.poll.is_some() && self.context.timers.is_due();
-        let mut questions = if self.is_deadline_due { QUESTIONS } else { 1 };
-        while questions > 0
-            && let Some(mut set) = self.poll.take()
-        {
-            questions -= 1;
-            // If a signal interrupted the call, the next turn asks again. Nothing else can fail with a valid poll set.
-            if set.wait(Some(Duration::ZERO)).is_err() {
-                self.poll = Some(set);
-                break;
-            }
-            if questions > 0 && set.events.iter().count() < READINESS_REPORTS {
-                questions = 0;
-            }
-            self.return_poll(set);
-        }
-        hooks::pass("begin");
-        self.begin_known();
-    }
-
     /// Starts a turn that serves only the sockets that are known to be ready. It does not ask the poll set.
     pub fn begin_known(&mut self) {
+        self.exchange = Exchange::default();
         self.serve_inbox();
         self.ready_queue.extend(self.context.ready.drain(..));
         let were_blocks_used_up = self.context.blocks.begin_turn();
@@ -269,23 +227,6 @@ impl Net {
         }
     }
 
-    /// Takes the reports of the poll set.
-    fn on_ready(&mut self, events: &Events) {
-        for event in events {
-            let Ok(number) = u32::try_from(event.token().0) else { continue };
-            self.with(Id::from_number(number), |socket, id, context| {
-                hooks::pass("ready");
-                match socket {
-                    AnySocket::Stream(stream) => stream.on_ready(event, id, context),
-                    AnySocket::Udp(udp) => udp.on_ready(event, id, context),
-                    AnySocket::Server(server) => server.readable = true,
-                    AnySocket::Operation(_) | AnySocket::Broken(_) => {}
-                }
-                socket.schedule(id, context);
-            });
-        }
-    }
-
     /// The next event of this turn. After `NeedsBlocks`, the caller calls [`Net::lend_block`] and [`Net::check_blocks`], then `next` again.
     /// A panic becomes an error of the socket that is being stepped, and the other sockets are still served.
     #[allow(clippy::should_implement_trait, reason = "no iterator: its item is valid only until the next call")]
@@ -296,6 +237,9 @@ impl Net {
                 Ok(next) => {
                     if !matches!(next, Next::NeedsBlocks(_)) {
                         self.context.blocks.require_check();
+                    }
+                    if let Next::Event(event) = &next {
+                        self.exchange.note_event(&event.kind);
                     }
                     return next;
                 }
@@ -400,6 +344,7 @@ impl Net {
 
     /// Ends a turn: writes what was sent in it. Returns whether another turn is needed without waiting for the poll set.
     pub fn finish(&mut self) -> bool {
+        self.exchange.note_senders(self.context.dirty.len());
         for id in std::mem::take(&mut self.context.dirty) {
             self.with(id, |socket, id, context| {
                 hooks::pass("flush");

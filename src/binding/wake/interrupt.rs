@@ -1,8 +1,8 @@
 //! The wake sources without libuv. A watch waits for the poll set on another thread. When the set is ready, the watch interrupts JavaScript
-//! once, through a threadsafe function. Then JavaScript takes turns by `setImmediate()`. When no event has come for a moment, it arms the
-//! watch again. So one interrupt is enough for many messages.
+//! once, through a threadsafe function. Then JavaScript takes turns by `setImmediate()`, as long as there are events, and for some microseconds
+//! more if that has paid lately (`busy_poll.rs`). Then it arms the watch again. So one interrupt is enough for many messages.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::io;
 use std::mem::MaybeUninit;
@@ -11,15 +11,15 @@ use std::time::{Duration, Instant};
 
 use napi::sys;
 
+use super::busy_poll::{BusyPoll, Costs};
 use super::gate::{Gate, ThreadsafeFunction};
 use super::turns::{Turns, Wake};
 use crate::binding::env::{Env, Raw, Value, ok};
 use crate::binding::reference::Reference;
 use crate::net::Net;
 
-/// For how long turns go on after the last event. The value is about the cost of an interrupt and of arming the watch again. A peer that
-/// answers within this time causes neither.
-const KEEP_POLLING: Duration = Duration::from_micros(20);
+/// An interrupt and arming the watch again cost much, so one short wait is enough for the next poll.
+const INTERRUPT_COSTS: Costs = Costs { limit: Duration::from_micros(20), wake_up: Duration::from_micros(40), first: 1 };
 
 /// Waits on the poll set, on another thread.
 pub trait Watch {
@@ -51,6 +51,8 @@ struct Interrupt<T> {
     is_kept: Cell<bool>,
     /// When a turn last had an event.
     last_event: Cell<Instant>,
+    /// Decides whether turns go on after the last event.
+    busy_poll: RefCell<BusyPoll>,
 }
 
 impl<T: Turns> Interrupt<T> {
@@ -69,12 +71,25 @@ impl<T: Turns> Interrupt<T> {
         let Some(work) = turns.net(|net| net.has_work()) else { return };
         if had_event {
             self.last_event.set(Instant::now());
+            self.busy_poll.borrow_mut().hit();
         }
-        if had_event || work || (self.is_kept.get() && self.last_event.get().elapsed() < KEEP_POLLING) {
+        if had_event || work || self.goes_on_polling() {
             self.schedule(env);
         } else {
+            self.busy_poll.borrow_mut().sleeps(Instant::now());
             turns.net(|net| self.watch.arm(net));
         }
+    }
+
+    /// Whether turns go on although the last one had no event.
+    fn goes_on_polling(&self) -> bool {
+        let mut busy_poll = self.busy_poll.borrow_mut();
+        let Some(limit) = busy_poll.limit().filter(|_| self.is_kept.get()) else { return false };
+        let goes_on = self.last_event.get().elapsed() < limit;
+        if !goes_on {
+            busy_poll.miss();
+        }
+        goes_on
     }
 
     /// Schedules an immediate that takes the next turn, unless one is scheduled already.
@@ -125,10 +140,12 @@ impl<T: Turns> Wake for InterruptWake<T> {
 }
 
 /// Makes the threadsafe function and the watch. After an error neither is left. `options` is the argument of `attach()`.
+/// `busy_poll_limit`: how long the program wants the thread to poll at most.
 pub fn start<'scope, T: Turns + 'static>(
     turns: &T,
     env: Env<'scope>,
     options: Value<'scope>,
+    busy_poll_limit: Option<Duration>,
     watch: impl FnOnce(&mut Net, Gate) -> io::Result<Box<dyn Watch>>,
 ) -> io::Result<Box<dyn Wake>> {
     let gate = Gate::default();
@@ -152,6 +169,7 @@ pub fn start<'scope, T: Turns + 'static>(
         is_scheduled: Cell::new(false),
         is_kept: Cell::new(true),
         last_event: Cell::new(Instant::now()),
+        busy_poll: RefCell::new(BusyPoll::new(INTERRUPT_COSTS, busy_poll_limit)),
     };
     // SAFETY: `address` is from Box::into_raw above. It has room for one `Interrupt`, and none was written yet.
     unsafe { address.write(interrupt) };
@@ -266,6 +284,7 @@ unsafe extern "C" fn on_interrupt<T: Turns + 'static>(
     let interrupt = unsafe { &*context.cast::<Interrupt<T>>() };
     // If an immediate is scheduled, the immediate takes the turn.
     if !interrupt.is_scheduled.get() {
+        interrupt.busy_poll.borrow_mut().wakes(Instant::now);
         // SAFETY: the engine calls `on_interrupt` on the thread of `env`, while `env` is live. It has opened a handle scope for the
         // callback.
         unsafe { Env::with(env, |env| interrupt.turn(env)) };

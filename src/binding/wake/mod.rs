@@ -1,5 +1,6 @@
 //! Wake sources. Each one watches the poll set and starts a turn when one is due. Turns themselves are the same for all wake sources.
 
+mod busy_poll;
 mod gate;
 mod interrupt;
 #[cfg(target_os = "linux")]
@@ -10,6 +11,8 @@ mod uv;
 #[cfg(unix)]
 mod uv_handles;
 mod waiting_thread;
+
+use std::time::Duration;
 
 use super::env::{Env, Value};
 use crate::net::{SocketError, Syscall};
@@ -48,20 +51,23 @@ pub fn start<'scope>(
     options: Value<'scope>,
 ) -> Result<Box<dyn Wake>, SocketError> {
     let failed = |error| SocketError::system(Syscall::CreatePollSet, error);
+    // TCP_UDP_SOCKETS_BUSY_POLL. `None`: the program leaves that to the wake source.
+    let limit = env.to_optional_u32(env.get(options, c"busyPoll")).map(|limit| Duration::from_micros(limit.into()));
     match source {
         #[cfg(unix)]
-        Source::Uv => match uv::start(turns, env, options).map_err(failed)? {
+        Source::Uv => match uv::start(turns, env, options, limit).map_err(failed)? {
             Some(wake) => Ok(wake),
             None => start(if cfg!(target_os = "linux") { Source::Tokio } else { Source::Thread }, turns, env, options),
         },
         #[cfg(target_os = "linux")]
-        Source::Tokio => interrupt::start(turns, env, options, |net, gate| {
+        Source::Tokio => interrupt::start(turns, env, options, limit, |net, gate| {
             one_shot::OneShot::new(net, gate).map(|watch| Box::new(watch) as _)
         })
         .map_err(failed),
         _ => {
             let thread = waiting_thread::WaitingThread::start()?;
-            interrupt::start(turns, env, options, |_, gate| Ok(Box::new(thread.watch(gate)) as _)).map_err(failed)
+            interrupt::start(turns, env, options, limit, |_, gate| Ok(Box::new(thread.watch(gate)) as _))
+                .map_err(failed)
         }
     }
 }

@@ -2,18 +2,24 @@
 //!
 //! `uv_poll` reports that the set is ready. `uv_prepare` runs before the loop blocks. It takes a turn if there is work that the set does
 //! not report: bytes that timers and promises have sent, or work that one iteration of the loop has left. `uv_idle` keeps the loop from
-//! blocking while such work is left. libuv's functions are looked up at run time, because Bun and Deno have none, or have functions of
+//! blocking while such work is left. After an exchange of short messages `uv_prepare` may also poll for some microseconds, before the loop
+//! blocks (`busy_poll.rs`). libuv's functions are looked up at run time, because Bun and Deno have none, or have functions of
 //! these names that abort or crash.
 
 use std::ffi::c_void;
 use std::io;
 use std::ptr;
+use std::time::{Duration, Instant};
 
 use napi::sys;
 
+use super::busy_poll::{BusyPoll, Costs};
 use super::turns::{Turns, Wake};
 use super::uv_handles::{Callbacks, Handles, Library};
 use crate::binding::env::{Env, Value, ok};
+
+/// libuv's wait costs little, so the program must have had several short waits before it polls.
+const LIBUV_COSTS: Costs = Costs { limit: Duration::from_micros(10), wake_up: Duration::from_micros(15), first: 4 };
 
 /// The [`Wake`] that uses libuv's handles.
 struct UvWake {
@@ -44,11 +50,12 @@ impl Wake for UvWake {
 }
 
 /// Starts watching the poll set. `None` if this process has no libuv, or has one that is not the runtime's own. `options` is the argument
-/// of `attach()`.
+/// of `attach()`. `busy_poll_limit`: how long the program wants the thread to poll at most.
 pub fn start<'scope, T: Turns + 'static>(
     turns: &T,
     env: Env<'scope>,
     options: Value<'scope>,
+    busy_poll_limit: Option<Duration>,
 ) -> io::Result<Option<Box<dyn Wake>>> {
     let is_runtimes = |library: &&Library| is_runtimes_own(library, env, options);
     let Some(library) = Library::of_this_process().filter(is_runtimes) else {
@@ -61,11 +68,13 @@ pub fn start<'scope, T: Turns + 'static>(
     }
     let ending = || io::Error::other("the environment is ending");
     let descriptor = turns.net(|net| net.descriptor()).flatten().ok_or_else(ending)?;
-    let callbacks = Callbacks { ready: |handles| turn::<T>(handles, true), prepare: prepare::<T> };
+    let callbacks = Callbacks { ready: ready::<T>, prepare: prepare::<T> };
+    let busy_poll = BusyPoll::new(LIBUV_COSTS, busy_poll_limit);
     // SAFETY: `uv_loop` is the loop of this environment, and so of this thread. The callbacks cast the owner to a `T`. The owner is
     // `turns`, which is a `T`. It lives until the environment has ended, and `on_end` closes the handles before that.
-    let handles =
-        unsafe { Handles::start(library, uv_loop.cast(), descriptor, ptr::from_ref(turns).cast(), callbacks) }?;
+    let handles = unsafe {
+        Handles::start(library, uv_loop.cast(), descriptor, ptr::from_ref(turns).cast(), callbacks, busy_poll)
+    }?;
     let mut hook = ptr::null_mut();
     // SAFETY: an `Env` exists only on its environment's thread, while the environment is live; `on_end::<T>` casts its data to [`Handles`]
     // whose owner is a `T`, as it is for `handles`; `hook` outlives the call.
@@ -96,7 +105,13 @@ unsafe fn turns_of<T: Turns>(handles: &Handles) -> &T {
     unsafe { &*handles.owner.cast() }
 }
 
-/// Runs before the loop blocks. Takes a turn if there is work.
+/// Runs when the poll set is ready.
+fn ready<T: Turns>(handles: &Handles) {
+    handles.busy_poll.borrow_mut().wakes(Instant::now);
+    turn::<T>(handles, true);
+}
+
+/// Runs before the loop blocks. Takes a turn if there is work, and polls if that pays.
 fn prepare<T: Turns>(handles: &Handles) {
     // SAFETY: only `start` uses this function, for handles whose owner is a `T`. libuv calls no callback of handles that are being closed,
     // so `on_end` has not run.
@@ -104,16 +119,42 @@ fn prepare<T: Turns>(handles: &Handles) {
     if turns.net(|net| net.has_work()).unwrap_or(false) {
         turn::<T>(handles, false);
     }
+    if handles.busy_poll.borrow_mut().begins_wait() {
+        begin_wait::<T>(handles, turns);
+    }
+}
+
+/// The loop is about to block, and an exchange has ended before. If a poll finds something, this takes a turn. Then the loop goes round
+/// without blocking, so that timers and other I/O have their part after each turn.
+fn begin_wait<T: Turns>(handles: &Handles, turns: &T) {
+    let start = Instant::now();
+    let limit = handles.busy_poll.borrow().limit();
+    if let Some(limit) = limit {
+        let has_work = turns.net(|net| net.has_work()).unwrap_or(false);
+        handles.set_idling(has_work);
+        if !handles.would_wait() {
+            return;
+        }
+        if turns.net(|net| net.poll_until(start + limit)).unwrap_or(false) {
+            handles.busy_poll.borrow_mut().hit();
+            let ask = turns.net(|net| net.has_due_deadline()).unwrap_or(false);
+            turn::<T>(handles, ask);
+            return handles.set_idling(true);
+        }
+        handles.busy_poll.borrow_mut().miss();
+    }
+    handles.busy_poll.borrow_mut().sleeps(start);
 }
 
 /// Takes one turn. After it the loop may block only if no work is left.
 fn turn<T: Turns>(handles: &Handles, ask: bool) {
-    // SAFETY: only `start` and `prepare` use this function, for handles whose owner is a `T`, and only in callbacks of these handles. libuv
+    // SAFETY: only `ready` and `prepare` use this function, for handles whose owner is a `T`, and only in callbacks of these handles. libuv
     // calls no callback of handles that are being closed, so `on_end` has not run.
     let turns: &T = unsafe { turns_of(handles) };
     turns.turn_in_scope(ask);
-    if let Some(work) = turns.net(|net| net.has_work()) {
+    if let Some((work, was_exchange)) = turns.net(|net| (net.has_work(), net.was_exchange())) {
         handles.set_idling(work);
+        handles.busy_poll.borrow_mut().turn_ended(was_exchange);
     }
 }
 

@@ -1,11 +1,13 @@
 //! libuv's three handles (`uv_poll`, `uv_prepare`, `uv_idle`), which are made together and closed together. This file does not use
 //! Node-API, so that its tests need no Node.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::io;
 use std::ptr;
 use std::sync::OnceLock;
+
+use super::busy_poll::BusyPoll;
 
 /// A `uv_handle_t *` of any type.
 pub type Handle = *mut c_void;
@@ -54,6 +56,8 @@ pub struct Library {
     unreference: unsafe extern "C" fn(Handle),
     /// `uv_close`.
     close: unsafe extern "C" fn(Handle, Option<UvCallback>),
+    /// `uv_backend_timeout`.
+    backend_timeout: unsafe extern "C" fn(*const c_void) -> c_int,
     /// `uv_handle_set_data`.
     set_data: unsafe extern "C" fn(Handle, *mut c_void),
     /// `uv_handle_get_data`.
@@ -99,6 +103,7 @@ impl Library {
             reference: function!(c"uv_ref"),
             unreference: function!(c"uv_unref"),
             close: function!(c"uv_close"),
+            backend_timeout: function!(c"uv_backend_timeout"),
             set_data: function!(c"uv_handle_set_data"),
             data: function!(c"uv_handle_get_data"),
         })
@@ -147,10 +152,14 @@ pub struct Callbacks {
 pub struct Handles {
     /// The libuv that the handles belong to.
     library: &'static Library,
+    /// The loop that the handles belong to.
+    uv_loop: *const c_void,
     /// A pointer for the callbacks. Only the caller of `start` knows what it points to.
     pub owner: *const c_void,
     /// The functions that the handles call.
     callbacks: Callbacks,
+    /// Decides whether the loop is polled before it waits.
+    pub busy_poll: RefCell<BusyPoll>,
     /// The `uv_poll` handle, which reports that the descriptor is ready.
     poll: HandleMemory,
     /// The `uv_prepare` handle, which runs before the loop waits.
@@ -179,11 +188,14 @@ impl Handles {
         descriptor: c_int,
         owner: *const c_void,
         callbacks: Callbacks,
+        busy_poll: BusyPoll,
     ) -> io::Result<*mut Self> {
         let handles = Box::into_raw(Box::new(Self {
             library,
+            uv_loop,
             owner,
             callbacks,
+            busy_poll: RefCell::new(busy_poll),
             poll: HandleMemory::new(library, POLL),
             prepare: HandleMemory::new(library, PREPARE),
             idle: HandleMemory::new(library, IDLE),
@@ -264,6 +276,12 @@ impl Handles {
                 (self.library.idle_stop)(idle);
             }
         }
+    }
+
+    /// Whether the loop would wait now. Only a `prepare` callback may ask.
+    pub fn would_wait(&self) -> bool {
+        // SAFETY: `start`'s caller has promised that it is a loop of this thread. It lives longer than its handles.
+        unsafe { (self.library.backend_timeout)(self.uv_loop) != 0 }
     }
 
     /// Closes the handles. The loop does that in one of its next iterations. Then `when_closed` is called, and the handles are freed.

@@ -2,7 +2,9 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::time::Duration;
 
+use super::super::busy_poll::Costs;
 use super::*;
 
 /// The state of the fake libuv.
@@ -33,6 +35,9 @@ thread_local! {
 
 /// The size of a handle in bytes.
 const SIZE: usize = 100;
+
+/// The costs of a wake source.
+const COSTS: Costs = Costs { limit: Duration::ZERO, wake_up: Duration::ZERO, first: 1 };
 
 /// The status that the failing call returns.
 const EMFILE: c_int = -24;
@@ -115,6 +120,10 @@ extern "C" fn data(handle: Handle) -> *mut c_void {
     UV.with_borrow(|uv| uv.data[&(handle as usize)])
 }
 
+extern "C" fn backend_timeout(_loop: *const c_void) -> c_int {
+    UV.with_borrow(|uv| if uv.is_idling { 0 } else { -1 })
+}
+
 fn library() -> &'static Library {
     let fake = || {
         Some(Library {
@@ -130,6 +139,7 @@ fn library() -> &'static Library {
             reference,
             unreference,
             close,
+            backend_timeout,
             set_data,
             data,
         })
@@ -157,7 +167,16 @@ fn start(owned_by: &Owner, fails: Option<usize>) -> io::Result<*mut Handles> {
     };
     // SAFETY: the fake libuv does not use its loop. The callbacks cast the owner to an `Owner`. It is `owned_by`, which outlives the
     // handles.
-    unsafe { Handles::start(library(), ptr::null_mut(), 7, ptr::from_ref(owned_by).cast(), callbacks) }
+    unsafe {
+        Handles::start(
+            library(),
+            ptr::null_mut(),
+            7,
+            ptr::from_ref(owned_by).cast(),
+            callbacks,
+            BusyPoll::new(COSTS, None),
+        )
+    }
 }
 
 /// One iteration of the loop: it closes the handles for which close() was called, and calls their callbacks.
@@ -204,9 +223,10 @@ fn handles_call_their_owner_and_are_freed_when_the_loop_has_closed_them() {
     let this = unsafe { &*handles };
     let idling = || UV.with_borrow(|uv| uv.is_idling);
     this.set_idling(true);
-    assert!(idling());
+    assert!(idling() && !this.would_wait());
     this.set_idling(false);
-    assert!(!idling());
+    assert!(!idling() && this.would_wait());
+    assert!(!this.busy_poll.borrow_mut().begins_wait(), "no turn has ended yet");
     let referenced = || UV.with_borrow(|uv| uv.referenced.values().filter(|kept| **kept).count());
     assert_eq!(referenced(), 2, "the handle that runs before each wait does not keep the loop alive");
     this.set_kept(false);

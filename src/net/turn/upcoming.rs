@@ -24,6 +24,7 @@ impl Net {
 
     /// JavaScript has taken the next `count` datagrams of a socket. They count as events that `next` has returned.
     pub fn take_upcoming_datagrams(&mut self, id: Id, count: usize) {
+        self.exchange.note_datagrams(count);
         let was_last = self.udp(id, |udp, context| udp.take_upcoming(count, context));
         if was_last == Some(true) && self.ready_queue.front() == Some(&id) {
             self.end_share(id, false);
