@@ -89,5 +89,5 @@ pub use tls::{
     DrivenIn as TlsDrivenIn, GivenCertificate, Info as SecureInfo, Material, NamedCertificate, Place as TlsPlace, Role,
     SecureOptions, ServerContext, TlsError, client_role, server_context, unix_client_role,
 };
-pub use turn::{Net, Next};
+pub use turn::{Net, Next, TurnKind};
 pub use udp_socket::{Destination, UdpSent};

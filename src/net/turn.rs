@@ -41,6 +41,7 @@ use super::syscall::Syscall;
 use super::tls::Place;
 use super::{Id, SocketError, hooks, memory};
 use exchange::Exchange;
+pub use exchange::TurnKind;
 
 /// The most readiness reports that are taken from the poll set at once. The next turn takes the others.
 const READINESS_REPORTS: usize = 1024;

@@ -19,7 +19,7 @@ use crate::binding::reference::Reference;
 use crate::net::Net;
 
 /// An interrupt and arming the watch again cost much, so one short wait is enough for the next poll.
-const INTERRUPT_COSTS: Costs = Costs { limit: Duration::from_micros(20), wake_up: Duration::from_micros(40), first: 1 };
+const INTERRUPT_COSTS: Costs = Costs { limit: Duration::from_micros(30), wake_up: Duration::from_micros(70), first: 1 };
 
 /// Waits on the poll set, on another thread.
 pub trait Watch {

@@ -17,9 +17,10 @@ use super::busy_poll::{BusyPoll, Costs};
 use super::turns::{Turns, Wake};
 use super::uv_handles::{Callbacks, Handles, Library};
 use crate::binding::env::{Env, Value, ok};
+use crate::net::TurnKind;
 
 /// libuv's wait costs little, so the program must have had several short waits before it polls.
-const LIBUV_COSTS: Costs = Costs { limit: Duration::from_micros(10), wake_up: Duration::from_micros(15), first: 4 };
+const LIBUV_COSTS: Costs = Costs { limit: Duration::from_micros(30), wake_up: Duration::from_micros(70), first: 4 };
 
 /// The [`Wake`] that uses libuv's handles.
 struct UvWake {
@@ -152,9 +153,11 @@ fn turn<T: Turns>(handles: &Handles, ask: bool) {
     // calls no callback of handles that are being closed, so `on_end` has not run.
     let turns: &T = unsafe { turns_of(handles) };
     turns.turn_in_scope(ask);
-    if let Some((work, was_exchange)) = turns.net(|net| (net.has_work(), net.was_exchange())) {
-        handles.set_idling(work);
-        handles.busy_poll.borrow_mut().turn_ended(was_exchange);
+    let Some((work, last_turn)) = turns.net(|net| (net.has_work(), net.last_turn())) else { return };
+    handles.set_idling(work);
+    // A turn may only have passed on what an exchange has left, for example a TLS record.
+    if last_turn != TurnKind::Idle {
+        handles.busy_poll.borrow_mut().turn_ended(last_turn == TurnKind::Exchange);
     }
 }
 

@@ -6,6 +6,17 @@ use crate::net::event::{EventKind, Payload};
 /// is cheaper for each.
 const MESSAGES: usize = 4;
 
+/// The kinds of turns that [`Exchange`] tells apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TurnKind {
+    /// A few short messages came, and something was sent: an answer, or the next question. The next message often follows soon.
+    Exchange,
+    /// Nothing came, and nothing was sent.
+    Idle,
+    /// Bulk, many messages, or bytes in one direction only.
+    Other,
+}
+
 /// What one turn has brought and sent.
 #[derive(Default)]
 pub struct Exchange {
@@ -37,9 +48,13 @@ impl Exchange {
         self.senders += count;
     }
 
-    /// Whether a few short messages have come, and something was sent: an answer, or the next question. The next message often follows soon.
-    pub fn is_one(&self) -> bool {
-        (1..=MESSAGES).contains(&self.messages) && !self.has_bulk && self.senders > 0
+    /// What kind of turn it was.
+    pub fn kind(&self) -> TurnKind {
+        match self.messages {
+            0 if self.senders == 0 && !self.has_bulk => TurnKind::Idle,
+            1..=MESSAGES if self.senders > 0 && !self.has_bulk => TurnKind::Exchange,
+            _ => TurnKind::Other,
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Waker};
 
+use super::exchange::TurnKind;
 use super::{Net, READINESS_REPORTS};
 use crate::net::any_socket::AnySocket;
 use crate::net::poll_set::PollSet;
@@ -40,10 +41,10 @@ impl Net {
         self.poll = Some(set);
     }
 
-    /// Whether the last turn was an exchange of short messages: the next one may follow within microseconds.
+    /// What kind of turn the last one was. After an exchange the next one may follow within microseconds.
     #[cfg_attr(not(unix), allow(dead_code, reason = "only the wake source uv asks, which is Unix's"))]
-    pub fn was_exchange(&self) -> bool {
-        self.exchange.is_one()
+    pub fn last_turn(&self) -> TurnKind {
+        self.exchange.kind()
     }
 
     /// Whether a deadline has passed. The turn that serves it must ask the poll set.
