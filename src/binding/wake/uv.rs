@@ -17,6 +17,7 @@ use super::busy_poll::{BusyPoll, Costs};
 use super::turns::{Turns, Wake};
 use super::uv_handles::{Callbacks, Handles, Library};
 use crate::binding::env::{Env, Value, ok};
+use crate::binding::guard::guarded;
 use crate::net::TurnKind;
 
 /// libuv's wait costs little, so the program must have had several short waits before it polls.
@@ -121,7 +122,8 @@ fn prepare<T: Turns>(handles: &Handles) {
         turn::<T>(handles, false);
     }
     if handles.busy_poll.borrow_mut().begins_wait() {
-        begin_wait::<T>(handles, turns);
+        // libuv calls this, so no panic may leave it. The loop then waits as it would have done.
+        let _ = guarded(|| begin_wait::<T>(handles, turns));
     }
 }
 
@@ -139,26 +141,29 @@ fn begin_wait<T: Turns>(handles: &Handles, turns: &T) {
         if turns.net(|net| net.poll_until(start + limit)).unwrap_or(false) {
             handles.busy_poll.borrow_mut().hit();
             let ask = turns.net(|net| net.has_due_deadline()).unwrap_or(false);
-            turn::<T>(handles, ask);
-            return handles.set_idling(true);
+            if turn::<T>(handles, ask) {
+                handles.set_idling(true);
+            }
+            return;
         }
         handles.busy_poll.borrow_mut().miss();
     }
     handles.busy_poll.borrow_mut().sleeps(start);
 }
 
-/// Takes one turn. After it the loop may block only if no work is left.
-fn turn<T: Turns>(handles: &Handles, ask: bool) {
+/// Takes one turn. After it the loop may block only if no work is left. Returns false if the environment has ended.
+fn turn<T: Turns>(handles: &Handles, ask: bool) -> bool {
     // SAFETY: only `ready` and `prepare` use this function, for handles whose owner is a `T`, and only in callbacks of these handles. libuv
     // calls no callback of handles that are being closed, so `on_end` has not run.
     let turns: &T = unsafe { turns_of(handles) };
     turns.turn_in_scope(ask);
-    let Some((work, last_turn)) = turns.net(|net| (net.has_work(), net.last_turn())) else { return };
+    let Some((work, last_turn)) = turns.net(|net| (net.has_work(), net.last_turn())) else { return false };
     handles.set_idling(work);
     // A turn may only have passed on what an exchange has left, for example a TLS record.
     if last_turn != TurnKind::Idle {
         handles.busy_poll.borrow_mut().turn_ended(last_turn == TurnKind::Exchange);
     }
+    true
 }
 
 /// The environment ends. The handles are closed first, while their descriptor is still open. Then the sockets end. Node waits until libuv

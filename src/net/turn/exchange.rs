@@ -6,7 +6,7 @@ use crate::net::event::{EventKind, Payload};
 /// is cheaper for each.
 const MESSAGES: usize = 4;
 
-/// The kinds of turns that [`Exchange`] tells apart.
+/// What kind of turn one was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TurnKind {
     /// A few short messages came, and something was sent: an answer, or the next question. The next message often follows soon.
