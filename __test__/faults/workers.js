@@ -116,6 +116,8 @@ async function main() {
   });
   const start = Date.now();
   const rss = [];
+  /** Ports that were taken after their worker's end: by another worker, or for ever. */
+  const taken = [];
   async function one() {
     const worker = new Worker(__filename, { workerData: data, execArgv: [] });
     let ports = [];
@@ -134,7 +136,7 @@ async function main() {
     result.early += ports.length === 0 ? 1 : 0;
     for (const port of ports) {
       result.ports += 1;
-      if (!(await isFree(port))) result.portsTaken += 1;
+      if (!(await isFree(port))) taken.push(port);
     }
     result.workers += 1;
     if (result.workers % Math.ceil(count / 5) === 0) rss.push(Math.round(process.memoryUsage.rss() / 2 ** 20));
@@ -148,6 +150,9 @@ async function main() {
   }));
   for (let waited = 0; peers.size > 0 && waited < LIMIT; waited += 20) await new Promise((resolve) => setTimeout(resolve, 20));
   result.peersLeft = peers.size;
+  for (const port of taken) {
+    if (!(await isFree(port))) result.portsTaken += 1;
+  }
   plain.close();
   secure.close();
   for (const peer of peers) peer.destroy();
