@@ -226,8 +226,6 @@ pub fn exchange(random: &mut Random<'_>, seed: u64) {
         }
         step(&mut sides, random, false);
     }
-    // Given choices end here. Both sides need choices until they are over.
-    let random = if random.is_used_up() { &mut Random::new(1) } else { random };
     // Now both ends have listeners again, and both close at some time.
     for side in &mut sides {
         side.watch.call(Tcp::resume);
@@ -240,11 +238,13 @@ pub fn exchange(random: &mut Random<'_>, seed: u64) {
         }
         sides[which].watch.call(|machine| machine.close(|| "abandoned"));
     }
+    // Both sides need choices until they are over, also where the given ones are used up.
+    let mut generator = Random::new(1);
     for _ in 0..10_000 {
         if sides.iter().all(|side| side.watch.machine.is_over()) {
             break;
         }
-        step(&mut sides, random, true);
+        step(&mut sides, if random.is_used_up() { &mut generator } else { &mut *random }, true);
     }
     check_exchange(&sides, seed);
 }

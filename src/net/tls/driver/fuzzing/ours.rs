@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::super::{Direct, Driver, Outcome, Wire};
 use super::Party;
 use super::theirs::{NAME, ServerIdentity};
+use crate::net::SocketError;
 use crate::net::endpoint::Endpoint;
 use crate::net::send_queue::{Pool, SendQueue};
 use crate::net::tls::config;
@@ -78,6 +79,8 @@ pub struct Ours {
     is_over: bool,
     received: Vec<u8>,
     has_failed: bool,
+    /// True once TLS itself has failed, or was cut off. After a fault of the system, bytes that it has received before may still come.
+    is_distrusted: bool,
 }
 
 impl Ours {
@@ -111,6 +114,7 @@ impl Ours {
             is_over: false,
             received: Vec::new(),
             has_failed: false,
+            is_distrusted: false,
         }
     }
 
@@ -126,14 +130,13 @@ impl Ours {
     fn take_reports(&mut self) {
         let mut state = self.shared.state();
         let chunks = std::mem::take(&mut state.inbound);
-        let failed_before = self.has_failed;
-        self.has_failed |= state.fault.take().is_some();
+        let fault = state.fault.take();
         drop(state);
         let bytes: Vec<u8> = chunks.into_iter().flatten().collect();
-        assert!(
-            bytes.is_empty() || (!failed_before && self.driver.established),
-            "bytes of a connection that is not sound"
-        );
+        assert!(bytes.is_empty() || self.driver.established, "bytes before the handshake was done");
+        assert!(bytes.is_empty() || !self.is_distrusted, "bytes after a fault of TLS");
+        self.has_failed |= fault.is_some();
+        self.is_distrusted |= fault.is_some_and(|fault| matches!(fault.into_error(), SocketError::Tls { .. }));
         self.shared.room.take(bytes.len());
         self.received.extend(bytes);
     }
