@@ -15,7 +15,7 @@ const MOST = 1000;
  */
 function busyPoll() {
   const asked = setting("TCP_UDP_SOCKETS_BUSY_POLL");
-  if (asked === undefined || asked === "") {
+  if (asked === undefined) {
     return undefined;
   }
   const microseconds = Number(asked);

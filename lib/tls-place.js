@@ -18,7 +18,6 @@ function chooseTlsPlace() {
   const forced = setting("TCP_UDP_SOCKETS_TLS");
   switch (forced) {
     case undefined:
-    case "":
       // With one processor a task gains nothing.
       return systemFeatures.oneProcessor ? "turn" : "both";
     case "turn":

@@ -15,9 +15,8 @@ const args = process.argv.slice(2).filter((arg) => arg !== "--soak");
 const soak = process.argv.includes("--soak");
 const asked = process.env.TCP_UDP_SOCKETS_WAKE;
 const failed = [];
-/** Which tests each wake source has (jest.config.js). Who names one, or files, gets all. */
-const PARTS = ["", "sockets"];
-const LAST_PART = "waits";
+/** Which tests each wake source has (jest.config.js). "": all. Who names one, or files, gets all. */
+const PARTS = ["", "sockets", "waits"];
 
 try {
   await prepare({ packages: true, native: true });
@@ -27,7 +26,7 @@ try {
 }
 
 for (const [index, wake] of (asked ? [asked] : WAKE_SOURCES).entries()) {
-  const part = args.length === 0 ? (PARTS[index] ?? LAST_PART) : "";
+  const part = args.length === 0 ? PARTS[index] : "";
   console.log(`\n=== jest, wake source ${wake}, Node ${process.versions.node}`);
   const jest = path.join(root, "node_modules", "jest", "bin", "jest.js");
   const { status } = spawnSync(process.execPath, [...process.execArgv, jest, ...args], {
