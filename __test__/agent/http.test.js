@@ -151,6 +151,26 @@ describe.each([["http.Agent", http.Agent], ["Agent", Agent]])("%s", (name, Class
     await eventually(() => sockets.size === 0);
   });
 
+  test("a signal aborts a request whose response came before its body was sent: the request has the error (R-agent)", async () => {
+    const server = net.createServer((socket) => {
+      // Replies, and leaves the body unread.
+      socket.pause();
+      socket.write("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfull");
+    });
+    const { port } = await listen(server);
+    const controller = new AbortController();
+    const request = http.request({ agent: make({ keepAlive: true }), host: "127.0.0.1", port, method: "POST", signal: controller.signal });
+    request.end(Buffer.alloc(16 * 1024 * 1024));
+    const [response] = await once(request, "response");
+    response.resume();
+    await once(response, "end");
+    const failed = once(request, "error");
+    const closed = new Promise((resolve) => { request.socket.on("close", resolve); });
+    controller.abort();
+    expect((await failed)[0].name).toBe("AbortError");
+    expect(await closed).toBe(true);
+  });
+
   test("a signal that is aborted later does not touch the pooled socket (R-agent)", async () => {
     const { port } = await httpServer();
     const agent = make({ keepAlive: true });

@@ -377,11 +377,14 @@ class SocketStream extends NetMembers {
     const waiting = [this.#writing, this.#finishing];
     this.#writing = null;
     this.#finishing = null;
-    for (const each of waiting) {
-      each?.(error ?? destroyed());
-    }
     callback(error);
-    // As net.Socket does: after "error", and with its argument.
+    // As with net.Socket, "error" comes first: before it, a request would take the end of its last write for the end of the request, and give up
+    // the socket, and nobody would listen for the error. Then "close", which says whether there was one.
+    for (const each of waiting) {
+      if (each !== null) {
+        process.nextTick(each, error ?? destroyed());
+      }
+    }
     process.nextTick(() => this.emit("close", error !== null && error !== undefined));
   }
 
