@@ -41,6 +41,21 @@ const LINE = line(LIMIT);
 /** If the constructor's argument is this object, it makes a reader. Only takeReader() has the object. */
 const INSIDE = Object.freeze({});
 
+/**
+ * What a method that reads returns: the promise of its read, or one that is rejected with what it has thrown.
+ *
+ * @template T
+ * @param {() => Promise<T>} begin
+ * @returns {Promise<T>}
+ */
+function promised(begin) {
+  try {
+    return begin();
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
 /** Gives a reader its intake when the program reads the attribute. @type {(reader: TCPReader, intake: InstanceType<typeof ReaderIntake>) => void} */
 let attach = () => {};
 
@@ -63,52 +78,57 @@ class TCPReader {
     this.#intake = intake;
   }
 
+  // The methods that read are not async. Such a function would settle its promise later than readLine() does, so that two reads could settle in
+  // another order than that in which they were served.
+
   /** @param {unknown} [options] */
-  async read(options = undefined) {
-    brandCheck(#intake in this, "TCPReader.read()");
-    return this.#open("read()").read(READ, options === undefined ? NONE : toReadOptions(options, "options"));
+  read(options = undefined) {
+    return promised(() => {
+      brandCheck(#intake in this, "TCPReader.read()");
+      return this.#open("read()").read(READ, options === undefined ? NONE : toReadOptions(options, "options"));
+    });
   }
 
   /**
    * @param {unknown} length
    * @param {unknown} [options]
    */
-  async readExactly(length, options = undefined) {
-    brandCheck(#intake in this, "TCPReader.readExactly()");
-    if (arguments.length === 0) {
-      throw missingArguments("TCPReader.readExactly()", 1, 0);
-    }
-    const bytes = toEnforcedUnsignedLong(length, "length");
-    const converted = toReadOptions(options, "options");
-    const intake = this.#open("readExactly()");
-    return bytes === 0 ? new Uint8Array(0) : intake.read(exactly(bytes), converted);
+  readExactly(length, options = undefined) {
+    return promised(() => {
+      brandCheck(#intake in this, "TCPReader.readExactly()");
+      if (arguments.length === 0) {
+        throw missingArguments("TCPReader.readExactly()", 1, 0);
+      }
+      const bytes = toEnforcedUnsignedLong(length, "length");
+      const converted = toReadOptions(options, "options");
+      const intake = this.#open("readExactly()");
+      return bytes === 0 ? Promise.resolve(new Uint8Array(0)) : intake.read(exactly(bytes), converted);
+    });
   }
 
   /**
    * @param {unknown} delimiter
    * @param {unknown} [options]
    */
-  async readUntil(delimiter, options = undefined) {
+  readUntil(delimiter, options = undefined) {
     const where = "TCPReader.readUntil()";
-    brandCheck(#intake in this, where);
-    if (arguments.length === 0) {
-      throw missingArguments(where, 1, 0);
-    }
-    const bytes = toBytes(delimiter, "delimiter");
-    const converted = toReadUntilOptions(options, "options");
-    if (bytes.length === 0) {
-      throw invalidAccess(`${where}: the delimiter is empty`);
-    }
-    return this.#open("readUntil()").read(until(bytes, converted.limit ?? LIMIT), converted);
+    return promised(() => {
+      brandCheck(#intake in this, where);
+      if (arguments.length === 0) {
+        throw missingArguments(where, 1, 0);
+      }
+      const bytes = toBytes(delimiter, "delimiter");
+      const converted = toReadUntilOptions(options, "options");
+      if (bytes.length === 0) {
+        throw invalidAccess(`${where}: the delimiter is empty`);
+      }
+      return this.#open("readUntil()").read(until(bytes, converted.limit ?? LIMIT), converted);
+    });
   }
 
-  /**
-   * The hot path of a loop over lines: it is not async, since that would cost a promise more for each line.
-   *
-   * @param {unknown} [options]
-   */
+  /** @param {unknown} [options] */
   readLine(options = undefined) {
-    try {
+    return promised(() => {
       brandCheck(#intake in this, "TCPReader.readLine()");
       const intake = this.#open("readLine()");
       if (options === undefined) {
@@ -117,9 +137,7 @@ class TCPReader {
       }
       const converted = toReadUntilOptions(options, "options");
       return intake.read(converted.limit === undefined ? LINE : line(converted.limit), converted);
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    });
   }
 
   /** @param {unknown} [options] */

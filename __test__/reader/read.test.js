@@ -143,6 +143,26 @@ describe.each(families)("$name: reader (R-reader)", (family) => {
     expect(await reader.read()).toBe(null);
   });
 
+  test("reads whose bytes are there, or come at once, settle in the order of the calls, whatever their methods and options", async () => {
+    const { peer, reader } = await reading(family);
+    const order = [];
+    const start = () => [
+      reader.readExactly(1, { timeout: 20_000 }).then(() => order.push("exactly")),
+      reader.readLine().then(() => order.push("line")),
+      reader.readUntil(";", { limit: 9 }).then(() => order.push("until")),
+      reader.readLine({ limit: 9 }).then(() => order.push("line")),
+      reader.read().then(() => order.push("read")),
+    ];
+    const waiting = start();
+    peer.write("ab\nc;d\ne");
+    await Promise.all(waiting);
+    peer.write("ab\nc;d\ne");
+    await eventually(() => reader.buffered === 8);
+    await Promise.all(start());
+    const once = ["exactly", "line", "until", "line", "read"];
+    expect(order).toEqual([...once, ...once]);
+  });
+
   test("reads are served in the order of the calls", async () => {
     const { peer, reader } = await reading(family);
     const order = [];
