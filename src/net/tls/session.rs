@@ -268,7 +268,8 @@ impl Session {
         (WrittenBytes::default(), room)
     }
 
-    /// Makes the driver send close_notify and FIN after the last byte. Returns whether both are sent.
+    /// Makes the driver send close_notify and FIN after the last byte. Returns whether both are sent, and nothing of it remains for
+    /// [`Session::news`].
     pub fn finish(&mut self) -> bool {
         self.shared.state().finish = true;
         match &self.driver {
@@ -276,7 +277,7 @@ impl Session {
             DriverPlace::Turn(..) => self.go(&mut Direct::none()),
             DriverPlace::Gone => {}
         }
-        self.shared.state().finished
+        self.shared.state().has_reported_finish()
     }
 
     /// Answers the question for a certificate.

@@ -93,6 +93,12 @@ impl SessionState {
         }
     }
 
+    /// Whether close_notify and FIN are sent, and the session has taken the news of all bytes before them. A driver in a task may have sent
+    /// both the bytes and the end since the session last took the news.
+    pub fn has_reported_finish(&self) -> bool {
+        self.finished && self.written.bytes == 0
+    }
+
     /// Whether the peer's end follows `inbound`. While a fault is not reported yet, the end after it does not count.
     pub fn is_at_end(&self) -> bool {
         self.ended && self.fault.is_none()
@@ -208,4 +214,21 @@ pub struct WrittenBytes {
     pub bytes: u64,
     /// Those of `bytes` that came from Blobs.
     pub of_blobs: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_counts_as_reported_only_after_the_bytes_before_it() {
+        let shared = SharedSession::new(Target::None, Place::Task);
+        let mut state = shared.state();
+        assert!(!state.has_reported_finish());
+        state.finished = true;
+        state.written.bytes = 23;
+        assert!(!state.has_reported_finish(), "23 bytes are not reported");
+        state.written = WrittenBytes::default();
+        assert!(state.has_reported_finish());
+    }
 }
