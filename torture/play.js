@@ -2,7 +2,7 @@
 
 // Plays one list of operations, and reports what was wrong.
 
-const { readdirSync, readlinkSync } = require("node:fs");
+const { readdirSync, readFileSync, readlinkSync } = require("node:fs");
 const process = require("node:process");
 const { setImmediate, setTimeout } = require("node:timers");
 const { actions } = require("./actions");
@@ -41,6 +41,19 @@ function target(file) {
   } catch {
     return "pipe:";
   }
+}
+
+/**
+ * A descriptor that is still open, with what the system's table says of a TCP socket: both ends and the state.
+ *
+ * @param {string} name
+ */
+function described(name) {
+  const [, inode] = /^socket:\[(\d+)\]$/.exec(name) ?? [];
+  if (inode === undefined) return name;
+  const rows = ["tcp", "tcp6"].flatMap((table) => readFileSync(`/proc/net/${table}`, "utf8").split("\n"));
+  const row = rows.map((line) => line.trim().split(/\s+/)).find((columns) => columns[9] === inode);
+  return row === undefined ? name : `${name} ${row[1]} ${row[2]} state ${row[3]} queues ${row[4]}`;
 }
 
 /** Ways to wait between two operations. @type {Record<string, () => Promise<unknown> | undefined>} */
@@ -170,7 +183,7 @@ async function conclude(world, descriptors) {
     if (!(await world.until(isFree, DESCRIPTORS * world.slowness))) {
       const left = listDescriptors() ?? [];
       for (const name of descriptors) if (left.includes(name)) left.splice(left.indexOf(name), 1);
-      world.fault("descriptors", `${descriptors.length} descriptors were open before, and these are new: ${left.join(", ")}`);
+      world.fault("descriptors", `${descriptors.length} descriptors were open before, and these are new: ${left.map(described).join(", ")}`);
     }
   }
 }
