@@ -319,6 +319,11 @@ class ItemReadable extends Readable {
   drop() {
     this.flow(false);
   }
+
+  finish() {
+    this.isWanting = false;
+    super.finish();
+  }
 }
 
 /**

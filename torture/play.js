@@ -183,7 +183,7 @@ async function conclude(world, descriptors) {
     if (!(await world.until(isFree, DESCRIPTORS * world.slowness))) {
       const left = listDescriptors() ?? [];
       for (const name of descriptors) if (left.includes(name)) left.splice(left.indexOf(name), 1);
-      world.fault("descriptors", `${descriptors.length} descriptors were open before, and these are new: ${left.map(described).join(", ")}`);
+      world.fault("descriptors", `${descriptors.length} descriptors were open before, and these are new: ${left.map(described).join(", ")} of ${world.states()}`);
     }
   }
 }

@@ -107,6 +107,58 @@ describe("R-srv-secure: accepting", () => {
     track(new TCPServerSocket({ localAddress: "127.0.0.1", localPort: server.localPort }));
   });
 
+  // Two clients are accepted together, and the loop or the reader takes one of them. The handshake of the other is done, too, and nobody has it.
+  const takers = {
+    "a loop": (server) => {
+      const loop = server[Symbol.asyncIterator]();
+      return () => loop.next();
+    },
+    "a reader of readable": (server) => {
+      const reader = server.readable.getReader();
+      return () => reader.read();
+    },
+  };
+  const closers = { "close()": (server) => { server.close(); }, "shutdown()": (server) => server.shutdown() };
+  const twoClients = async (server, take) => {
+    const first = take();
+    const logs = [1, 2].map(() => record(secureClient(server.localPort, { ca: ca.cert }), ["open", "error", "close"]));
+    track((await first).value);
+    expect(server.connections).toBe(2);
+    await eventually(() => logs.every(({ types }) => types.includes("open")));
+    await settle();
+    return logs;
+  };
+
+  test.each(Object.keys(takers).flatMap((taker) => Object.keys(closers).map((closer) => [closer, taker])))(
+    "%s ends %s: a connection that it has not got is reset (R-iterate, R-srv-close)",
+    async (closer, taker) => {
+      const server = secureServer(own);
+      const take = takers[taker](server);
+      const logs = await twoClients(server, take);
+      const next = take();
+      const over = closers[closer](server);
+      expect(await next).toEqual({ done: true, value: undefined });
+      await over;
+      // shutdown() also closes the one that was taken.
+      const expected = [closer === "close()" ? "open" : "open,close", "open,error,close"];
+      const seen = () => logs.map(({ types }) => types.join()).sort();
+      await eventually(() => seen().join(" ") === expected.join(" "));
+    },
+  );
+
+  test("close() ends a loop: a connection that it has not got goes to the listener that is left (R-iterate, R-srv-close)", async () => {
+    const server = secureServer(own);
+    const take = takers["a loop"](server);
+    const logs = await twoClients(server, take);
+    const next = take();
+    const connect = once(server, "connect");
+    server.close();
+    expect((await next).done).toBe(true);
+    track((await connect).connectedSocket);
+    await settle();
+    expect(logs.map(({ types }) => types.join())).toEqual(["open", "open"]);
+  });
+
   test("the options of accepted sockets apply: highWaterMark", async () => {
     const { socket } = await secureAccepted({ secureTransport: own, options: { highWaterMark: 10 } });
     expect(socket.send("x".repeat(11))).toBe(false);
