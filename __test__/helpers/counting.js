@@ -25,12 +25,13 @@ let files = 0;
  * Starts a script in a process of its own, and counts its system calls and allocations. The script reports its port first.
  *
  * @param {string} script as `start()` takes it
+ * @param {number} [busyPoll] the limit of busy polling in microseconds. How often a thread polls before it sleeps depends on the time that its peers
+ *   take, so nothing else that is counted would be certain with it.
  */
-async function counted(script) {
+async function counted(script, busyPoll = 0) {
   const file = path.join(folder, String((files += 1)));
   fs.writeFileSync(file, Buffer.alloc(8 * KINDS.length));
-  // How often a thread polls before it sleeps depends on the time that its peers take.
-  const child = start(script, { env: { LD_PRELOAD: library, COUNTS: file, TCP_UDP_SOCKETS_BUSY_POLL: "0" }, timeout: 60_000 });
+  const child = start(script, { env: { LD_PRELOAD: library, COUNTS: file, TCP_UDP_SOCKETS_BUSY_POLL: String(busyPoll) }, timeout: 60_000 });
   const port = await child.next();
   const read = () => {
     const numbers = new BigUint64Array(new Uint8Array(fs.readFileSync(file)).buffer);
