@@ -344,6 +344,22 @@ describe("R-tls-start: a handshake that fails is a lost connection", () => {
     await eventually(() => socket.readyState === "closed");
   });
 
+  test("a reset that came before the call, while unread bytes hold its event back, rejects as one that comes later", async () => {
+    const { socket, peer } = await outgoing();
+    socket.suspend();
+    peer.write("unread");
+    await settle();
+    peer.resetAndDestroy();
+    await settle();
+    const log = record(socket, ["message", "error", "close"]);
+    expect(socket.readyState).toBe("open");
+    const reason = await socket.startTls(trust).catch((error) => error);
+    expect([reason.name, reason.code]).toEqual(["NetworkError", "ECONNRESET"]);
+    await log.until("close");
+    expect(log.types).toEqual(["error", "close"]);
+    expect(log.entries[0].event.error).toBe(reason);
+  });
+
   test("the peer speaks plain text: ERR_TLS_NOT_TLS shows what it said", async () => {
     const { socket, peer } = await outgoing();
     const promise = socket.startTls(trust);

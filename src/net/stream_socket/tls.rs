@@ -52,7 +52,15 @@ impl StreamSocket {
         id: Id,
         context: &mut Context,
     ) -> Result<(), SocketError> {
-        if self.machine.state() != ReadyState::Open || self.machine.is_faulty() || !self.transport.can_start_tls() {
+        if self.machine.state() == ReadyState::Open && self.machine.is_faulty() {
+            // JavaScript does not know of the loss yet, so for the program the socket is open. The event of the loss follows, and rejects the
+            // promise. What was received before belongs to the handshake, which does not begin any more.
+            self.take_held(&mut Vec::new(), context);
+            self.is_cut = true;
+            self.schedule(id, context);
+            return Ok(());
+        }
+        if self.machine.state() != ReadyState::Open || !self.transport.can_start_tls() {
             return Err(SocketError::Closed { member: "startTls" });
         }
         let mut received = self.room_for_held()?;
