@@ -5,7 +5,6 @@
 
 const { binding } = require("./native.js");
 const progress = require("./progress.js");
-const { requestIncoming } = require("./readable.js");
 const { GONE } = require("./socket-record.js");
 const { readyState, retire } = require("./sockets.js");
 
@@ -26,9 +25,6 @@ function closeAtOnce(record, why, closeNative = binding.close) {
   progress.closing(record, true);
   if (isGone) {
     finish(record);
-  } else if (record.extras !== undefined) {
-    // The call has ended the loops and the stream. What they would have got goes to the listeners, or is reset (R-iterate, R-srv-close).
-    requestIncoming(record);
   }
 }
 

@@ -59,9 +59,14 @@ class Iteration {
     }
   }
 
-  /** Ends all loops without an error, because the socket is closed. */
+  /**
+   * Ends all loops without an error, because the socket is closed. A server that closes may still have a connection. It goes to the listeners, or
+   * is reset (R-srv-close).
+   */
   end() {
-    for (const { loop, resolve } of this.#waiting.splice(0)) {
+    const ending = this.#waiting.splice(0);
+    requestIncoming(this.record);
+    for (const { loop, resolve } of ending) {
       loop.isOver = true;
       resolve({ ...DONE });
     }

@@ -320,8 +320,9 @@ class ItemReadable extends Readable {
     this.flow(false);
   }
 
+  /** A server that closes may still have a connection. It goes to the listeners, or is reset (R-srv-close). */
   finish() {
-    this.isWanting = false;
+    this.flow(false);
     super.finish();
   }
 }
