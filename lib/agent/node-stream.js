@@ -374,16 +374,14 @@ class SocketStream extends NetMembers {
     } else if (record.id !== GONE) {
       linger(this._socket, record, this.#isReset || this.#isHeld || this.#writing !== null);
     }
-    const waiting = [this.#writing, this.#finishing];
+    const waiting = [this.#writing, this.#finishing].filter((each) => each !== null);
     this.#writing = null;
     this.#finishing = null;
     callback(error);
     // As with net.Socket, "error" comes first: before it, a request would take the end of its last write for the end of the request, and give up
     // the socket, and nobody would listen for the error. Then "close", which says whether there was one.
     for (const each of waiting) {
-      if (each !== null) {
-        process.nextTick(each, error ?? destroyed());
-      }
+      process.nextTick(each, error ?? destroyed());
     }
     process.nextTick(() => this.emit("close", error !== null && error !== undefined));
   }
