@@ -195,13 +195,14 @@ const taking = {
 
   release(end) {
     if (end.intake !== "reader") return;
-    // A socket that is closed has no `message` any more, which could bring what is left.
-    if (end.socket.readyState === "closed" && end.reader.buffered > 0) end.dropsReceived = true;
+    const { buffered } = end.reader;
     const error = thrown(() => end.reader.release());
     if (error !== undefined) {
       if (end.reads === 0 || error.name !== "InvalidStateError") end.fault("R-reader", `release() threw ${error}`);
       return;
     }
+    // A socket that is closed has no `message` any more, which could bring what is left.
+    if (end.socket.readyState === "closed" && buffered > 0) end.dropsReceived = true;
     end.intake = "none";
     end.wasReleased = true;
     end.lastRead = undefined;

@@ -84,7 +84,8 @@ pub struct StreamSocket {
     blob_request: BlobRequest,
     /// The wait for the peer's end, after our FIN and close(). `None`: it has not begun.
     linger: Option<Box<Linger>>,
-    /// True if this end has given up a connection that still works. Then its error does not wait for bytes that the peer goes on sending.
+    /// True if the error of a loss does not wait for unread bytes: this end has given up a connection that still works, and the peer may go on
+    /// sending, or the bytes belong to a handshake that does not begin.
     is_cut: bool,
     /// connectTimeout in milliseconds, for the error's message. 0: no limit.
     connect_timeout: u32,
