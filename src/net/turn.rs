@@ -43,8 +43,11 @@ use super::{Id, SocketError, hooks, memory};
 use exchange::Exchange;
 pub use exchange::TurnKind;
 
-/// The most readiness reports that are taken from the poll set at once. The next turn takes the others.
-const READINESS_REPORTS: usize = 1024;
+/// The most readiness reports that are taken from the poll set at once. Their sockets are served, and what their handlers sent is written,
+/// before the next ones are taken: a socket's data is then still in the processor's cache when its answer is written.
+const BATCH: usize = 32;
+/// The most batches of one turn. The next turn takes what is left.
+const BATCHES: usize = 8;
 /// The longest time that the end of the process waits for tasks that still write.
 const EXIT_FLUSH_TIMEOUT: Duration = Duration::from_millis(100);
 /// The interval at which the end of the process checks whether the tasks are done.
@@ -73,6 +76,8 @@ pub struct Net {
     removed: Option<RemovedUdp>,
     /// Whether a deadline had passed when this turn began. The end of the turn serves it.
     is_deadline_due: bool,
+    /// How many batches this turn may still ask for. 0: the poll set has no more reports.
+    batches_left: usize,
     /// What this turn has brought and sent, or the last one.
     exchange: Exchange,
     /// The state that all sockets share.
@@ -125,7 +130,7 @@ impl Net {
         let registry = poll.registry().try_clone().map_err(failed)?;
         let context = Context::new(registry, Arc::clone(&waker));
         Ok(Self {
-            poll: Some(PollSet { poll, events: Events::with_capacity(READINESS_REPORTS) }),
+            poll: Some(PollSet { poll, events: Events::with_capacity(BATCH) }),
             waker,
             sockets: Slab::new(),
             generations: Vec::new(),
@@ -133,6 +138,7 @@ impl Net {
             owners: Vec::new(),
             removed: None,
             is_deadline_due: false,
+            batches_left: 0,
             exchange: Exchange::default(),
             references: 0,
             context,
@@ -208,6 +214,7 @@ impl Net {
     /// Starts a turn that serves only the sockets that are known to be ready. It does not ask the poll set.
     pub fn begin_known(&mut self) {
         self.exchange = Exchange::default();
+        self.batches_left = 0;
         self.serve_inbox();
         self.ready_queue.extend(self.context.ready.drain(..));
         let were_blocks_used_up = self.context.blocks.begin_turn();
@@ -235,6 +242,7 @@ impl Net {
         loop {
             let mut stepped = None;
             match catch_unwind(AssertUnwindSafe(|| self.step_next(&mut stepped))) {
+                Ok(Next::Done) if self.begin_batch() => {}
                 Ok(next) => {
                     if !matches!(next, Next::NeedsBlocks(_)) {
                         self.context.blocks.require_check();
@@ -345,6 +353,17 @@ impl Net {
 
     /// Ends a turn: writes what was sent in it. Returns whether another turn is needed without waiting for the poll set.
     pub fn finish(&mut self) -> bool {
+        self.flush();
+        if std::mem::take(&mut self.is_deadline_due) {
+            self.serve_deadlines();
+        }
+        self.deliver_relay_signals();
+        self.context.wake_tasks();
+        self.has_work()
+    }
+
+    /// Writes what was sent since this was last called.
+    fn flush(&mut self) {
         self.exchange.note_senders(self.context.dirty.len());
         for id in std::mem::take(&mut self.context.dirty) {
             self.with(id, |socket, id, context| {
@@ -356,12 +375,6 @@ impl Net {
                 }
             });
         }
-        if std::mem::take(&mut self.is_deadline_due) {
-            self.serve_deadlines();
-        }
-        self.deliver_relay_signals();
-        self.context.wake_tasks();
-        self.has_work()
     }
 
     /// The process ends, and no turn follows. Writes what was sent, removes the files of servers that listen at a path, and waits for the TLS

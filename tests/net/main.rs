@@ -2,6 +2,7 @@
 
 mod driver;
 
+mod batches;
 mod blobs;
 mod certificates;
 mod close_timeout;

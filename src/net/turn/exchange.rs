@@ -48,6 +48,11 @@ impl Exchange {
         self.senders += count;
     }
 
+    /// Whether a message was as long as bulk is.
+    pub fn has_bulk(&self) -> bool {
+        self.has_bulk
+    }
+
     /// What kind of turn it was.
     pub fn kind(&self) -> TurnKind {
         match self.messages {

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use mio::{Events, Waker};
 
 use super::exchange::TurnKind;
-use super::{Net, READINESS_REPORTS};
+use super::{BATCH, BATCHES, Net};
 use crate::net::any_socket::AnySocket;
 use crate::net::poll_set::PollSet;
 use crate::net::{Id, hooks};
 
 /// How often a turn asks the poll set, if a deadline has passed and each answer is full: enough for 65,536 sockets.
-const QUESTIONS: usize = 64;
+const QUESTIONS: usize = 2048;
 
 impl Net {
     /// The poll set's descriptor, for a wake source to watch.
@@ -77,22 +77,45 @@ impl Net {
         // deadlines of a turn are served at its end, and not before all reports are there.
         self.is_deadline_due = self.poll.is_some() && self.context.timers.is_due();
         let mut questions = if self.is_deadline_due { QUESTIONS } else { 1 };
-        while questions > 0
-            && let Some(mut set) = self.poll.take()
-        {
+        let mut is_full = true;
+        while questions > 0 && is_full {
             questions -= 1;
-            // If a signal interrupted the call, the next turn asks again. Nothing else can fail with a valid poll set.
-            if set.wait(Some(Duration::ZERO)).is_err() {
-                self.poll = Some(set);
-                break;
-            }
-            if questions > 0 && set.events.iter().count() < READINESS_REPORTS {
-                questions = 0;
-            }
-            self.return_poll(set);
+            is_full = self.ask();
         }
         hooks::pass("begin");
         self.begin_known();
+        self.batches_left = if is_full { BATCHES - 1 } else { 0 };
+    }
+
+    /// Goes on with the next batch of this turn: writes what the last one has sent, and asks the poll set. False: the turn is over. Sockets
+    /// that have more to do, and what handlers have caused meanwhile, wait for the next turn as always. After bulk nothing more is asked,
+    /// since each read may have taken long.
+    pub(super) fn begin_batch(&mut self) -> bool {
+        if self.batches_left == 0 || self.exchange.has_bulk() {
+            return false;
+        }
+        self.batches_left -= 1;
+        self.flush();
+        let waiting = self.context.ready.len();
+        if !self.ask() {
+            self.batches_left = 0;
+        }
+        self.serve_inbox();
+        self.ready_queue.extend(self.context.ready.drain(waiting..));
+        !self.ready_queue.is_empty()
+    }
+
+    /// Asks the poll set once, and takes its reports. Returns whether there may be more.
+    fn ask(&mut self) -> bool {
+        let Some(mut set) = self.poll.take() else { return false };
+        // If a signal interrupted the call, the next turn asks again. Nothing else can fail with a valid poll set.
+        if set.wait(Some(Duration::ZERO)).is_err() {
+            self.poll = Some(set);
+            return false;
+        }
+        let is_full = set.events.iter().count() == BATCH;
+        self.return_poll(set);
+        is_full
     }
 
     /// Takes the reports of the poll set.
