@@ -49,7 +49,7 @@ const families = { tcp: "TCP", unix: "Unix socket" };
 const echo = (family, connections) =>
   [true, false].map((spins) => ({
     name: `${family}-echo-${connections}-${spins ? "spin" : "sleep"}`,
-    title: `${families[family]} echo, ${connections} connections, 64 B, client ${spins ? "spins" : "sleeps"}`,
+    title: `${families[family]} echo, ${connections.toLocaleString("en")} connections, 64 B, client ${spins ? "spins" : "sleeps"}`,
     server: `${family}-echo`,
     load: [`${family}-echo`, "--connections", String(connections), "--size", "64", "--spin", spins ? "1" : "0"],
     counted: "message",
@@ -245,6 +245,7 @@ const tls = [
 export const scenarios = [
   ...echo("tcp", 32),
   ...echo("tcp", 256),
+  ...echo("tcp", 1000),
   {
     name: "tcp-echo-pipelined",
     title: "TCP echo, one connection, 32 in flight, 64 B, client spins",
