@@ -5,6 +5,7 @@
 
 const { once } = require("node:events");
 const net = require("node:net");
+const { setTimeout } = require("node:timers/promises");
 const { run, runJSON } = require("../helpers");
 const { defer } = require("../helpers/cleanup");
 const { counted, countingTest } = require("../helpers/counting");
@@ -107,4 +108,33 @@ countingTest("a thread that polls asks the system many times for one message", a
   for (let attempt = 0; attempt < 10 && most < 2 * without; attempt++) most = Math.max(most, await polls(1000));
   expect(without).toBeLessThan(8);
   expect(most).toBeGreaterThan(2 * without);
+});
+
+countingTest("after a message that a poll has found, and that nobody answers, the thread sleeps", async () => {
+  const server = await counted(
+    `process.stdin.resume().on("end", () => process.exit());
+    const server = new TCPServerSocket({ localAddress: "127.0.0.1" });
+    server.onconnect = ({ connectedSocket }) => {
+      connectedSocket.onmessage = ({ data }) => { if (Buffer.from(data).toString() === "?") connectedSocket.send("!"); };
+    };
+    report(server.localPort);`,
+    1000,
+  );
+  const peer = net.connect(server.port, "127.0.0.1");
+  defer(() => peer.destroy());
+  await once(peer, "connect");
+  let most = 0;
+  for (let attempt = 0; attempt < 10; attempt++) {
+    for (let n = 0; n < 100; n++) {
+      peer.write("?");
+      await once(peer, "data");
+    }
+    // It comes while the thread polls, if the processors are free.
+    peer.write(".");
+    await setTimeout(20);
+    most = Math.max(most, (await server.cost(1, () => setTimeout(50))).polls);
+  }
+  await server.end();
+  // A loop that goes round without a pause asks thousands of times.
+  expect(most).toBeLessThan(50);
 });

@@ -120,6 +120,9 @@ fn prepare<T: Turns>(handles: &Handles) {
     let turns: &T = unsafe { turns_of(handles) };
     if turns.net(|net| net.has_work()).unwrap_or(false) {
         turn::<T>(handles, false);
+    } else {
+        // The loop has gone round once without blocking, which is enough.
+        handles.set_idling(false);
     }
     if handles.busy_poll.borrow_mut().begins_wait() {
         // libuv calls this, so no panic may leave it. The loop then waits as it would have done.
