@@ -195,7 +195,7 @@ function notOpen(record, member = "send") {
     case "connecting":
       return invalidState(`${because}wait for its open event`);
     case "closing":
-      return invalidState(because + (record.ending || "the peer has ended the connection, and nobody listened for halfclose"));
+      return invalidState(because + (record.ending || "the peer has ended the connection, and nobody listened for halfclose, or allowHalfOpen is false"));
     default:
       return invalidState(because + (record.ending || overfull(record)));
   }

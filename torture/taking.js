@@ -111,6 +111,11 @@ const taking = {
     world.keep(`echo of ${end.name}`, piped, () => {}, (error) => {
       end.isUncounted = true;
       end.out.isUnsure = true;
+      if (end.options.allowHalfOpen === false && (end.state === "closing" || end.state === "closed")) {
+        // The peer's FIN closes the socket, whatever the pipe has not yet sent (R-tcp-fin). The pipe then drops what it has not read.
+        end.dropsReceived = true;
+        return;
+      }
       failed(end, "pipeTo()", error);
     });
   },
