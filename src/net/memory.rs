@@ -25,6 +25,13 @@ pub fn vec<T>(count: usize) -> Result<Vec<T>, NoMemory> {
     Ok(vec)
 }
 
+/// `length` zeros.
+pub fn zeros(length: usize) -> Result<Vec<u8>, NoMemory> {
+    let mut zeros = vec(length)?;
+    zeros.resize(length, 0);
+    Ok(zeros)
+}
+
 /// A copy of `bytes`.
 pub fn copy(bytes: &[u8]) -> Result<Vec<u8>, NoMemory> {
     let mut copy = vec(bytes.len())?;

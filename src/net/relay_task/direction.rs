@@ -22,8 +22,8 @@ const COPY_BUFFER: usize = 128 * 1024;
 const BULK_COPY: usize = 16 * 1024;
 
 thread_local! {
-    /// The buffer for copied bytes.
-    static COPIED: RefCell<Vec<u8>> = RefCell::new(vec![0; COPY_BUFFER]);
+    /// The buffer for copied bytes: [`COPY_BUFFER`] bytes, or none before the thread's first relay.
+    static COPIED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// One direction.
@@ -251,6 +251,9 @@ impl Direction {
             return Ok(read);
         }
         COPIED.with_borrow_mut(|buffer| {
+            if buffer.is_empty() {
+                *buffer = memory::zeros(COPY_BUFFER).map_err(|_| errno::no_buffers())?;
+            }
             let read = from.try_read(buffer)?;
             // Bytes that do not fit now wait in `left`. If the write failed because of a loss, the next write shows it.
             let written = if read > 0 { to.try_write(&buffer[..read]).unwrap_or(0) } else { 0 };

@@ -37,7 +37,10 @@ use super::plain_chunks::{PLAIN_CHUNK, put_back};
 use super::shared_session::{SharedSession, WrittenBytes, notify};
 use crate::net::deadline::TimeLimit;
 use crate::net::endpoint::Endpoint;
+use crate::net::errno;
+use crate::net::memory::{self, NoMemory};
 use crate::net::send_queue::Piece;
+use crate::net::syscall::Syscall;
 
 /// The most bytes that one read takes. After each read the system acknowledges, and after each acknowledgement it sends the peer's next
 /// segments on this processor. So small reads are expensive: with a quarter of this size a megabyte cost a fifth more. This size still fits
@@ -56,22 +59,27 @@ const ROUNDS: usize = 8;
 const FIRST_BYTES: usize = 32;
 
 /// The buffers of one thread. Each connection uses them while the thread works on it.
+#[derive(Default)]
 struct Scratch {
-    /// Bytes from the system.
+    /// Bytes from the system: [`INPUT`] bytes, or none before the thread's first connection.
     input: Vec<u8>,
     /// Records for the system.
     output: Output,
 }
 
 impl Scratch {
-    fn new() -> Self {
-        Self { input: vec![0; INPUT], output: Output::default() }
+    /// Allocates the input buffer, if there is none.
+    fn prepare(&mut self) -> Result<(), NoMemory> {
+        if self.input.is_empty() {
+            self.input = memory::zeros(INPUT)?;
+        }
+        Ok(())
     }
 }
 
 thread_local! {
     /// The scratch memory of this thread of the runtime.
-    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::new());
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
 /// The state of one connection. It does not include the system's socket, the [`Wire`].
@@ -208,12 +216,16 @@ impl Driver {
         }
     }
 
-    /// Calls `work` with the thread's buffers. After a panic it replaces them by new ones, so that the next connection finds no bytes of
-    /// this one.
+    /// Calls `work` with the thread's buffers. If there is no memory for them, the connection is lost. After a panic it replaces them by new
+    /// ones, so that the next connection finds no bytes of this one.
     fn with_scratch(&mut self, work: impl FnOnce(&mut Self, &mut Scratch) -> Outcome) -> Outcome {
         SCRATCH.with_borrow_mut(|scratch| {
+            if scratch.prepare().is_err() {
+                self.break_off(Syscall::Read, errno::no_buffers());
+                self.ends.input = true;
+            }
             catch_unwind(AssertUnwindSafe(|| work(self, scratch))).unwrap_or_else(|panic| {
-                *scratch = Scratch::new();
+                *scratch = Scratch::default();
                 discard_reports();
                 resume_unwind(panic)
             })
@@ -223,6 +235,9 @@ impl Driver {
     /// Begins the handshake. A client sends its hello. A server processes the bytes that were received before. Bytes that do not fit into the
     /// input buffer are dropped; no handshake is that long.
     fn greet(&mut self, wire: &mut dyn Wire, scratch: &mut Scratch) -> Outcome {
+        if self.lost {
+            return self.pump(wire, scratch, &mut Direct::none());
+        }
         let length = self.partial.len().min(scratch.input.len());
         scratch.input[..length].copy_from_slice(&self.partial[..length]);
         self.partial.clear();
