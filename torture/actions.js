@@ -293,12 +293,14 @@ function sendAs(end, data, bytes) {
   const before = socket.bufferedAmount;
   let result;
   const error = thrown(() => { result = framing === undefined ? socket.send(data) : socket.sendFrame(data); });
+  const after = socket.bufferedAmount;
   if (world.hasPanicked()) {
     // A call that has panicked says nothing of what became of its bytes.
     end.out.sent(bytes);
     if (framing !== undefined) end.out.frames.push(bytes.length);
     end.accepted += size;
     end.isUncounted = true;
+    end.out.isLoose = true;
     end.roughen();
     end.state = socket.readyState;
     return;
@@ -307,7 +309,6 @@ function sendAs(end, data, bytes) {
   const refusal = isLong ? "InvalidAccessError" : "";
   if ((error?.name ?? "") !== (maySend(end) ? refusal : "InvalidStateError")) end.fault("R-tcp-send", `send() threw ${error}`);
   if (error !== undefined) return;
-  const after = socket.bufferedAmount;
   if (socket.readyState === "closed") {
     const most = before + size;
     if (result !== false || after !== before) end.fault("R-tcp-full", `send() returned ${result}, and bufferedAmount rose by ${after - before}`);

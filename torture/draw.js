@@ -169,7 +169,11 @@ function draw(seed, kind, { panics = false } = {}) {
   ));
   const operations = drawOperations(random, ends.length, weights, 3 + random(pick(random, [8, 25, 60])));
   for (const operation of operations) {
-    if (operation.do === "panic") Object.assign(operation, { point: pick(random, pointsOf(kind)), passes: pick(random, [0, 0, 1, 3, 10]) });
+    if (operation.do === "panic") {
+      // Each point panics once, so that no socket is hit again at the same place while it tells of the first panic.
+      const left = pointsOf(kind).filter((point) => !operations.some((/** @type {any} */ other) => other.point === point));
+      Object.assign(operation, left.length > 0 ? { point: pick(random, left), passes: pick(random, [0, 0, 1, 3, 10]) } : { do: "inspect" });
+    }
     if (operation.do === "endWriter" && !isGentle && random(2) === 0) Object.assign(operation, { how: "abort" });
   }
   return { ...base, relay: isRelay, pairs, ends, framing: kind === "framing" ? framing : undefined, early: random(4), abstract: random(2) === 0, operations };

@@ -16,6 +16,9 @@ const STATES = {
   close: ["closed"],
 };
 
+/** The rulings that hold for an end of which nothing else is known. */
+const LASTING = new Set(["hang", "panic", "R-promises", "R-error"]);
+
 /** Milliseconds of silence after which close() ends without the peer's FIN (R-tcp-close), less what a timer may be early. */
 const LINGER = 1900;
 
@@ -57,6 +60,8 @@ class End {
   reads = 0;
   /** The reader was released, so that the peer's end may be told again. */
   wasReleased = false;
+  /** A call has panicked that changes what this end may do, such as relay(): only that it ends, and how, is still checked. */
+  isUnknown = false;
   /** A panic has hit this end. */
   isBroken = false;
   /** Operations that wait for an event. @type {Record<string, any[]>} */
@@ -121,7 +126,9 @@ class End {
 
   /** @param {string} rule @param {string} text */
   fault(rule, text) {
-    if (this.world.hasPanicked()) {
+    if (this.isUnknown && !LASTING.has(rule)) return;
+    const tellsOfPanic = this.world.plan.panics && /internal error|the package has failed/.test(text);
+    if (this.world.hasPanicked() || tellsOfPanic) {
       // The call has not done its work, and answers with what it may answer with.
       this.isUncounted = true;
       this.out.isUnsure = true;
@@ -142,7 +149,8 @@ class End {
   mayBecome(now) {
     // Its `writable` was closed, so that halfclose() comes behind the last write; or aborted.
     if (now === "halfclosed" && this.hasWritable && typeof this.writer === "string") return this.state === "open" || this.state === "connecting";
-    if (now === "closed" && this.isAborted) return true;
+    // Before it is open, reset() is close() (R-reset).
+    if (this.isAborted && (now === "closed" || (now === "closing" && this.state === "connecting"))) return true;
     // Both directions have ended: `readable` was cancelled, and `writable` closed.
     if (now === "closing" && this.isCancelled && typeof this.writer === "string") return this.state === "open" || this.state === "halfclosed";
     if (now === "closed" && this.world.plan.panics) {
@@ -265,7 +273,7 @@ class End {
       if (this.world.plan.panics) this.needsCause = true;
       else this.fault("R-tcp-lost", `it was lost without a cause: ${this.error.message}`);
     }
-    const own = { ABORT_ERR: called.abort !== undefined, ETIMEDOUT: called.timeout !== undefined, ENOBUFS: this.isFull };
+    const own = { ABORT_ERR: called.abort !== undefined, ETIMEDOUT: called.timeout !== undefined, ENOBUFS: this.isFull || (this.world.plan.panics && this.isUncounted) };
     if (code in own && !own[code]) this.fault("R-error", `code ${code} without a cause`);
     if (this.isFull && code !== "ENOBUFS" && called.abort === undefined) this.fault("R-tcp-full", `code ${code} though the buffer was full`);
     if (typeof code !== "string") this.fault("R-error", `an error without a code: ${this.error.message}`);
@@ -281,7 +289,9 @@ class End {
     this.bufferedAtClose = this.socket.bufferedAmount;
     // A loss or reset() of one socket of a relay resets the other (R-relay).
     const isReset = this.called.reset !== undefined || (this.relayed !== undefined && this.isRough);
-    if (this.error === undefined && !isReset && this.bufferedAtClose !== 0) {
+    // What a call that has panicked leaves behind is not known.
+    const isUnknown = this.world.plan.panics && this.isUncounted;
+    if (this.error === undefined && !isReset && this.bufferedAtClose !== 0 && !isUnknown) {
       this.fault("R-tcp-close", `bufferedAmount is ${this.bufferedAtClose} after an orderly end`);
     }
   }
@@ -336,7 +346,7 @@ class End {
     if (socket.bufferedAmount !== this.bufferedAtClose) this.fault("R-task", "bufferedAmount changed after the last event");
     const isRelayBroken = this.relayed?.isRough;
     if (this.awaitsPanic && !this.isBroken && !isRelayBroken && !this.isRough) this.fault("panic", "it was closed, and no error told of a panic");
-    if (this.needsCause && !this.isRough) this.fault("panic", `it was lost, and no panic was near: ${this.error.message}`);
+    if (this.needsCause && !this.isRough && !this.world.hasServerPanicked) this.fault("panic", `it was lost, and no panic was near: ${this.error.message}`);
     const { bytesRead, bytesWritten, bufferedAmount } = socket;
     const isRelayed = this.intake === "relayed";
     if (!isRelayed && !this.isUncounted && (bytesWritten > this.accepted || bytesWritten + bufferedAmount < this.accepted)) {

@@ -73,7 +73,8 @@ class ForeignEnd {
 
   reset() {
     this.roughen();
-    if (this.socket.encrypted || this.socket.connecting) this.socket.destroy();
+    // A net.Socket that is reset after its end() keeps its descriptor in two of three cases, and emits no "close".
+    if (this.socket.encrypted || this.socket.connecting || this.socket.writableEnded) this.socket.destroy();
     else this.socket.resetAndDestroy();
   }
 

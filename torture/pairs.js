@@ -106,6 +106,7 @@ async function overServer(world, kind, server, names, makeOurs, dialled, accepte
   });
   server.addEventListener("error", (/** @type {any} */ { error }) => {
     world.note(`server error ${error.code}`);
+    if (/internal error/.test(error.message)) world.hasServerPanicked = true;
     if (!(ends?.isRough || world.plan.panics)) world.fault("R-srv-error", `the server's error: ${error.message}`);
   });
   let ends;

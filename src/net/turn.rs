@@ -29,7 +29,7 @@ use slab::Slab;
 use super::any_socket::AnySocket;
 use super::blocks::Block;
 use super::context::Context;
-use super::event::{Event, Payload};
+use super::event::{Event, EventKind, Payload};
 use super::figures::Figures;
 use super::id::WAKER;
 use super::panics::panic_message;
@@ -293,7 +293,10 @@ impl Net {
             *stepped = Some(id);
             hooks::pass("step");
             let step = entry.socket.step(id, &mut self.context);
-            hooks::pass("stepped");
+            if !matches!(step, Step::Event(EventKind::Error(_)) | Step::LastEvent(_)) {
+                // Nothing that follows can panic for these, and a panic here would be the second one of this socket.
+                hooks::pass("stepped");
+            }
             match step {
                 Step::Event(kind) => {
                     self.deliver_relay_signals();
