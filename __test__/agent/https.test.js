@@ -4,8 +4,10 @@
 
 const { once } = require("node:events");
 const https = require("node:https");
+const net = require("node:net");
 const { HttpsAgent } = require("../../agent");
 const { eventually } = require("../helpers");
+const { defer } = require("../helpers/cleanup");
 const { blackHole, blackHoleTest } = require("../helpers/black-hole");
 const { fetchText, httpServer, httpsServer, tracked } = require("./servers");
 
@@ -36,6 +38,34 @@ describe.each([["https.Agent", https.Agent], ["HttpsAgent", HttpsAgent]])("%s", 
     const reason = new Error("mine");
     await expect(get({ agent: make({ ca, checkServerIdentity: () => reason }), port })).rejects.toBe(reason);
     expect((await get({ agent: make({ rejectUnauthorized: false }), port })).text).toBe("GET / 0");
+  });
+
+  test.each(["when the end is told", "a little later"])("a write after the peer's FIN without close_notify is no error: %s (R-agent)", async (when) => {
+    const { port, ca } = await httpsServer();
+    // It passes everything on, but ends the client's side by itself.
+    const passed = [];
+    const proxy = net.createServer({ allowHalfOpen: true }, (client) => {
+      const onward = net.connect(port, "127.0.0.1");
+      client.on("error", () => {}).pipe(onward.on("error", () => {}));
+      onward.on("data", (data) => client.write(data));
+      passed.push(client, onward);
+    });
+    await once(proxy.listen(0, "127.0.0.1"), "listening");
+    defer(() => {
+      proxy.close();
+      for (const socket of passed) socket.destroy();
+    });
+    const socket = make({}).createConnection({ host: "127.0.0.1", port: proxy.address().port, ca, servername: "localhost" });
+    defer(() => socket.destroy());
+    await once(socket, "secureConnect");
+    const errors = [];
+    socket.on("error", ({ code }) => errors.push(code)).resume();
+    const closed = once(socket, "close");
+    if (when === "when the end is told") socket.on("end", () => socket.write("late"));
+    passed[0].end();
+    if (when === "a little later") setTimeout(() => socket.destroyed || socket.write("late"), 2);
+    await closed;
+    expect(errors).toEqual([]);
   });
 
   test("servername, ALPN, and a certificate of the client (R-agent)", async () => {

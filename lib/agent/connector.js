@@ -9,7 +9,7 @@ const { invalidAccess } = require("../errors.js");
 const { toEnforcedUnsignedLong } = require("../webidl.js");
 const { openStream } = require("./open.js");
 const { filters, takeOptions } = require("./options.js");
-const { dress, limitHandshake } = require("./secure.js");
+const { UNDER_TLS, dress, limitHandshake } = require("./secure.js");
 const { Sessions } = require("./sessions.js");
 
 /** The connectTimeout without one, in milliseconds: undici's. */
@@ -53,7 +53,7 @@ const { connector } = {
         queueMicrotask(() => callback(error, null));
         return undefined;
       }
-      const stream = httpSocket ?? openStream(socketOptions, own, port);
+      const stream = httpSocket ?? openStream(isSecure ? Object.assign({}, socketOptions, UNDER_TLS) : socketOptions, own, port);
       const socket = isSecure ? secure(stream, target, socketOptions) : stream;
       once(socket, isSecure ? "secureConnect" : "connect", callback);
       return socket;
@@ -79,7 +79,7 @@ const { connector } = {
       });
       socket.on("session", (session) => sessions.set(key, session));
       if (stream !== target.httpSocket) {
-        dress(socket, stream, {});
+        dress(socket, stream, { allowHalfOpen: socketOptions.allowHalfOpen });
       }
       limitHandshake(socket, stream, own.connectTimeout);
       return socket;

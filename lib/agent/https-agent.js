@@ -5,7 +5,7 @@
 const https = require("node:https");
 const { agentOver } = require("./agent.js");
 const { openStream } = require("./open.js");
-const { dress, limitHandshake } = require("./secure.js");
+const { UNDER_TLS, dress, limitHandshake } = require("./secure.js");
 
 const { createConnection } = /** @type {any} */ (https.Agent.prototype);
 
@@ -15,8 +15,8 @@ function connectSecurely(agent, options, own) {
     // TLS over a connection that exists.
     return null;
   }
-  const stream = openStream(options, own, agent.defaultPort ?? 443);
-  // Not a literal that spreads the options first: Node 20 makes those slowly.
+  // Not literals that spread the options first: Node 20 makes those slowly.
+  const stream = openStream(Object.assign({}, options, UNDER_TLS), own, agent.defaultPort ?? 443);
   const socket = Reflect.apply(createConnection, agent, [Object.assign({}, options, { socket: stream })]);
   dress(socket, stream, options);
   limitHandshake(socket, stream, own.connectTimeout);

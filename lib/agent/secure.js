@@ -8,6 +8,12 @@ const { networkError } = require("../errors.js");
 
 /** @typedef {import("./open.js").Stream} Stream */
 
+/**
+ * Options of a stream under TLS. TLS may write after the peer's FIN, and it ends the stream itself. A stream that had ended before would make
+ * such a write an error.
+ */
+const UNDER_TLS = { allowHalfOpen: true };
+
 /** The members that the stream answers for. */
 const MEASURES = /** @type {const} */ ([
   "remoteAddress", "remotePort", "remoteFamily", "localAddress", "localPort", "localFamily", "autoSelectFamilyAttemptedAddresses",
@@ -24,10 +30,12 @@ const EVENTS = ["lookup", "connectionAttempt", "ready"];
  *
  * @param {import("node:tls").TLSSocket} secure
  * @param {any} stream the stream below it
- * @param {Record<string, any>} options `timeout`, as of net.connect()
+ * @param {Record<string, any>} options `timeout` and `allowHalfOpen`, as of net.connect()
  */
-function dress(secure, stream, { timeout }) {
+function dress(secure, stream, { timeout, allowHalfOpen }) {
   const target = /** @type {any} */ (secure);
+  // It has that of the stream (UNDER_TLS).
+  target.allowHalfOpen = Boolean(allowHalfOpen);
   for (const name of MEASURES) {
     Object.defineProperty(target, name, { get: () => stream[name], configurable: true });
   }
@@ -77,4 +85,4 @@ function limitHandshake(secure, stream, connectTimeout) {
   });
 }
 
-module.exports = { dress, limitHandshake };
+module.exports = { UNDER_TLS, dress, limitHandshake };
