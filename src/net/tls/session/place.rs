@@ -67,9 +67,13 @@ impl Session {
         }
     }
 
-    /// The driver that has been given back. `None`: it is in its task, or was taken before.
+    /// The driver that has been given back. `None`: it is in its task, or was taken before. Then a driver that is given back later notifies
+    /// the session, also if an earlier notification is only now being looked at.
     pub(super) fn take_returned(&self) -> Option<Box<InTask>> {
-        let returned = self.shared.state().returned.take()?;
+        let mut state = self.shared.state();
+        state.is_notified = false;
+        let returned = state.returned.take()?;
+        drop(state);
         returned.downcast().ok()
     }
 
@@ -173,5 +177,47 @@ impl Session {
     /// How many bytes of decrypted data wait.
     pub(super) fn queued(&self) -> usize {
         self.shared.room.queued()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::Arc;
+
+    use mio::{Poll, Waker};
+
+    use super::{Session, Target};
+    use crate::net::Id;
+    use crate::net::id::WAKER;
+    use crate::net::inbox::Inbox;
+    use crate::net::runtime::runtime;
+    use crate::net::stream_handle::TaskStream;
+    use crate::net::tls::place::Place;
+    use crate::net::tls::shared_session::notify;
+    use crate::net::tls::wake_batcher::WakeBatcher;
+
+    /// The session looks for a driver that was given back, and then for other news. A driver that comes in between is not forgotten.
+    #[test]
+    fn a_driver_that_is_given_back_while_the_session_looks_at_its_news_is_posted_again() {
+        let runtime = runtime().unwrap();
+        let _inside = runtime.enter();
+        let poll = Poll::new().unwrap();
+        let inbox = Arc::new(Inbox::new(Arc::new(Waker::new(poll.registry(), WAKER).unwrap())));
+        let batcher = WakeBatcher::start(runtime, &inbox, Place::Both);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        let stream = TaskStream::from_std(stream).unwrap();
+        let id = Id::from_number(7);
+        let (session, shared, _stream) = Session::new(stream, Target::Socket(id, Arc::clone(&batcher)), batcher);
+
+        notify(shared.state());
+        assert_eq!(inbox.take(), [id]);
+        assert!(session.take_returned().is_none());
+        let mut state = shared.state();
+        state.returned = Some(Box::new(()));
+        notify(state);
+        assert_eq!(inbox.take(), [id]);
     }
 }
