@@ -300,11 +300,20 @@ async function runPlain(world, table) {
   world.perform = (operation) => {
     const end = world.ends[operation.to % world.ends.length];
     if (world.isOver || end === undefined) return;
+    if (operation.do === "panic") {
+      world.panicAt?.(operation.point, operation.passes);
+      return;
+    }
     world.note(`${end.name}.${operation.do}(${operation.size})`);
+    const failed = (error) => world.fault("bench", `${operation.do}: ${error.stack}`);
     world.inside(() => {
       world.checkStates();
-      const result = table[operation.do](end, operation, world);
-      if (result instanceof Promise) world.running.push(result.catch((error) => world.fault("bench", `${operation.do}: ${error.stack}`)));
+      try {
+        const result = table[operation.do](end, operation, world);
+        if (result instanceof Promise) world.running.push(result.catch(failed));
+      } catch (error) {
+        failed(error);
+      }
       world.checkStates();
     });
   };

@@ -152,7 +152,7 @@ function draw(seed, kind, { panics = false } = {}) {
   const isGentle = random(2) === 0;
   const base = { seed, kind, panics };
   if (!(CONNECTIONS.includes(kind) || kind in RELAYS)) {
-    return { ...base, random: random(1 << 30), isGentle, operations: drawPlain(random, kind, isGentle) };
+    return { ...base, random: random(1 << 30), isGentle, operations: drawPlain(random, kind, isGentle, panics) };
   }
   const isRelay = kind in RELAYS;
   const pairs = isRelay ? RELAYS[/** @type {keyof typeof RELAYS} */ (kind)] : Array(1 + random(2)).fill(kind);
@@ -168,15 +168,24 @@ function draw(seed, kind, { panics = false } = {}) {
     kind === "starttls" ? { startTls: 8 } : {}, isRelay && index % 2 === 1 ? { relay: 15 } : {}, panics ? { panic: 8 } : {},
   ));
   const operations = drawOperations(random, ends.length, weights, 3 + random(pick(random, [8, 25, 60])));
+  drawPoints(random, kind, operations);
   for (const operation of operations) {
-    if (operation.do === "panic") {
-      // Each point panics once, so that no socket is hit again at the same place while it tells of the first panic.
-      const left = pointsOf(kind).filter((point) => !operations.some((/** @type {any} */ other) => other.point === point));
-      Object.assign(operation, left.length > 0 ? { point: pick(random, left), passes: pick(random, [0, 0, 1, 3, 10]) } : { do: "inspect" });
-    }
     if (operation.do === "endWriter" && !isGentle && random(2) === 0) Object.assign(operation, { how: "abort" });
   }
   return { ...base, relay: isRelay, pairs, ends, framing: kind === "framing" ? framing : undefined, early: random(4), abstract: random(2) === 0, operations };
+}
+
+/**
+ * The points at which operations let the native half panic. Each point panics once, so that no socket is hit again at the same place while it
+ * tells of the first panic.
+ *
+ * @param {Random} random @param {string} kind @param {any[]} operations
+ */
+function drawPoints(random, kind, operations) {
+  for (const operation of operations.filter((each) => each.do === "panic")) {
+    const left = pointsOf(kind).filter((point) => !operations.some((other) => other.point === point));
+    Object.assign(operation, left.length > 0 ? { point: pick(random, left), passes: pick(random, [0, 0, 1, 3, 10]) } : { do: "collect" });
+  }
 }
 
 /** Operations of datagrams, servers and agents. */
@@ -186,12 +195,12 @@ const PLAIN = {
   agent: { get: 20, post: 12, abort: 4, destroy: 1, parallel: 4, collect: 2 },
 };
 
-/** @param {Random} random @param {string} kind @param {boolean} isGentle */
-function drawPlain(random, kind, isGentle) {
+/** @param {Random} random @param {string} kind @param {boolean} isGentle @param {boolean} panics */
+function drawPlain(random, kind, isGentle, panics) {
   const table = /** @type {keyof typeof PLAIN} */ (kind.split("-")[0]);
   const endings = { udp: { close: 2, toolong: 1, abort: 1 }, server: { close: 2, shutdown: 2, reopen: 2, abort: 1 }, agent: {} };
-  const weights = sum(PLAIN[table], isGentle ? {} : endings[table]);
-  return Array.from({ length: 5 + random(pick(random, [10, 40])) }, () => ({
+  const weights = sum(PLAIN[table], isGentle ? {} : endings[table], panics ? { panic: 6 } : {});
+  const operations = Array.from({ length: 5 + random(pick(random, [10, 40])) }, () => ({
     to: random(3),
     do: drawName(random, weights),
     size: pick(random, [0, 1, 10, 100, 1000, 1400, 9000, 30_000]),
@@ -199,6 +208,8 @@ function drawPlain(random, kind, isGentle) {
     when: random(3) > 0 ? "now" : pick(random, ["event", "event", "microtask", "immediate", "timeout"]),
     then: pick(random, ["none", "none", "microtask", "turn", "turns", "ms"]),
   }));
+  drawPoints(random, kind, operations);
+  return operations;
 }
 
 module.exports = { CONNECTIONS, FOREIGN, KINDS, RELAYS, draw };

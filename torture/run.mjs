@@ -13,7 +13,7 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { build, root } from "../scripts/build.mjs";
 import { prepare } from "../scripts/setup.mjs";
-import { CONNECTIONS, KINDS, RELAYS, draw } from "./draw.js";
+import { KINDS, draw } from "./draw.js";
 import { describePlan, lines, runBatch, runPlan } from "./children.mjs";
 import { runtimes, settings } from "./settings.mjs";
 import { shrink } from "./shrink.mjs";
@@ -42,8 +42,7 @@ const { values } = parseArgs({
   },
 });
 
-// Panics are part of the plays of connections only.
-const kinds = values.kind ?? (values.panics ? [...CONNECTIONS, ...Object.keys(RELAYS)] : KINDS);
+const kinds = values.kind ?? KINDS;
 const unknown = kinds.filter((kind) => !KINDS.includes(kind));
 if (unknown.length > 0) {
   console.error(`torture: unknown kind ${unknown.join(", ")}; it can be ${KINDS.join(", ")}`);

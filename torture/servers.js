@@ -70,7 +70,10 @@ class ServerEnd {
       if (error.code === "ECONNREFUSED" && this.maxConnections === Infinity) world.fault("R-srv-error", `${this.name} refused a client without a limit`);
       world.eventDone();
     });
-    world.keep(`${this.name}.closed`, this.socket.closed, () => { this.isOver = true; });
+    world.keep(`${this.name}.closed`, this.socket.closed, () => { this.isOver = true; }, (error) => {
+      this.isOver = true;
+      world.fault("R-promises", `${this.name}.closed rejected: ${error}`);
+    });
     world.ends.push(this);
   }
 

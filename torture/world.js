@@ -11,6 +11,9 @@ const turn = () => new Promise((resolve) => { setImmediate(resolve); });
 /** @param {number} ms */
 const sleep = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
+/** The rulings that hold for datagrams, servers and agents after a panic, whose models do not know what it leaves. */
+const LASTING = new Set(["hang", "descriptors"]);
+
 class World {
   /** What is wrong: the ruling, and a sentence. @type {{ rule: string, text: string }[]} */
   problems = [];
@@ -35,6 +38,8 @@ class World {
 
   /** @param {string} rule the ruling that it breaks @param {string} text */
   fault(rule, text) {
+    const { panics, pairs } = this.plan;
+    if (panics === true && pairs === undefined && /** @type {any} */ (this).panicked?.() > 0 && !LASTING.has(rule)) return;
     if (this.problems.length < 20) {
       this.problems.push({ rule, text: `${text} (after ${this.log.slice(-12).join(", ")})` });
     }
