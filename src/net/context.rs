@@ -35,7 +35,7 @@ pub struct Context {
     pub tls_place: Place,
     /// TLS drivers that got something to do in this turn. They are woken at the end of the turn.
     pub pending_wakes: Vec<Arc<Notify>>,
-    /// Sockets whose sends are to be flushed at the end of the turn.
+    /// Sockets whose sends are to be flushed at the end of the batch, or of the turn.
     pub dirty: Vec<Id>,
     /// Sockets that have something to do in the next turn.
     pub ready: Vec<Id>,

@@ -55,7 +55,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
 /// The sockets of one environment, its poll set, and the turns that serve them.
 ///
-/// A turn is [`Net::begin`], then [`Net::next`] until it returns [`Next::Done`], then [`Net::finish`]. Each socket reads once in a turn, or
+/// A turn is [`Net::begin`], then [`Net::next`] until it returns [`Next::Done`], then [`Net::finish`]. Each socket reads once in a batch, or
 /// a few times if its reads are large. The rest waits for the next turn, so that timers and other I/O run in between.
 pub struct Net {
     /// The poll set. `None` while the thread of the wake source "thread" has it: that thread waits on the set while there is nothing to do.
