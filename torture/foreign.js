@@ -5,6 +5,12 @@
 const { Buffer } = require("node:buffer");
 const { piece } = require("./flow");
 
+/** Resets a net.Socket. One that is reset after its end() keeps its descriptor in two of three cases, and emits no "close". @param {any} socket */
+function resetForeign(socket) {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
+}
+
 class ForeignEnd {
   isForeign = true;
   isOver = false;
@@ -73,9 +79,8 @@ class ForeignEnd {
 
   reset() {
     this.roughen();
-    // A net.Socket that is reset after its end() keeps its descriptor in two of three cases, and emits no "close".
-    if (this.socket.encrypted || this.socket.connecting || this.socket.writableEnded) this.socket.destroy();
-    else this.socket.resetAndDestroy();
+    if (this.socket.encrypted || this.socket.connecting) this.socket.destroy();
+    else resetForeign(this.socket);
   }
 
   check() {
@@ -92,4 +97,4 @@ class ForeignEnd {
   }
 }
 
-module.exports = { ForeignEnd };
+module.exports = { ForeignEnd, resetForeign };

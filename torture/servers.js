@@ -5,6 +5,7 @@
 const net = require("node:net");
 const { thrown } = require("./actions");
 const { runPlain } = require("./datagrams");
+const { resetForeign } = require("./foreign");
 const { unixPath } = require("./pairs");
 const { suspending } = require("./suspending");
 const { shown, turn } = require("./world");
@@ -114,8 +115,7 @@ const operations = {
     if (end.state === "closed") return;
     if (value % 4 === 0 && end.kind === "server") {
       const socket = net.connect(end.port, "127.0.0.1");
-      // A net.Socket that is reset after its end() keeps its descriptor in two of three cases, and emits no "close".
-      const drop = () => (socket.writableEnded ? socket.destroy() : socket.resetAndDestroy());
+      const drop = () => resetForeign(socket);
       const client = { name: "node client", events: [], isNode: true, isOver: false, socket, end: () => socket.end(), drop };
       socket.on("error", () => {}).on("data", () => {}).on("close", () => { client.isOver = true; });
       world.keep("the end of a node client", new Promise((resolve) => { socket.on("close", resolve); }));
